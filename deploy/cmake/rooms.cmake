@@ -1,0 +1,39 @@
+# A room is one folder and one library target; its sources are globbed, main.cc excepted.
+
+# cox_room(<target> [PUBLIC lib...] [PRIVATE lib...]): the room in the current folder. A room of
+# headers only becomes an INTERFACE library.
+function(cox_room target)
+  cmake_parse_arguments(ARG "" "" "PUBLIC;PRIVATE" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
+  if(sources)
+    add_library(${target} STATIC ${sources})
+    target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+    target_link_libraries(${target} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
+  else()
+    add_library(${target} INTERFACE)
+    target_include_directories(${target} INTERFACE ${CMAKE_SOURCE_DIR}/src)
+    target_link_libraries(${target} INTERFACE ${ARG_PUBLIC})
+  endif()
+endfunction()
+
+# cox_program(<binary> <source> lib...): a program made of rooms.
+function(cox_program binary source)
+  add_executable(${binary} ${source})
+  target_include_directories(${binary} PRIVATE ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(${binary} PRIVATE ${ARGN})
+  install(TARGETS ${binary} RUNTIME DESTINATION bin)
+endfunction()
+
+# cox_unit_test(<target> lib...): every *_test.cc of the current folder as one GoogleTest program;
+# its tests are labelled with the folder's first name under tests/ (unit, scenario, ...).
+function(cox_unit_test target)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  add_executable(${target} ${sources})
+  target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${target} PRIVATE ${ARGN} GTest::gmock GTest::gtest GTest::gtest_main)
+  file(RELATIVE_PATH label ${CMAKE_SOURCE_DIR}/tests ${CMAKE_CURRENT_SOURCE_DIR})
+  string(REGEX REPLACE "/.*" "" label ${label})
+  gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST
+    PROPERTIES LABELS ${label} TIMEOUT 120)
+endfunction()

@@ -1,0 +1,59 @@
+# Where third-party code comes from. deploy/bootstrap puts LibTorch and Arrow (unpacked PyPI wheels)
+# into one prefix; everything else is a Debian package.
+if(DEFINED ENV{COXSWAIN_SDK})
+  set(_sdk_default $ENV{COXSWAIN_SDK})
+elseif(DEFINED ENV{XDG_CACHE_HOME})
+  set(_sdk_default $ENV{XDG_CACHE_HOME}/coxswain/sdk)
+else()
+  set(_sdk_default $ENV{HOME}/.cache/coxswain/sdk)
+endif()
+set(COXSWAIN_SDK ${_sdk_default} CACHE PATH "Prefix made by deploy/bootstrap")
+set(COXSWAIN_TORCH ${COXSWAIN_SDK}/torch-2.11.0)
+set(COXSWAIN_ARROW ${COXSWAIN_SDK}/arrow-26.0.1)
+foreach(_dir ${COXSWAIN_TORCH} ${COXSWAIN_ARROW})
+  if(NOT EXISTS ${_dir}/include)
+    message(FATAL_ERROR "${_dir} is missing: run deploy/bootstrap first (or set COXSWAIN_SDK)")
+  endif()
+endforeach()
+
+find_package(Protobuf REQUIRED)
+find_package(gRPC REQUIRED)
+find_package(absl REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(Threads REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED)
+if(COXSWAIN_TESTS)
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+endif()
+
+# The CUDA runtime that LibTorch's CPU library needs: a toolkit's, or the unpacked wheels'.
+find_path(COXSWAIN_CUDA_LIB libcudart.so.13
+  PATHS ${COXSWAIN_SDK}/nvidia/cu13/lib /usr/local/cuda/lib64 NO_DEFAULT_PATH)
+find_path(COXSWAIN_CUPTI_LIB libcupti.so.13
+  PATHS ${COXSWAIN_SDK}/nvidia/cu13/lib /usr/local/cuda/lib64 /usr/local/cuda/extras/CUPTI/lib64
+  NO_DEFAULT_PATH)
+if(NOT COXSWAIN_CUDA_LIB OR NOT COXSWAIN_CUPTI_LIB)
+  message(FATAL_ERROR "libcudart.so.13 or libcupti.so.13 not found: run deploy/bootstrap first")
+endif()
+
+# LibTorch, CPU side. Linked by src/trainer/engine alone. System includes: its warnings are not ours.
+add_library(coxswain_torch INTERFACE)
+target_include_directories(coxswain_torch SYSTEM INTERFACE ${COXSWAIN_TORCH}/include
+  ${COXSWAIN_TORCH}/include/torch/csrc/api/include)
+target_compile_definitions(coxswain_torch INTERFACE USE_DISTRIBUTED USE_C10D_GLOO)
+target_link_options(coxswain_torch INTERFACE -Wl,--no-as-needed -Wl,--disable-new-dtags
+  -Wl,-rpath,${COXSWAIN_TORCH}/lib -Wl,-rpath,${COXSWAIN_CUDA_LIB} -Wl,-rpath,${COXSWAIN_CUPTI_LIB}
+  -Wl,-rpath-link,${COXSWAIN_CUDA_LIB} -Wl,-rpath-link,${COXSWAIN_CUPTI_LIB})
+target_link_libraries(coxswain_torch INTERFACE ${COXSWAIN_TORCH}/lib/libtorch_cpu.so
+  ${COXSWAIN_TORCH}/lib/libc10.so)
+
+# Arrow with S3. Linked by src/trainer/blob and src/trainer/engine/data alone.
+add_library(coxswain_arrow INTERFACE)
+target_include_directories(coxswain_arrow SYSTEM INTERFACE ${COXSWAIN_ARROW}/include)
+target_link_options(coxswain_arrow INTERFACE -Wl,-rpath,${COXSWAIN_ARROW}/lib)
+target_link_libraries(coxswain_arrow INTERFACE ${COXSWAIN_ARROW}/lib/libarrow.so
+  ${COXSWAIN_ARROW}/lib/libarrow_s3.so)
