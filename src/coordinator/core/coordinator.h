@@ -1,0 +1,47 @@
+// The deciding core. One thread, no locks, no I/O, no clock, no randomness: the same snapshot and the
+// same events give the same decisions, and the same Digest().
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "common/base/deadlines.h"
+#include "coordinator/core/decisions.h"
+#include "coordinator/core/views.h"
+
+namespace coxswain::coordinator::core {
+
+struct Settings {
+  base::Deadlines deadlines;
+  std::string default_store;  // URI for jobs that name none
+  uint64_t max_live_jobs = 1'000'000;
+};
+
+class Coordinator {
+ public:
+  // `snapshot` holds the committed rows, its cluster row already raised to this life's term (and
+  // persisted) by the shell.
+  Coordinator(Settings settings, Snapshot snapshot, base::Time now, WallTime wall);
+  ~Coordinator();
+  Coordinator(Coordinator&&) noexcept;
+
+  // Applies the event to the tables (through Apply of each Change, the one way in) and says what to do.
+  Decisions Decide(const Event& event);
+
+  // When TimePassed must come at the latest; nothing: never.
+  std::optional<base::Time> NextDeadline() const;
+
+  // A hash of all tables, hard and soft: equal states give equal digests.
+  uint64_t Digest() const;
+
+  // Soft state for readers: progress and reachability, taken after each Decide by the shell.
+  // Jobs whose view changed since the last call; cheap when nothing changed.
+  std::vector<LiveJob> TakeChangedJobs();
+  std::vector<LiveNode> TakeChangedNodes();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace coxswain::coordinator::core

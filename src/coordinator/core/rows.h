@@ -1,0 +1,209 @@
+// The coordinator's durable state, as rows. Each struct is one table of the store (store/ maps them to
+// SQL one to one); the primary key comes first. Soft state (heartbeats, progress) is not here.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/base/time.h"
+#include "common/protocol/worker_messages.h"
+
+namespace coxswain::coordinator::core {
+
+using base::Attempt;
+using base::CheckpointId;
+using base::ClusterId;
+using base::EventSeq;
+using base::Generation;
+using base::Incarnation;
+using base::JobId;
+using base::NodeId;
+using base::Rank;
+using base::TaskId;
+using base::Term;
+using base::WallTime;
+
+// Numbers as in coxswain.v1.JobState; never renumbered (they are stored).
+enum class JobState : uint8_t {
+  kPending = 1, kRunning, kRecovering, kCompleted, kFailed, kCancelled, kTimeout, kNodeFail,
+  kPreempted, kOutOfMemory
+};
+const char* ToString(JobState state);  // "PENDING" ...
+constexpr bool IsFinal(JobState s) {
+  return s != JobState::kPending && s != JobState::kRunning && s != JobState::kRecovering;
+}
+
+// Numbers as in coxswain.v1.FailureCause.
+enum class Cause : uint8_t { kNone = 0, kUser, kInfrastructure, kOutOfMemory, kTimeLimit, kCancelled };
+
+// What scheduling needs of a job file; parsed by the shell, which also keeps the text.
+struct JobRequest {
+  std::string name;
+  std::map<std::string, std::string> labels;
+  uint32_t workers = 1;
+  uint32_t cpus = 1;  // per rank
+  uint32_t gpus = 0;  // per rank
+  int64_t memory_bytes = 0;
+  uint32_t max_attempts = 3;
+  base::Duration time_limit{};  // 0: none
+  base::Duration grace{};
+  uint32_t keep_checkpoints = 3;
+  bool local_store = false;     // file:// : all ranks on one node unless `shared_store`
+  friend bool operator==(const JobRequest&, const JobRequest&) = default;
+};
+
+struct Exit {
+  Rank rank = 0;
+  NodeId node;
+  protocol::ExitRecord record;
+  friend bool operator==(const Exit&, const Exit&) = default;
+};
+
+// How far the check of data and store has come.
+enum class CheckState : uint8_t { kNotChecked = 0, kChecking, kPassed };
+
+struct JobRow {
+  JobId id;
+  JobRequest request;
+  std::string spec_yaml;          // complete: with secrets, never shown
+  std::string idempotency_key;    // empty: none
+  std::string request_digest;     // of everything in the request: tells a repeat from a reuse of the key
+  std::string submitted_by;
+  JobState state = JobState::kPending;
+  std::string reason;             // for people; of final states also why
+  Cause cause = Cause::kNone;
+  CheckState check = CheckState::kNotChecked;
+  WallTime submitted, started, ended;
+  Attempt attempt;                // current or last one; 0: none yet
+  uint32_t failures = 0;          // attempts that count against max_attempts
+  Generation generation;          // highest ever made
+  base::Duration ran{};           // running time of ended attempts, for time_limit
+  bool cancel_requested = false;
+  std::string cancel_reason;
+  std::string resume_uri;         // of --resume-from, resolved to a checkpoint folder
+  bool allow_uncommitted = false;
+  std::string model_uri;
+  std::optional<Exit> exit;       // of the rank that decided the end
+  friend bool operator==(const JobRow&, const JobRow&) = default;
+};
+
+struct AttemptRow {
+  JobId job;
+  Attempt number;
+  WallTime started, ended;        // ended 0: running
+  Cause cause = Cause::kNone;
+  std::string reason;
+  std::optional<Exit> exit;
+  std::string resumed_uri;
+  CheckpointId resumed;
+  int64_t resumed_position = 0;
+  friend bool operator==(const AttemptRow&, const AttemptRow&) = default;
+};
+
+// A process slot given to a rank, from placement until its exit is known.
+struct RankRow {
+  protocol::RankKey key;
+  NodeId node;
+  Incarnation incarnation;
+  uint32_t local_rank = 0;
+  uint32_t cpus = 1;
+  std::vector<std::string> gpu_uuids;
+  protocol::RankState state = protocol::RankState::kStarting;
+  bool stop_requested = false;
+  int64_t pid = 0;
+  std::optional<protocol::ExitRecord> exit;
+  friend bool operator==(const RankRow&, const RankRow&) = default;
+};
+
+struct GenerationRow {
+  JobId job;
+  Generation generation;
+  Attempt attempt;
+  std::vector<protocol::Member> members;
+  WallTime made, formed;          // formed 0: not yet
+  bool closed = false;            // ended: nothing of it is accepted any more
+  friend bool operator==(const GenerationRow&, const GenerationRow&) = default;
+};
+
+// Numbers as in coxswain.v1.CheckpointState.
+enum class CheckpointState : uint8_t {
+  kOpen = 1, kCommitted, kVerified, kCorrupt, kAborted, kDeleted
+};
+const char* ToString(CheckpointState state);
+
+struct CheckpointRow {
+  CheckpointId id;
+  JobId job;
+  Generation generation;
+  CheckpointState state = CheckpointState::kOpen;
+  int64_t step = 0;
+  int64_t position = 0;
+  std::string uri;
+  std::string manifest_hash;
+  uint64_t bytes = 0;
+  uint32_t shards = 0;
+  bool final = false;
+  WallTime opened, committed, verified;
+  std::string reason;
+  friend bool operator==(const CheckpointRow&, const CheckpointRow&) = default;
+};
+
+struct NodeRow {
+  NodeId id;
+  std::string name;
+  bool draining = false;
+  std::string drain_reason;
+  protocol::Inventory inventory;  // last known
+  WallTime first_seen;
+  friend bool operator==(const NodeRow&, const NodeRow&) = default;
+};
+
+// The history that people read; also the watch cursor.
+struct EventRow {
+  EventSeq seq;
+  WallTime time;
+  JobId job;    // 0: of the cluster
+  NodeId node;  // empty: none
+  std::string kind;  // "JobSubmitted" ...
+  std::string text;
+  std::string severity = "info";  // info, warning, error
+  Attempt attempt;
+  Generation generation;
+  friend bool operator==(const EventRow&, const EventRow&) = default;
+};
+
+// One row: what the cluster is and the counters that never go back.
+struct ClusterRow {
+  ClusterId id;
+  Term term;
+  JobId last_job;
+  CheckpointId last_checkpoint;
+  TaskId last_task;
+  EventSeq last_event;
+  friend bool operator==(const ClusterRow&, const ClusterRow&) = default;
+};
+
+// A row written, or a row removed (by key).
+struct DeleteJob { JobId job; };          // with everything of it; retention
+struct DeleteEventsUpTo { EventSeq seq; };
+struct DeleteNode { NodeId id; };
+
+using Change = std::variant<ClusterRow, JobRow, AttemptRow, RankRow, GenerationRow, CheckpointRow,
+                            NodeRow, EventRow, DeleteJob, DeleteEventsUpTo, DeleteNode>;
+
+// What a start finds in the store: live jobs whole (not final), and of final ones nothing.
+struct Snapshot {
+  ClusterRow cluster;
+  std::vector<NodeRow> nodes;
+  std::vector<JobRow> jobs;                // not final
+  std::vector<AttemptRow> attempts;        // of those jobs
+  std::vector<RankRow> ranks;              // of those jobs, and any not yet exited
+  std::vector<GenerationRow> generations;  // of those jobs, newest only
+  std::vector<CheckpointRow> checkpoints;  // of those jobs, and those due for collection
+};
+
+}  // namespace coxswain::coordinator::core

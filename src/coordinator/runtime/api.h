@@ -1,0 +1,139 @@
+// What the coordinator offers to its edges (rpc/ and http/), in plain C++. Thread-safe: any thread may
+// call any method; callbacks come on threads of the runtime and must not block.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/config/job_parser.h"
+#include "coordinator/core/decisions.h"
+#include "coordinator/core/views.h"
+#include "coordinator/store/metric_store.h"
+#include "coordinator/store/state_store.h"
+
+namespace coxswain::coordinator::runtime {
+
+// A job as people see it: committed rows, and the soft part laid over them.
+struct JobView {
+  store::JobRecord record;
+  core::LiveJob live;       // default when the job is final
+  std::string masked_yaml;  // filled by GetJob only
+};
+struct NodeView {
+  core::NodeRow row;
+  core::LiveNode live;
+};
+
+struct SubmitRequest {
+  std::string spec_yaml;
+  std::string spec_name;
+  std::vector<std::string> overrides;
+  std::string idempotency_key;
+  bool dry_run = false;
+  std::string resume_from;
+  bool allow_uncommitted = false;
+  std::string submitted_by;
+};
+struct SubmitResult {
+  JobView job;
+  bool already_existed = false;
+  std::vector<std::string> warnings;
+};
+// `mistakes` is filled for InvalidArgument of a wrong job file.
+using SubmitCallback = std::function<void(absl::StatusOr<SubmitResult>,
+                                          std::vector<config::Mistake> mistakes)>;
+
+struct ServerStatus {
+  std::string version;
+  core::ClusterId cluster;
+  core::Term term;
+  bool writable = true;
+  bool ready = false;           // store loaded, serving
+  std::string why_not;          // of !writable or !ready
+  std::string api_address, worker_address, http_address;
+  base::WallTime started;
+  std::vector<std::string> warnings;
+  // Counters since start, for /metrics.
+  uint64_t decided_events = 0, commits = 0, committed_changes = 0, metric_points = 0;
+  uint64_t loop_queue = 0;            // events waiting now
+  base::Duration last_commit{};       // time of the last commit
+  base::Duration last_loop_delay{};
+  double decide_seconds = 0, commit_seconds = 0;  // totals
+};
+
+// Told when something committed (or soft) changed; then the watcher reads again. Coalesced: at most one
+// call is outstanding per subscription.
+class Subscription {
+ public:
+  virtual ~Subscription() = default;  // no call after the destructor returns
+};
+
+struct LogRequest {
+  protocol::RankKey key;
+  bool stderr_stream = false;
+  uint64_t offset = 0;
+  uint32_t tail_lines = 0;
+  bool follow = false;
+};
+// Called in order; after `end` or an error never again.
+using LogCallback = std::function<void(absl::StatusOr<protocol::LogData>)>;
+
+class Api {
+ public:
+  virtual ~Api() = default;
+
+  // Parses, checks (also the data and store, on a worker) and accepts. Errors as in the proto's comment.
+  virtual void Submit(SubmitRequest request, SubmitCallback done) = 0;
+  virtual void Cancel(core::JobId job, std::string reason, bool save,
+                      std::function<void(absl::StatusOr<JobView>)> done) = 0;
+  virtual void Drain(core::NodeId node, std::string reason, bool undo,
+                     std::function<void(absl::StatusOr<NodeView>)> done) = 0;
+
+  // Reads see committed state only. They may block for a few milliseconds (SQL).
+  virtual absl::StatusOr<core::JobId> ResolveJob(const std::string& id_or_name) = 0;  // NotFound, with hint
+  virtual absl::StatusOr<JobView> GetJob(core::JobId job) = 0;
+  virtual absl::StatusOr<std::vector<JobView>> ListJobs(const store::JobFilter& filter) = 0;
+  virtual absl::StatusOr<std::vector<core::CheckpointRow>> ListCheckpoints(core::JobId job,
+                                                                           bool include_deleted) = 0;
+  virtual absl::StatusOr<std::vector<NodeView>> ListNodes() = 0;
+  virtual absl::StatusOr<std::vector<core::EventRow>> ListEvents(core::JobId job,
+                                                                 core::EventSeq cursor,
+                                                                 uint32_t limit) = 0;
+  virtual absl::StatusOr<std::vector<store::StoredPoint>> ReadMetrics(
+      const store::MetricQuery& query) = 0;
+  virtual absl::StatusOr<std::map<core::JobState, uint64_t>> CountJobs() = 0;
+  virtual ServerStatus Status() = 0;
+
+  // job 0: every job, node and event. `changed` is also called when only progress or metrics moved.
+  virtual std::unique_ptr<Subscription> Subscribe(core::JobId job,
+                                                  std::function<void()> changed) = 0;
+  // NotFound, Unavailable (the worker is unreachable) come through the callback. Destroying the
+  // Subscription ends it.
+  virtual std::unique_ptr<Subscription> ReadLog(const LogRequest& request, LogCallback data) = 0;
+};
+
+// One worker's stream, as the runtime sees it. Implemented by rpc/.
+class WorkerSession {
+ public:
+  virtual ~WorkerSession() = default;
+  virtual void Send(core::Term term, const protocol::WorkerOrder& order) = 0;  // never blocks
+  virtual void Close() = 0;  // after what was sent has left
+};
+
+// The way in for workers' streams.
+class WorkerGateway {
+ public:
+  virtual ~WorkerGateway() = default;
+  // `hello` came first on the stream. The session lives until Disconnected has been called.
+  virtual core::SessionId Connected(std::shared_ptr<WorkerSession> session,
+                                    protocol::WorkerHello hello) = 0;
+  // Any report but hello. Returns at once.
+  virtual void Reported(core::SessionId session, protocol::WorkerReport report) = 0;
+  virtual void Disconnected(core::SessionId session, std::string reason) = 0;
+};
+
+}  // namespace coxswain::coordinator::runtime

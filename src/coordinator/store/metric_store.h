@@ -1,0 +1,46 @@
+// Metric points: metrics.db, a file of its own, so that points never delay state. Not thread-safe.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/protocol/worker_messages.h"
+
+namespace coxswain::coordinator::store {
+
+struct StoredPoint {
+  protocol::MetricPoint point;
+  uint64_t cursor = 0;       // rises over the whole store
+  bool repeated_by_later = false;
+};
+struct MetricQuery {
+  base::JobId job;
+  std::vector<std::string> names;  // empty: all
+  uint64_t after_cursor = 0;
+  bool include_repeated = false;
+  int64_t max_points = 0;  // per name, evenly thinned; 0: all
+  uint32_t limit = 10'000;
+};
+
+class MetricReader {
+ public:
+  virtual ~MetricReader() = default;
+  virtual absl::StatusOr<std::vector<StoredPoint>> Read(const MetricQuery& query) = 0;
+};
+
+class MetricStore {
+ public:
+  virtual ~MetricStore() = default;
+  // Durable on return. A point's key is (job, rank, name, step): one of a later generation replaces an
+  // earlier one, which stays readable as repeated; the same batch twice changes nothing.
+  virtual absl::Status Append(const base::NodeId& node, const protocol::MetricBatch& batch) = 0;
+  virtual absl::Status DeleteJobs(const std::vector<base::JobId>& jobs) = 0;
+  virtual absl::StatusOr<std::unique_ptr<MetricReader>> NewReader() = 0;
+};
+
+absl::StatusOr<std::unique_ptr<MetricStore>> OpenSqliteMetricStore(const std::string& path);
+
+}  // namespace coxswain::coordinator::store
