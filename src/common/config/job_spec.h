@@ -32,7 +32,8 @@ enum class Recipe { kMlp, kCnn };
 struct Model {
   Recipe recipe = Recipe::kCnn;
   std::vector<int64_t> hidden = {128};        // mlp: widths of the hidden layers; cnn: of the head
-  std::vector<int64_t> channels = {32, 64};   // cnn: per 3x3 convolution block (conv, norm, ReLU, 2x2 max pool)
+  std::vector<int64_t> channels = {32, 64};   // cnn: per 3x3 convolution block (conv, norm, ReLU, pool)
+  int64_t pool_every = 1;                     // cnn: 2x2 max pool after every Nth block, 1..channels
   bool batch_norm = false;                    // cnn: statistics per canonical micro-batch
   double dropout = 0.0;                       // before the last layer; [0, 1)
 };
