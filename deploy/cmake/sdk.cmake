@@ -30,12 +30,18 @@ if(COXSWAIN_TESTS)
   include(GoogleTest)
 endif()
 
-# The CUDA runtime that LibTorch's CPU library needs: a toolkit's, or the unpacked wheels'.
-find_path(COXSWAIN_CUDA_LIB libcudart.so.13
-  PATHS ${COXSWAIN_SDK}/nvidia/cu13/lib /usr/local/cuda/lib64 NO_DEFAULT_PATH)
-find_path(COXSWAIN_CUPTI_LIB libcupti.so.13
-  PATHS ${COXSWAIN_SDK}/nvidia/cu13/lib /usr/local/cuda/lib64 /usr/local/cuda/extras/CUPTI/lib64
-  NO_DEFAULT_PATH)
+# The CUDA runtime that LibTorch's CPU library needs: a toolkit's, or the unpacked wheels'. The same
+# places in deploy/bootstrap.
+if(DEFINED ENV{COXSWAIN_CUDA_ROOT})
+  set(_cuda_default $ENV{COXSWAIN_CUDA_ROOT})
+else()
+  set(_cuda_default /usr/local/cuda)
+endif()
+set(COXSWAIN_CUDA_ROOT ${_cuda_default} CACHE PATH "Where a CUDA 13 toolkit may be")
+set(_cuda_places ${COXSWAIN_SDK}/nvidia/cu13/lib ${COXSWAIN_CUDA_ROOT}/lib64
+  ${COXSWAIN_CUDA_ROOT}/extras/CUPTI/lib64)
+find_path(COXSWAIN_CUDA_LIB libcudart.so.13 PATHS ${_cuda_places} NO_DEFAULT_PATH)
+find_path(COXSWAIN_CUPTI_LIB libcupti.so.13 PATHS ${_cuda_places} NO_DEFAULT_PATH)
 if(NOT COXSWAIN_CUDA_LIB OR NOT COXSWAIN_CUPTI_LIB)
   message(FATAL_ERROR "libcudart.so.13 or libcupti.so.13 not found: run deploy/bootstrap first")
 endif()
