@@ -1,0 +1,187 @@
+"""What a user does wrong, or the machine: each ends in one clear line that says what to do."""
+import gzip
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from cluster import BIN, Cluster, Daemon, wait_until, write_idx
+
+NOBODY = 65534
+
+
+def ends_with_line(daemon, *words, timeout=20):
+    """The daemon exits by itself, not zero, and its last line holds every word."""
+    wait_until(lambda: not daemon.alive(), "the daemon gives up", timeout)
+    assert daemon.process.returncode != 0
+    lines = [line for line in daemon.text().splitlines() if line.strip()]
+    assert lines, "it said nothing"
+    for word in words:
+        assert word in lines[-1], lines[-1]
+    return lines[-1]
+
+
+def coordinator(folder, data_dir, *flags, preexec=None):
+    return Daemon("coordinator", [BIN / "cox-coordinator", "--data-dir", data_dir, "--listen", "127.0.0.1:0",
+                                  "--worker-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", *flags],
+                  folder / "extra.log", preexec=preexec)
+
+
+def test_port_in_use(cluster, tmp_path):
+    taken = cluster.endpoint()["api"]
+    other = Daemon("coordinator", [BIN / "cox-coordinator", "--data-dir", tmp_path / "other", "--listen", taken,
+                                   "--worker-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"], tmp_path / "extra.log")
+    ends_with_line(other, taken, "in use")
+
+
+def test_two_coordinators_on_one_data_directory(cluster, tmp_path):
+    ends_with_line(coordinator(tmp_path, cluster.coordinator_dir), str(cluster.coordinator_dir), str(cluster.coordinator.pid))
+
+
+def as_nobody():
+    os.setgid(NOBODY)
+    os.setuid(NOBODY)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
+def test_read_only_data_directory(tmp_path):
+    for folder in [tmp_path, *list(tmp_path.parents)[:2]]:
+        os.chmod(folder, 0o755)
+    data = tmp_path / "locked"
+    data.mkdir(mode=0o555)
+    ends_with_line(coordinator(tmp_path, data, preexec=as_nobody), str(data))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to mount a small file system")
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)], capture_output=True).returncode:
+        pytest.skip("this sandbox refuses mount(2)")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=False)
+
+
+def test_full_disk_refuses_and_recovers(small_disk, tmp_path, tiny_data):
+    with Cluster(tmp_path) as cluster:
+        cluster.coordinator_dir = small_disk / "data"
+        cluster.start_coordinator()
+        job_file = cluster.job_file(tiny_data)
+        first = cluster.submit(job_file)
+        filler = small_disk / "filler"
+        with open(filler, "wb", buffering=0) as f:
+            try:
+                while True:
+                    f.write(b"x" * 4096)
+            except OSError:
+                pass
+        refused = None
+        for _ in range(200):
+            done = cluster.cox("submit", job_file, "--timeout", "3s", check=False, timeout=30)
+            if done.returncode != 0:
+                refused = done
+                break
+        assert refused is not None, "a full disk must refuse a submission"
+        assert any(w in refused.stderr for w in ("full", "space", "disk")), refused.stderr
+        assert cluster.job(first)["state"] == "PENDING", "reads go on"
+        filler.unlink()
+        wait_until(lambda: cluster.cox("submit", job_file, "--timeout", "5s", check=False).returncode == 0,
+                   "it accepts again once there is space", timeout=60, pause=0.5)
+        assert cluster.job(first)["state"] == "PENDING"
+
+
+def test_wrong_token(cluster):
+    done = cluster.cox("jobs", check=False, env={"COX_TOKEN": "0" * 64})
+    assert done.returncode == 1 and "token" in done.stderr and len(done.stderr.strip().splitlines()) <= 2
+    end = cluster.endpoint()
+    bad = cluster.folder / "bad-token"
+    bad.write_text("f" * 64)
+    worker = Daemon("stranger", [BIN / "cox-worker", "--data-dir", cluster.folder / "stranger", "--coordinator",
+                                 end["worker"], "--token-file", bad, "--name", "stranger"], cluster.folder / "stranger.log")
+    try:
+        wait_until(lambda: "token" in worker.text(), "the worker says that its token is wrong", 20)
+    finally:
+        worker.stop()
+    assert [n["name"] for n in cluster.json("nodes")["nodes"]] == ["node-a"]
+
+
+def test_worker_of_another_cluster(cluster, tmp_path_factory):
+    with Cluster(tmp_path_factory.mktemp("other")) as other:
+        other.start_coordinator()
+        other.start_worker("lost")
+        other.wait_nodes(1)
+        other.workers["lost"].stop()
+        end = cluster.endpoint()
+        moved = Daemon("lost", [BIN / "cox-worker", "--data-dir", other.worker_dir("lost"), "--coordinator", end["worker"],
+                                "--token-file", end["token_file"], "--name", "lost"], cluster.folder / "worker-lost.log")
+        line = ends_with_line(moved, "cluster")
+        assert moved.process.returncode == 78, line
+
+
+def test_cloned_worker_is_refused(cluster):
+    wait_until(lambda: (cluster.worker_dir("node-a") / "endpoint").exists(), "the worker is up")
+    copy = cluster.folder / "worker-copy"
+    shutil.copytree(cluster.worker_dir("node-a"), copy, symlinks=True,
+                    ignore=lambda d, names: [n for n in names if n.endswith(".sock") or n in ("lock", "jobs", "endpoint")])
+    end = cluster.endpoint()
+    clone = Daemon("clone", [BIN / "cox-worker", "--data-dir", copy, "--coordinator", end["worker"], "--token-file",
+                             end["token_file"], "--name", "clone"], cluster.folder / "clone.log")
+    try:
+        ends_with_line(clone, "node-a")
+    finally:
+        clone.stop()
+    assert [n["state"] for n in cluster.json("nodes")["nodes"]] == ["READY"]
+
+
+def submit_refused(cluster, file, *args):
+    done = cluster.cox("submit", file, *args, check=False)
+    assert done.returncode == 106, (done.returncode, done.stdout, done.stderr)
+    return done.stderr
+
+
+def test_data_cut_short(cluster, tiny_data, tmp_path):
+    data = tmp_path / "cut"
+    shutil.copytree(tiny_data, data)
+    raw = gzip.decompress((data / "train-images.idx.gz").read_bytes())
+    (data / "train-images.idx.gz").write_bytes(gzip.compress(raw[:-1000], 1))
+    message = submit_refused(cluster, cluster.job_file(data))
+    assert "train-images.idx.gz" in message and str(len(raw) - 16 - 1000) in message.replace(",", ""), message
+    whole = (tiny_data / "train-images.idx.gz").read_bytes()
+    (data / "train-images.idx.gz").write_bytes(whole[:len(whole) // 2])
+    assert "train-images.idx.gz" in submit_refused(cluster, cluster.job_file(data))
+
+
+def test_data_missing_or_mismatched(cluster, tiny_data, tmp_path):
+    data = tmp_path / "bad"
+    shutil.copytree(tiny_data, data)
+    (data / "test-labels.idx.gz").unlink()
+    assert "test-labels.idx.gz" in submit_refused(cluster, cluster.job_file(data))
+    write_idx(data / "test-labels.idx.gz", bytes(100), (100,))
+    message = submit_refused(cluster, cluster.job_file(data))
+    assert "100" in message and "256" in message, message
+
+
+def test_mistakes_in_the_job_file_are_all_named(cluster, tiny_data):
+    file = cluster.job_file(tiny_data, train="optimiser: {name: adamw}\nseed: many")
+    message = submit_refused(cluster, file)
+    assert "did you mean 'optimizer'" in message and "job.yaml:" in message and "seed" in message, message
+    assert cluster.json("jobs").get("jobs", []) == []
+
+
+def test_store_that_cannot_be_written(cluster, tiny_data):
+    message = submit_refused(cluster, cluster.job_file(tiny_data, checkpoint="store: file:///proc/nowhere"))
+    assert "/proc/nowhere" in message, message
+
+
+def test_unreachable_server_and_unknown_job(cluster, tmp_path):
+    done = cluster.cox("jobs", "--server", "127.0.0.1:1", check=False)
+    assert done.returncode == 1 and "127.0.0.1:1" in done.stderr
+    assert cluster.cox("describe", "j999", check=False).returncode == 102
+    assert cluster.cox("wait", "nothing-like-it", check=False).returncode == 102
+    assert cluster.cox("frobnicate", check=False).returncode == 2

@@ -1,0 +1,114 @@
+"""A job's whole way: submitted, placed, trained, saved, verified, exported, reported."""
+import json
+import pathlib
+import struct
+import urllib.parse
+
+from cluster import wait_until
+
+
+def path_of(uri):
+    return pathlib.Path(urllib.parse.urlparse(uri).path)
+
+
+def read_safetensors(path):
+    raw = pathlib.Path(path).read_bytes()
+    (size,) = struct.unpack("<Q", raw[:8])
+    header = json.loads(raw[8:8 + size])
+    return {k: v for k, v in header.items() if k != "__metadata__"}, len(raw) - 8 - size
+
+
+def points(cluster, job, name):
+    return [p for p in cluster.json("metrics", job, "--name", name)["points"] if p["name"] == name]
+
+
+def test_two_ranks_train_to_the_end(cluster, tiny_data):
+    file = cluster.job_file(tiny_data, epochs=3, checkpoint="every_steps: 20")
+    job = cluster.submit(file)
+    assert cluster.cox("wait", job).returncode == 0
+    done = cluster.job(job)
+    assert done["state"] == "COMPLETED" and done["attempt"] == 1
+    assert int(done["progress"]["step"]) == 96 and int(done["progress"]["position"]) == 3 * 2048
+    assert done["progress"]["evalAccuracy"] > 0.95, done["progress"]
+
+    model = path_of(done["modelUri"])
+    config = json.loads((model / "config.json").read_text())
+    assert config["recipe"] == "mlp" and config["classes"] == 10
+    tensors, payload = read_safetensors(model / "model.safetensors")
+    assert sum(t["data_offsets"][1] - t["data_offsets"][0] for t in tensors.values()) == payload
+    assert [64, 784] in [t["shape"] for t in tensors.values()]
+
+    steps = sorted(int(p["step"]) for p in points(cluster, job, "loss"))
+    assert steps == list(range(1, 97)), "the metrics have a hole"
+
+
+def test_checkpoints_are_verified_and_old_ones_collected(cluster, tiny_data):
+    file = cluster.job_file(tiny_data, epochs=3, checkpoint="every_steps: 10\nkeep: 2")
+    job = cluster.submit(file)
+    cluster.cox("wait", job)
+
+    def settled():
+        listed = cluster.json("checkpoints", job)["checkpoints"]
+        kept = [c for c in listed if c["state"] != "CHECKPOINT_DELETED"]
+        return kept if all(c["state"] == "CHECKPOINT_VERIFIED" for c in kept) and len(kept) <= 3 else None
+    kept = wait_until(settled, "the kept checkpoints are verified and the old ones are gone", pause=0.2)
+    assert kept[0].get("final") and int(kept[0]["step"]) == 96
+    for checkpoint in kept:
+        folder = path_of(checkpoint["uri"])
+        assert (folder / "manifest.json").exists() and (folder / "committed").exists()
+    on_disk = {p.parent for p in cluster.store.rglob("manifest.json")}
+    assert on_disk == {path_of(c["uri"]) for c in kept}
+
+
+def test_logs_events_nodes_and_pages(cluster, tiny_data):
+    job = cluster.submit(cluster.job_file(tiny_data, epochs=1))
+    cluster.cox("wait", job)
+    log = cluster.cox("logs", job, "--rank", "0").stdout
+    assert log.strip(), "rank 0 wrote nothing"
+    kinds = [e["kind"] for e in cluster.json("events", "--job", job)["events"]]
+    assert kinds[0] == "JobSubmitted" and "JobCompleted" in kinds, kinds
+    nodes = cluster.json("nodes")["nodes"]
+    assert [n["name"] for n in nodes] == ["node-a"]
+    assert cluster.http("/healthz") and cluster.http("/readyz")
+    assert job in cluster.http("/") and job in cluster.http("/api/v1/jobs")
+    detail = json.loads(cluster.http(f"/api/v1/jobs/{job}"))
+    assert detail["state"] == "COMPLETED"
+    assert "node-a" in cluster.http("/api/v1/nodes")
+    assert "coxswain_" in cluster.http("/metrics")
+
+
+def test_resume_from_another_job_goes_on_where_it_ended(cluster, tiny_data):
+    first = cluster.submit(cluster.job_file(tiny_data, name="first", epochs=1))
+    cluster.cox("wait", first)
+    file = cluster.job_file(tiny_data, name="second", epochs=2)
+    second = cluster.submit(file, "--resume-from", first)
+    cluster.cox("wait", second)
+    steps = sorted(int(p["step"]) for p in points(cluster, second, "loss"))
+    assert steps == list(range(33, 65)), "a resumed run goes on at the next sample"
+    uri = cluster.json("checkpoints", first)["checkpoints"][0]["uri"]
+    third = cluster.submit(cluster.job_file(tiny_data, name="third", epochs=2), "--resume-from", uri)
+    cluster.cox("wait", third)
+    assert cluster.job(third)["state"] == "COMPLETED"
+
+
+def test_a_job_that_fits_nowhere_waits_and_says_why(cluster, tiny_data):
+    done = cluster.cox("submit", cluster.job_file(tiny_data, name="wide", workers=9, batch=90), "-o", "json", check=False)
+    if done.returncode == 0:
+        job = json.loads(done.stdout)["id"]
+        reason = cluster.job(job)["reason"]
+        assert "9" in reason and "4" in reason, reason
+        cluster.cox("cancel", job)
+        assert cluster.cox("wait", job, check=False).returncode == 103
+    else:
+        assert done.returncode == 106 and "4" in done.stderr
+
+
+def test_cancel_with_save_leaves_a_checkpoint(cluster, tiny_data):
+    job = cluster.submit(cluster.job_file(tiny_data, epochs=2000))
+    cluster.wait_step(job, 20)
+    cluster.cox("cancel", job, "--save", "--reason", "enough")
+    assert cluster.cox("wait", job, check=False).returncode == 103
+    done = cluster.job(job)
+    assert done["state"] == "CANCELLED" and "enough" in done["reason"]
+    assert int(done["lastCheckpoint"]["step"]) >= 20
+    wait_until(lambda: not cluster.rank_pids() and not cluster.shim_pids(), "nothing of the job runs any more")
