@@ -138,7 +138,7 @@ struct TaskEnded {
   TaskId task;
   bool ok = false;
   std::string error;     // one clear line when not ok
-  bool user_error = false;
+  bool user_error = false;  // kCheck: the job's mistake; kVerify: proved corrupt; false: try again later
   std::string result;    // JSON, by kind of task (docs/architecture.md)
 };
 struct Leaving {};  // the worker shuts down on purpose; its ranks go on

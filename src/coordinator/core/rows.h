@@ -52,6 +52,7 @@ struct JobRequest {
   base::Duration time_limit{};  // 0: none
   base::Duration grace{};
   uint32_t keep_checkpoints = 3;
+  std::string store;            // URI; empty: the coordinator's default
   bool local_store = false;     // file:// : all ranks on one node unless `shared_store`
   friend bool operator==(const JobRequest&, const JobRequest&) = default;
 };
@@ -101,6 +102,8 @@ struct AttemptRow {
   std::string resumed_uri;
   CheckpointId resumed;
   int64_t resumed_position = 0;
+  int64_t last_step = 0;          // highest step that a rank had reported when it ended
+  bool user_error = false;        // a trainer said so: another try cannot help
   friend bool operator==(const AttemptRow&, const AttemptRow&) = default;
 };
 
@@ -114,7 +117,8 @@ struct RankRow {
   std::vector<std::string> gpu_uuids;
   protocol::RankState state = protocol::RankState::kStarting;
   bool stop_requested = false;
-  int64_t pid = 0;
+  bool finished = false;          // it reported TrainingFinished
+  int64_t pid = 0;                // 0: not known to have been started
   std::optional<protocol::ExitRecord> exit;
   friend bool operator==(const RankRow&, const RankRow&) = default;
 };
@@ -147,6 +151,8 @@ struct CheckpointRow {
   uint64_t bytes = 0;
   uint32_t shards = 0;
   bool final = false;
+  bool collect = false;           // its objects are to be deleted (then: kDeleted)
+  NodeId node;                    // where rank 0 ran: the machine that holds a file:// checkpoint
   WallTime opened, committed, verified;
   std::string reason;
   friend bool operator==(const CheckpointRow&, const CheckpointRow&) = default;
@@ -195,15 +201,16 @@ struct DeleteNode { NodeId id; };
 using Change = std::variant<ClusterRow, JobRow, AttemptRow, RankRow, GenerationRow, CheckpointRow,
                             NodeRow, EventRow, DeleteJob, DeleteEventsUpTo, DeleteNode>;
 
-// What a start finds in the store: live jobs whole (not final), and of final ones nothing.
+// What a start finds in the store: live jobs whole (not final); of final ones only what is still to be
+// collected. "To collect": `collect` is set and the state is not kDeleted.
 struct Snapshot {
   ClusterRow cluster;
   std::vector<NodeRow> nodes;
-  std::vector<JobRow> jobs;                // not final
-  std::vector<AttemptRow> attempts;        // of those jobs
-  std::vector<RankRow> ranks;              // of those jobs, and any not yet exited
-  std::vector<GenerationRow> generations;  // of those jobs, newest only
-  std::vector<CheckpointRow> checkpoints;  // of those jobs, and those due for collection
+  std::vector<JobRow> jobs;                // not final, and final ones with checkpoints to collect
+  std::vector<AttemptRow> attempts;        // of the jobs that are not final
+  std::vector<RankRow> ranks;              // of the jobs that are not final: last attempt's, and not exited
+  std::vector<GenerationRow> generations;  // of the jobs that are not final, newest only
+  std::vector<CheckpointRow> checkpoints;  // of the jobs that are not final, and those to collect
 };
 
 }  // namespace coxswain::coordinator::core
