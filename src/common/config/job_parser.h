@@ -8,22 +8,13 @@
 #include <vector>
 
 #include "common/config/job_spec.h"
+#include "common/config/mistake.h"
 
 namespace coxswain::config {
 
-// One mistake, for one line of output: "job.yaml:14: unknown key 'optimiser' in spec.train (did you mean
-// 'optimizer'?)".
-struct Mistake {
-  std::string file;
-  uint32_t line = 0;   // 1-based; 0: the whole file
-  std::string key;     // "spec.train.optimizer"
-  std::string text;    // found, expected, nearest name
-  std::string ToString() const;
-};
-
 struct ParsedJob {
   JobSpec spec;
-  std::string yaml;                   // the text with overrides applied: what is stored and sent on
+  std::string yaml;  // the text with overrides applied: what is stored and sent on
   std::vector<std::string> warnings;
 };
 
@@ -33,7 +24,20 @@ std::variant<ParsedJob, std::vector<Mistake>> ParseJob(std::string_view yaml, st
                                                        const std::vector<std::string>& overrides);
 
 // The same document with the values of secret `env:` keys (ending in KEY, SECRET, TOKEN, PASSWORD)
-// replaced by "***": the only form that leaves the coordinator for people.
+// replaced by "***": the only form that leaves the coordinator for people. Comments go too: they
+// may hold what the values do. A text that is not YAML is not shown at all.
 std::string MaskSecrets(std::string_view yaml);
+
+// "API_KEY", "aws_secret", "HF_TOKEN", "DB_PASSWORD": names whose values are never shown.
+bool IsSecretName(std::string_view name);
+
+// Overrides ("spec.data.train.images=file:///home/ann/mnist/train.gz") that turn every path of the
+// job into an absolute file: URI; relative ones are taken from `directory` (absolute), the folder
+// of the job file. For `cox`, which knows that folder; URIs with a scheme are left alone.
+std::vector<std::string> AbsolutePathOverrides(const JobSpec& spec, std::string_view directory);
+
+// Every key a job file may have, "spec.train.epochs" and so on, in the order of docs/job-spec.md.
+// Keys chosen by the user (labels, env) end in ".*".
+std::vector<std::string> KnownJobKeys();
 
 }  // namespace coxswain::config

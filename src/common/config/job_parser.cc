@@ -1,0 +1,110 @@
+#include "common/config/job_parser.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "common/config/job_sections.h"
+#include "common/config/yaml_document.h"
+
+namespace coxswain::config {
+namespace {
+
+const std::vector<std::string> kFreeMaps = {"metadata.labels", "spec.env"};
+
+void AddPathOverride(const std::string& key, const std::string& value, std::string_view directory,
+                     std::vector<std::string>* overrides) {
+  if (value.empty() || value.find("://") != std::string::npos) return;
+  const std::filesystem::path path = std::filesystem::path(directory) / value;
+  overrides->push_back(key + "=file://" + path.lexically_normal().string());
+}
+
+// A copy of `env:` with the values of secret names replaced.
+YAML::Node MaskedMap(const YAML::Node& env) {
+  YAML::Node masked(YAML::NodeType::Map);
+  for (const auto& pair : env) {
+    if (!pair.first.IsScalar()) continue;
+    const std::string& name = pair.first.Scalar();
+    masked.force_insert(name, IsSecretName(name) ? YAML::Node("***") : YAML::Clone(pair.second));
+  }
+  return masked;
+}
+
+}  // namespace
+
+std::variant<ParsedJob, std::vector<Mistake>> ParseJob(std::string_view yaml, std::string_view file,
+                                                       const std::vector<std::string>& overrides) {
+  Notebook notes{std::string(file)};
+  YAML::Node root = LoadDocument(yaml, &notes);
+  if (!notes.empty()) return notes.Take();
+  if (!root.IsDefined() || root.IsNull()) {
+    notes.Wrong("", 0,
+                "the file is empty, expected apiVersion: coxswain/v1, kind, metadata and spec");
+    return notes.Take();
+  }
+  if (!root.IsMap()) {
+    notes.Wrong("", LineOf(root), "found " + Describe(root) + ", expected keys such as apiVersion");
+    return notes.Take();
+  }
+  ParsedJob out;
+  for (const std::string& text : overrides) {
+    ApplyOverride(ParseOverride(text, "--set"), kFreeMaps, &root, &notes);
+  }
+  ReadJob(root, &notes, &out.spec, &out.warnings);
+  if (!notes.empty()) return notes.Take();
+  out.yaml = overrides.empty() ? std::string(yaml) : Emit(root);
+  return out;
+}
+
+bool IsSecretName(std::string_view name) {
+  std::string upper(name);
+  std::transform(upper.begin(), upper.end(), upper.begin(), [](char c) {
+    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  });
+  for (const char* ending : {"KEY", "SECRET", "TOKEN", "PASSWORD"}) {
+    if (upper.ends_with(ending)) return true;
+  }
+  return false;
+}
+
+std::string MaskSecrets(std::string_view yaml) {
+  Notebook notes("");
+  const YAML::Node root = LoadDocument(yaml, &notes);
+  if (!notes.empty() || !root.IsMap()) return "# not shown: not a job file\n";
+  YAML::Node shown(YAML::NodeType::Map);
+  for (const auto& pair : root) {
+    YAML::Node value = pair.second;
+    if (pair.first.IsScalar() && pair.first.Scalar() == "spec" && value.IsMap()) {
+      YAML::Node spec(YAML::NodeType::Map);
+      for (const auto& below : pair.second) {
+        const bool env =
+            below.first.IsScalar() && below.first.Scalar() == "env" && below.second.IsMap();
+        spec.force_insert(below.first, env ? MaskedMap(below.second) : below.second);
+      }
+      value.reset(spec);
+    }
+    shown.force_insert(pair.first, value);
+  }
+  return Emit(shown);
+}
+
+std::vector<std::string> AbsolutePathOverrides(const JobSpec& spec, std::string_view directory) {
+  std::vector<std::string> overrides;
+  AddPathOverride("spec.data.train.images", spec.data.train.images, directory, &overrides);
+  AddPathOverride("spec.data.train.labels", spec.data.train.labels, directory, &overrides);
+  if (spec.data.evaluate) {
+    AddPathOverride("spec.data.evaluate.images", spec.data.evaluate->images, directory, &overrides);
+    AddPathOverride("spec.data.evaluate.labels", spec.data.evaluate->labels, directory, &overrides);
+  }
+  AddPathOverride("spec.checkpoint.store", spec.checkpoint.store, directory, &overrides);
+  return overrides;
+}
+
+std::vector<std::string> KnownJobKeys() {
+  Notebook notes("");
+  JobSpec ignored;
+  std::vector<std::string> warnings;
+  ReadJob(YAML::Node(), &notes, &ignored, &warnings);
+  return notes.known_keys();
+}
+
+}  // namespace coxswain::config

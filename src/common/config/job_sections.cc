@@ -1,0 +1,332 @@
+#include "common/config/job_sections.h"
+
+#include <algorithm>
+
+#include "common/base/ids.h"
+#include "common/config/quantities.h"
+
+namespace coxswain::config {
+namespace {
+
+using base::seconds;
+constexpr auto kDay = std::chrono::hours(24);
+constexpr int64_t kMost = 1'000'000'000;
+constexpr int64_t kLargestMemory = int64_t{64} << 40;
+
+bool IsLowerOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+bool IsWordCharacter(char c) { return IsLowerOrDigit(c) || (c >= 'A' && c <= 'Z') || c == '_'; }
+
+// The name as it could have been: lower case, '-' for everything else.
+std::string ValidName(const std::string& name) {
+  std::string valid;
+  for (char c : name) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    if (!IsLowerOrDigit(c)) c = '-';
+    if (c != '-' || (!valid.empty() && valid.back() != '-')) valid += c;
+  }
+  valid = valid.substr(0, 63);
+  while (!valid.empty() && valid.back() == '-') valid.pop_back();
+  return valid;
+}
+
+void CheckName(Section& in, const std::string& name) {
+  const bool characters =
+      std::all_of(name.begin(), name.end(), [](char c) { return IsLowerOrDigit(c) || c == '-'; });
+  if (characters && name.size() <= 63 && name.front() != '-' && name.back() != '-') {
+    if (base::ParseJobId(name)) {
+      in.Wrong("name",
+               "found " + Quoted(name) + ", which reads like a job's id; choose another name");
+    }
+    return;
+  }
+  const std::string valid = ValidName(name);
+  in.Wrong("name", "found " + Quoted(name) +
+                       ", expected 1 to 63 of a-z, 0-9 and -, not - at an end" +
+                       (valid.empty() ? "" : " (did you mean '" + valid + "'?)"));
+}
+
+std::string WrongLabel(const std::string& key, const std::string& value) {
+  const bool good_key =
+      !key.empty() && key.size() <= 63 && std::all_of(key.begin(), key.end(), [](char c) {
+        return IsWordCharacter(c) || c == '.' || c == '-' || c == '/';
+      });
+  if (!good_key) {
+    return "found the label " + Quoted(key) +
+           ", expected a name of 1 to 63 letters, digits, . _ - /";
+  }
+  if (value.size() > 63 || FindBadByte(value) != std::string::npos) {
+    return "found " + Quoted(value) + " for the label '" + key +
+           "', expected at most 63 bytes without control characters";
+  }
+  return "";
+}
+
+std::string WrongVariable(const std::string& name, const std::string& value) {
+  const bool good_name = !name.empty() && name.size() <= 255 &&
+                         !(name[0] >= '0' && name[0] <= '9') &&
+                         std::all_of(name.begin(), name.end(), IsWordCharacter);
+  if (!good_name) {
+    return "found the variable " + Quoted(name) +
+           ", expected a name of letters, digits and _, not beginning with a digit";
+  }
+  static const std::vector<std::string> kOurs = {
+      "RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "CUDA_VISIBLE_DEVICES"};
+  if (name.starts_with("COXSWAIN_") || std::find(kOurs.begin(), kOurs.end(), name) != kOurs.end()) {
+    return "found the variable '" + name + "', which Coxswain sets for every rank itself";
+  }
+  // The value may be a secret: it is never part of the message.
+  if (value.size() > 32768) return "the value of '" + name + "' is longer than 32768 bytes";
+  if (FindBadByte(value, "\n\t\r") != std::string::npos) {
+    return "the value of '" + name + "' holds a control character or a byte that is not UTF-8";
+  }
+  return "";
+}
+
+void ReadMetadata(Section& in, Metadata* out) {
+  in.Require("name", "a name such as 'fashion-mnist'");
+  if (in.Text("name", "a name such as 'fashion-mnist'", &out->name)) CheckName(in, out->name);
+  in.TextMap("labels", 64, WrongLabel, &out->labels);
+}
+
+void ReadResources(Section& in, Resources* out, std::vector<std::string>* warnings) {
+  in.Integer("cpus", 1, 4096, &out->cpus);
+  in.Integer("gpus", 0, 64, &out->gpus);
+  in.Size("memory", 0, kLargestMemory, &out->memory_bytes);
+  if (out->gpus > 1) {
+    warnings->push_back("spec.resources.gpus: a rank of a recipe uses one GPU; the other " +
+                        std::to_string(out->gpus - 1) + " would be idle");
+  }
+}
+
+void ReadModel(Section& in, Model* out) {
+  in.Choice<Recipe>("recipe", {{"mlp", Recipe::kMlp}, {"cnn", Recipe::kCnn}}, &out->recipe);
+  in.IntegerList("hidden", 1, 1'000'000, 64, &out->hidden);
+  in.IntegerList("channels", 1, 65536, 16, &out->channels);
+  const auto blocks = static_cast<int64_t>(out->channels.size());
+  if (in.Integer("pool_every", int64_t{1}, int64_t{16}, &out->pool_every) &&
+      out->pool_every > blocks) {
+    in.Wrong("pool_every", "found " + std::to_string(out->pool_every) + ", expected at most " +
+                               std::to_string(blocks) +
+                               ", the number of blocks (spec.model.channels)");
+  }
+  in.Bool("batch_norm", &out->batch_norm);
+  in.Real("dropout", {.low = 0, .high = 1, .below = true}, &out->dropout);
+  if (out->recipe != Recipe::kMlp) return;
+  for (const char* key : {"channels", "pool_every", "batch_norm"}) {
+    if (in.Has(key)) in.Wrong(key, "belongs to recipe cnn, but spec.model.recipe is mlp");
+  }
+}
+
+void ReadUri(Section& in, std::string_view key, bool path_too, std::string* out) {
+  const std::string_view expected =
+      path_too ? "a path, file:///PATH or s3://BUCKET/KEY" : "file:///PATH or s3://BUCKET/PREFIX";
+  if (!in.Text(key, expected, out)) return;
+  const std::string wrong = WrongUri(*out, path_too);
+  if (!wrong.empty()) in.Wrong(key, wrong);
+}
+
+void ReadPair(Section& in, IdxPair* out) {
+  in.Require("images", "an IDX file of images (a path, file:// or s3://)");
+  in.Require("labels", "an IDX file of labels (a path, file:// or s3://)");
+  ReadUri(in, "images", true, &out->images);
+  ReadUri(in, "labels", true, &out->labels);
+}
+
+void ReadData(Section& in, Data* out) {
+  in.Require("train", "a section with 'images' and 'labels'");
+  in.Choice<std::string>("format", {{"idx", "idx"}}, &out->format);
+  in.Below("train", [&](Section& train) { ReadPair(train, &out->train); });
+  in.Below("evaluate", [&](Section& evaluate) {
+    IdxPair pair;
+    ReadPair(evaluate, &pair);
+    if (evaluate.present()) out->evaluate = std::move(pair);
+  });
+  in.Integer("classes", int64_t{2}, int64_t{1'000'000}, &out->classes);
+  in.Real("mean", {.low = -1e6, .high = 1e6}, &out->mean);
+  in.Real("std", {.low = 0, .high = 1e6, .above = true}, &out->std);
+  in.Integer("limit", int64_t{0}, kMost * 1000, &out->limit);
+}
+
+void ReadOptimizer(Section& in, Optimizer* out) {
+  in.Choice<OptimizerName>("name", {{"adamw", OptimizerName::kAdamW}, {"sgd", OptimizerName::kSgd}},
+                           &out->name);
+  const bool sgd = out->name == OptimizerName::kSgd;
+  if (sgd) out->weight_decay = 0.0;
+  in.Real("learning_rate", {.low = 0, .high = 1000, .above = true}, &out->learning_rate);
+  in.Real("weight_decay", {.low = 0, .high = 1000}, &out->weight_decay);
+  in.Real("beta1", {.low = 0, .high = 1, .below = true}, &out->beta1);
+  in.Real("beta2", {.low = 0, .high = 1, .below = true}, &out->beta2);
+  in.Real("eps", {.low = 0, .high = 1, .above = true}, &out->eps);
+  in.Real("momentum", {.low = 0, .high = 1, .below = true}, &out->momentum);
+  in.Bool("nesterov", &out->nesterov);
+  for (const char* key : {"beta1", "beta2", "eps"}) {
+    if (sgd && in.Has(key)) in.Wrong(key, "belongs to adamw, but spec.train.optimizer.name is sgd");
+  }
+  for (const char* key : {"momentum", "nesterov"}) {
+    if (!sgd && in.Has(key))
+      in.Wrong(key, "belongs to sgd, but spec.train.optimizer.name is adamw");
+  }
+  if (sgd && out->nesterov && out->momentum == 0) in.Wrong("nesterov", "needs a momentum above 0");
+}
+
+void ReadSchedule(Section& in, int64_t max_steps, Schedule* out) {
+  in.Choice<ScheduleName>("name",
+                          {{"constant", ScheduleName::kConstant},
+                           {"cosine", ScheduleName::kCosine},
+                           {"linear", ScheduleName::kLinear}},
+                          &out->name);
+  in.Integer("warmup_steps", int64_t{0}, kMost, &out->warmup_steps);
+  in.Real("final_fraction", {.low = 0, .high = 1}, &out->final_fraction);
+  if (out->name == ScheduleName::kConstant && in.Has("final_fraction")) {
+    in.Wrong("final_fraction",
+             "belongs to cosine and linear, but spec.train.schedule.name is constant");
+  }
+  if (max_steps > 0 && out->warmup_steps > max_steps) {
+    in.Wrong("warmup_steps", "found " + std::to_string(out->warmup_steps) +
+                                 ", but training ends after " + std::to_string(max_steps) +
+                                 " steps (spec.train.max_steps)");
+  }
+}
+
+// Every rank needs at least one sample of each step.
+void CheckBatches(Section& in, uint32_t workers, const Train& train) {
+  if (train.global_batch_size < workers) {
+    in.Wrong("global_batch_size", "found " + std::to_string(train.global_batch_size) +
+                                      " samples a step for " + std::to_string(workers) +
+                                      " workers; expected at least one sample for each");
+    return;
+  }
+  if (train.micro_batch_size > train.global_batch_size) {
+    in.Wrong("micro_batch_size", "found " + std::to_string(train.micro_batch_size) +
+                                     ", expected at most the global batch of " +
+                                     std::to_string(train.global_batch_size));
+    return;
+  }
+  if (train.micro_batch_size == 0) return;
+  const int64_t count =
+      (train.global_batch_size + train.micro_batch_size - 1) / train.micro_batch_size;
+  if (count < workers) {
+    in.Wrong("micro_batch_size", "a global batch of " + std::to_string(train.global_batch_size) +
+                                     " makes " + std::to_string(count) + " micro-batch(es) of " +
+                                     std::to_string(train.micro_batch_size) + ", but there are " +
+                                     std::to_string(workers) + " workers; expected at most " +
+                                     std::to_string(train.global_batch_size / workers));
+  }
+}
+
+void ReadTrain(Section& in, uint32_t workers, Train* out) {
+  in.Integer("epochs", int64_t{1}, int64_t{1'000'000}, &out->epochs);
+  in.Integer("max_steps", int64_t{0}, kMost, &out->max_steps);
+  in.Integer("global_batch_size", int64_t{1}, int64_t{16'777'216}, &out->global_batch_size);
+  in.Integer("micro_batch_size", int64_t{0}, int64_t{16'777'216}, &out->micro_batch_size);
+  in.Seed("seed", &out->seed);
+  in.Choice<Precision>("precision",
+                       {{"float32", Precision::kFloat32}, {"float64", Precision::kFloat64}},
+                       &out->precision);
+  in.Below("optimizer", [&](Section& below) { ReadOptimizer(below, &out->optimizer); });
+  in.Below("schedule",
+           [&](Section& below) { ReadSchedule(below, out->max_steps, &out->schedule); });
+  in.Real("clip_norm", {.low = 0, .high = 1e9}, &out->clip_norm);
+  in.Integer("evaluate_every_epochs", int64_t{1}, int64_t{1'000'000}, &out->evaluate_every_epochs);
+  in.Integer("log_every_steps", int64_t{1}, int64_t{1'000'000}, &out->log_every_steps);
+  CheckBatches(in, workers, *out);
+}
+
+void ReadCheckpoint(Section& in, Checkpoint* out) {
+  ReadUri(in, "store", true, &out->store);
+  in.Integer("every_steps", int64_t{0}, kMost, &out->every_steps);
+  in.Duration("every_time", base::Duration(0), 30 * kDay, &out->every_time);
+  in.Integer("keep", 1, 1000, &out->keep);
+  in.Text("endpoint", "a URL such as http://127.0.0.1:7480", &out->endpoint);
+  in.Text("region", "a region such as us-east-1", &out->region);
+  if (in.Has("every_time") && out->every_time.count() > 0 && out->every_time < seconds(1)) {
+    in.Wrong("every_time",
+             "found " + FormatDuration(out->every_time) + ", expected 0 or at least 1s");
+  }
+  if (!out->endpoint.empty() && !out->endpoint.starts_with("http://") &&
+      !out->endpoint.starts_with("https://")) {
+    in.Wrong("endpoint",
+             "found " + Quoted(out->endpoint) + ", expected http://HOST:PORT or https://HOST:PORT");
+  }
+  if (out->endpoint.find('@') != std::string::npos) {
+    in.Wrong("endpoint",
+             "holds '@': credentials are taken from the worker's environment, never from a job");
+  }
+  const bool on_s3 = out->store.empty() || out->store.starts_with("s3://");
+  for (const char* key : {"endpoint", "region"}) {
+    if (in.Has(key) && !on_s3)
+      in.Wrong(key, "belongs to s3:// stores, but spec.checkpoint.store is not one");
+  }
+}
+
+void ReadSpec(Section& in, JobSpec* job, std::vector<std::string>* warnings) {
+  in.Require("data", "a section with the training data");
+  in.Integer("workers", 1, 4096, &job->workers);
+  in.Below("resources", [&](Section& below) { ReadResources(below, &job->resources, warnings); });
+  in.Below("model", [&](Section& below) { ReadModel(below, &job->model); });
+  in.Below("data", [&](Section& below) { ReadData(below, &job->data); });
+  in.Below("train", [&](Section& below) {
+    ReadTrain(below, job->workers, &job->train);
+    if (below.Has("evaluate_every_epochs") && !job->data.evaluate) {
+      warnings->push_back(
+          "spec.train.evaluate_every_epochs has no effect without spec.data.evaluate");
+    }
+  });
+  in.Below("checkpoint", [&](Section& below) { ReadCheckpoint(below, &job->checkpoint); });
+  in.Below("retries", [&](Section& below) {
+    below.Integer("max_attempts", 1, 100, &job->retries.max_attempts);
+  });
+  in.Duration("time_limit", base::Duration(0), 365 * kDay, &job->time_limit);
+  in.Duration("grace", seconds(1), kDay, &job->grace);
+  in.TextMap("env", 1000, WrongVariable, &job->env);
+  if (in.Has("time_limit") && job->time_limit.count() > 0 && job->time_limit < seconds(1)) {
+    in.Wrong("time_limit",
+             "found " + FormatDuration(job->time_limit) + ", expected 0 or at least 1s");
+  }
+}
+
+}  // namespace
+
+std::string WrongUri(const std::string& uri, bool path_too) {
+  const size_t scheme_end = uri.find("://");
+  if (scheme_end == std::string::npos) {
+    return path_too ? "" : "found " + Quoted(uri) + ", expected file:///PATH or s3://BUCKET/PREFIX";
+  }
+  const std::string rest = uri.substr(scheme_end + 3);
+  if (uri.starts_with("file://")) {
+    return rest.starts_with('/')
+               ? ""
+               : "found " + Quoted(uri) + ", expected an absolute path: file:///" + rest;
+  }
+  if (!uri.starts_with("s3://")) {
+    return "found the scheme " + Quoted(uri.substr(0, scheme_end)) + ", expected " +
+           (path_too ? "a path, " : "") + "file:// or s3://";
+  }
+  const std::string bucket = rest.substr(0, rest.find('/'));
+  if (bucket.find('@') != std::string::npos) {
+    return "holds '@': credentials are taken from the worker's environment, never from a job";
+  }
+  const bool good = bucket.size() >= 3 && bucket.size() <= 63 &&
+                    std::all_of(bucket.begin(), bucket.end(),
+                                [](char c) { return IsWordCharacter(c) || c == '-' || c == '.'; });
+  return good ? ""
+              : "found the bucket " + Quoted(bucket) +
+                    ", expected 3 to 63 letters, digits, '.' and '-'";
+}
+
+void ReadJob(const YAML::Node& root, Notebook* notes, JobSpec* job,
+             std::vector<std::string>* warnings) {
+  Section in(root, "", 0, notes);
+  std::string ignored;
+  in.Require("apiVersion", "apiVersion: coxswain/v1");
+  in.Require("kind", "kind: TrainingJob");
+  in.Require("metadata", "a section with the job's name");
+  in.Require("spec", "a section that says what to train");
+  in.Choice<std::string>("apiVersion", {{"coxswain/v1", ""}}, &ignored);
+  in.Choice<std::string>("kind", {{"TrainingJob", ""}}, &ignored);
+  in.Below("metadata", [&](Section& below) { ReadMetadata(below, &job->metadata); });
+  in.Below("spec", [&](Section& below) { ReadSpec(below, job, warnings); });
+  in.Finish();
+}
+
+}  // namespace coxswain::config

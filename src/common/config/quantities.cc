@@ -1,0 +1,172 @@
+#include "common/config/quantities.h"
+
+#include <charconv>
+#include <cstdio>
+#include <limits>
+#include <span>
+
+namespace coxswain::config {
+namespace {
+
+struct Unit {
+  std::string_view name;
+  int64_t amount;
+};
+
+constexpr Unit kTimeUnits[] = {{"d", 86'400'000'000}, {"h", 3'600'000'000}, {"m", 60'000'000},
+                               {"s", 1'000'000},      {"ms", 1'000},        {"us", 1}};
+constexpr Unit kSizeUnits[] = {{"TiB", int64_t{1} << 40},
+                               {"GiB", int64_t{1} << 30},
+                               {"MiB", int64_t{1} << 20},
+                               {"KiB", int64_t{1} << 10},
+                               {"TB", 1'000'000'000'000},
+                               {"GB", 1'000'000'000},
+                               {"MB", 1'000'000},
+                               {"KB", 1'000},
+                               {"kB", 1'000},
+                               {"B", 1}};
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+// Reads "12.5GiB" off the front of `text`; the unit is the longest run of letters.
+std::optional<int64_t> TakeAmount(std::string_view* text, std::span<const Unit> units) {
+  size_t digits = 0;
+  while (digits < text->size() && (IsDigit((*text)[digits]) || (*text)[digits] == '.')) ++digits;
+  size_t end = digits;
+  while (end < text->size() && !IsDigit((*text)[end])) ++end;
+  double amount = 0;
+  const auto [stop, error] = std::from_chars(text->data(), text->data() + digits, amount);
+  if (digits == 0 || error != std::errc() || stop != text->data() + digits) return std::nullopt;
+  for (const Unit& unit : units) {
+    if (text->substr(digits, end - digits) != unit.name) continue;
+    const double total = amount * static_cast<double>(unit.amount);
+    if (total > 9e18) return std::nullopt;
+    text->remove_prefix(end);
+    return static_cast<int64_t>(total);
+  }
+  return std::nullopt;
+}
+
+// The bytes of the UTF-8 sequence at the front of `text`; 0: not valid.
+size_t Utf8Length(std::string_view text) {
+  const auto first = static_cast<unsigned char>(text[0]);
+  const size_t length = first < 0x80             ? 1
+                        : (first & 0xe0) == 0xc0 ? 2
+                        : (first & 0xf0) == 0xe0 ? 3
+                        : (first & 0xf8) == 0xf0 ? 4
+                                                 : 0;
+  if (length == 0 || length > text.size()) return 0;
+  for (size_t i = 1; i < length; ++i) {
+    if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return 0;
+  }
+  const auto second = length > 1 ? static_cast<unsigned char>(text[1]) : 0;
+  const bool overlong = first == 0xc0 || first == 0xc1 || (first == 0xe0 && second < 0xa0) ||
+                        (first == 0xf0 && second < 0x90);
+  const bool outside =
+      (first == 0xed && second > 0x9f) || first > 0xf4 || (first == 0xf4 && second > 0x8f);
+  return overlong || outside ? 0 : length;
+}
+
+}  // namespace
+
+std::optional<base::Duration> ParseDuration(std::string_view text) {
+  if (text == "0") return base::Duration(0);
+  if (text.empty()) return std::nullopt;
+  int64_t total = 0;
+  while (!text.empty()) {
+    const std::optional<int64_t> part = TakeAmount(&text, kTimeUnits);
+    if (!part || *part > std::numeric_limits<int64_t>::max() - total) return std::nullopt;
+    total += *part;
+  }
+  return base::Duration(total);
+}
+
+std::string FormatDuration(base::Duration duration) {
+  int64_t rest = duration.count();
+  if (rest <= 0) return "0s";
+  std::string text;
+  for (const Unit& unit : kTimeUnits) {
+    if (rest < unit.amount) continue;
+    text += std::to_string(rest / unit.amount) + std::string(unit.name);
+    rest %= unit.amount;
+  }
+  return text;
+}
+
+std::optional<int64_t> ParseSize(std::string_view text) {
+  if (text == "0") return 0;
+  const std::optional<int64_t> bytes = TakeAmount(&text, kSizeUnits);
+  return text.empty() ? bytes : std::nullopt;
+}
+
+std::string FormatSize(int64_t bytes) {
+  for (const Unit& unit : std::span(kSizeUnits).first(4)) {
+    if (bytes < unit.amount) continue;
+    char digits[32];
+    std::snprintf(digits, sizeof digits, "%.2f",
+                  static_cast<double>(bytes) / static_cast<double>(unit.amount));
+    std::string text = digits;
+    text.erase(text.find_last_not_of('0') + 1);
+    if (text.back() == '.') text.pop_back();
+    return text + std::string(unit.name);
+  }
+  return std::to_string(bytes) + "B";
+}
+
+std::optional<HostPort> ParseHostPort(std::string_view text) {
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return std::nullopt;
+  std::string_view host = text.substr(0, colon);
+  const std::string_view digits = text.substr(colon + 1);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find_first_of(":[]/ ") != std::string_view::npos) {
+    return std::nullopt;
+  }
+  HostPort out{std::string(host), 0};
+  const auto [stop, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), out.port);
+  if (digits.empty() || error != std::errc() || stop != digits.data() + digits.size()) {
+    return std::nullopt;
+  }
+  return out;
+}
+
+bool IsLoopback(std::string_view host) {
+  return host == "localhost" || host == "::1" ||
+         (host.starts_with("127.") &&
+          host.find_first_not_of("0123456789.") == std::string_view::npos);
+}
+
+std::string Quoted(std::string_view text) {
+  constexpr size_t kLongest = 80;
+  std::string out = "\"";
+  for (char c : text.substr(0, kLongest)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7f) {
+      out += c;
+    } else {
+      char escaped[8];
+      std::snprintf(escaped, sizeof escaped, "\\x%02x", byte);
+      out += escaped;
+    }
+  }
+  return out + (text.size() > kLongest ? "...\"" : "\"");
+}
+
+size_t FindBadByte(std::string_view text, std::string_view allowed) {
+  for (size_t at = 0; at < text.size();) {
+    const auto byte = static_cast<unsigned char>(text[at]);
+    if (byte < 0x20 || byte == 0x7f) {
+      if (allowed.find(text[at]) == std::string_view::npos) return at;
+      ++at;
+      continue;
+    }
+    const size_t length = Utf8Length(text.substr(at));
+    if (length == 0) return at;
+    at += length;
+  }
+  return std::string_view::npos;
+}
+
+}  // namespace coxswain::config

@@ -1,0 +1,211 @@
+#include "common/config/yaml_document.h"
+
+#include <algorithm>
+
+#include "common/config/nearest_name.h"
+#include "common/config/quantities.h"
+
+namespace coxswain::config {
+namespace {
+
+constexpr size_t kLargestFile = 1 << 20;
+constexpr size_t kMostMistakes = 100;
+
+bool IsAtOrBelow(const std::string& path, const std::string& above) {
+  return path.starts_with(above) && (path.size() == above.size() || path[above.size()] == '.');
+}
+
+uint32_t LineAt(std::string_view text, size_t offset) {
+  return 1 + static_cast<uint32_t>(std::count(text.begin(), text.begin() + offset, '\n'));
+}
+
+std::string_view LineText(std::string_view text, uint32_t line) {
+  for (; line > 1; --line) text.remove_prefix(std::min(text.size(), text.find('\n') + 1));
+  return text.substr(0, text.find('\n'));
+}
+
+void NoteSyntax(const YAML::Exception& error, std::string_view text, Notebook* notes) {
+  const uint32_t line = error.mark.is_null() ? 0 : static_cast<uint32_t>(error.mark.line + 1);
+  const bool tab = line > 0 && LineText(text, line).find('\t') != std::string_view::npos;
+  notes->Wrong("", line,
+               "not valid YAML: " + error.msg +
+                   (tab ? " (YAML is indented with spaces, and this line has a tab)" : ""));
+}
+
+bool CheckBytes(std::string_view text, Notebook* notes) {
+  if (text.size() > kLargestFile) {
+    notes->Wrong(
+        "", 0,
+        "found " + FormatSize(static_cast<int64_t>(text.size())) + ", expected at most 1MiB");
+    return false;
+  }
+  const size_t bad = FindBadByte(text, "\t\r\n");
+  if (bad == std::string_view::npos) return true;
+  notes->Wrong("", LineAt(text, bad),
+               "found the byte " + Quoted(text.substr(bad, 1)) +
+                   ", expected text in UTF-8 without control characters");
+  return false;
+}
+
+// A path's parts. Below a map of free keys the rest is one key, dots and all.
+std::vector<std::string> PathParts(const std::string& path,
+                                   const std::vector<std::string>& free_maps) {
+  std::vector<std::string> parts;
+  size_t begin = 0;
+  while (true) {
+    const std::string above = begin == 0 ? "" : path.substr(0, begin - 1);
+    const size_t dot = std::find(free_maps.begin(), free_maps.end(), above) != free_maps.end()
+                           ? std::string::npos
+                           : path.find('.', begin);
+    parts.push_back(path.substr(begin, dot == std::string::npos ? dot : dot - begin));
+    if (dot == std::string::npos) return parts;
+    begin = dot + 1;
+  }
+}
+
+YAML::Node ValueNode(const Override& what, Notebook* notes) {
+  if (what.value.starts_with('[') || what.value.starts_with('{')) {
+    try {
+      return YAML::Load(what.value);
+    } catch (const YAML::Exception& error) {
+      notes->WrongOverride(what, "not valid YAML: " + error.msg);
+    }
+  }
+  return YAML::Node(what.value);
+}
+
+}  // namespace
+
+void Notebook::Wrong(const std::string& path, uint32_t line, std::string text) {
+  const Override* origin = OriginOf(path, line);
+  if (origin != nullptr) {
+    mistakes_.push_back({origin->label, 0, path, std::move(text)});
+  } else {
+    mistakes_.push_back({file_, line, path, std::move(text)});
+  }
+}
+
+void Notebook::WrongOverride(const Override& which, std::string text) {
+  mistakes_.push_back({which.label, 0, which.path, std::move(text)});
+}
+
+const Override* Notebook::OriginOf(const std::string& path, uint32_t line) const {
+  if (path.empty()) return nullptr;
+  for (auto it = overrides_.rbegin(); it != overrides_.rend(); ++it) {
+    if (IsAtOrBelow(path, it->path) || (line == 0 && IsAtOrBelow(it->path, path))) return &*it;
+  }
+  return nullptr;
+}
+
+void Notebook::UnknownKey(const std::string& section, const std::string& key, uint32_t line,
+                          const std::vector<std::string>& valid_here) {
+  unknown_.push_back({section, key, line, valid_here});
+}
+
+void Notebook::KnowKey(const std::string& path) { known_.push_back(path); }
+
+void Notebook::ReportUnknown(const Unknown& unknown) {
+  const std::string path =
+      unknown.section.empty() ? unknown.key : unknown.section + "." + unknown.key;
+  std::string hint = DidYouMean(unknown.key, unknown.valid_here);
+  for (const std::string& known : known_) {
+    if (!known.ends_with("." + unknown.key) && known != unknown.key) continue;
+    const size_t dot = known.rfind('.');
+    hint = dot == std::string::npos ? " (its place is the top of the file)"
+                                    : " (its place is in " + known.substr(0, dot) + ")";
+    break;
+  }
+  Wrong(path, unknown.line,
+        "unknown key '" + unknown.key + "' " +
+            (unknown.section.empty() ? "at the top of the file" : "in " + unknown.section) + hint);
+}
+
+std::vector<Mistake> Notebook::Take() {
+  for (const Unknown& unknown : unknown_) ReportUnknown(unknown);
+  unknown_.clear();
+  std::stable_sort(mistakes_.begin(), mistakes_.end(), [this](const Mistake& a, const Mistake& b) {
+    const bool a_flag = a.file != file_, b_flag = b.file != file_;
+    return a_flag != b_flag ? b_flag : a.line < b.line;
+  });
+  if (mistakes_.size() > kMostMistakes) {
+    const size_t rest = mistakes_.size() - kMostMistakes;
+    mistakes_.resize(kMostMistakes);
+    mistakes_.push_back({file_, 0, "", "and " + std::to_string(rest) + " more mistakes"});
+  }
+  return std::move(mistakes_);
+}
+
+uint32_t LineOf(const YAML::Node& node) {
+  const YAML::Mark mark = node.Mark();
+  return mark.is_null() ? 0 : static_cast<uint32_t>(mark.line + 1);
+}
+
+YAML::Node LoadDocument(std::string_view text, Notebook* notes) {
+  if (!CheckBytes(text, notes)) return YAML::Node();
+  std::vector<YAML::Node> documents;
+  try {
+    documents = YAML::LoadAll(std::string(text));
+  } catch (const YAML::Exception& error) {
+    NoteSyntax(error, text, notes);
+    return YAML::Node();
+  }
+  if (documents.size() > 1) {
+    notes->Wrong("", LineOf(documents[1]),
+                 "found " + std::to_string(documents.size()) +
+                     " documents (separated by ---), expected one");
+    return YAML::Node();
+  }
+  return documents.empty() ? YAML::Node() : documents[0];
+}
+
+Override ParseOverride(std::string_view text, std::string_view flag) {
+  const size_t equals = text.find('=');
+  Override out;
+  out.label = std::string(flag) + " " + std::string(text);
+  out.path = std::string(text.substr(0, equals));
+  if (equals != std::string_view::npos) out.value = std::string(text.substr(equals + 1));
+  return out;
+}
+
+void ApplyOverride(const Override& what, const std::vector<std::string>& free_maps,
+                   YAML::Node* root, Notebook* notes) {
+  if (what.label.find('=') == std::string::npos || what.path.empty()) {
+    notes->WrongOverride(what, "expected KEY=VALUE, such as spec.train.epochs=3");
+    return;
+  }
+  if (FindBadByte(what.label, "\n\t") != std::string::npos) {
+    notes->WrongOverride(what, "found a control character or a byte that is not UTF-8");
+    return;
+  }
+  const std::vector<std::string> parts = PathParts(what.path, free_maps);
+  std::string path;
+  YAML::Node at = *root;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (parts[i].empty()) {
+      notes->WrongOverride(what, "found an empty name in the key " + Quoted(what.path));
+      return;
+    }
+    if (at.IsScalar() || at.IsSequence()) {
+      notes->WrongOverride(what, path + " has no keys below it");
+      return;
+    }
+    path += (i == 0 ? "" : ".") + parts[i];
+    if (i + 1 == parts.size()) break;
+    YAML::Node next = at[parts[i]];
+    if (!next.IsDefined() || next.IsNull()) {
+      at[parts[i]] = YAML::Node(YAML::NodeType::Map);
+      next.reset(at[parts[i]]);
+    }
+    at.reset(next);
+  }
+  at[parts.back()] = ValueNode(what, notes);
+  notes->AddOverride(what);
+}
+
+std::string Emit(const YAML::Node& root) {
+  YAML::Emitter emitter;
+  emitter << root;
+  return std::string(emitter.c_str(), emitter.size()) + "\n";
+}
+
+}  // namespace coxswain::config
