@@ -37,3 +37,28 @@ function(cox_unit_test target)
   gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST
     PROPERTIES LABELS ${label} TIMEOUT 120)
 endfunction()
+
+# LibTorch's headers cost 12 s and about 2.5 GB of memory per file that includes them.
+#
+# cox_torch_pch(<target> header...): precompiles these headers for the target, e.g.
+#   cox_torch_pch(coxswain_trainer_engine <ATen/ATen.h> <torch/csrc/distributed/c10d/reducer.hpp>)
+# cox_torch_pch(<target> REUSE <other>): uses the precompiled headers of another target; compile
+# definitions and options must be the same. An executable is compiled as the libraries are (-fPIC).
+# Either way no more of these files are compiled at once than memory allows.
+function(cox_torch_pch target)
+  cmake_parse_arguments(ARG "" "REUSE" "" ${ARGN})
+  cmake_host_system_information(RESULT memory_mb QUERY TOTAL_PHYSICAL_MEMORY)
+  math(EXPR at_once "${memory_mb} / 3000 + 1")
+  set_property(GLOBAL PROPERTY JOB_POOLS torch=${at_once})
+  set_property(TARGET ${target} PROPERTY JOB_POOL_COMPILE torch)
+  set_property(TARGET ${target} PROPERTY JOB_POOL_PRECOMPILE_HEADER torch)
+  if(ARG_REUSE)
+    set_property(TARGET ${target} PROPERTY POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${target} PRIVATE -fPIC)
+    target_precompile_headers(${target} REUSE_FROM ${ARG_REUSE})
+  else()
+    target_precompile_headers(${target} PRIVATE ${ARG_UNPARSED_ARGUMENTS})
+  endif()
+  # What ccache asks for, to keep what uses a precompiled header; see also CCACHE_SLOPPINESS.
+  target_compile_options(${target} PRIVATE -fpch-preprocess)
+endfunction()

@@ -13,7 +13,8 @@ set(COXSWAIN_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize= (empty: no
 
 add_compile_options(-Wall -Wextra -Werror -ffile-prefix-map=${CMAKE_SOURCE_DIR}=.)
 if(COXSWAIN_SANITIZE)
-  add_compile_options(-fsanitize=${COXSWAIN_SANITIZE} -fno-omit-frame-pointer -Wno-maybe-uninitialized)
+  add_compile_options(-fsanitize=${COXSWAIN_SANITIZE} -fno-sanitize-recover=all
+    -fno-omit-frame-pointer -Wno-maybe-uninitialized)
   add_link_options(-fsanitize=${COXSWAIN_SANITIZE})
 endif()
 
@@ -28,4 +29,11 @@ endif()
 find_program(COXSWAIN_MOLD mold)
 if(COXSWAIN_MOLD)
   add_link_options(-fuse-ld=mold)
+endif()
+
+# By hand: cmake --preset dev -DCOXSWAIN_CLANG_TIDY=ON runs clang-tidy (.clang-tidy) on what is compiled.
+option(COXSWAIN_CLANG_TIDY "Run clang-tidy while compiling" OFF)
+if(COXSWAIN_CLANG_TIDY)
+  find_program(COXSWAIN_CLANG_TIDY_PROGRAM NAMES clang-tidy-14 clang-tidy REQUIRED)
+  set(CMAKE_CXX_CLANG_TIDY ${COXSWAIN_CLANG_TIDY_PROGRAM} --quiet)
 endif()
