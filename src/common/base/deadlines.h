@@ -18,6 +18,9 @@ struct Deadlines {
   // First and longest pause between reconnections.
   constexpr Duration ReconnectFirst() const { return lease / 50; }
   constexpr Duration ReconnectLongest() const { return lease / 2; }
+  // One attempt to connect, and the longest silence before a connection is probed or given up.
+  constexpr Duration Connect() const { return lease; }
+  constexpr Duration KeepAlive() const { return lease; }
   // Forming a group of ranks (rendezvous and connections), before a new generation is made.
   constexpr Duration FormGroup() const { return lease * 6; }
   // From starting a rank's process to its "ready".
