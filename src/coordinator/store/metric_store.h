@@ -4,6 +4,7 @@
 #include <absl/status/statusor.h>
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,7 @@ namespace coxswain::coordinator::store {
 
 struct StoredPoint {
   protocol::MetricPoint point;
-  uint64_t cursor = 0;       // rises over the whole store
+  uint64_t cursor = 0;  // rises over the whole store
   bool repeated_by_later = false;
 };
 struct MetricQuery {
@@ -28,19 +29,30 @@ struct MetricQuery {
 class MetricReader {
  public:
   virtual ~MetricReader() = default;
+  // In ascending order of the cursor. At most `limit` points: pass the last cursor to go on.
   virtual absl::StatusOr<std::vector<StoredPoint>> Read(const MetricQuery& query) = 0;
+  // Points that full buffers thinned out before they came here.
+  virtual absl::StatusOr<uint64_t> CountDropped(base::JobId job) = 0;
+};
+
+struct NodeBatch {
+  base::NodeId node;
+  protocol::MetricBatch batch;
 };
 
 class MetricStore {
  public:
   virtual ~MetricStore() = default;
-  // Durable on return. A point's key is (job, rank, name, step): one of a later generation replaces an
-  // earlier one, which stays readable as repeated; the same batch twice changes nothing.
-  virtual absl::Status Append(const base::NodeId& node, const protocol::MetricBatch& batch) = 0;
+  // One transaction, durable on return; nothing of it is there after an error. A point's key is
+  // (job, rank, name, step): one of a later generation replaces an earlier one, which stays
+  // readable as repeated; the same batch (by node, job and number) twice changes nothing.
+  virtual absl::Status Append(std::span<const NodeBatch> batches) = 0;
   virtual absl::Status DeleteJobs(const std::vector<base::JobId>& jobs) = 0;
   virtual absl::StatusOr<std::unique_ptr<MetricReader>> NewReader() = 0;
 };
 
-absl::StatusOr<std::unique_ptr<MetricStore>> OpenSqliteMetricStore(const std::string& path);
+// Errors as OpenSqliteStore's.
+absl::StatusOr<std::unique_ptr<MetricStore>> OpenSqliteMetricStore(const std::string& path,
+                                                                   const std::string& vfs = "");
 
 }  // namespace coxswain::coordinator::store

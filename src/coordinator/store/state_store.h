@@ -1,5 +1,6 @@
-// The durable state: one narrow door. SQLite is the embedded default; PostgreSQL comes behind the same
-// interface. Not thread-safe, save where said: the commit thread owns the writer, readers have their own.
+// The durable state: one narrow door. SQLite is the embedded default; PostgreSQL comes behind the
+// same interface. Not thread-safe, save where said: the commit thread owns the writer, readers have
+// their own.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -17,26 +18,28 @@ struct JobFilter {
   std::vector<core::JobState> states;  // empty: all
   std::string name_prefix;
   std::map<std::string, std::string> labels;
-  core::JobId before;                  // 0: from the newest; otherwise ids below this one
+  core::JobId before;  // 0: from the newest; otherwise ids below this one
   uint32_t limit = 100;
 };
 
-struct JobRecord {  // everything of one job
-  core::JobRow job;
-  std::vector<core::AttemptRow> attempts;          // ascending
-  std::vector<core::RankRow> ranks;                // of the last attempt, ascending
+struct JobRecord {                                     // everything of one job
+  core::JobRow job;                                    // in lists without spec_yaml
+  std::vector<core::AttemptRow> attempts;              // ascending
+  std::vector<core::RankRow> ranks;                    // of the last attempt, ascending
   std::optional<core::CheckpointRow> last_checkpoint;  // newest committed or verified
   core::EventSeq last_event;
 };
 
 struct RetentionLimits {
-  base::Duration finished_jobs_age{};
-  uint64_t finished_jobs_count = 0;
+  base::Duration finished_jobs_age{};  // 0: no limit by age
+  uint64_t finished_jobs_count = 0;    // 0: no limit by number
   base::Duration events_age{};
   uint64_t events_count = 0;
+  base::Duration
+      idempotency_window{};  // a job with a key stays at least so long after its submission
 };
 struct RetentionFound {
-  std::vector<core::JobId> jobs;
+  std::vector<core::JobId> jobs;  // at most 1000 at a time, oldest first
   core::EventSeq events_up_to;
 };
 
@@ -44,12 +47,14 @@ struct RetentionFound {
 class StateReader {
  public:
   virtual ~StateReader() = default;
-  virtual absl::StatusOr<JobRecord> GetJob(core::JobId job) = 0;            // NotFound
-  virtual absl::StatusOr<core::JobId> FindJobByName(const std::string& name) = 0;  // newest; NotFound
+  virtual absl::StatusOr<JobRecord> GetJob(core::JobId job) = 0;  // NotFound
+  virtual absl::StatusOr<core::JobId> FindJobByName(
+      const std::string& name) = 0;  // newest; NotFound
   // 0 when the key is unknown.
   virtual absl::StatusOr<core::JobId> FindIdempotencyKey(const std::string& key,
                                                          std::string* request_digest) = 0;
-  virtual absl::StatusOr<std::vector<JobRecord>> ListJobs(const JobFilter& filter) = 0;  // newest first
+  virtual absl::StatusOr<std::vector<JobRecord>> ListJobs(
+      const JobFilter& filter) = 0;  // newest first
   virtual absl::StatusOr<std::vector<core::CheckpointRow>> ListCheckpoints(
       core::JobId job, bool include_deleted) = 0;  // newest first
   virtual absl::StatusOr<core::CheckpointRow> GetCheckpoint(core::CheckpointId id) = 0;
@@ -74,8 +79,9 @@ class StateStore {
   virtual absl::StatusOr<std::unique_ptr<StateReader>> NewReader() = 0;
 };
 
-// `path`: the file state.db. `vfs`: the name of a registered SQLite VFS, for tests; empty: the real one.
-// Errors say what to do: locked by another coordinator, newer schema version, read-only, full disk.
+// `path`: the file state.db. `vfs`: the name of a registered SQLite VFS, for tests; empty: the real
+// one. Errors say what to do: locked by another coordinator, newer schema version, read-only, full
+// disk.
 struct SqliteOptions {
   std::string path;
   std::string vfs;

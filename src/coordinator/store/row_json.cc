@@ -1,0 +1,191 @@
+#include "coordinator/store/row_json.h"
+
+#include <nlohmann/json.hpp>
+
+namespace coxswain::coordinator::store {
+namespace {
+
+using nlohmann::json;
+
+// Log lines may hold any bytes: what is not UTF-8 is replaced.
+std::string Dump(const json& j) { return j.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+// The one place where exceptions of the JSON library end.
+template <class T, class Fill>
+bool Parse(const std::string& text, T* out, Fill fill) {
+  json j = json::parse(text, nullptr, false);
+  if (j.is_discarded()) return false;
+  try {
+    T value{};
+    fill(j, value);
+    *out = std::move(value);
+    return true;
+  } catch (const json::exception&) {
+    return false;
+  }
+}
+
+template <class T>
+void Take(const json& j, const char* key, T& out) {
+  if (auto it = j.find(key); it != j.end()) it->get_to(out);
+}
+void Take(const json& j, const char* key, base::Duration& out) {
+  int64_t us = out.count();
+  Take(j, key, us);
+  out = base::Duration(us);
+}
+
+json ExitJson(const protocol::ExitRecord& r) {
+  return {{"code", r.code},
+          {"signal", r.signal},
+          {"oom_killed", r.oom_killed},
+          {"stopped_by_us", r.stopped_by_us},
+          {"started_us", r.started.us},
+          {"ended_us", r.ended.us},
+          {"user_us", r.user_us},
+          {"system_us", r.system_us},
+          {"peak_rss_bytes", r.peak_rss_bytes},
+          {"last_log", r.last_log},
+          {"note", r.note}};
+}
+void TakeExit(const json& j, protocol::ExitRecord& r) {
+  Take(j, "code", r.code);
+  Take(j, "signal", r.signal);
+  Take(j, "oom_killed", r.oom_killed);
+  Take(j, "stopped_by_us", r.stopped_by_us);
+  Take(j, "started_us", r.started.us);
+  Take(j, "ended_us", r.ended.us);
+  Take(j, "user_us", r.user_us);
+  Take(j, "system_us", r.system_us);
+  Take(j, "peak_rss_bytes", r.peak_rss_bytes);
+  Take(j, "last_log", r.last_log);
+  Take(j, "note", r.note);
+}
+
+json GpuJson(const protocol::GpuInfo& g) {
+  return {{"uuid", g.uuid},           {"name", g.name},
+          {"index", g.index},         {"memory_bytes", g.memory_bytes},
+          {"available", g.available}, {"why_not", g.why_not}};
+}
+void TakeGpu(const json& j, protocol::GpuInfo& g) {
+  Take(j, "uuid", g.uuid);
+  Take(j, "name", g.name);
+  Take(j, "index", g.index);
+  Take(j, "memory_bytes", g.memory_bytes);
+  Take(j, "available", g.available);
+  Take(j, "why_not", g.why_not);
+}
+
+}  // namespace
+
+std::string ToJson(const core::JobRequest& r) {
+  return Dump({{"labels", r.labels},
+               {"workers", r.workers},
+               {"cpus", r.cpus},
+               {"gpus", r.gpus},
+               {"memory_bytes", r.memory_bytes},
+               {"max_attempts", r.max_attempts},
+               {"time_limit_us", r.time_limit.count()},
+               {"grace_us", r.grace.count()},
+               {"keep_checkpoints", r.keep_checkpoints},
+               {"local_store", r.local_store}});
+}
+bool FromJson(const std::string& text, core::JobRequest* request) {
+  std::string name = request->name;
+  return Parse(text, request, [&name](const json& j, core::JobRequest& r) {
+    r.name = name;
+    Take(j, "labels", r.labels);
+    Take(j, "workers", r.workers);
+    Take(j, "cpus", r.cpus);
+    Take(j, "gpus", r.gpus);
+    Take(j, "memory_bytes", r.memory_bytes);
+    Take(j, "max_attempts", r.max_attempts);
+    Take(j, "time_limit_us", r.time_limit);
+    Take(j, "grace_us", r.grace);
+    Take(j, "keep_checkpoints", r.keep_checkpoints);
+    Take(j, "local_store", r.local_store);
+  });
+}
+
+std::string ToJson(const std::optional<core::Exit>& exit) {
+  if (!exit) return "";
+  return Dump(
+      {{"rank", exit->rank}, {"node", exit->node.value}, {"record", ExitJson(exit->record)}});
+}
+bool FromJson(const std::string& text, std::optional<core::Exit>* exit) {
+  if (text.empty()) return exit->reset(), true;
+  return Parse(text, exit, [](const json& j, std::optional<core::Exit>& out) {
+    core::Exit e;
+    Take(j, "rank", e.rank);
+    Take(j, "node", e.node.value);
+    TakeExit(j.at("record"), e.record);
+    out = std::move(e);
+  });
+}
+
+std::string ToJson(const std::optional<protocol::ExitRecord>& exit) {
+  return exit ? Dump(ExitJson(*exit)) : "";
+}
+bool FromJson(const std::string& text, std::optional<protocol::ExitRecord>* exit) {
+  if (text.empty()) return exit->reset(), true;
+  return Parse(text, exit, [](const json& j, std::optional<protocol::ExitRecord>& out) {
+    TakeExit(j, out.emplace());
+  });
+}
+
+std::string ToJson(const std::vector<std::string>& texts) { return Dump(texts); }
+bool FromJson(const std::string& text, std::vector<std::string>* texts) {
+  return Parse(text, texts, [](const json& j, std::vector<std::string>& out) { j.get_to(out); });
+}
+
+std::string ToJson(const std::vector<protocol::Member>& members) {
+  json list = json::array();
+  for (const protocol::Member& m : members) {
+    list.push_back(
+        {{"rank", m.rank}, {"incarnation", m.incarnation.value}, {"address", m.address}});
+  }
+  return Dump(list);
+}
+bool FromJson(const std::string& text, std::vector<protocol::Member>* members) {
+  return Parse(text, members, [](const json& list, std::vector<protocol::Member>& out) {
+    for (const json& j : list) {
+      protocol::Member& m = out.emplace_back();
+      Take(j, "rank", m.rank);
+      Take(j, "incarnation", m.incarnation.value);
+      Take(j, "address", m.address);
+    }
+  });
+}
+
+std::string ToJson(const protocol::Inventory& i) {
+  json gpus = json::array();
+  for (const protocol::GpuInfo& g : i.gpus) gpus.push_back(GpuJson(g));
+  return Dump({{"name", i.name},
+               {"address", i.address},
+               {"cpu_slots", i.cpu_slots},
+               {"memory_bytes", i.memory_bytes},
+               {"gpus", gpus},
+               {"gpu_note", i.gpu_note},
+               {"labels", i.labels},
+               {"version", i.version},
+               {"boot_id", i.boot_id},
+               {"conditions", i.conditions}});
+}
+bool FromJson(const std::string& text, protocol::Inventory* inventory) {
+  return Parse(text, inventory, [](const json& j, protocol::Inventory& i) {
+    Take(j, "name", i.name);
+    Take(j, "address", i.address);
+    Take(j, "cpu_slots", i.cpu_slots);
+    Take(j, "memory_bytes", i.memory_bytes);
+    for (const json& g : j.value("gpus", json::array())) TakeGpu(g, i.gpus.emplace_back());
+    Take(j, "gpu_note", i.gpu_note);
+    Take(j, "labels", i.labels);
+    Take(j, "version", i.version);
+    Take(j, "boot_id", i.boot_id);
+    Take(j, "conditions", i.conditions);
+  });
+}
+
+std::string ToJson(const std::map<std::string, std::string>& labels) { return Dump(labels); }
+
+}  // namespace coxswain::coordinator::store

@@ -1,0 +1,232 @@
+// The writing side of state.db: one connection, prepared statements, one transaction per Commit.
+#include <absl/strings/str_cat.h>
+
+#include <filesystem>
+
+#include "coordinator/store/data_lock.h"
+#include "coordinator/store/schema.h"
+#include "coordinator/store/sqlite_state_reader.h"
+#include "coordinator/store/state_store.h"
+#include "coordinator/store/tables.h"
+
+namespace coxswain::coordinator::store {
+
+std::string UpsertSql(const std::string& table, const std::string& key,
+                      const std::string& columns) {
+  std::string places;
+  std::string updates;
+  for (size_t at = 0; at < columns.size();) {
+    size_t end = std::min(columns.find(", ", at), columns.size());
+    std::string column = columns.substr(at, end - at);
+    absl::StrAppend(&places, places.empty() ? "?" : ", ?");
+    if ((", " + key + ", ").find(", " + column + ", ") == std::string::npos) {
+      absl::StrAppend(&updates, updates.empty() ? "" : ", ", column, " = excluded.", column);
+    }
+    at = end + 2;
+  }
+  return absl::StrCat("INSERT INTO ", table, "(", columns, ") VALUES (", places, ") ON CONFLICT (",
+                      key, ") DO UPDATE SET ", updates);
+}
+
+namespace {
+
+constexpr int kCheckpointPages = 1000;
+
+template <class Row>
+absl::Status LoadRows(Connection& connection, const std::string& rest, std::vector<Row>& out) {
+  absl::StatusOr<Statement> statement = connection.Prepare(SelectSql<Row>(rest));
+  return statement.ok() ? ReadRows(*statement, out) : statement.status();
+}
+
+class SqliteStateStore : public StateStore {
+ public:
+  SqliteStateStore(SqliteOptions options, std::unique_ptr<DataLock> lock,
+                   std::unique_ptr<Connection> connection)
+      : options_(std::move(options)), lock_(std::move(lock)), db_(std::move(connection)) {}
+
+  absl::StatusOr<core::Snapshot> Load(const core::ClusterId& id_if_new) override;
+  absl::Status Commit(std::span<const core::Change> changes) override;
+  absl::StatusOr<std::unique_ptr<StateReader>> NewReader() override {
+    return NewSqliteStateReader(options_.path, options_.vfs);
+  }
+  absl::Status PrepareStatements();
+
+ private:
+  absl::Status WriteAll(std::span<const core::Change> changes);
+  template <class Row>
+  absl::Status Write(const Row& row);
+  absl::Status Write(const core::JobRow& row);
+  absl::Status Write(const core::DeleteJob& change);
+  absl::Status Write(const core::DeleteEventsUpTo& change);
+  absl::Status Write(const core::DeleteNode& change);
+  absl::Status LoadSpecs(std::vector<core::JobRow>& jobs);
+
+  SqliteOptions options_;
+  std::unique_ptr<DataLock> lock_;
+  std::unique_ptr<Connection> db_;
+  Statement begin_, commit_, rollback_;
+  std::tuple<std::pair<core::ClusterRow*, Statement>, std::pair<core::JobRow*, Statement>,
+             std::pair<core::AttemptRow*, Statement>, std::pair<core::RankRow*, Statement>,
+             std::pair<core::GenerationRow*, Statement>, std::pair<core::CheckpointRow*, Statement>,
+             std::pair<core::NodeRow*, Statement>, std::pair<core::EventRow*, Statement>>
+      upserts_;
+  Statement spec_, drop_labels_, add_labels_, delete_events_, delete_node_;
+  std::vector<Statement> delete_job_;
+};
+
+absl::Status SqliteStateStore::PrepareStatements() {
+  absl::Status status;
+  auto prepare = [&](Statement& into, const std::string& sql) {
+    if (!status.ok()) return;
+    absl::StatusOr<Statement> statement = db_->Prepare(sql);
+    if (statement.ok()) into = *std::move(statement);
+    status = statement.status();
+  };
+  prepare(begin_, "BEGIN IMMEDIATE");
+  prepare(commit_, "COMMIT");
+  prepare(rollback_, "ROLLBACK");
+  std::apply(
+      [&](auto&... upsert) {
+        (prepare(upsert.second,
+                 UpsertSql<std::remove_pointer_t<std::remove_cvref_t<decltype(upsert.first)>>>()),
+         ...);
+      },
+      upserts_);
+  prepare(spec_,
+          "INSERT INTO job_specs(job, spec_yaml) VALUES (?, ?) ON CONFLICT (job) DO UPDATE SET "
+          "spec_yaml = excluded.spec_yaml WHERE spec_yaml <> excluded.spec_yaml");
+  prepare(drop_labels_,
+          "DELETE FROM job_labels WHERE job = ?1 AND NOT EXISTS (SELECT 1 FROM json_each(?2) AS e "
+          "WHERE e.key = job_labels.key AND e.value = job_labels.value)");
+  prepare(add_labels_,
+          "INSERT OR IGNORE INTO job_labels(job, key, value) SELECT ?1, key, value FROM "
+          "json_each(?2)");
+  prepare(delete_events_, "DELETE FROM events WHERE seq <= ?");
+  prepare(delete_node_, "DELETE FROM nodes WHERE id = ?");
+  for (const char* sql :
+       {"DELETE FROM jobs WHERE id = ?", "DELETE FROM job_specs WHERE job = ?",
+        "DELETE FROM job_labels WHERE job = ?", "DELETE FROM attempts WHERE job = ?",
+        "DELETE FROM ranks WHERE job = ?", "DELETE FROM generations WHERE job = ?",
+        "DELETE FROM checkpoints WHERE job = ?", "DELETE FROM events WHERE job = ?"}) {
+    prepare(delete_job_.emplace_back(), sql);
+  }
+  return status;
+}
+
+template <class Row>
+absl::Status SqliteStateStore::Write(const Row& row) {
+  Statement& statement = std::get<std::pair<Row*, Statement>>(upserts_).second;
+  BindRow(statement, row);
+  return statement.Run();
+}
+
+absl::Status SqliteStateStore::Write(const core::JobRow& row) {
+  std::string labels = ToJson(row.request.labels);
+  absl::Status status = Write<core::JobRow>(row);
+  if (status.ok()) status = spec_.Bind(row.id, row.spec_yaml).Run();
+  if (status.ok()) status = drop_labels_.Bind(row.id, labels).Run();
+  if (status.ok()) status = add_labels_.Bind(row.id, labels).Run();
+  return status;
+}
+
+absl::Status SqliteStateStore::Write(const core::DeleteJob& change) {
+  for (Statement& statement : delete_job_) {
+    absl::Status status = statement.Bind(change.job).Run();
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+absl::Status SqliteStateStore::Write(const core::DeleteEventsUpTo& change) {
+  return delete_events_.Bind(change.seq).Run();
+}
+absl::Status SqliteStateStore::Write(const core::DeleteNode& change) {
+  return delete_node_.Bind(change.id).Run();
+}
+
+absl::Status SqliteStateStore::WriteAll(std::span<const core::Change> changes) {
+  absl::Status status = begin_.Bind().Run();
+  for (const core::Change& change : changes) {
+    if (!status.ok()) return status;
+    status = std::visit([this](const auto& row) { return Write(row); }, change);
+  }
+  if (status.ok()) status = commit_.Bind().Run();
+  return status;
+}
+
+absl::Status SqliteStateStore::Commit(std::span<const core::Change> changes) {
+  if (changes.empty()) return absl::OkStatus();
+  absl::Status status = WriteAll(changes);
+  if (!status.ok()) {
+    if (db_->InTransaction()) rollback_.Bind().Run().IgnoreError();
+    return status;
+  }
+  return db_->CheckpointAfter(kCheckpointPages);
+}
+
+absl::Status SqliteStateStore::LoadSpecs(std::vector<core::JobRow>& jobs) {
+  absl::StatusOr<Statement> spec = db_->Prepare("SELECT spec_yaml FROM job_specs WHERE job = ?");
+  if (!spec.ok()) return spec.status();
+  for (core::JobRow& job : jobs) {
+    absl::StatusOr<bool> row = spec->Bind(job.id).Step();
+    if (!row.ok()) return row.status();
+    if (*row) spec->Read(0, job.spec_yaml);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<core::Snapshot> SqliteStateStore::Load(const core::ClusterId& id_if_new) {
+  const std::string of_live = "WHERE job IN (SELECT id FROM jobs WHERE state <= 3)";
+  core::Snapshot snapshot;
+  std::vector<core::ClusterRow> clusters;
+  absl::Status status = LoadRows(*db_, "", clusters);
+  if (!status.ok()) return status;
+  if (clusters.empty()) {
+    snapshot.cluster.id = id_if_new;
+    const core::Change change = snapshot.cluster;
+    status = Commit({&change, 1});
+  } else {
+    snapshot.cluster = clusters.front();
+  }
+  if (status.ok()) status = LoadRows(*db_, "ORDER BY id", snapshot.nodes);
+  if (status.ok()) status = LoadRows(*db_, "WHERE state <= 3 ORDER BY id", snapshot.jobs);
+  if (status.ok()) status = LoadSpecs(snapshot.jobs);
+  if (status.ok()) status = LoadRows(*db_, of_live + " ORDER BY job, number", snapshot.attempts);
+  if (status.ok()) {
+    status = LoadRows(*db_, of_live + " OR state <> 3 ORDER BY job, attempt, rank", snapshot.ranks);
+  }
+  if (status.ok()) {
+    status = LoadRows(*db_,
+                      of_live +
+                          " AND generation = (SELECT max(generation) FROM generations "
+                          "AS g WHERE g.job = generations.job) ORDER BY job",
+                      snapshot.generations);
+  }
+  if (status.ok()) {
+    status = LoadRows(*db_, of_live + " AND state <> 6 OR state IN (1, 4, 5) ORDER BY id",
+                      snapshot.checkpoints);
+  }
+  if (!status.ok()) return status;
+  return snapshot;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<StateStore>> OpenSqliteStore(const SqliteOptions& options) {
+  std::unique_ptr<DataLock> lock;
+  if (options.vfs.empty()) {
+    std::filesystem::path folder = std::filesystem::path(options.path).parent_path();
+    absl::StatusOr<std::unique_ptr<DataLock>> taken =
+        DataLock::Take(folder.empty() ? "." : folder.string());
+    if (!taken.ok()) return taken.status();
+    lock = *std::move(taken);
+  }
+  absl::StatusOr<std::unique_ptr<Connection>> connection =
+      OpenWriter(options.path, kStateMigrations, options.vfs, options.synchronous);
+  if (!connection.ok()) return connection.status();
+  auto store = std::make_unique<SqliteStateStore>(options, std::move(lock), *std::move(connection));
+  absl::Status status = store->PrepareStatements();
+  if (!status.ok()) return status;
+  return store;
+}
+
+}  // namespace coxswain::coordinator::store

@@ -1,0 +1,229 @@
+#include "state_store_conformance.h"
+
+#include <gmock/gmock.h>
+
+#include "sample_rows.h"
+
+namespace coxswain::coordinator::store {
+
+using core::CheckpointState;
+using core::JobState;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+TEST_P(StateStoreConformance, NewStore_KeepsTheFirstClusterId) {
+  core::ClusterRow cluster = Load().cluster;
+  EXPECT_EQ(cluster.id.value, "first");
+  EXPECT_EQ(cluster.term.value, 0u);
+  cluster.term = core::Term(3);
+  cluster.last_job = core::JobId(9);
+  cluster.last_checkpoint = core::CheckpointId(8);
+  cluster.last_task = core::TaskId(7);
+  cluster.last_event = core::EventSeq(6);
+  Commit({cluster});
+  Reopen();
+  EXPECT_EQ(Load().cluster, cluster);
+}
+
+TEST_P(StateStoreConformance, EveryFieldOfEveryRow_ComesBack) {
+  core::JobRow job = SampleJob(1);
+  core::AttemptRow attempt = SampleAttempt(1, 2);
+  core::RankRow rank = SampleRank(1, 2, 0);
+  core::RankRow exited = SampleRank(1, 2, 1);
+  exited.state = protocol::RankState::kExited;
+  exited.exit = job.exit->record;
+  core::GenerationRow generation = SampleGeneration(1, 7);
+  core::CheckpointRow checkpoint = SampleCheckpoint(5, 1, CheckpointState::kVerified);
+  core::NodeRow node = SampleNode("node-a");
+  core::EventRow event = SampleEvent(3, 1);
+  Commit({job, attempt, rank, exited, generation, checkpoint, node, event});
+  Reopen();
+
+  core::Snapshot snapshot = Load();
+  EXPECT_THAT(snapshot.jobs, ElementsAre(job));
+  EXPECT_THAT(snapshot.attempts, ElementsAre(attempt));
+  EXPECT_THAT(snapshot.ranks, ElementsAre(rank, exited));
+  EXPECT_THAT(snapshot.generations, ElementsAre(generation));
+  EXPECT_THAT(snapshot.checkpoints, ElementsAre(checkpoint));
+  EXPECT_THAT(snapshot.nodes, ElementsAre(node));
+
+  absl::StatusOr<JobRecord> record = reader_->GetJob(core::JobId(1));
+  ASSERT_TRUE(record.ok()) << record.status();
+  EXPECT_EQ(record->job, job);
+  EXPECT_THAT(record->attempts, ElementsAre(attempt));
+  EXPECT_THAT(record->ranks, ElementsAre(rank, exited));
+  EXPECT_EQ(record->last_checkpoint, checkpoint);
+  EXPECT_EQ(record->last_event, event.seq);
+  EXPECT_THAT(*reader_->ListNodes(), ElementsAre(node));
+  EXPECT_THAT(*reader_->ListEvents(core::JobId(1), core::EventSeq(0), 10), ElementsAre(event));
+  EXPECT_EQ(*reader_->GetCheckpoint(core::CheckpointId(5)), checkpoint);
+}
+
+TEST_P(StateStoreConformance, RowWrittenTwice_IsReplaced) {
+  core::JobRow job = SampleJob(1);
+  Commit({job});
+  job.state = JobState::kRunning;
+  job.request.labels = {{"team", "speech"}};
+  job.spec_yaml = "changed";
+  job.exit.reset();
+  Commit({job});
+  EXPECT_EQ(reader_->GetJob(core::JobId(1))->job, job);
+  JobFilter filter;
+  filter.labels = {{"team", "vision"}};
+  EXPECT_THAT(ListIds(filter), IsEmpty());
+  filter.labels = {{"team", "speech"}};
+  EXPECT_THAT(ListIds(filter), ElementsAre(1));
+}
+
+TEST_P(StateStoreConformance, UnreadableBytesInALog_DoNotStopTheCommit) {
+  core::JobRow job = SampleJob(1);
+  job.exit->record.last_log = "\xff\xfe broken";
+  Commit({job});
+  EXPECT_NE(reader_->GetJob(core::JobId(1))->job.exit->record.last_log.find("broken"),
+            std::string::npos);
+}
+
+TEST_P(StateStoreConformance, Load_LeavesFinishedJobsOut) {
+  core::RankRow ghost = SampleRank(2, 1, 0);  // of a finished job, but not yet known to have exited
+  core::GenerationRow older = SampleGeneration(1, 6);
+  Commit({SampleJob(1, JobState::kRecovering), SampleJob(2, JobState::kCompleted),
+          SampleAttempt(1, 1), SampleAttempt(2, 1), ghost, older, SampleGeneration(1, 7),
+          SampleGeneration(2, 1), SampleCheckpoint(1, 1, CheckpointState::kDeleted),
+          SampleCheckpoint(2, 2, CheckpointState::kVerified),
+          SampleCheckpoint(3, 2, CheckpointState::kAborted)});
+  core::Snapshot snapshot = Load();
+  EXPECT_THAT(snapshot.jobs, ElementsAre(SampleJob(1, JobState::kRecovering)));
+  EXPECT_THAT(snapshot.attempts, ElementsAre(SampleAttempt(1, 1)));
+  EXPECT_THAT(snapshot.ranks, ElementsAre(ghost));
+  EXPECT_THAT(snapshot.generations, ElementsAre(SampleGeneration(1, 7)));
+  EXPECT_THAT(snapshot.checkpoints, ElementsAre(SampleCheckpoint(3, 2, CheckpointState::kAborted)));
+}
+
+TEST_P(StateStoreConformance, ListJobs_NewestFirstPagedAndFiltered) {
+  std::vector<core::Change> changes;
+  for (uint64_t id = 1; id <= 9; ++id) {
+    changes.push_back(SampleJob(id, id > 6 ? JobState::kPending : JobState::kCompleted));
+  }
+  Commit(changes);
+  JobFilter filter;
+  filter.limit = 4;
+  EXPECT_THAT(ListIds(filter), ElementsAre(9, 8, 7, 6));
+  filter.before = core::JobId(6);
+  EXPECT_THAT(ListIds(filter), ElementsAre(5, 4, 3, 2));
+  filter = {.states = {JobState::kPending, JobState::kRunning},
+            .name_prefix = "train-1",
+            .labels = {},
+            .before = {}};
+  EXPECT_THAT(ListIds(filter), ElementsAre(7));
+  filter = {.states = {JobState::kCompleted},
+            .name_prefix = "",
+            .labels = {{"parity", "even"}},
+            .before = {}};
+  EXPECT_THAT(ListIds(filter), ElementsAre(6, 4, 2));
+  filter.labels["team"] = "speech";
+  EXPECT_THAT(ListIds(filter), IsEmpty());
+  filter = {.states = {}, .name_prefix = "tra%n", .labels = {}, .before = {}};
+  EXPECT_THAT(ListIds(filter), IsEmpty());
+}
+
+TEST_P(StateStoreConformance, CountJobs_ByState) {
+  Commit({SampleJob(1), SampleJob(2), SampleJob(3, JobState::kFailed)});
+  EXPECT_EQ(*reader_->CountJobs(),
+            (std::map<JobState, uint64_t>{{JobState::kPending, 2}, {JobState::kFailed, 1}}));
+}
+
+TEST_P(StateStoreConformance, NamesAndKeys_FindTheNewestJob) {
+  core::JobRow twin = SampleJob(4);
+  twin.idempotency_key.clear();
+  Commit({SampleJob(1), twin});  // both are named train-1
+  EXPECT_EQ(reader_->FindJobByName("train-1")->value, 4u);
+  EXPECT_TRUE(absl::IsNotFound(reader_->FindJobByName("train-2").status()));
+  std::string digest;
+  EXPECT_EQ(reader_->FindIdempotencyKey("key-1", &digest)->value, 1u);
+  EXPECT_EQ(digest, "digest-1");
+  EXPECT_EQ(reader_->FindIdempotencyKey("key-4", &digest)->value, 0u);
+  EXPECT_EQ(reader_->FindIdempotencyKey("", &digest)->value, 0u);
+  EXPECT_TRUE(absl::IsNotFound(reader_->GetJob(core::JobId(3)).status()));
+  EXPECT_TRUE(absl::IsNotFound(reader_->GetCheckpoint(core::CheckpointId(3)).status()));
+}
+
+TEST_P(StateStoreConformance, Checkpoints_NewestFirst) {
+  Commit({SampleCheckpoint(1, 1, CheckpointState::kDeleted),
+          SampleCheckpoint(2, 1, CheckpointState::kCommitted),
+          SampleCheckpoint(3, 1, CheckpointState::kOpen),
+          SampleCheckpoint(4, 2, CheckpointState::kOpen), SampleJob(1)});
+  EXPECT_THAT(*reader_->ListCheckpoints(core::JobId(1), false),
+              ElementsAre(SampleCheckpoint(3, 1, CheckpointState::kOpen),
+                          SampleCheckpoint(2, 1, CheckpointState::kCommitted)));
+  EXPECT_EQ(reader_->ListCheckpoints(core::JobId(1), true)->size(), 3u);
+  EXPECT_EQ(reader_->GetJob(core::JobId(1))->last_checkpoint->id.value, 2u);
+}
+
+TEST_P(StateStoreConformance, Events_AscendingAfterTheCursor) {
+  Commit({SampleEvent(1, 1), SampleEvent(2, 2), SampleEvent(3, 1), SampleEvent(4, 0)});
+  EXPECT_THAT(*reader_->ListEvents({}, core::EventSeq(1), 2),
+              ElementsAre(SampleEvent(2, 2), SampleEvent(3, 1)));
+  EXPECT_THAT(*reader_->ListEvents(core::JobId(1), core::EventSeq(1), 9),
+              ElementsAre(SampleEvent(3, 1)));
+}
+
+TEST_P(StateStoreConformance, Deletes_TakeEverythingOfTheirRow) {
+  Commit({SampleJob(1), SampleJob(2), SampleAttempt(1, 1), SampleRank(1, 2, 0),
+          SampleGeneration(1, 1), SampleCheckpoint(1, 1, CheckpointState::kVerified),
+          SampleEvent(1, 0), SampleEvent(2, 1), SampleEvent(3, 2), SampleNode("a"),
+          SampleNode("b")});
+  Commit({core::DeleteJob{core::JobId(1)}, core::DeleteNode{core::NodeId("a")},
+          core::DeleteEventsUpTo{core::EventSeq(1)}});
+  EXPECT_THAT(ListIds({}), ElementsAre(2));
+  EXPECT_THAT(*reader_->ListEvents({}, {}, 9), ElementsAre(SampleEvent(3, 2)));
+  EXPECT_THAT(*reader_->ListNodes(), ElementsAre(SampleNode("b")));
+  JobFilter even;
+  even.labels = {{"parity", "odd"}};
+  EXPECT_THAT(ListIds(even), IsEmpty());
+  core::Snapshot snapshot = Load();
+  EXPECT_THAT(snapshot.attempts, IsEmpty());
+  EXPECT_THAT(snapshot.ranks, IsEmpty());
+  EXPECT_THAT(*reader_->ListCheckpoints(core::JobId(1), true), IsEmpty());
+}
+
+TEST_P(StateStoreConformance, Expired_ByAgeAndByNumber) {
+  std::vector<core::Change> changes;
+  for (uint64_t id = 1; id <= 6; ++id) {
+    core::JobRow job = SampleJob(id, id == 2 ? JobState::kRunning : JobState::kCompleted);
+    if (id != 3) job.idempotency_key.clear();
+    changes.push_back(job);
+    changes.push_back(SampleEvent(id, id));
+  }
+  Commit(changes);  // job i ended at second i + 2, its event is of second i
+  base::WallTime now{100'000'000};
+  auto ids = [&](const RetentionLimits& limits) {
+    std::vector<uint64_t> out;
+    absl::StatusOr<RetentionFound> found = reader_->FindExpired(limits, now);
+    EXPECT_TRUE(found.ok()) << found.status();
+    if (!found.ok()) return out;
+    for (core::JobId job : found->jobs) out.push_back(job.value);
+    return out;
+  };
+  RetentionLimits limits;
+  EXPECT_THAT(ids(limits), IsEmpty());
+  EXPECT_EQ(reader_->FindExpired(limits, now)->events_up_to.value, 0u);
+  limits.finished_jobs_age = base::seconds(94);  // ended before second 6
+  EXPECT_THAT(ids(limits), ElementsAre(1, 3));
+  limits.idempotency_window = base::seconds(98);  // job 3 has a key and is of second 3
+  EXPECT_THAT(ids(limits), ElementsAre(1));
+  limits = {};
+  limits.finished_jobs_count = 2;
+  EXPECT_THAT(ids(limits), ElementsAre(1, 3, 4));
+  limits.events_age = base::seconds(98);
+  EXPECT_EQ(reader_->FindExpired(limits, now)->events_up_to.value, 1u);
+  limits.events_count = 4;
+  EXPECT_EQ(reader_->FindExpired(limits, now)->events_up_to.value, 2u);
+}
+
+TEST_P(StateStoreConformance, Reader_SeesACommitAtOnceAndNothingBefore) {
+  EXPECT_THAT(ListIds({}), IsEmpty());
+  Commit({SampleJob(1)});
+  EXPECT_THAT(ListIds({}), ElementsAre(1));
+}
+
+}  // namespace coxswain::coordinator::store
