@@ -52,6 +52,9 @@ class Section {
   bool Text(std::string_view key, std::string_view expected, std::string* out);
   bool IntegerList(std::string_view key, int64_t low, int64_t high, size_t most,
                    std::vector<int64_t>* out);
+  // Texts that are not empty and hold no control characters. An empty list is allowed.
+  bool TextList(std::string_view key, size_t most, std::string_view expected,
+                std::vector<std::string>* out);
   // A map with keys of the user's choice. `check` returns what is wrong with a pair, or "".
   using PairCheck = std::function<std::string(const std::string& key, const std::string& value)>;
   bool TextMap(std::string_view key, size_t most, const PairCheck& check,

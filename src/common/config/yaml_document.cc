@@ -179,6 +179,7 @@ void ApplyOverride(const Override& what, const std::vector<std::string>& free_ma
   }
   const std::vector<std::string> parts = PathParts(what.path, free_maps);
   std::string path;
+  if (!root->IsDefined() || root->IsNull()) *root = YAML::Node(YAML::NodeType::Map);
   YAML::Node at = *root;
   for (size_t i = 0; i < parts.size(); ++i) {
     if (parts[i].empty()) {
