@@ -55,6 +55,10 @@ class CoordinatorLink {
   // kHighWater; nothing else is ever held back.
   virtual size_t QueuedBytes() const = 0;
 
+  // Gives this stream up (the coordinator breaks a rule, or is not ours yet); `disconnected`
+  // follows with `reason`, and the link tries again after a back-off.
+  virtual void Reconnect(const std::string& reason) = 0;
+
   // Ends the stream after what was sent has left, or after `limit`. No callback runs once it has
   // returned.
   virtual void Stop(base::Duration limit) = 0;

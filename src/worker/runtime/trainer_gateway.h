@@ -11,18 +11,9 @@
 #include "absl/status/status.h"
 #include "common/base/ids.h"
 #include "common/protocol/worker_messages.h"
+#include "worker/core/connection.h"
 
 namespace coxswain::worker {
-
-// One stream of one trainer or task process; never used twice within one life of the worker.
-using ConnectionId = base::Number<struct ConnectionIdTag>;
-
-// Who opened a stream, as TrainerHello says it. `task` is 0 for ranks.
-struct TrainerIdentity {
-  protocol::RankKey key;
-  base::Incarnation incarnation;
-  base::TaskId task;
-};
 
 // What the gateway tells its owner. Called on the gateway's own threads, one call at a time for
 // each connection, in order; the callbacks must not block and must not call Stop.

@@ -1,0 +1,173 @@
+// The worker's core: what ranks, trainers and tasks do.
+#include <utility>
+
+#include "common/base/rng.h"
+#include "worker/core/worker.h"
+
+namespace coxswain::worker::core {
+namespace {
+
+// Said once by the trainer and not repeated by it, so the worker keeps it while nobody listens.
+bool KeptForLater(const protocol::TrainerReport& report) {
+  return std::holds_alternative<protocol::GenerationFormed>(report) ||
+         std::holds_alternative<protocol::CollectiveFailed>(report) ||
+         std::holds_alternative<protocol::TrainingFinished>(report) ||
+         std::holds_alternative<protocol::TrainingFailed>(report);
+}
+
+std::string HowItEnded(const protocol::ExitRecord& exit) {
+  if (!exit.note.empty()) return exit.note;
+  std::string text = exit.signal != 0 ? "ended by signal " + std::to_string(exit.signal)
+                                      : "ended with code " + std::to_string(exit.code);
+  std::string log = exit.last_log;
+  while (!log.empty() && log.back() == '\n') log.pop_back();
+  size_t line = log.rfind('\n');
+  if (line != std::string::npos) log.erase(0, line + 1);
+  return log.empty() ? text : text + ": " + log;
+}
+
+}  // namespace
+
+void Worker::On(const RankRunning& event) {
+  RankEntry* entry = ranks_.Find(event.key, event.incarnation);
+  if (entry == nullptr || !entry->Live()) return;
+  bool news = entry->pid != event.pid;
+  entry->pid = event.pid;
+  if (news) TellState(*entry);
+}
+
+void Worker::On(const RankEnded& event) {
+  RankEntry* entry = ranks_.Find(event.key, event.incarnation);
+  if (entry == nullptr || !entry->Live()) return;
+  entry->state = protocol::RankState::kExited;
+  entry->exit = event.exit;
+  entry->connection = ConnectionId();
+  entry->waiting.clear();
+  Say("rank " + ToString(event.key) + " " + HowItEnded(event.exit));
+  TellState(*entry);
+  if (!entry->next) return;
+  protocol::StartRank next = std::move(*entry->next);
+  ranks_.Erase(event.key);
+  Launch(next);
+}
+
+void Worker::On(const TrainerConnected& event) {
+  if (event.identity.task) return OnTaskConnected(event);
+  RankEntry* entry = ranks_.Find(event.identity.key, event.identity.incarnation);
+  if (entry == nullptr || !entry->Live()) {
+    return Do(RefuseTrainer{event.connection, "rank " + ToString(event.identity.key) +
+                                                  " has been given to another process, or was "
+                                                  "never on this worker"});
+  }
+  entry->connection = event.connection;
+  for (protocol::TrainerOrder& order : entry->waiting) {
+    Do(SendToTrainer{event.connection, std::move(order)});
+  }
+  entry->waiting.clear();
+}
+
+void Worker::On(const TrainerDisconnected& event) {
+  if (RankEntry* entry = ranks_.FindByConnection(event.connection)) {
+    entry->connection = ConnectionId();
+  }
+  if (TaskEntry* task = tasks_.FindByConnection(event.connection)) {
+    task->connection = ConnectionId();
+  }
+}
+
+void Worker::On(const TrainerReported& event) {
+  RankEntry* entry = ranks_.FindByConnection(event.connection);
+  if (entry == nullptr) return;
+  if (const auto* ready = std::get_if<protocol::TrainerReady>(&event.report)) {
+    entry->ready = *ready;
+    if (entry->state == protocol::RankState::kStarting) entry->state = protocol::RankState::kReady;
+    if (ready->generation) entry->state = protocol::RankState::kRunning;
+  } else if (std::holds_alternative<protocol::GenerationFormed>(event.report)) {
+    entry->state = protocol::RankState::kRunning;
+  }
+  if (session_ == Session::kWelcomed) {
+    Report(protocol::FromTrainer{entry->start.key, entry->start.incarnation, event.report});
+  } else if (KeptForLater(event.report)) {
+    entry->unsent.insert_or_assign(event.report.index(), event.report);
+  }
+}
+
+// Between the hello and the welcome nothing can be told; what changes then is told after it.
+void Worker::TellState(RankEntry& entry) {
+  const protocol::StartRank& start = entry.start;
+  entry.told = session_ == Session::kWelcomed;
+  if (entry.exit) {
+    Report(protocol::RankExited{start.key, start.incarnation, *entry.exit});
+  } else if (entry.pid != 0) {
+    Report(protocol::RankStarted{start.key, start.incarnation, entry.pid});
+  }
+}
+
+void Worker::TellWhatWaited() {
+  for (auto& [key, entry] : ranks_.all()) {
+    if (!entry.told) TellState(entry);
+    for (auto& [kind, report] : entry.unsent) {
+      Report(protocol::FromTrainer{key, entry.start.incarnation, std::move(report)});
+    }
+    entry.unsent.clear();
+  }
+  for (auto& [id, task] : tasks_.all()) {
+    if (!task.result || task.told) continue;
+    task.told = true;
+    Report(*task.result);
+  }
+}
+
+void Worker::OnTaskConnected(const TrainerConnected& event) {
+  TaskEntry* task = tasks_.Find(event.identity.task);
+  if (task == nullptr || task->result || task->incarnation != event.identity.incarnation) {
+    return Do(RefuseTrainer{event.connection, "task " + base::ToString(event.identity.task) +
+                                                  " is over, or was never on this worker"});
+  }
+  task->connection = event.connection;
+  Do(SendTask{event.connection, task->task});
+}
+
+void Worker::On(const TaskReported& event) {
+  TaskEntry* task = tasks_.FindByConnection(event.connection);
+  if (task == nullptr) return;
+  EndTask(*task, event.ended);
+  Do(AcknowledgeTask{event.connection});
+}
+
+void Worker::On(const TaskProcessEnded& event) {
+  TaskEntry* task = tasks_.Find(event.task);
+  if (task == nullptr || task->incarnation != event.incarnation) return;
+  task->process_ended = true;
+  protocol::TaskEnded silent;
+  silent.error =
+      "the " + std::string(protocol::ToString(task->task.kind)) + " task " + HowItEnded(event.exit);
+  silent.user_error = event.exit.code == protocol::kExitUserError;
+  EndTask(*task, std::move(silent));
+  tasks_.Trim();
+  StartTasks();
+}
+
+// The first result counts.
+void Worker::EndTask(TaskEntry& entry, protocol::TaskEnded result) {
+  if (entry.result) return;
+  result.task = entry.task.task;
+  entry.deadline.reset();
+  entry.told = session_ == Session::kWelcomed;
+  entry.result = result;
+  Report(std::move(result));
+}
+
+void Worker::StartTasks() {
+  uint64_t entropy = event_->entropy;
+  while (TaskEntry* entry = tasks_.NextToStart()) {
+    entropy = base::Mix64(entropy);
+    entry->incarnation = base::Incarnation(entropy | 1);  // never 0
+    if (entry->task.kind == protocol::TaskKind::kCheck) {
+      entry->deadline = event_->now + settings_.deadlines.CheckTask();
+    }
+    Do(LaunchTask{entry->task, entry->incarnation});
+  }
+}
+
+}  // namespace coxswain::worker::core
