@@ -88,6 +88,7 @@ std::string ToJson(const core::JobRequest& r) {
                {"time_limit_us", r.time_limit.count()},
                {"grace_us", r.grace.count()},
                {"keep_checkpoints", r.keep_checkpoints},
+               {"store", r.store},
                {"local_store", r.local_store}});
 }
 bool FromJson(const std::string& text, core::JobRequest* request) {
@@ -103,6 +104,7 @@ bool FromJson(const std::string& text, core::JobRequest* request) {
     Take(j, "time_limit_us", r.time_limit);
     Take(j, "grace_us", r.grace);
     Take(j, "keep_checkpoints", r.keep_checkpoints);
+    Take(j, "store", r.store);
     Take(j, "local_store", r.local_store);
   });
 }

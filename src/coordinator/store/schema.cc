@@ -38,16 +38,16 @@ CREATE TABLE attempts(
   job INTEGER NOT NULL, number INTEGER NOT NULL, started_us INTEGER NOT NULL,
   ended_us INTEGER NOT NULL, cause INTEGER NOT NULL, reason TEXT NOT NULL,
   resumed_uri TEXT NOT NULL, resumed_checkpoint INTEGER NOT NULL,
-  resumed_position INTEGER NOT NULL, exit TEXT NOT NULL,
+  resumed_position INTEGER NOT NULL, last_step INTEGER NOT NULL, user_error INTEGER NOT NULL,
+  exit TEXT NOT NULL,
   PRIMARY KEY (job, number)) WITHOUT ROWID;
 
 CREATE TABLE ranks(
   job INTEGER NOT NULL, attempt INTEGER NOT NULL, rank INTEGER NOT NULL, node TEXT NOT NULL,
   incarnation INTEGER NOT NULL, local_rank INTEGER NOT NULL, cpus INTEGER NOT NULL,
-  state INTEGER NOT NULL, stop_requested INTEGER NOT NULL, pid INTEGER NOT NULL,
-  gpus TEXT NOT NULL, exit TEXT NOT NULL,
+  state INTEGER NOT NULL, stop_requested INTEGER NOT NULL, finished INTEGER NOT NULL,
+  pid INTEGER NOT NULL, gpus TEXT NOT NULL, exit TEXT NOT NULL,
   PRIMARY KEY (job, attempt, rank)) WITHOUT ROWID;
-CREATE INDEX ranks_alive ON ranks(job, attempt, rank) WHERE state <> 3;
 
 CREATE TABLE generations(
   job INTEGER NOT NULL, generation INTEGER NOT NULL, attempt INTEGER NOT NULL,
@@ -59,10 +59,10 @@ CREATE TABLE checkpoints(
   id INTEGER PRIMARY KEY, job INTEGER NOT NULL, generation INTEGER NOT NULL,
   state INTEGER NOT NULL, step INTEGER NOT NULL, position INTEGER NOT NULL, uri TEXT NOT NULL,
   manifest_hash TEXT NOT NULL, bytes INTEGER NOT NULL, shards INTEGER NOT NULL,
-  final INTEGER NOT NULL, opened_us INTEGER NOT NULL, committed_us INTEGER NOT NULL,
+  final INTEGER NOT NULL, collect INTEGER NOT NULL, node TEXT NOT NULL, opened_us INTEGER NOT NULL, committed_us INTEGER NOT NULL,
   verified_us INTEGER NOT NULL, reason TEXT NOT NULL);
 CREATE INDEX checkpoints_by_job ON checkpoints(job, id);
-CREATE INDEX checkpoints_unclean ON checkpoints(id) WHERE state IN (1, 4, 5);
+CREATE INDEX checkpoints_to_collect ON checkpoints(id, job) WHERE collect <> 0 AND state <> 6;
 
 CREATE TABLE nodes(
   id TEXT PRIMARY KEY, name TEXT NOT NULL, draining INTEGER NOT NULL, drain_reason TEXT NOT NULL,

@@ -176,6 +176,7 @@ absl::Status SqliteStateStore::LoadSpecs(std::vector<core::JobRow>& jobs) {
 
 absl::StatusOr<core::Snapshot> SqliteStateStore::Load(const core::ClusterId& id_if_new) {
   const std::string of_live = "WHERE job IN (SELECT id FROM jobs WHERE state <= 3)";
+  const std::string to_collect = "(collect <> 0 AND state <> 6)";
   core::Snapshot snapshot;
   std::vector<core::ClusterRow> clusters;
   absl::Status status = LoadRows(*db_, "", clusters);
@@ -188,11 +189,20 @@ absl::StatusOr<core::Snapshot> SqliteStateStore::Load(const core::ClusterId& id_
     snapshot.cluster = clusters.front();
   }
   if (status.ok()) status = LoadRows(*db_, "ORDER BY id", snapshot.nodes);
-  if (status.ok()) status = LoadRows(*db_, "WHERE state <= 3 ORDER BY id", snapshot.jobs);
+  if (status.ok()) {
+    status = LoadRows(*db_,
+                      "WHERE state <= 3 OR id IN (SELECT job FROM checkpoints WHERE " + to_collect +
+                          ") ORDER BY id",
+                      snapshot.jobs);
+  }
   if (status.ok()) status = LoadSpecs(snapshot.jobs);
   if (status.ok()) status = LoadRows(*db_, of_live + " ORDER BY job, number", snapshot.attempts);
   if (status.ok()) {
-    status = LoadRows(*db_, of_live + " OR state <> 3 ORDER BY job, attempt, rank", snapshot.ranks);
+    status = LoadRows(*db_,
+                      of_live +
+                          " AND (state <> 3 OR attempt = (SELECT j.attempt FROM jobs AS j "
+                          "WHERE j.id = job)) ORDER BY job, attempt, rank",
+                      snapshot.ranks);
   }
   if (status.ok()) {
     status = LoadRows(*db_,
@@ -202,7 +212,7 @@ absl::StatusOr<core::Snapshot> SqliteStateStore::Load(const core::ClusterId& id_
                       snapshot.generations);
   }
   if (status.ok()) {
-    status = LoadRows(*db_, of_live + " AND state <> 6 OR state IN (1, 4, 5) ORDER BY id",
+    status = LoadRows(*db_, of_live + " AND state <> 6 OR " + to_collect + " ORDER BY id",
                       snapshot.checkpoints);
   }
   if (!status.ok()) return status;

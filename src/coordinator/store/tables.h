@@ -83,11 +83,11 @@ struct Table<core::AttemptRow> {
   static constexpr char kKey[] = "job, number";
   static constexpr char kColumns[] =
       "job, number, started_us, ended_us, cause, reason, resumed_uri, resumed_checkpoint, "
-      "resumed_position, exit";
+      "resumed_position, last_step, user_error, exit";
   template <class R>
   static auto FieldsOf(R& r) {
     return Fields(r.job, r.number, r.started, r.ended, r.cause, r.reason, r.resumed_uri, r.resumed,
-                  r.resumed_position, JsonField{r.exit});
+                  r.resumed_position, r.last_step, r.user_error, JsonField{r.exit});
   }
 };
 
@@ -96,12 +96,14 @@ struct Table<core::RankRow> {
   static constexpr char kName[] = "ranks";
   static constexpr char kKey[] = "job, attempt, rank";
   static constexpr char kColumns[] =
-      "job, attempt, rank, node, incarnation, local_rank, cpus, state, stop_requested, pid, gpus, "
-      "exit";
+      "job, attempt, rank, node, incarnation, local_rank, cpus, state, stop_requested, finished, "
+      "pid, "
+      "gpus, exit";
   template <class R>
   static auto FieldsOf(R& r) {
     return Fields(r.key.job, r.key.attempt, r.key.rank, r.node, r.incarnation, r.local_rank, r.cpus,
-                  r.state, r.stop_requested, r.pid, JsonField{r.gpu_uuids}, JsonField{r.exit});
+                  r.state, r.stop_requested, r.finished, r.pid, JsonField{r.gpu_uuids},
+                  JsonField{r.exit});
   }
 };
 
@@ -123,11 +125,12 @@ struct Table<core::CheckpointRow> {
   static constexpr char kKey[] = "id";
   static constexpr char kColumns[] =
       "id, job, generation, state, step, position, uri, manifest_hash, bytes, shards, final, "
-      "opened_us, committed_us, verified_us, reason";
+      "collect, node, opened_us, committed_us, verified_us, reason";
   template <class R>
   static auto FieldsOf(R& r) {
     return Fields(r.id, r.job, r.generation, r.state, r.step, r.position, r.uri, r.manifest_hash,
-                  r.bytes, r.shards, r.final, r.opened, r.committed, r.verified, r.reason);
+                  r.bytes, r.shards, r.final, r.collect, r.node, r.opened, r.committed, r.verified,
+                  r.reason);
   }
 };
 

@@ -18,6 +18,7 @@ inline core::JobRow SampleJob(uint64_t id, core::JobState state = core::JobState
                  .time_limit = base::seconds(7200),
                  .grace = base::seconds(20),
                  .keep_checkpoints = 5,
+                 .store = "s3://bucket/prefix",
                  .local_store = true};
   row.spec_yaml = "kind: TrainingJob # \"quoted\"\n";
   row.idempotency_key = "key-" + std::to_string(id);
@@ -63,6 +64,8 @@ inline core::AttemptRow SampleAttempt(uint64_t job, uint64_t number) {
   row.resumed_uri = "file:///ckpt/c1";
   row.resumed = core::CheckpointId(1);
   row.resumed_position = 6400;
+  row.last_step = 77;
+  row.user_error = true;
   return row;
 }
 
@@ -76,6 +79,7 @@ inline core::RankRow SampleRank(uint64_t job, uint64_t attempt, core::Rank rank)
   row.gpu_uuids = {"GPU-1", "GPU-2"};
   row.state = protocol::RankState::kRunning;
   row.stop_requested = true;
+  row.finished = true;
   row.pid = 4711;
   return row;
 }
@@ -105,6 +109,7 @@ inline core::CheckpointRow SampleCheckpoint(uint64_t id, uint64_t job,
   row.bytes = uint64_t{1} << 40;
   row.shards = 2;
   row.final = true;
+  row.node = core::NodeId("node-b");
   row.opened = base::WallTime{1};
   row.committed = base::WallTime{2};
   row.verified = base::WallTime{3};

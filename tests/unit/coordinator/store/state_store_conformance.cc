@@ -83,20 +83,31 @@ TEST_P(StateStoreConformance, UnreadableBytesInALog_DoNotStopTheCommit) {
             std::string::npos);
 }
 
-TEST_P(StateStoreConformance, Load_LeavesFinishedJobsOut) {
-  core::RankRow ghost = SampleRank(2, 1, 0);  // of a finished job, but not yet known to have exited
-  core::GenerationRow older = SampleGeneration(1, 6);
+TEST_P(StateStoreConformance, Load_OfFinishedJobsOnlyWhatIsToBeCollected) {
+  core::CheckpointRow collect = SampleCheckpoint(3, 3, CheckpointState::kAborted);
+  core::CheckpointRow collected = SampleCheckpoint(4, 2, CheckpointState::kDeleted);
+  collect.collect = collected.collect = true;
   Commit({SampleJob(1, JobState::kRecovering), SampleJob(2, JobState::kCompleted),
-          SampleAttempt(1, 1), SampleAttempt(2, 1), ghost, older, SampleGeneration(1, 7),
+          SampleJob(3, JobState::kFailed), SampleAttempt(1, 1), SampleAttempt(2, 1),
+          SampleRank(2, 1, 0), SampleGeneration(1, 6), SampleGeneration(1, 7),
           SampleGeneration(2, 1), SampleCheckpoint(1, 1, CheckpointState::kDeleted),
-          SampleCheckpoint(2, 2, CheckpointState::kVerified),
-          SampleCheckpoint(3, 2, CheckpointState::kAborted)});
+          SampleCheckpoint(2, 2, CheckpointState::kVerified), collect, collected});
   core::Snapshot snapshot = Load();
-  EXPECT_THAT(snapshot.jobs, ElementsAre(SampleJob(1, JobState::kRecovering)));
+  EXPECT_THAT(snapshot.jobs,
+              ElementsAre(SampleJob(1, JobState::kRecovering), SampleJob(3, JobState::kFailed)));
   EXPECT_THAT(snapshot.attempts, ElementsAre(SampleAttempt(1, 1)));
-  EXPECT_THAT(snapshot.ranks, ElementsAre(ghost));
+  EXPECT_THAT(snapshot.ranks, IsEmpty());
   EXPECT_THAT(snapshot.generations, ElementsAre(SampleGeneration(1, 7)));
-  EXPECT_THAT(snapshot.checkpoints, ElementsAre(SampleCheckpoint(3, 2, CheckpointState::kAborted)));
+  EXPECT_THAT(snapshot.checkpoints, ElementsAre(collect));
+}
+
+TEST_P(StateStoreConformance, Load_RanksOfTheLastAttemptAndThoseStillAlive) {
+  core::RankRow exited = SampleRank(1, 1, 0);
+  exited.state = protocol::RankState::kExited;
+  core::RankRow of_last = SampleRank(1, 2, 0);
+  of_last.state = protocol::RankState::kExited;
+  Commit({SampleJob(1), exited, SampleRank(1, 1, 1), of_last});
+  EXPECT_THAT(Load().ranks, ElementsAre(SampleRank(1, 1, 1), of_last));
 }
 
 TEST_P(StateStoreConformance, ListJobs_NewestFirstPagedAndFiltered) {
