@@ -16,7 +16,7 @@ class Outcome:
 
 def _skip_reason(log):
     """GTEST_SKIP() << why, or what a script printed last."""
-    match = re.search(r': Skipped\n(.+?)\n\s*\n', log, re.DOTALL)
+    match = re.search(r': Skipped\n(.+?)\n\s*(?:\n|\[)', log, re.DOTALL)
     if match:
         return ' '.join(match.group(1).split())
     lines = [line for line in log.splitlines() if line.strip()]

@@ -1,0 +1,101 @@
+"""Tests of the test command itself (tests/runner): what it counts, what it selects, what it prints."""
+
+import contextlib
+import io
+import os
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'runner'))
+
+import console
+import main
+import outcome
+
+CTEST = '''<testsuite>
+<testcase name="A.Passes" time="0.5" status="run"><system-out>fine</system-out></testcase>
+<testcase name="A.Fails" time="0.1" status="fail"><failure message="Failed"/><system-out>expected 3</system-out></testcase>
+<testcase name="A.Skips" time="0" status="notrun"><skipped message="SKIP_REGULAR_EXPRESSION_MATCHED"/>
+<system-out>x_test.cc:3: Skipped
+no GPU
+here
+[  SKIPPED ] A.Skips</system-out></testcase>
+<testcase name="A.Tidy" time="0" status="notrun"><skipped message="SKIP_RETURN_CODE=77"/>
+<system-out>clean
+no clang-format</system-out></testcase>
+<testcase name="A.Missing" time="0" status="notrun"><skipped message="Unable to find executable"/></testcase>
+</testsuite>'''
+
+PYTEST = '''<testsuites><testsuite>
+<testcase classname="tests.test_kill" name="test_worker" time="3"/>
+<testcase classname="tests.test_kill" name="test_fails" time="1"><failure message="m">trace</failure></testcase>
+<testcase classname="tests.test_kill" name="test_errs" time="1"><error message="fixture"/></testcase>
+<testcase classname="tests.test_kill" name="test_skips" time="0"><skipped message="no ceph-mon"/></testcase>
+</testsuite></testsuites>'''
+
+
+def read(reader, text):
+    with tempfile.NamedTemporaryFile('w', suffix='.xml') as file:
+        file.write(text)
+        file.flush()
+        return reader(file.name)
+
+
+class Outcomes(unittest.TestCase):
+    def test_ctest(self):
+        found = {one.name: one for one in read(outcome.from_ctest, CTEST)}
+        self.assertEqual({name: one.result for name, one in found.items()},
+                         {'A.Passes': 'passed', 'A.Fails': 'failed', 'A.Skips': 'skipped', 'A.Tidy': 'skipped',
+                          'A.Missing': 'failed'})
+        self.assertEqual(found['A.Skips'].reason, 'no GPU here')
+        self.assertEqual(found['A.Tidy'].reason, 'no clang-format')
+        self.assertEqual(found['A.Fails'].log, 'expected 3')
+
+    def test_pytest(self):
+        found = read(outcome.from_pytest, PYTEST)
+        self.assertEqual([one.result for one in found], ['passed', 'failed', 'failed', 'skipped'])
+        self.assertEqual((found[1].log, found[2].log, found[3].reason), ('trace', 'fixture', 'no ceph-mon'))
+
+
+class Report(unittest.TestCase):
+    def printed(self, outcomes):
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            status = main.report(console.Console(), outcomes)
+        return status, out.getvalue()
+
+    def test_closing_line_and_status(self):
+        everything = read(outcome.from_ctest, CTEST) + read(outcome.from_pytest, PYTEST)
+        status, text = self.printed(everything)
+        self.assertEqual((status, text.splitlines()[-1]), (1, '2 passed, 4 failed, 3 skipped'))
+        self.assertIn('A.Skips: no GPU here', text)
+        self.assertIn('expected 3', text)
+        status, text = self.printed([one for one in everything if one.result != 'failed'])
+        self.assertEqual((status, text.splitlines()[-1]), (0, '2 passed, 0 failed, 3 skipped'))
+
+    def test_long_log_keeps_both_ends(self):
+        log = '\n'.join(f'line {number}' for number in range(1000))
+        _, text = self.printed([outcome.Outcome('A', 'failed', 0, log=log)])
+        self.assertIn('line 0\n', text)
+        self.assertIn('line 999\n', text)
+        self.assertIn('800 lines left out', text)
+
+
+class Selection(unittest.TestCase):
+    NAMES = ['GangPlacement.OneNodeShort_WaitsWithReason', 'Log.RoundTrip', 'tests/integration/test_kill.py::test_worker']
+
+    def test_by_part_of_a_name(self):
+        self.assertEqual(main.select(['Gang', 'kill'], self.NAMES), [self.NAMES[0], self.NAMES[2]])
+        self.assertEqual(main.select([], self.NAMES), self.NAMES)
+
+    def test_nothing_matches_names_the_nearest(self):
+        err = io.StringIO()
+        with self.assertRaises(SystemExit) as end, contextlib.redirect_stderr(err):
+            main.select(['GangPlacment'], self.NAMES)
+        self.assertEqual(end.exception.code, 2)
+        self.assertIn('did you mean: ' + self.NAMES[0], err.getvalue())
+
+
+if __name__ == '__main__':
+    unittest.main()
