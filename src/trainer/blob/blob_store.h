@@ -1,10 +1,10 @@
 // The one door to checkpoint stores and data: objects (immutable byte strings with a name) below a
 // URI. file:// and s3:// today; a path without a scheme is a file.
 //
-// Names are relative to the store's URI: segments of [A-Za-z0-9._=+@-] joined by '/', never "..".
-// Threads: every method may be called from several threads at once; a BlobWriter belongs to one.
-// Durability: what Put, PutIfAbsent, BlobWriter::Commit and Delete acknowledged survives a power
-// cut. An object appears whole or not at all.
+// Names are relative to the store's URI: segments joined by '/', none of them empty, "." or "..".
+// What is written does not begin with '.'. Threads: every method may be called from several threads
+// at once; a BlobWriter belongs to one. Durability: what Put, PutIfAbsent, BlobWriter::Commit and
+// Delete acknowledged survives a power cut. An object appears whole or not at all.
 //
 // Errors carry the object's URI, what was found and what to do. Codes:
 //   NOT_FOUND            the object, bucket or folder does not exist
@@ -18,6 +18,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -31,6 +32,7 @@ namespace coxswain::trainer::blob {
 
 // How to reach a store; from spec.checkpoint of the job. Credentials never stand here: they are
 // found by the standard AWS variables and files of the process.
+class BlobStore;
 struct StoreSettings {
   std::string
       endpoint;        // s3: "http://127.0.0.1:7480"; empty: AWS_ENDPOINT_URL[_S3], else AWS itself
@@ -38,6 +40,8 @@ struct StoreSettings {
   // How long parts of an object are tried again inside one call, how to end it, and what is waited
   // for. Empty: a few seconds.
   std::shared_ptr<Patience> patience;
+  // Opens the store instead of what the URI's scheme names: for tests.
+  std::function<std::unique_ptr<BlobStore>(std::string_view uri)> open;
 };
 
 struct BlobInfo {
@@ -75,7 +79,7 @@ class BlobStore {
   // Every object below `prefix` (a folder name without '/' at the end; "": all), ascending by name.
   // A prefix that does not exist has none. Unfinished writes are not listed.
   [[nodiscard]] virtual absl::StatusOr<std::vector<BlobInfo>> List(std::string_view prefix) = 0;
-  // An object that is not there is OK. Folders left empty (file://) go too, up to the store's URI.
+  // An object that is not there is OK. Folders left empty (file://) go too, below the store's URI.
   [[nodiscard]] virtual absl::Status Delete(std::string_view name) = 0;
   // Drops what unfinished writes left below `prefix` (temporary files, uploads in parts); the
   // count.

@@ -29,8 +29,8 @@ absl::Status StoreCommitted(BlobStore& store, std::string_view manifest_hash);
 // ---- reading back ----
 
 struct ReadOptions {
-  std::string manifest_hash;       // expected; empty: not known
-  bool allow_uncommitted = false;  // take one without `committed`
+  std::string manifest_hash = "";  // from the coordinator's record, then `committed` is not asked for
+  bool allow_uncommitted = false;  // take one without `committed` though no hash is known
 };
 
 // What ReadCheckpoint gives: every tensor whole, in host memory.
@@ -46,8 +46,8 @@ struct RestoredState {
 // Restores. Checks `committed`, the manifest's hash, every shard's size and hash, and that the
 // shards cover every byte of every tensor once. Errors, each naming the object, found and expected:
 //   DATA_LOSS            missing or truncated shard, flipped bit, changed or malformed manifest
-//   NOT_FOUND            no manifest at this URI
-//   FAILED_PRECONDITION  not committed
+//   NOT_FOUND            no manifest at this URI, and no hash was given
+//   FAILED_PRECONDITION  not committed, or of another format number
 //   retryable codes      the store could not be read, after the patience of `settings`
 absl::StatusOr<RestoredState> ReadCheckpoint(std::string_view uri, const StoreSettings& settings,
                                              const ReadOptions& options);

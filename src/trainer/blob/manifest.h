@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/protocol/trainer_messages.h"
+#include "trainer/blob/hasher.h"
 #include "trainer/blob/tensor_info.h"
 
 namespace coxswain::trainer::blob {
@@ -41,14 +42,12 @@ struct Manifest {
 };
 
 std::string ToJson(const Manifest& manifest);  // the same bytes for the same manifest
-// INVALID_ARGUMENT names the key, what was found and what was expected.
+// INVALID_ARGUMENT names the key, what was found and what was expected; FAILED_PRECONDITION: of
+// another format number.
 absl::StatusOr<Manifest> ParseManifest(std::string_view json);
 
 // The text of `committed`: {"manifest_hash": "..."}.
 std::string CommittedText(std::string_view manifest_hash);
 absl::StatusOr<std::string> ParseCommitted(std::string_view text);
-
-// XXH3-64 as 16 lower-case hex digits: of objects, manifests and job files.
-std::string HashHex(std::string_view bytes);
 
 }  // namespace coxswain::trainer::blob

@@ -59,8 +59,10 @@ struct PlacedPiece {
   uint64_t bytes = 0;
   uint64_t object_offset = 0;  // in the object
 };
-// `header`: the object's first bytes, at least 8 + ShardHeaderBytes. INVALID_ARGUMENT says what is
-// wrong.
+// Bytes of the object before its data, from its first 8. INVALID_ARGUMENT if that cannot be.
+absl::StatusOr<uint64_t> ShardHeaderBytes(std::string_view first8, uint64_t object_bytes);
+// `header`: the object's first ShardHeaderBytes. The pieces ascend and fill the object to its end.
+// INVALID_ARGUMENT says what is wrong.
 absl::StatusOr<std::vector<PlacedPiece>> ParseShardHeader(std::string_view header,
                                                           uint64_t object_bytes);
 
