@@ -33,6 +33,8 @@ class Coordinator {
 
   // A hash of all tables, hard and soft: equal states give equal digests.
   uint64_t Digest() const;
+  // Of the durable tables alone: the same as that of a core made from the committed rows.
+  uint64_t HardDigest() const;
 
   // Soft state for readers: progress and reachability, taken after each Decide by the shell.
   // Jobs whose view changed since the last call; cheap when nothing changed.

@@ -1,0 +1,189 @@
+#include "coordinator/core/handlers/attempt_handler.h"
+
+#include "coordinator/core/handlers/exit_verdict.h"
+#include "coordinator/core/handlers/job_end_handler.h"
+#include "coordinator/core/text.h"
+
+namespace coxswain::coordinator::core {
+namespace {
+
+std::string PlacementText(const Turn& turn, const Placement& placement) {
+  std::map<NodeId, uint64_t> counts;
+  for (const RankSlot& slot : placement.ranks) ++counts[slot.node];
+  std::string out;
+  for (const auto& [node, count] : counts) {
+    out += (out.empty() ? "" : ", ") + Plural(count, "rank") + " on " + turn.NodeName(node);
+  }
+  return out;
+}
+
+// A survivor's end says less than the end it follows from.
+bool IsConsequence(const std::optional<Exit>& exit) {
+  return exit && JudgeExit(exit->record).consequence;
+}
+
+void RecordFailure(Turn& turn, const AttemptRow& attempt, const Failure& failure) {
+  int64_t step = turn.soft.jobs[attempt.job].best_step;
+  turn.EditRow(attempt, [&](AttemptRow& row) {
+    row.cause = failure.cause;
+    row.reason = failure.reason;
+    row.exit = failure.exit;
+    row.user_error |= failure.user_error;
+    row.last_step = std::max(row.last_step, step);
+  });
+}
+
+}  // namespace
+
+void StartAttempt(Turn& turn, const Placement& placement) {
+  const JobRow& job = turn.tables.jobs().Get(placement.job);
+  Attempt number = job.attempt.Next();
+  std::string where = PlacementText(turn, placement);
+  uint32_t cpus = job.request.cpus;
+  turn.EditJob(job.id, [&](JobRow& row) {
+    row.attempt = number;
+    row.reason = "starting: " + where;
+  });
+  turn.Persist(AttemptRow{.job = job.id, .number = number, .started = turn.wall});
+  JobSoft& soft = turn.soft.jobs[job.id];
+  soft.ForgetAttempt();
+  soft.attempt_started = soft.progress_at = turn.now;
+  for (Rank rank = 0; rank < placement.ranks.size(); ++rank) {
+    const RankSlot& slot = placement.ranks[rank];
+    RankRow row{.key = {job.id, number, rank}, .node = slot.node,
+                .incarnation = turn.NewIncarnation(), .local_rank = slot.local_rank, .cpus = cpus,
+                .gpu_uuids = slot.gpu_uuids};
+    turn.Persist(row);
+    soft.nodes.insert(slot.node);
+    turn.TouchNode(slot.node);
+    SendStartRank(turn, row);
+  }
+  turn.Note("JobStarting", "attempt " + std::to_string(number.value) + ": " + where,
+            {.job = job.id, .attempt = number});
+  turn.Explain(job.id, "starting: " + where);
+  turn.TouchJob(job.id);
+  turn.WakeJob(job.id, turn.now + turn.deadlines().Repeat());
+}
+
+void SendStartRank(Turn& turn, const RankRow& rank) {
+  const JobRow& job = turn.tables.jobs().Get(rank.key.job);
+  turn.soft.jobs[job.id].ranks[rank.key.rank].next_start = turn.now + turn.deadlines().Repeat();
+  turn.Order(rank.node,
+             protocol::StartRank{rank.key, rank.incarnation, job.request.name, job.request.workers,
+                                 rank.local_rank, job.spec_yaml, rank.gpu_uuids, rank.cpus,
+                                 turn.cluster().id.value + "/" + base::ToString(job.id)});
+}
+
+Duration JobGrace(const Turn& turn, const JobRow& job) {
+  return job.request.grace.count() > 0 ? job.request.grace : turn.deadlines().StopGrace();
+}
+
+void StopRanks(Turn& turn, JobId job, Duration grace, const std::string& reason) {
+  const AttemptRow* attempt = turn.tables.attempts().Active(job);
+  if (attempt == nullptr) return;
+  JobSoft& soft = turn.soft.jobs[job];
+  soft.stop_at.reset();
+  soft.stop_again_at = turn.now + grace + turn.deadlines().lease;
+  turn.WakeJob(job, *soft.stop_again_at);
+  for (const protocol::RankKey& key : turn.tables.ranks().Keys(job, attempt->number)) {
+    const RankRow& rank = *turn.tables.ranks().Find(key);
+    if (rank.exit) continue;
+    turn.EditRow(rank, [](RankRow& row) { row.stop_requested = true; });
+    turn.Order(rank.node, protocol::StopRank{key, grace, reason});
+  }
+}
+
+void FailAttempt(Turn& turn, JobId job, const Failure& failure) {
+  const AttemptRow* attempt = turn.tables.attempts().Active(job);
+  if (attempt == nullptr) return;
+  bool first = attempt->cause == Cause::kNone;
+  if (!first) {
+    bool on_purpose = attempt->cause == Cause::kCancelled || attempt->cause == Cause::kTimeLimit;
+    bool awaited = attempt->user_error && !attempt->exit && failure.exit;
+    if (on_purpose) return StopRanks(turn, job, turn.deadlines().Heartbeat() * 2, failure.reason);
+    if (IsConsequence(attempt->exit) && !IsConsequence(failure.exit)) {
+      RecordFailure(turn, *attempt, failure);
+    }
+    if (!awaited) return;
+    turn.EditRow(*attempt, [&](AttemptRow& row) { row.exit = failure.exit; });
+    return StopRanks(turn, job, turn.deadlines().Heartbeat() * 2, attempt->reason);
+  }
+  RecordFailure(turn, *attempt, failure);
+  turn.Explain(job, "stopping: " + failure.reason);
+  // State is in checkpoints: survivors need time to let go, not to save.
+  if (failure.leaving) {
+    turn.soft.jobs[job].stop_at = turn.now + turn.deadlines().Repeat();
+    turn.WakeJob(job, *turn.soft.jobs[job].stop_at);
+  } else {
+    StopRanks(turn, job, turn.deadlines().Heartbeat() * 2, failure.reason);
+  }
+  EndAttemptIfOver(turn, job);
+}
+
+void StopAttempt(Turn& turn, JobId job, Cause cause, const std::string& reason, bool save) {
+  const AttemptRow* attempt = turn.tables.attempts().Active(job);
+  if (attempt == nullptr) return;
+  if (attempt->cause == Cause::kNone) {
+    turn.EditRow(*attempt, [&](AttemptRow& row) {
+      row.cause = cause;
+      row.reason = reason;
+      row.last_step = turn.soft.jobs[job].best_step;
+    });
+  } else if (save) {
+    return;  // it is being stopped already
+  }
+  const JobRow& row = turn.tables.jobs().Get(job);
+  bool has_state = row.state == JobState::kRunning;
+  Duration grace = JobGrace(turn, row);
+  turn.Explain(job, (save && has_state ? "saving, then stopping: " : "stopping: ") + reason);
+  if (!save || !has_state) return StopRanks(turn, job, grace, reason);
+  turn.soft.jobs[job].stop_at = turn.now + grace;
+  turn.WakeJob(job, turn.now + grace);
+  for (const RankRow* rank : turn.tables.ranks().Of(job, attempt->number)) {
+    if (!rank->exit) turn.OrderRank(*rank, protocol::StopTraining{true, reason});
+  }
+}
+
+void EndRank(Turn& turn, const protocol::RankKey& key, const protocol::ExitRecord& record) {
+  const RankRow* rank = turn.tables.ranks().Find(key);
+  if (rank == nullptr || rank->exit) return;
+  turn.EditRow(*rank, [&](RankRow& row) {
+    row.state = protocol::RankState::kExited;
+    row.exit = record;
+  });
+  turn.TouchNode(rank->node);
+  turn.TouchJob(key.job);
+  turn.soft.placement_due = true;
+  const AttemptRow* attempt = turn.tables.attempts().Active(key.job);
+  if (attempt == nullptr || attempt->number != key.attempt) return;
+
+  std::string who = "rank " + std::to_string(key.rank) + " on " + turn.NodeName(rank->node);
+  bool clean = record.signal == 0 && (record.code == 0 || record.code == protocol::kExitStopped);
+  bool leaving = attempt->cause == Cause::kCancelled || attempt->cause == Cause::kTimeLimit;
+  bool expected = rank->finished || rank->stop_requested || (leaving && clean);
+  if (!expected || (rank->finished && !clean)) {
+    std::string last = LastLine(record.last_log);
+    turn.Note("RankExited", who + " " + ExitText(record) + (last.empty() ? "" : ": " + last),
+              {key.job, rank->node, key.attempt, {}}, "warning");
+  }
+  // A rank told to stop may have died of its own before: the record knows.
+  bool died_before = rank->stop_requested && !rank->finished && !record.stopped_by_us && !clean;
+  if (!expected || (died_before && attempt->cause != Cause::kNone && !leaving)) {
+    ExitVerdict verdict = JudgeExit(record);
+    FailAttempt(turn, key.job,
+                {.cause = verdict.cause, .reason = who + " " + verdict.text,
+                 .exit = Exit{key.rank, rank->node, record}});
+  }
+  EndAttemptIfOver(turn, key.job);
+}
+
+void EndAttemptIfOver(Turn& turn, JobId job) {
+  const AttemptRow* attempt = turn.tables.attempts().Active(job);
+  if (attempt == nullptr) return;
+  for (const RankRow* rank : turn.tables.ranks().Of(job, attempt->number)) {
+    if (!rank->exit) return;
+  }
+  EndAttempt(turn, job);
+}
+
+}  // namespace coxswain::coordinator::core

@@ -1,0 +1,28 @@
+// Checkpoints from the opened row to the recorded commit. Only the newest generation of a live attempt may
+// commit; everything else is refused with a reason.
+#pragma once
+
+#include "coordinator/core/turn.h"
+
+namespace coxswain::coordinator::core {
+
+// `rank` is what the tables have of the sender; null: nothing that lives. `key` and `incarnation` are
+// the sender's, on `session`.
+struct TrainerSender {
+  SessionId session;
+  NodeId node;
+  protocol::RankKey key;
+  Incarnation incarnation;
+  const RankRow* rank = nullptr;
+};
+void Handle(Turn& turn, const TrainerSender& from, const protocol::OpenCheckpoint& report);
+void Handle(Turn& turn, const TrainerSender& from, const protocol::ShardStored& report);
+void Handle(Turn& turn, const TrainerSender& from, const protocol::ManifestWritten& report);
+void Handle(Turn& turn, const TrainerSender& from, const protocol::CheckpointFailed& report);
+
+// Its attempt or generation is over: what was not committed never will be.
+void AbortOpenCheckpoints(Turn& turn, JobId job, const std::string& reason);
+// The rank's worker has come back: what is open is said again.
+void RepeatOpenCheckpoints(Turn& turn, const RankRow& rank);
+
+}  // namespace coxswain::coordinator::core

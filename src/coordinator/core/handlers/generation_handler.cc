@@ -1,0 +1,329 @@
+#include "coordinator/core/handlers/generation_handler.h"
+
+#include "coordinator/core/handlers/attempt_handler.h"
+#include "coordinator/core/handlers/checkpoint_handler.h"
+#include "coordinator/core/text.h"
+
+namespace coxswain::coordinator::core {
+namespace {
+
+constexpr uint32_t kFormTries = 3;
+constexpr size_t kRestoreCandidates = 8;
+
+// The generation of the active attempt that is in force; null: none yet.
+const GenerationRow* Current(const Turn& turn, const AttemptRow& attempt) {
+  const GenerationRow* generation = turn.tables.attempts().Generation(attempt.job);
+  if (generation == nullptr || generation->attempt != attempt.number || generation->closed) {
+    return nullptr;
+  }
+  return generation;
+}
+
+std::vector<protocol::RestoreCandidate> RestoreCandidates(const Turn& turn, const JobRow& job) {
+  std::vector<protocol::RestoreCandidate> found;
+  std::vector<const CheckpointRow*> rows = turn.tables.checkpoints().OfJob(job.id);
+  for (auto row = rows.rbegin(); row != rows.rend() && found.size() < kRestoreCandidates; ++row) {
+    bool usable = (*row)->state == CheckpointState::kCommitted ||
+                  (*row)->state == CheckpointState::kVerified;
+    if (usable && !(*row)->collect) found.push_back({(*row)->id, (*row)->uri, (*row)->manifest_hash});
+  }
+  if (!job.resume_uri.empty()) found.push_back({CheckpointId(), job.resume_uri, ""});
+  return found;
+}
+
+void SendFormGeneration(Turn& turn, const RankRow& rank, const GenerationRow& generation) {
+  const JobRow& job = turn.tables.jobs().Get(rank.key.job);
+  turn.soft.jobs[job.id].ranks[rank.key.rank].next_form = turn.now + turn.deadlines().Repeat();
+  turn.OrderRank(rank, protocol::FormGeneration{generation.generation, generation.members,
+                                                RestoreCandidates(turn, job),
+                                                job.allow_uncommitted});
+}
+
+void MakeGeneration(Turn& turn, const AttemptRow& attempt) {
+  JobId job = attempt.job;
+  JobSoft& soft = turn.soft.jobs[job];
+  if (const GenerationRow* old = turn.tables.attempts().Generation(job)) {
+    turn.EditRow(*old, [](GenerationRow& row) { row.closed = true; });
+    AbortOpenCheckpoints(turn, job, "a new generation was made before it was committed");
+  }
+  Generation number = turn.tables.jobs().Get(job).generation.Next();
+  turn.EditJob(job, [&](JobRow& row) { row.generation = number; });
+  GenerationRow generation{.job = job, .generation = number, .attempt = attempt.number,
+                           .made = turn.wall};
+  std::vector<const RankRow*> ranks = turn.tables.ranks().Of(job, attempt.number);
+  for (const RankRow* rank : ranks) {
+    RankSoft& of_rank = soft.ranks[rank->key.rank];
+    of_rank.formed = of_rank.left_group = false;
+    generation.members.push_back({rank->key.rank, rank->incarnation, of_rank.ready->address});
+  }
+  turn.Persist(generation);
+  ++soft.form_tries;
+  soft.form_deadline = turn.now + turn.deadlines().FormGroup();
+  soft.reform_at.reset();
+  soft.formed.reset();
+  soft.shards.clear();
+  for (const RankRow* rank : ranks) SendFormGeneration(turn, *rank, generation);
+  turn.Explain(job, "generation " + std::to_string(number.value) + ": " +
+                        Plural(ranks.size(), "rank") + " are forming their group");
+  turn.WakeJob(job, turn.now + turn.deadlines().Repeat());
+}
+
+// Every rank lives and has said where it listens.
+bool AllReady(const Turn& turn, const AttemptRow& attempt) {
+  const JobSoft& soft = turn.soft.jobs.at(attempt.job);
+  for (const RankRow* rank : turn.tables.ranks().Of(attempt.job, attempt.number)) {
+    auto of_rank = soft.ranks.find(rank->key.rank);
+    if (rank->exit || of_rank == soft.ranks.end() || !of_rank->second.ready) return false;
+  }
+  return true;
+}
+
+void FormIfAllReady(Turn& turn, const AttemptRow& attempt) {
+  if (attempt.cause != Cause::kNone || Current(turn, attempt) != nullptr) return;
+  if (AllReady(turn, attempt)) return MakeGeneration(turn, attempt);
+  uint64_t ready = 0, all = 0;
+  for (const RankRow* rank : turn.tables.ranks().Of(attempt.job, attempt.number)) {
+    ++all;
+    ready += turn.soft.jobs[attempt.job].ranks[rank->key.rank].ready.has_value() ? 1 : 0;
+  }
+  turn.Explain(attempt.job, "starting: " + std::to_string(ready) + " of " + Plural(all, "rank") +
+                                " ready");
+}
+
+// A new membership of the same ranks, soon: unless one of them turns out to be dead meanwhile.
+void ReformSoon(Turn& turn, const RankRow& rank) {
+  JobSoft& soft = turn.soft.jobs[rank.key.job];
+  soft.ranks[rank.key.rank].left_group = true;
+  if (soft.reform_at) return;
+  soft.reform_at = turn.now + turn.deadlines().Repeat() * 2;
+  turn.WakeJob(rank.key.job, *soft.reform_at);
+}
+
+void TakeRefused(Turn& turn, JobId job, const protocol::GenerationFormed& report) {
+  for (const auto& refused : report.refused) {
+    const CheckpointRow* row = nullptr;
+    for (const CheckpointRow* each : turn.tables.checkpoints().OfJob(job)) {
+      if (each->uri == refused.uri) row = each;
+    }
+    std::string name = row == nullptr ? refused.uri : base::ToString(row->id);
+    if (refused.corrupt && row != nullptr) {
+      turn.EditRow(*row, [&](CheckpointRow& changed) {
+        changed.state = CheckpointState::kCorrupt;
+        changed.reason = refused.reason;
+      });
+    }
+    turn.Note(refused.corrupt ? "CheckpointCorrupt" : "CheckpointUnreadable",
+              name + " was not used for the restore: " + refused.reason,
+              {.job = job, .generation = report.generation},
+              refused.corrupt ? "error" : "warning");
+  }
+}
+
+void StartRunning(Turn& turn, const AttemptRow& attempt, const GenerationRow& generation) {
+  JobId job = attempt.job;
+  JobSoft& soft = turn.soft.jobs[job];
+  soft.form_deadline.reset();
+  soft.progress_at = turn.now;
+  turn.EditRow(generation, [&](GenerationRow& row) { row.formed = turn.wall; });
+  for (const protocol::RankKey& key : turn.tables.ranks().Keys(job, attempt.number)) {
+    turn.EditRow(*turn.tables.ranks().Find(key),
+                 [](RankRow& row) { row.state = protocol::RankState::kRunning; });
+  }
+  std::string from = "from the start";
+  if (soft.formed && !soft.formed->restored_uri.empty()) {
+    bool own = static_cast<bool>(soft.formed->restored);
+    from = "from " + (own ? base::ToString(soft.formed->restored) : soft.formed->restored_uri) +
+           ", step " + std::to_string(soft.formed->step);
+    turn.EditRow(attempt, [&](AttemptRow& row) {
+      row.resumed_uri = soft.formed->restored_uri;
+      row.resumed = soft.formed->restored;
+      row.resumed_position = soft.formed->position;
+    });
+  }
+  std::string text = "running on " + Plural(generation.members.size(), "rank") + ", " + from;
+  turn.EditJob(job, [&](JobRow& row) {
+    row.state = JobState::kRunning;
+    row.reason = text;
+    if (!row.started) row.started = turn.wall;
+  });
+  turn.Note("JobRunning", text,
+            {.job = job, .attempt = attempt.number, .generation = generation.generation});
+  turn.Explain(job, "");
+  turn.TouchJob(job);
+}
+
+void MarkFormed(Turn& turn, const RankRow& rank, const AttemptRow& attempt,
+                const GenerationRow& generation) {
+  JobSoft& soft = turn.soft.jobs[rank.key.job];
+  soft.ranks[rank.key.rank].formed = true;
+  if (generation.formed || attempt.cause != Cause::kNone) return;
+  for (const protocol::Member& member : generation.members) {
+    if (!soft.ranks[member.rank].formed) return;
+  }
+  StartRunning(turn, attempt, generation);
+}
+
+}  // namespace
+
+void Handle(Turn& turn, const RankRow& rank, const protocol::TrainerReady& report) {
+  const AttemptRow* attempt = turn.tables.attempts().Active(rank.key.job);
+  turn.soft.jobs[rank.key.job].ranks[rank.key.rank].ready = report;
+  if (rank.state == protocol::RankState::kStarting) {
+    turn.EditRow(rank, [](RankRow& row) { row.state = protocol::RankState::kReady; });
+    turn.TouchJob(rank.key.job);
+  }
+  const GenerationRow* generation = Current(turn, *attempt);
+  if (generation == nullptr) return FormIfAllReady(turn, *attempt);
+  if (attempt->cause != Cause::kNone) return;
+  if (generation->formed) return ReformSoon(turn, rank);
+  SendFormGeneration(turn, rank, *generation);
+}
+
+void Handle(Turn& turn, const RankRow& rank, const protocol::GenerationFormed& report) {
+  const AttemptRow* attempt = turn.tables.attempts().Active(rank.key.job);
+  const GenerationRow* generation = Current(turn, *attempt);
+  if (generation == nullptr || generation->generation != report.generation) return;
+  JobSoft& soft = turn.soft.jobs[rank.key.job];
+  if (rank.key.rank == 0 && !soft.formed && !generation->formed) {
+    soft.formed = report;
+    TakeRefused(turn, rank.key.job, report);
+  }
+  MarkFormed(turn, rank, *attempt, *generation);
+}
+
+void Handle(Turn& turn, const RankRow& rank, const protocol::TrainerProgress& report) {
+  const AttemptRow* attempt = turn.tables.attempts().Active(rank.key.job);
+  const GenerationRow* generation = Current(turn, *attempt);
+  if (generation == nullptr || generation->generation != report.generation) return;
+  JobSoft& soft = turn.soft.jobs[rank.key.job];
+  RankSoft& of_rank = soft.ranks[rank.key.rank];
+  // A rank that works in the generation has formed it, even if its word of that was lost.
+  if (report.phase >= protocol::Phase::kData && !of_rank.formed) {
+    MarkFormed(turn, rank, *attempt, *generation);
+  }
+  auto node = turn.soft.nodes.find(rank.node);
+  bool moved = report.step != of_rank.step || report.phase != of_rank.phase;
+  if (report.step > soft.best_step) soft.form_tries = 0;
+  if (moved && node != turn.soft.nodes.end() && node->second.reachable) soft.progress_at = turn.now;
+  of_rank.step = report.step;
+  of_rank.phase = report.phase;
+  of_rank.waiting_for = report.waiting_for;
+  soft.best_step = std::max(soft.best_step, report.step);
+  if (!soft.progress || rank.key.rank <= soft.progress_rank) {
+    soft.progress = report;
+    soft.progress_rank = rank.key.rank;
+    soft.progress_wall = turn.wall;
+  }
+  turn.TouchJob(rank.key.job);
+}
+
+void Handle(Turn& turn, const RankRow& rank, const protocol::CollectiveFailed& report) {
+  const AttemptRow* attempt = turn.tables.attempts().Active(rank.key.job);
+  const GenerationRow* generation = Current(turn, *attempt);
+  if (generation == nullptr || generation->generation != report.generation) return;
+  JobSoft& soft = turn.soft.jobs[rank.key.job];
+  soft.best_step = std::max(soft.best_step, report.step);
+  if (attempt->cause != Cause::kNone) return;
+  if (!soft.reform_at) {
+    turn.Note("CollectiveFailed",
+              "rank " + std::to_string(rank.key.rank) + " on " + turn.NodeName(rank.node) +
+                  " lost its group at step " + std::to_string(report.step) + ": " + report.reason,
+              {rank.key.job, rank.node, rank.key.attempt, report.generation}, "warning");
+  }
+  ReformSoon(turn, rank);
+}
+
+void Handle(Turn& turn, const RankRow& rank, const protocol::TrainingFinished& report) {
+  JobId job = rank.key.job;
+  const AttemptRow* attempt = turn.tables.attempts().Active(job);
+  const GenerationRow* generation = Current(turn, *attempt);
+  if (generation == nullptr || generation->generation != report.generation) return;
+  turn.soft.jobs[job].best_step = std::max(turn.soft.jobs[job].best_step, report.step);
+  if (report.stopped) {
+    // Stopped by us: it may go. Stopped from outside: its exit says so, and the job is tried again.
+    return turn.OrderRank(rank, protocol::FinishAcknowledged{});
+  }
+  turn.EditRow(rank, [](RankRow& row) { row.finished = true; });
+  if (rank.key.rank == 0) {
+    turn.EditJob(job, [&](JobRow& row) { row.model_uri = report.model_uri; });
+  }
+  // Nobody leaves while another rank may still need it.
+  std::vector<const RankRow*> ranks = turn.tables.ranks().Of(job, attempt->number);
+  for (const RankRow* each : ranks) {
+    if (!each->finished) return;
+  }
+  for (const RankRow* each : ranks) {
+    if (!each->exit) turn.OrderRank(*each, protocol::FinishAcknowledged{});
+  }
+}
+
+void Handle(Turn& turn, const RankRow& rank, const protocol::TrainingFailed& report) {
+  const AttemptRow* attempt = turn.tables.attempts().Active(rank.key.job);
+  if (attempt->cause != Cause::kNone) return;
+  std::string reason = "rank " + std::to_string(rank.key.rank) + " on " +
+                       turn.NodeName(rank.node) + ": " + report.reason;
+  turn.Note("TrainingFailed", reason, {rank.key.job, rank.node, rank.key.attempt, {}}, "error");
+  FailAttempt(turn, rank.key.job,
+              {.cause = report.user_error ? Cause::kUser : Cause::kInfrastructure,
+               .reason = reason, .user_error = report.user_error, .leaving = rank.key.rank});
+}
+
+void CatchUp(Turn& turn, const RankRow& rank, const std::optional<protocol::TrainerReady>& ready) {
+  const AttemptRow* attempt = turn.tables.attempts().Active(rank.key.job);
+  if (attempt == nullptr || attempt->number != rank.key.attempt) return;
+  JobSoft& soft = turn.soft.jobs[rank.key.job];
+  if (ready) soft.ranks[rank.key.rank].ready = ready;
+  if (ready && rank.state == protocol::RankState::kStarting) {
+    turn.EditRow(rank, [](RankRow& row) { row.state = protocol::RankState::kReady; });
+  }
+  if (soft.stop_at && attempt->cause != Cause::kNone && !attempt->user_error) {
+    turn.OrderRank(rank, protocol::StopTraining{true, attempt->reason});
+  }
+  const GenerationRow* generation = Current(turn, *attempt);
+  if (generation == nullptr) return FormIfAllReady(turn, *attempt);
+  if (!generation->formed && !soft.ranks[rank.key.rank].formed) {
+    SendFormGeneration(turn, rank, *generation);
+    turn.WakeJob(rank.key.job, turn.now + turn.deadlines().Repeat());
+  }
+  RepeatOpenCheckpoints(turn, rank);
+}
+
+std::optional<Time> TickGeneration(Turn& turn, const AttemptRow& attempt) {
+  const GenerationRow* generation = Current(turn, attempt);
+  JobSoft& soft = turn.soft.jobs[attempt.job];
+  if (generation == nullptr) {
+    FormIfAllReady(turn, attempt);
+    return std::nullopt;
+  }
+  bool reform = soft.reform_at && *soft.reform_at <= turn.now;
+  bool late = !generation->formed && soft.form_deadline && *soft.form_deadline <= turn.now;
+  if (reform || late) {
+    for (const RankRow* rank : turn.tables.ranks().Of(attempt.job, attempt.number)) {
+      // Unreachable or about to be told dead: the node's own deadline decides.
+      if (!rank->exit && turn.soft.nodes[rank->node].reachable) continue;
+      if (rank->finished) continue;
+      return turn.now + turn.deadlines().Repeat();
+    }
+    if (soft.form_tries >= kFormTries) {
+      FailAttempt(turn, attempt.job,
+                  {.reason = "the group of ranks could not be formed " +
+                             std::to_string(kFormTries) + " times"});
+      return std::nullopt;
+    }
+    if (!AllReady(turn, attempt)) return turn.now + turn.deadlines().Repeat();
+    MakeGeneration(turn, attempt);
+    return turn.now + turn.deadlines().Repeat();
+  }
+  std::optional<Time> next = soft.reform_at;
+  if (generation->formed) return next;
+  for (const RankRow* rank : turn.tables.ranks().Of(attempt.job, attempt.number)) {
+    RankSoft& of_rank = soft.ranks[rank->key.rank];
+    if (rank->exit || of_rank.formed || of_rank.left_group) continue;
+    if (of_rank.next_form <= turn.now) SendFormGeneration(turn, *rank, *generation);
+    if (!next || of_rank.next_form < *next) next = of_rank.next_form;
+  }
+  if (soft.form_deadline && (!next || *soft.form_deadline < *next)) next = soft.form_deadline;
+  return next;
+}
+
+}  // namespace coxswain::coordinator::core

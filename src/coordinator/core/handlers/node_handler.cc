@@ -1,0 +1,180 @@
+#include "coordinator/core/handlers/node_handler.h"
+
+#include "coordinator/core/handlers/attempt_handler.h"
+#include "coordinator/core/handlers/time_handler.h"
+#include "coordinator/core/text.h"
+
+namespace coxswain::coordinator::core {
+namespace {
+
+std::set<JobId> JobsOn(const Turn& turn, const NodeId& node) {
+  std::set<JobId> jobs;
+  for (const protocol::RankKey& key : turn.tables.ranks().OnNode(node)) jobs.insert(key.job);
+  return jobs;
+}
+
+// By id, else by name.
+const NodeRow* FindNode(const Turn& turn, const NodeId& id) {
+  if (const NodeRow* row = turn.tables.FindNode(id)) return row;
+  for (const auto& [other, row] : turn.tables.nodes()) {
+    if (row.name == id.value) return &row;
+  }
+  return nullptr;
+}
+
+void EndLostRanks(Turn& turn, const AttemptRow& attempt) {
+  JobId job = attempt.job;
+  for (const protocol::RankKey& key : turn.tables.ranks().Keys(job, attempt.number)) {
+    const RankRow* rank = turn.tables.ranks().Find(key);
+    if (rank == nullptr) return;  // the job has ended meanwhile
+    if (rank->exit || !turn.soft.nodes[rank->node].lost) continue;
+    protocol::ExitRecord record;
+    record.code = protocol::kExitInfrastructure;
+    record.ended = turn.wall;
+    record.note = "was lost: its node was unreachable for " +
+                  Seconds(turn.deadlines().NodeLostAfter());
+    EndRank(turn, key, record);
+  }
+}
+
+}  // namespace
+
+void Handle(Turn& turn, const DrainRequested& event) {
+  const NodeRow* row = FindNode(turn, event.node);
+  if (row == nullptr) {
+    return turn.Reply({.call = event.call, .code = ReplyCode::kNotFound,
+                       .text = "there is no node '" + event.node.value + "' (cox nodes lists them)",
+                       .job = {}, .node = {}});
+  }
+  NodeId id = row->id;
+  if (row->draining == event.undo || (!event.undo && row->drain_reason != event.reason)) {
+    turn.EditRow(*row, [&](NodeRow& changed) {
+      changed.draining = !event.undo;
+      changed.drain_reason = event.undo ? "" : event.reason;
+    });
+    std::string name = turn.NodeName(id);
+    turn.Note(event.undo ? "NodeDrainEnded" : "NodeDraining",
+              event.undo ? name + " takes work again"
+                         : name + " takes no new work" +
+                               (event.reason.empty() ? "" : ": " + event.reason),
+              {.job = {}, .node = id});
+    turn.TouchNode(id);
+    turn.soft.placement_due = true;
+    NoteIfDrained(turn, id);
+  }
+  turn.Reply({.call = event.call, .text = "", .job = {}, .node = id});
+}
+
+void NoteIfDrained(Turn& turn, const NodeId& node) {
+  const NodeRow* row = turn.tables.FindNode(node);
+  if (row == nullptr || !row->draining || !turn.tables.ranks().OnNode(node).empty()) return;
+  turn.Note("NodeDrained", turn.NodeName(node) + " runs nothing any more",
+            {.job = {}, .node = node});
+}
+
+void RenewLease(Turn& turn, const NodeId& id, bool is_new) {
+  NodeSoft& node = turn.soft.nodes[id];
+  node.heard = turn.now;
+  node.last_heartbeat = turn.wall;
+  node.lease_until = turn.now + turn.deadlines().lease;
+  turn.soft.changed_nodes.insert(id);
+  if (node.reachable) return;
+  bool was_lost = node.lost;
+  node.reachable = true;
+  node.lost = false;
+  turn.TouchNode(id);
+  turn.soft.placement_due = true;
+  turn.soft.node_timers.Cancel(id);
+  turn.soft.node_timers.Wake(id, node.lease_until);
+  for (JobId job : JobsOn(turn, id)) turn.TouchJob(job);
+  Duration away = turn.now - node.unreachable_since;
+  bool back = node.unreachable_since.us != 0 && !is_new;
+  turn.Note("NodeReady",
+            turn.NodeName(id) + (back ? " is back after " + Seconds(away) : " has connected") +
+                (was_lost ? "; it had been given up for lost" : ""),
+            {.job = {}, .node = id});
+}
+
+void LoseContact(Turn& turn, const NodeId& id, const std::string& why) {
+  NodeSoft& node = turn.soft.nodes[id];
+  if (!node.reachable) return;
+  node.reachable = false;
+  node.unreachable_since = turn.now;
+  turn.TouchNode(id);
+  turn.soft.placement_due = true;
+  turn.soft.node_timers.Cancel(id);
+  turn.soft.node_timers.Wake(id, turn.now + turn.deadlines().NodeLostAfter());
+  std::set<JobId> jobs = JobsOn(turn, id);
+  std::string text = turn.NodeName(id) + " is unreachable: " + why;
+  turn.Note("NodeUnreachable", text, {.job = {}, .node = id}, "warning");
+  for (JobId job : jobs) {
+    turn.TouchJob(job);
+    turn.Note("NodeUnreachable", text + "; the job is left alone while its other ranks make progress",
+              {.job = job, .node = id}, "warning");
+  }
+}
+
+void TickNode(Turn& turn, const NodeId& id) {
+  NodeSoft& node = turn.soft.nodes[id];
+  if (node.reachable) {
+    if (node.lease_until > turn.now) {
+      turn.soft.node_timers.Wake(id, node.lease_until);
+      return;
+    }
+    LoseContact(turn, id, "nothing was heard of it for " + Seconds(turn.now - node.heard));
+    return;
+  }
+  if (node.lost) return;
+  Time lost_at = node.unreachable_since + turn.deadlines().NodeLostAfter();
+  if (lost_at > turn.now) {
+    turn.soft.node_timers.Wake(id, lost_at);
+    return;
+  }
+  node.lost = true;
+  for (JobId job : JobsOn(turn, id)) TickJob(turn, job);
+}
+
+void LengthenLeases(Turn& turn, Duration by) {
+  if (by.count() <= 0) return;
+  for (auto& [id, node] : turn.soft.nodes) {
+    node.lease_until = node.lease_until + by;
+    if (!node.reachable) node.unreachable_since = node.unreachable_since + by;
+  }
+}
+
+void AwaitNodes(Turn& turn) {
+  for (const auto& [id, keys] : turn.tables.ranks().by_node()) {
+    NodeSoft& node = turn.soft.nodes[id];
+    node.unreachable_since = turn.now;
+    turn.soft.node_timers.Wake(id, turn.now + turn.deadlines().NodeLostAfter());
+  }
+}
+
+std::optional<Time> JudgeLostNodes(Turn& turn, const AttemptRow& attempt) {
+  std::string names;
+  bool others = false;
+  for (const RankRow* rank : turn.tables.ranks().Of(attempt.job, attempt.number)) {
+    if (rank->exit) continue;
+    const NodeSoft& node = turn.soft.nodes[rank->node];
+    if (!node.lost) {
+      others |= node.reachable;
+    } else if (names.find(turn.NodeName(rank->node)) == std::string::npos) {
+      names += (names.empty() ? "" : ", ") + turn.NodeName(rank->node);
+    }
+  }
+  if (names.empty()) return std::nullopt;
+  JobId job = attempt.job;
+  const Duration limit = turn.deadlines().NodeLostAfter();
+  Time stalled_at = turn.soft.jobs[job].progress_at + limit;
+  if (attempt.cause == Cause::kNone) {
+    if (others && stalled_at > turn.now) return stalled_at;
+    FailAttempt(turn, job,
+                {.reason = "node " + names + " unreachable for " + Seconds(limit) +
+                           (others ? " and no progress of the other ranks" : "")});
+  }
+  const AttemptRow* still = turn.tables.attempts().Active(job);
+  if (still != nullptr) EndLostRanks(turn, *still);
+  return std::nullopt;
+}
+
+}  // namespace coxswain::coordinator::core

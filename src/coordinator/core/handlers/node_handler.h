@@ -1,0 +1,27 @@
+// Nodes: leases, reachability, draining.
+#pragma once
+
+#include "coordinator/core/turn.h"
+
+namespace coxswain::coordinator::core {
+
+void Handle(Turn& turn, const DrainRequested& event);
+
+// The node was heard. `is_new`: for the first time ever.
+void RenewLease(Turn& turn, const NodeId& node, bool is_new);
+// It is unreachable from now on (lease over, or it said that it leaves).
+void LoseContact(Turn& turn, const NodeId& node, const std::string& why);
+// Its lease, or the time after which it counts as lost, may be over.
+void TickNode(Turn& turn, const NodeId& node);
+// The loop was late: no lease ran out meanwhile.
+void LengthenLeases(Turn& turn, Duration by);
+// After a start: nodes that hold ranks are awaited, and nothing is lost before NodeLostAfter.
+void AwaitNodes(Turn& turn);
+
+// Ranks of this job on lost nodes: the attempt fails unless the others make progress. Returns when it
+// wants to be asked again.
+std::optional<Time> JudgeLostNodes(Turn& turn, const AttemptRow& attempt);
+// The last rank of a draining node has gone.
+void NoteIfDrained(Turn& turn, const NodeId& node);
+
+}  // namespace coxswain::coordinator::core

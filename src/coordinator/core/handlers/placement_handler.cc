@@ -1,0 +1,148 @@
+#include "coordinator/core/handlers/placement_handler.h"
+
+#include <algorithm>
+
+#include "coordinator/core/handlers/attempt_handler.h"
+#include "coordinator/core/handlers/submit_handler.h"
+#include "coordinator/core/text.h"
+
+namespace coxswain::coordinator::core {
+namespace {
+
+// How many waiting jobs one plan looks at, and have their place in the queue told.
+constexpr size_t kPlanAhead = 64;
+
+std::string WhyNotUsable(const Turn& turn, const NodeRow& row) {
+  auto found = turn.soft.nodes.find(row.id);
+  if (found == turn.soft.nodes.end() || !found->second.session) return "not connected";
+  if (!found->second.reachable) return "unreachable";
+  if (row.draining) return "draining";
+  if (!found->second.leftovers.empty()) return "stopping ranks of an earlier attempt";
+  return "";
+}
+
+NodeCapacity CapacityOf(const Turn& turn, const NodeRow& row) {
+  NodeCapacity node;
+  node.name = turn.NodeName(row.id);
+  node.why_not = WhyNotUsable(turn, row);
+  node.cpus = row.inventory.cpu_slots;
+  node.memory = row.inventory.memory_bytes;
+  node.gpus = static_cast<uint32_t>(row.inventory.gpus.size());
+  uint64_t cpus_used = 0;
+  int64_t memory_used = 0;
+  std::set<std::string> gpus_used;
+  for (const protocol::RankKey& key : turn.tables.ranks().OnNode(row.id)) {
+    const RankRow& rank = *turn.tables.ranks().Find(key);
+    const JobRow* job = turn.tables.jobs().Find(key.job);
+    cpus_used += rank.cpus;
+    memory_used += job == nullptr ? 0 : job->request.memory_bytes;
+    gpus_used.insert(rank.gpu_uuids.begin(), rank.gpu_uuids.end());
+  }
+  node.cpus_free = cpus_used >= node.cpus ? 0 : static_cast<uint32_t>(node.cpus - cpus_used);
+  node.memory_free = node.memory - memory_used;
+  for (const protocol::GpuInfo& gpu : row.inventory.gpus) {
+    if (gpu.available && !gpus_used.contains(gpu.uuid)) node.gpus_free.push_back(gpu.uuid);
+  }
+  return node;
+}
+
+void RefreshCapacity(Turn& turn) {
+  for (const NodeId& id : turn.soft.stale_capacity) {
+    const NodeRow* row = turn.tables.FindNode(id);
+    if (row == nullptr) {
+      turn.soft.capacity.erase(id);
+    } else {
+      turn.soft.capacity[id] = CapacityOf(turn, *row);
+    }
+  }
+  turn.soft.stale_capacity.clear();
+}
+
+PendingJob Pending(JobId id, const JobRequest& request) {
+  return {.id = id, .ranks = request.workers, .cpus = request.cpus, .gpus = request.gpus,
+          .memory = request.memory_bytes, .one_node = request.local_store, .only = std::nullopt};
+}
+
+// file:// checkpoints tie the job to the machine that holds them.
+std::optional<NodeId> HolderOf(const Turn& turn, const JobRow& job) {
+  if (!job.request.local_store) return std::nullopt;
+  std::vector<const CheckpointRow*> rows = turn.tables.checkpoints().OfJob(job.id);
+  for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
+    bool usable = (*row)->state == CheckpointState::kCommitted ||
+                  (*row)->state == CheckpointState::kVerified;
+    if (usable && !(*row)->node.empty()) return (*row)->node;
+  }
+  return std::nullopt;
+}
+
+// The head of the queue. Jobs in a pause stand aside.
+std::vector<PendingJob> Head(const Turn& turn, bool* all) {
+  std::vector<PendingJob> pending;
+  for (JobId id : turn.tables.waiting()) {
+    if (pending.size() == kPlanAhead) {
+      *all = false;
+      return pending;
+    }
+    auto soft = turn.soft.jobs.find(id);
+    if (soft != turn.soft.jobs.end() && soft->second.not_before) continue;
+    const JobRow& job = turn.tables.jobs().Get(id);
+    pending.push_back(Pending(id, job.request));
+    pending.back().only = HolderOf(turn, job);
+  }
+  *all = true;
+  return pending;
+}
+
+std::string Prefix(Turn& turn, JobId job) {
+  const JobSoft& soft = turn.soft.jobs[job];
+  if (!soft.back_off_reason.empty()) return soft.back_off_reason + "; ";
+  const JobRow& row = turn.tables.jobs().Get(job);
+  if (row.check == CheckState::kPassed) return "";
+  return "not yet checked" + (soft.check_note.empty() ? "" : ": " + soft.check_note) + "; ";
+}
+
+// One plan and what follows. True: jobs were started and more are waiting.
+bool PlaceSome(Turn& turn) {
+  bool all = true;
+  std::vector<PendingJob> pending = Head(turn, &all);
+  turn.soft.blocked.reset();
+  if (pending.empty()) return false;
+  Plan plan = PlanPlacements(turn.soft.capacity, pending, {}, turn.now);
+  bool checks = false;
+  for (const Placement& placement : plan.placements) {
+    if (turn.tables.jobs().Get(placement.job).check == CheckState::kPassed) {
+      StartAttempt(turn, placement);
+    } else {
+      checks = true;  // its slots stay with it in this plan and the next ones
+      CheckJob(turn, placement.job, placement.ranks.front().node);
+    }
+  }
+  for (const Explanation& why : plan.why) turn.Explain(why.job, Prefix(turn, why.job) + why.text);
+  turn.soft.blocked = plan.blocked;
+  return !plan.blocked && !checks && !all;
+}
+
+}  // namespace
+
+void QueueGrew(Turn& turn, JobId job) {
+  if (!turn.soft.blocked || turn.tables.waiting().size() <= kPlanAhead) {
+    turn.soft.placement_due = true;
+    return;
+  }
+  turn.Explain(job, Prefix(turn, job) + "first in, first out: more than " +
+                        std::to_string(kPlanAhead) + " jobs are ahead of it");
+}
+
+void PlaceJobs(Turn& turn) {
+  if (!turn.soft.placement_due) return;
+  turn.soft.placement_due = false;
+  RefreshCapacity(turn);
+  while (PlaceSome(turn)) RefreshCapacity(turn);
+}
+
+std::string WhyNeverPlaced(Turn& turn, const JobRequest& request) {
+  RefreshCapacity(turn);
+  return WhyNever(turn.soft.capacity, Pending({}, request));
+}
+
+}  // namespace coxswain::coordinator::core

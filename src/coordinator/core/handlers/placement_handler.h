@@ -1,0 +1,16 @@
+// The queue's way into the fleet: keeps the planner's view, asks it when something was freed or came, and
+// acts on the plan.
+#pragma once
+
+#include "coordinator/core/turn.h"
+
+namespace coxswain::coordinator::core {
+
+// A job has joined the end of the queue.
+void QueueGrew(Turn& turn, JobId job);
+// At the end of each turn: does nothing unless something changed.
+void PlaceJobs(Turn& turn);
+// Why no state of the known fleet could hold it; empty: it could, or no fleet is known.
+std::string WhyNeverPlaced(Turn& turn, const JobRequest& request);
+
+}  // namespace coxswain::coordinator::core

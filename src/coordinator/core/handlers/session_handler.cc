@@ -1,0 +1,224 @@
+#include "coordinator/core/handlers/session_handler.h"
+
+#include "coordinator/core/handlers/admission.h"
+#include "coordinator/core/handlers/attempt_handler.h"
+#include "coordinator/core/handlers/checkpoint_handler.h"
+#include "coordinator/core/handlers/generation_handler.h"
+#include "coordinator/core/handlers/node_handler.h"
+#include "coordinator/core/handlers/task_handler.h"
+#include "coordinator/core/text.h"
+
+namespace coxswain::coordinator::core {
+namespace {
+
+// A store older than what a worker has seen (restored from a backup) goes above it.
+void RaiseAbove(Turn& turn, const protocol::WorkerHello& hello) {
+  ClusterRow& cluster = turn.cluster();
+  if (hello.highest_term > cluster.term) {
+    turn.Note("TermRaised",
+              "a worker has seen term " + std::to_string(hello.highest_term.value) +
+                  ", above ours (" + std::to_string(cluster.term.value) +
+                  "): the store was restored from an older copy; going on above it",
+              {.job = {}, .node = hello.node}, "warning");
+    cluster.term = hello.highest_term.Next();
+  }
+  for (const protocol::RankReport& rank : hello.ranks) {
+    if (rank.key.job > cluster.last_job) cluster.last_job = rank.key.job;
+    const JobRow* job = turn.tables.jobs().Find(rank.key.job);
+    if (job != nullptr && rank.ready && rank.ready->generation > job->generation) {
+      turn.EditJob(job->id, [&](JobRow& row) { row.generation = rank.ready->generation; });
+    }
+  }
+}
+
+void WriteNode(Turn& turn, const NodeId& id, const protocol::Inventory& inventory) {
+  NodeRow row;
+  if (const NodeRow* old = turn.tables.FindNode(id)) row = *old;
+  NodeRow old = row;
+  row.id = id;
+  row.name = inventory.name.empty() ? id.value : inventory.name;
+  row.inventory = inventory;
+  if (!row.first_seen) row.first_seen = turn.wall;
+  if (!(row == old)) turn.Persist(row);
+  turn.TouchNode(id);
+  turn.soft.placement_due = true;
+}
+
+bool IsWanted(const Turn& turn, const protocol::RankKey& key, Incarnation incarnation,
+              const NodeId& node) {
+  const RankRow* row = turn.tables.ranks().Find(key);
+  return row != nullptr && !row->exit && row->incarnation == incarnation && row->node == node;
+}
+
+void StopLeftover(Turn& turn, const NodeId& node, const protocol::RankKey& key) {
+  turn.soft.nodes[node].leftovers.insert(key);
+  turn.TouchNode(node);
+  turn.Order(node, protocol::StopRank{key, turn.deadlines().StopGrace(),
+                                      "it was replaced, or its job has ended"});
+}
+
+void DropLeftover(Turn& turn, const NodeId& node, const protocol::RankKey& key) {
+  if (turn.soft.nodes[node].leftovers.erase(key) == 0) return;
+  turn.TouchNode(node);
+  turn.soft.placement_due = true;
+}
+
+void TakeStarted(Turn& turn, const RankRow& rank, int64_t pid) {
+  if (pid == 0 || rank.pid == pid) return;
+  turn.EditRow(rank, [&](RankRow& row) { row.pid = pid; });
+  turn.TouchJob(rank.key.job);
+}
+
+// A process of a rank has ended, wanted or not.
+void TakeExit(Turn& turn, const NodeId& node, const protocol::RankKey& key, Incarnation incarnation,
+              const protocol::ExitRecord& exit) {
+  DropLeftover(turn, node, key);
+  if (IsWanted(turn, key, incarnation, node)) EndRank(turn, key, exit);
+  turn.Order(node, protocol::AcknowledgeExit{key, incarnation});
+  if (turn.tables.jobs().Find(key.job) == nullptr) turn.Order(node, protocol::ForgetJob{key.job});
+}
+
+void TakeReport(Turn& turn, const NodeId& node, const protocol::RankReport& report) {
+  if (report.exit) return TakeExit(turn, node, report.key, report.incarnation, *report.exit);
+  if (!IsWanted(turn, report.key, report.incarnation, node)) {
+    return StopLeftover(turn, node, report.key);
+  }
+  const RankRow& rank = *turn.tables.ranks().Find(report.key);
+  TakeStarted(turn, rank, report.pid);
+  if (rank.stop_requested) {
+    const JobRow& job = turn.tables.jobs().Get(report.key.job);
+    turn.Order(node, protocol::StopRank{report.key, JobGrace(turn, job), "it was told to stop"});
+  } else {
+    CatchUp(turn, rank, report.ready);
+  }
+}
+
+// A rank that should be there and is not.
+void MissRank(Turn& turn, const protocol::RankKey& key) {
+  const RankRow& rank = *turn.tables.ranks().Find(key);
+  if (rank.pid == 0 && !rank.stop_requested) return SendStartRank(turn, rank);
+  protocol::ExitRecord lost;
+  lost.code = protocol::kExitInfrastructure;
+  lost.stopped_by_us = rank.stop_requested;
+  lost.ended = turn.wall;
+  lost.note = rank.pid == 0 ? "was stopped before it was started"
+                            : "was lost by its worker: no process and no exit record";
+  EndRank(turn, key, lost);
+}
+
+void TakeDifference(Turn& turn, const protocol::WorkerHello& hello) {
+  std::set<protocol::RankKey> has;
+  for (const protocol::RankReport& report : hello.ranks) {
+    if (IsWanted(turn, report.key, report.incarnation, hello.node)) has.insert(report.key);
+  }
+  std::vector<protocol::RankKey> missed;
+  for (const protocol::RankKey& key : turn.tables.ranks().OnNode(hello.node)) {
+    if (!has.contains(key)) missed.push_back(key);
+  }
+  for (const protocol::RankReport& report : hello.ranks) TakeReport(turn, hello.node, report);
+  for (const protocol::RankKey& key : missed) {
+    const RankRow* rank = turn.tables.ranks().Find(key);
+    if (rank != nullptr && !rank->exit) MissRank(turn, key);
+  }
+}
+
+void EndSession(Turn& turn, SessionId session, const std::string& why) {
+  auto found = turn.soft.sessions.find(session);
+  if (found == turn.soft.sessions.end()) return;
+  NodeSoft& node = turn.soft.nodes[found->second];
+  turn.TouchNode(found->second);
+  turn.soft.sessions.erase(found);
+  node.session = {};
+  std::set<TaskId> tasks = node.tasks;
+  for (TaskId task : tasks) LoseTask(turn, task, why);
+}
+
+void On(Turn& turn, SessionId, const NodeId& node, const protocol::Heartbeat& report) {
+  if (report.changed_inventory) WriteNode(turn, node, *report.changed_inventory);
+}
+
+void On(Turn& turn, SessionId, const NodeId& node, const protocol::RankStarted& report) {
+  if (!IsWanted(turn, report.key, report.incarnation, node)) {
+    return StopLeftover(turn, node, report.key);
+  }
+  TakeStarted(turn, *turn.tables.ranks().Find(report.key), report.pid);
+}
+
+void On(Turn& turn, SessionId, const NodeId& node, const protocol::RankExited& report) {
+  TakeExit(turn, node, report.key, report.incarnation, report.exit);
+}
+
+template <class Report>
+concept AboutCheckpoint = requires(Turn& turn, const TrainerSender& from, const Report& report) {
+  Handle(turn, from, report);
+};
+
+void On(Turn& turn, SessionId session, const NodeId& node, const protocol::FromTrainer& report) {
+  const RankRow* rank = turn.tables.ranks().Find(report.key);
+  const AttemptRow* attempt = turn.tables.attempts().Active(report.key.job);
+  bool lives = IsWanted(turn, report.key, report.incarnation, node) && attempt != nullptr &&
+               attempt->number == report.key.attempt;
+  TrainerSender from{session, node, report.key, report.incarnation, lives ? rank : nullptr};
+  std::visit(
+      [&](const auto& body) {
+        if constexpr (AboutCheckpoint<std::decay_t<decltype(body)>>) {
+          Handle(turn, from, body);
+        } else if (lives) {
+          Handle(turn, *rank, body);
+        }
+      },
+      report.report);
+}
+
+void On(Turn& turn, SessionId, const NodeId&, const protocol::TaskEnded& report) {
+  Handle(turn, report);
+}
+
+void On(Turn& turn, SessionId, const NodeId& node, const protocol::Leaving&) {
+  turn.soft.nodes[node].left = true;
+  LoseContact(turn, node, "its worker is shutting down; its ranks go on");
+}
+
+// Not for the core: hello comes as WorkerConnected, metrics and log data bypass it.
+void On(Turn&, SessionId, const NodeId&, const protocol::WorkerHello&) {}
+void On(Turn&, SessionId, const NodeId&, const protocol::MetricBatch&) {}
+void On(Turn&, SessionId, const NodeId&, const protocol::LogData&) {}
+
+}  // namespace
+
+void Handle(Turn& turn, const WorkerConnected& event) {
+  const protocol::WorkerHello& hello = event.hello;
+  if (std::optional<protocol::Rejected> rejected = WhyRejected(turn, hello)) {
+    return turn.OrderSession(event.session, *rejected, true);
+  }
+  NodeSoft& node = turn.soft.nodes[hello.node];
+  if (node.session) EndSession(turn, node.session, "its worker has connected anew");
+  RaiseAbove(turn, hello);
+  bool is_new = turn.tables.FindNode(hello.node) == nullptr;
+  WriteNode(turn, hello.node, hello.inventory);
+  turn.soft.sessions[event.session] = hello.node;
+  node.session = event.session;
+  node.incarnation = hello.incarnation;
+  node.connected = turn.wall;
+  node.left = false;
+  node.leftovers.clear();
+  turn.OrderSession(event.session, protocol::Welcome{turn.cluster().id, turn.cluster().term,
+                                                     turn.deadlines().lease});
+  RenewLease(turn, hello.node, is_new);
+  TakeDifference(turn, hello);
+}
+
+void Handle(Turn& turn, const WorkerDisconnected& event) {
+  EndSession(turn, event.session, "its worker has disconnected: " + event.reason);
+  turn.soft.placement_due = true;
+}
+
+void Handle(Turn& turn, const WorkerReported& event) {
+  auto found = turn.soft.sessions.find(event.session);
+  if (found == turn.soft.sessions.end()) return;  // replaced by a newer stream
+  const NodeId node = found->second;
+  if (!turn.soft.nodes[node].left) RenewLease(turn, node, false);
+  std::visit([&](const auto& report) { On(turn, event.session, node, report); }, event.report);
+}
+
+}  // namespace coxswain::coordinator::core

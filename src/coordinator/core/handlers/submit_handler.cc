@@ -1,0 +1,158 @@
+#include "coordinator/core/handlers/submit_handler.h"
+
+#include "coordinator/core/handlers/job_end_handler.h"
+#include "coordinator/core/handlers/placement_handler.h"
+#include "coordinator/core/handlers/task_handler.h"
+#include "coordinator/core/text.h"
+
+namespace coxswain::coordinator::core {
+namespace {
+
+struct Known {
+  JobId job;
+  const std::string* digest;
+};
+
+void Refuse(Turn& turn, const std::vector<CallId>& calls, ReplyCode code, const std::string& text) {
+  for (CallId call : calls) turn.Reply({.call = call, .code = code, .text = text, .job = {}, .node = {}});
+}
+
+std::optional<Known> FindKey(const Turn& turn, const std::string& key) {
+  if (key.empty()) return std::nullopt;
+  if (const JobRow* row = turn.tables.jobs().FindKey(key)) return Known{row->id, &row->request_digest};
+  auto ended = turn.soft.ended_keys.find(key);
+  if (ended == turn.soft.ended_keys.end()) return std::nullopt;
+  return Known{ended->second.job, &ended->second.digest};
+}
+
+// True: the key had been used, and the call is answered or waits for the first one's answer.
+bool AnswerRepeat(Turn& turn, const JobSubmitted& event) {
+  const std::string reused = "the idempotency key '" + event.idempotency_key +
+                             "' was used for a different submission";
+  if (std::optional<Known> known = FindKey(turn, event.idempotency_key)) {
+    bool same = *known->digest == event.request_digest;
+    turn.Reply({.call = event.call,
+                .code = same ? ReplyCode::kOk : ReplyCode::kAlreadyExists,
+                .text = same ? "" : reused + " (" + base::ToString(known->job) + ")",
+                .job = known->job, .node = {}, .already_existed = true});
+    return true;
+  }
+  auto waiting = turn.soft.submission_keys.find(event.idempotency_key);
+  if (event.idempotency_key.empty() || waiting == turn.soft.submission_keys.end()) return false;
+  WaitingSubmission& first = turn.soft.submissions.at(waiting->second);
+  if (first.event.request_digest == event.request_digest) {
+    first.calls.push_back(event.call);
+  } else {
+    Refuse(turn, {event.call}, ReplyCode::kAlreadyExists, reused);
+  }
+  return true;
+}
+
+// One line; empty: it may be accepted.
+std::string WhyNot(Turn& turn, const JobSubmitted& event, ReplyCode* code) {
+  if (turn.tables.jobs().live().size() >= turn.settings.max_live_jobs) {
+    *code = ReplyCode::kResourceExhausted;
+    return "there are " + std::to_string(turn.settings.max_live_jobs) +
+           " jobs that have not ended, which is the limit; try again when some have";
+  }
+  *code = ReplyCode::kFailedPrecondition;
+  if (event.request.store.empty() && turn.settings.default_store.empty()) {
+    return "spec.checkpoint.store is not given and the coordinator has no default_store";
+  }
+  return WhyNeverPlaced(turn, event.request);
+}
+
+void Accept(Turn& turn, const JobSubmitted& event, const std::vector<CallId>& calls,
+            bool checked, const std::string& note) {
+  JobRow row;
+  row.id = turn.NextJob();
+  row.request = event.request;
+  row.spec_yaml = event.spec_yaml;
+  row.idempotency_key = event.idempotency_key;
+  row.request_digest = event.request_digest;
+  row.submitted_by = event.submitted_by;
+  row.check = checked ? CheckState::kPassed : CheckState::kNotChecked;
+  row.submitted = turn.wall;
+  row.resume_uri = event.resume_uri;
+  row.allow_uncommitted = event.allow_uncommitted;
+  turn.Persist(row);
+  turn.soft.jobs[row.id].check_note = note;
+  std::string who = event.submitted_by.empty() ? "" : " by " + event.submitted_by;
+  turn.Note("JobSubmitted",
+            "'" + event.request.name + "'" + who + (checked ? "" : "; not yet checked: " + note),
+            {.job = row.id});
+  for (size_t i = 0; i < calls.size(); ++i) {
+    turn.Reply({.call = calls[i], .job = row.id, .node = {}, .already_existed = i > 0});
+  }
+  turn.TouchJob(row.id);
+  QueueGrew(turn, row.id);
+}
+
+void Answer(Turn& turn, const JobSubmitted& event, const std::vector<CallId>& calls, bool checked,
+            const std::string& note) {
+  if (!event.dry_run) return Accept(turn, event, calls, checked, note);
+  std::string text = checked ? "it would be accepted" : "it would be accepted, not yet checked: " + note;
+  for (CallId call : calls) turn.Reply({.call = call, .text = text, .job = {}, .node = {}});
+}
+
+}  // namespace
+
+void Handle(Turn& turn, const JobSubmitted& event) {
+  if (AnswerRepeat(turn, event)) return;
+  ReplyCode code = ReplyCode::kOk;
+  std::string why = WhyNot(turn, event, &code);
+  if (!why.empty()) return Refuse(turn, {event.call}, code, why);
+  std::optional<NodeId> node = NodeForTask(turn, std::nullopt);
+  if (!node) {
+    std::string note = turn.soft.sessions.empty() ? "no worker is connected" : "no worker is free for it";
+    return Answer(turn, event, {event.call}, false, note);
+  }
+  TaskId task = StartTask(turn, {.kind = protocol::TaskKind::kCheck, .node = *node},
+                          CheckArgument(event.request, event.spec_yaml), event.spec_yaml);
+  turn.soft.submissions[task] = {event, {event.call}};
+  if (!event.idempotency_key.empty()) turn.soft.submission_keys[event.idempotency_key] = task;
+}
+
+void SubmissionChecked(Turn& turn, TaskId id, const protocol::TaskEnded& end, bool lost) {
+  auto found = turn.soft.submissions.find(id);
+  if (found == turn.soft.submissions.end()) return;
+  WaitingSubmission waiting = std::move(found->second);
+  turn.soft.submissions.erase(found);
+  turn.soft.submission_keys.erase(waiting.event.idempotency_key);
+  if (end.ok) return Answer(turn, waiting.event, waiting.calls, true, "");
+  if (lost || !end.user_error) return Answer(turn, waiting.event, waiting.calls, false, end.error);
+  Refuse(turn, waiting.calls, ReplyCode::kFailedPrecondition, end.error);
+}
+
+void CheckJob(Turn& turn, JobId job, const NodeId& node) {
+  JobSoft& soft = turn.soft.jobs[job];
+  if (soft.check) return;
+  std::optional<NodeId> free = NodeForTask(turn, node);
+  if (!free) return turn.Explain(job, "not yet checked: " + turn.NodeName(node) + " is busy with other checks");
+  const JobRow& row = turn.tables.jobs().Get(job);
+  soft.check = StartTask(turn, {.kind = protocol::TaskKind::kCheck, .node = node, .job = job},
+                         CheckArgument(row.request, row.spec_yaml), row.spec_yaml);
+  turn.Explain(job, "its data and store are being checked on " + turn.NodeName(node));
+}
+
+void JobChecked(Turn& turn, const TaskSoft& task, const protocol::TaskEnded& end, bool lost) {
+  if (turn.tables.jobs().Find(task.job) == nullptr) return;
+  JobSoft& soft = turn.soft.jobs[task.job];
+  soft.check = {};
+  turn.soft.placement_due = true;
+  if (end.ok) {
+    turn.EditJob(task.job, [](JobRow& row) { row.check = CheckState::kPassed; });
+    turn.Note("JobChecked", "data and store can be read and written", {.job = task.job, .node = task.node});
+    return;
+  }
+  if (end.user_error && !lost) {
+    return EndJob(turn, task.job, {JobState::kFailed, Cause::kUser, end.error, std::nullopt});
+  }
+  soft.check_note = end.error;
+  soft.not_before = turn.now + turn.deadlines().lease;
+  soft.back_off_reason = "not yet checked: " + end.error;
+  turn.WakeJob(task.job, *soft.not_before);
+  turn.Explain(task.job, soft.back_off_reason);
+}
+
+}  // namespace coxswain::coordinator::core

@@ -1,0 +1,80 @@
+#include "coordinator/core/handlers/task_handler.h"
+
+#include "coordinator/core/handlers/store_work_handler.h"
+#include "coordinator/core/handlers/submit_handler.h"
+#include "coordinator/core/text.h"
+
+namespace coxswain::coordinator::core {
+namespace {
+
+constexpr size_t kTasksPerNode = 4;
+
+void TaskResult(Turn& turn, TaskId id, const TaskSoft& task, const protocol::TaskEnded& end,
+                bool lost) {
+  switch (task.kind) {
+    case protocol::TaskKind::kCheck:
+      if (task.job) return JobChecked(turn, task, end, lost);
+      return SubmissionChecked(turn, id, end, lost);
+    case protocol::TaskKind::kVerify: return Verified(turn, task, end);
+    case protocol::TaskKind::kCollect: return Collected(turn, task, end);
+  }
+}
+
+}  // namespace
+
+std::optional<NodeId> NodeForTask(const Turn& turn, const std::optional<NodeId>& only) {
+  std::optional<NodeId> best;
+  size_t least = kTasksPerNode;
+  for (const auto& [id, node] : turn.soft.nodes) {
+    if (only && *only != id) continue;
+    const NodeRow* row = turn.tables.FindNode(id);
+    if (!node.session || !node.reachable || row == nullptr || row->draining) continue;
+    if (node.tasks.size() < least) best = id, least = node.tasks.size();
+    if (least == 0) break;
+  }
+  return best;
+}
+
+TaskId StartTask(Turn& turn, TaskSoft task, std::string argument, std::string spec_yaml) {
+  TaskId id = turn.NextTask();
+  Duration limit = task.kind == protocol::TaskKind::kCheck ? turn.deadlines().CheckTask()
+                                                           : turn.deadlines().Collective();
+  task.deadline = turn.now + limit;
+  turn.soft.task_timers.Wake(id, task.deadline);
+  turn.soft.nodes[task.node].tasks.insert(id);
+  turn.Order(task.node,
+             protocol::StartTask{id, task.kind, std::move(argument), std::move(spec_yaml)});
+  turn.soft.tasks[id] = std::move(task);
+  return id;
+}
+
+std::optional<TaskSoft> TakeTask(Turn& turn, TaskId id) {
+  auto found = turn.soft.tasks.find(id);
+  if (found == turn.soft.tasks.end()) return std::nullopt;
+  TaskSoft task = std::move(found->second);
+  turn.soft.tasks.erase(found);
+  turn.soft.task_timers.Cancel(id);
+  turn.soft.nodes[task.node].tasks.erase(id);
+  turn.soft.placement_due = true;  // a check may have waited for this one
+  return task;
+}
+
+void Handle(Turn& turn, const protocol::TaskEnded& report) {
+  std::optional<TaskSoft> task = TakeTask(turn, report.task);
+  if (task) TaskResult(turn, report.task, *task, report, false);
+}
+
+void LoseTask(Turn& turn, TaskId id, const std::string& why) {
+  std::optional<TaskSoft> task = TakeTask(turn, id);
+  if (!task) return;
+  protocol::TaskEnded end{.task = id, .ok = false, .error = why, .user_error = false, .result = ""};
+  TaskResult(turn, id, *task, end, true);
+}
+
+std::string CheckArgument(const JobRequest& request, const std::string& spec_yaml) {
+  bool multi_node = request.workers > 1 && !request.local_store;
+  return "{\"spec_yaml\":" + JsonQuote(spec_yaml) +
+         ",\"multi_node\":" + (multi_node ? "true" : "false") + "}";
+}
+
+}  // namespace coxswain::coordinator::core

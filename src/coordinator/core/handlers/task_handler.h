@@ -1,0 +1,21 @@
+// Work on stores, done by `cox-trainer --task` on some worker: checks, verification, collection.
+#pragma once
+
+#include "coordinator/core/turn.h"
+
+namespace coxswain::coordinator::core {
+
+// A node that may be given a task: connected, not draining, least busy; `only`: this one or none.
+std::optional<NodeId> NodeForTask(const Turn& turn, const std::optional<NodeId>& only);
+
+TaskId StartTask(Turn& turn, TaskSoft task, std::string argument, std::string spec_yaml);
+// Forgets it. Nothing: not known (ended, or its deadline passed).
+std::optional<TaskSoft> TakeTask(Turn& turn, TaskId id);
+
+void Handle(Turn& turn, const protocol::TaskEnded& report);
+// Its worker is gone, or its time is over.
+void LoseTask(Turn& turn, TaskId id, const std::string& why);
+
+std::string CheckArgument(const JobRequest& request, const std::string& spec_yaml);
+
+}  // namespace coxswain::coordinator::core

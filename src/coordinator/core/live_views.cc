@@ -1,0 +1,89 @@
+#include "coordinator/core/live_views.h"
+
+#include "coordinator/core/text.h"
+
+namespace coxswain::coordinator::core {
+namespace {
+
+std::string NameOf(const Tables& tables, const NodeId& node) {
+  const NodeRow* row = tables.FindNode(node);
+  return row == nullptr ? node.value : row->name;
+}
+
+void AddCondition(LiveJob* live, const std::string& text) {
+  for (const std::string& known : live->conditions) {
+    if (known == text) return;
+  }
+  live->conditions.push_back(text);
+}
+
+LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
+  LiveJob live{.id = id};
+  auto found = soft.jobs.find(id);
+  live.gone = tables.jobs().Find(id) == nullptr;
+  if (live.gone || found == soft.jobs.end()) return live;
+  const JobSoft& job = found->second;
+  live.reason = job.reason;
+  live.progress = job.progress;
+  live.progress_at = job.progress_wall;
+  const AttemptRow* attempt = tables.attempts().Active(id);
+  if (attempt == nullptr) return live;
+  for (const RankRow* row : tables.ranks().Of(id, attempt->number)) {
+    auto node = soft.nodes.find(row->node);
+    auto rank = job.ranks.find(row->key.rank);
+    LiveRank view{.rank = row->key.rank};
+    view.reachable = row->exit || (node != soft.nodes.end() && node->second.reachable);
+    if (rank != job.ranks.end()) {
+      view.phase = rank->second.phase;
+      view.step = rank->second.step;
+      if (!rank->second.waiting_for.empty()) AddCondition(&live, rank->second.waiting_for);
+    }
+    if (!view.reachable) AddCondition(&live, "node " + NameOf(tables, row->node) + " is unreachable");
+    live.ranks.push_back(view);
+  }
+  return live;
+}
+
+LiveNode ViewOf(const Tables& tables, const Soft& soft, const NodeId& id) {
+  LiveNode live{.id = id};
+  const NodeRow* row = tables.FindNode(id);
+  live.gone = row == nullptr;
+  if (live.gone) return live;
+  auto found = soft.nodes.find(id);
+  if (found != soft.nodes.end()) {
+    live.reachable = found->second.reachable && found->second.session;
+    live.incarnation = found->second.incarnation;
+    live.last_heartbeat = found->second.last_heartbeat;
+    live.connected = found->second.connected;
+  }
+  uint64_t used = 0;
+  std::set<JobId> jobs;
+  for (const protocol::RankKey& key : tables.ranks().OnNode(id)) {
+    const RankRow& rank = *tables.ranks().Find(key);
+    used += rank.cpus;
+    jobs.insert(key.job);
+    for (const std::string& gpu : rank.gpu_uuids) live.gpu_jobs[gpu] = key.job;
+  }
+  live.jobs.assign(jobs.begin(), jobs.end());
+  uint64_t slots = row->inventory.cpu_slots;
+  live.cpu_slots_free = used >= slots ? 0 : static_cast<uint32_t>(slots - used);
+  return live;
+}
+
+}  // namespace
+
+std::vector<LiveJob> TakeChangedJobs(const Tables& tables, Soft* soft) {
+  std::vector<LiveJob> views;
+  for (JobId id : soft->changed_jobs) views.push_back(ViewOf(tables, *soft, id));
+  soft->changed_jobs.clear();
+  return views;
+}
+
+std::vector<LiveNode> TakeChangedNodes(const Tables& tables, Soft* soft) {
+  std::vector<LiveNode> views;
+  for (const NodeId& id : soft->changed_nodes) views.push_back(ViewOf(tables, *soft, id));
+  soft->changed_nodes.clear();
+  return views;
+}
+
+}  // namespace coxswain::coordinator::core

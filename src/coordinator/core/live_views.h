@@ -1,0 +1,12 @@
+// Builds what readers see of the soft state, for what has changed since the last call.
+#pragma once
+
+#include "coordinator/core/soft.h"
+#include "coordinator/core/tables/tables.h"
+
+namespace coxswain::coordinator::core {
+
+std::vector<LiveJob> TakeChangedJobs(const Tables& tables, Soft* soft);
+std::vector<LiveNode> TakeChangedNodes(const Tables& tables, Soft* soft);
+
+}  // namespace coxswain::coordinator::core

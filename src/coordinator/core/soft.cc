@@ -1,0 +1,57 @@
+#include "coordinator/core/soft.h"
+
+namespace coxswain::coordinator::core {
+namespace {
+
+void AddRank(RowHash& hash, const RankSoft& rank) {
+  hash.Add(rank.ready).Add(rank.formed).Add(rank.left_group).Add(rank.step).Add(rank.phase)
+      .Add(rank.waiting_for).Add(rank.next_start).Add(rank.next_form);
+}
+
+void AddJob(RowHash& hash, const JobSoft& job) {
+  hash.Add(job.reason).Add(job.nodes).Add(job.check).Add(job.check_note).Add(job.not_before)
+      .Add(job.back_off_reason).Add(job.attempt_started).Add(job.form_tries)
+      .Add(job.form_deadline).Add(job.reform_at).Add(job.stop_at).Add(job.stop_again_at)
+      .Add(job.progress_at).Add(job.best_step).Add(job.formed.has_value()).Add(job.progress)
+      .Add(job.progress_rank).Add(job.progress_wall).Add(job.shards).Add(job.refused_step);
+  for (const auto& [rank, soft] : job.ranks) {
+    hash.Add(rank);
+    AddRank(hash, soft);
+  }
+}
+
+void AddNode(RowHash& hash, const NodeSoft& node) {
+  hash.Add(node.session).Add(node.incarnation).Add(node.reachable).Add(node.lost).Add(node.left)
+      .Add(node.lease_until).Add(node.unreachable_since).Add(node.heard).Add(node.connected)
+      .Add(node.last_heartbeat).Add(node.leftovers).Add(node.tasks).Add(node.refused)
+      .Add(node.refused_at);
+}
+
+}  // namespace
+
+void JobSoft::ForgetAttempt() {
+  JobSoft fresh;
+  fresh.reason = std::move(reason);
+  fresh.nodes = std::move(nodes);
+  *this = std::move(fresh);
+}
+
+void Soft::AddTo(RowHash& hash) const {
+  hash.Add(sessions).Add(submission_keys).Add(store_work).Add(placement_due).Add(blocked);
+  for (const auto& [id, node] : nodes) {
+    hash.Add(id);
+    AddNode(hash, node);
+  }
+  for (const auto& [id, job] : jobs) {
+    hash.Add(id);
+    AddJob(hash, job);
+  }
+  for (const auto& [id, task] : tasks) {
+    hash.Add(id).Add(task.kind).Add(task.node).Add(task.job).Add(task.checkpoints)
+        .Add(task.deadline);
+  }
+  for (const auto& [id, waiting] : submissions) hash.Add(id).Add(waiting.calls);
+  for (const auto& [key, ended] : ended_keys) hash.Add(key).Add(ended.job);
+}
+
+}  // namespace coxswain::coordinator::core

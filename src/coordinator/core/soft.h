@@ -1,0 +1,161 @@
+// What the core knows and does not write down: streams, leases, progress, tasks, timers. A restart loses
+// it and gets it back from what workers say.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "coordinator/core/decisions.h"
+#include "coordinator/core/placement/placement_planner.h"
+#include "coordinator/core/row_hash.h"
+#include "coordinator/core/views.h"
+
+namespace coxswain::coordinator::core {
+
+using base::Duration;
+using base::Time;
+
+struct RankSoft {
+  std::optional<protocol::TrainerReady> ready;
+  bool formed = false;       // of the job's newest generation
+  bool left_group = false;   // its collective failed in the newest generation
+  int64_t step = 0;
+  protocol::Phase phase = protocol::Phase::kStarting;
+  std::string waiting_for;
+  Time next_start;           // when StartRank is repeated
+  Time next_form;            // when FormGeneration is repeated
+};
+
+struct JobSoft {
+  std::string reason;
+  TaskId check;                      // running check of data and store; 0: none
+  std::string check_note;            // why the last check said nothing
+  std::optional<Time> not_before;    // back-off
+  std::string back_off_reason;
+  std::set<NodeId> nodes;            // that have run ranks of it
+
+  // Of the active attempt:
+  Time attempt_started;              // placed
+  std::map<Rank, RankSoft> ranks;
+  uint32_t form_tries = 0;
+  std::optional<Time> form_deadline;
+  std::optional<Time> reform_at;     // a collective failed: a new generation unless something is found dead
+  std::optional<Time> stop_at;       // saving (or leaving by itself) ends, signals begin
+  std::optional<Time> stop_again_at; // orders to stop are repeated
+  Time progress_at;                  // a reachable rank moved
+  int64_t best_step = 0;
+  std::optional<protocol::GenerationFormed> formed;  // rank 0's
+  std::optional<protocol::TrainerProgress> progress; // lowest rank's
+  Rank progress_rank = 0;
+  WallTime progress_wall;
+  std::map<CheckpointId, std::map<Rank, protocol::Shard>> shards;
+  int64_t refused_step = -1;         // said once in the history
+
+  // Keeps what belongs to the job.
+  void ForgetAttempt();
+};
+
+struct NodeSoft {
+  SessionId session;                 // 0: no stream
+  Incarnation incarnation;
+  bool reachable = false;
+  bool lost = false;                 // unreachable for NodeLostAfter
+  bool left = false;                 // said that it shuts down
+  Time lease_until;
+  Time unreachable_since;
+  Time heard;
+  WallTime connected, last_heartbeat;
+  std::set<protocol::RankKey> leftovers;  // ranks it has that nobody wants, being stopped
+  std::set<TaskId> tasks;
+  Incarnation refused;               // a second worker with this id
+  Time refused_at;
+};
+
+struct TaskSoft {
+  protocol::TaskKind kind = protocol::TaskKind::kCheck;
+  NodeId node;
+  JobId job;                              // 0: of a submission that waits
+  std::vector<CheckpointId> checkpoints;  // kVerify: one
+  CheckpointRow verifying;                // kVerify: as it was, should its job end meanwhile
+  Time deadline;
+};
+
+struct WaitingSubmission {
+  JobSubmitted event;
+  std::vector<CallId> calls;  // of the first and of every repeat
+};
+
+struct EndedKey {
+  JobId job;
+  std::string digest;
+};
+
+// Deadlines by owner: at most one each.
+template <class Owner>
+class TimerTable {
+ public:
+  // Keeps the earlier of the two.
+  void Wake(const Owner& owner, Time at) {
+    auto found = at_.find(owner);
+    if (found != at_.end()) {
+      if (found->second <= at) return;
+      due_.erase({found->second, owner});
+    }
+    at_[owner] = at;
+    due_.insert({at, owner});
+  }
+  void Cancel(const Owner& owner) {
+    auto found = at_.find(owner);
+    if (found == at_.end()) return;
+    due_.erase({found->second, owner});
+    at_.erase(found);
+  }
+  std::optional<Time> Next() const {
+    if (due_.empty()) return std::nullopt;
+    return due_.begin()->first;
+  }
+  // Removes and returns one that is due.
+  std::optional<Owner> TakeDue(Time now) {
+    if (due_.empty() || due_.begin()->first > now) return std::nullopt;
+    Owner owner = due_.begin()->second;
+    Cancel(owner);
+    return owner;
+  }
+
+ private:
+  std::map<Owner, Time> at_;
+  std::set<std::pair<Time, Owner>> due_;
+};
+
+struct Soft {
+  std::map<SessionId, NodeId> sessions;
+  std::map<NodeId, NodeSoft> nodes;
+  std::map<JobId, JobSoft> jobs;
+  std::map<TaskId, TaskSoft> tasks;
+  std::map<TaskId, WaitingSubmission> submissions;
+  std::map<std::string, TaskId> submission_keys;
+  std::map<std::string, EndedKey> ended_keys;   // of jobs that ended lately: the store may not show
+  std::deque<std::string> ended_keys_order;     // them yet to whoever looked before
+  std::map<JobId, Time> store_work;             // jobs with checkpoints to verify or collect, not before
+
+  TimerTable<JobId> job_timers;
+  TimerTable<NodeId> node_timers;
+  TimerTable<TaskId> task_timers;
+  TimerTable<JobId> store_timers;
+
+  PlacementView capacity;
+  std::set<NodeId> stale_capacity;
+  bool placement_due = true;
+  std::optional<JobId> blocked;  // the queue's head that did not fit
+
+  std::set<JobId> changed_jobs;
+  std::set<NodeId> changed_nodes;
+
+  void AddTo(RowHash& hash) const;
+};
+
+}  // namespace coxswain::coordinator::core

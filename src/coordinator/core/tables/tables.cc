@@ -1,0 +1,88 @@
+#include "coordinator/core/tables/tables.h"
+
+namespace coxswain::coordinator::core {
+
+Tables::Tables(const Snapshot& snapshot) {
+  Apply(snapshot.cluster);
+  for (const NodeRow& row : snapshot.nodes) Apply(row);
+  // Checkpoints before jobs: an ended job stays only while it has some to collect.
+  for (const CheckpointRow& row : snapshot.checkpoints) {
+    if (row.state != CheckpointState::kDeleted) checkpoints_.Apply(row);
+  }
+  for (const JobRow& row : snapshot.jobs) Apply(row);
+  for (const AttemptRow& row : snapshot.attempts) Apply(row);
+  for (const RankRow& row : snapshot.ranks) Apply(row);
+  for (const GenerationRow& row : snapshot.generations) Apply(row);
+}
+
+void Tables::Apply(const Change& change) {
+  std::visit([this](const auto& row) { On(row); }, change);
+}
+
+void Tables::On(const JobRow& row) {
+  jobs_.Apply(row);
+  if (!IsFinal(row.state)) {
+    RefreshWaiting(row.id);
+    return;
+  }
+  waiting_.erase(row.id);
+  attempts_.DropJob(row.id);
+  ranks_.DropJob(row.id);
+  checkpoints_.DropAllButToCollect(row.id);
+  DropEndedUnlessNeeded(row.id);
+}
+
+void Tables::On(const AttemptRow& row) {
+  attempts_.Apply(row);
+  ranks_.DropExited(row.job, row.number);
+  RefreshWaiting(row.job);
+}
+
+void Tables::On(const RankRow& row) {
+  ranks_.Apply(row);
+  const AttemptRow* newest = attempts_.Newest(row.key.job);
+  if (newest != nullptr) ranks_.DropExited(row.key.job, newest->number);
+}
+
+void Tables::On(const GenerationRow& row) { attempts_.Apply(row); }
+
+void Tables::On(const CheckpointRow& row) {
+  checkpoints_.Apply(row);
+  bool live = jobs_.Find(row.job) != nullptr;
+  if (live ? row.state == CheckpointState::kDeleted : !ToCollect(row)) checkpoints_.Drop(row.id);
+  if (!live) DropEndedUnlessNeeded(row.job);
+}
+
+void Tables::On(const DeleteJob& gone) {
+  jobs_.Apply(gone);
+  for (const CheckpointRow* row : checkpoints_.OfJob(gone.job)) checkpoints_.Drop(row->id);
+}
+
+void Tables::RefreshWaiting(JobId job) {
+  if (jobs_.Find(job) != nullptr && attempts_.Active(job) == nullptr) {
+    waiting_.insert(job);
+  } else {
+    waiting_.erase(job);
+  }
+}
+
+void Tables::DropEndedUnlessNeeded(JobId job) {
+  if (!checkpoints_.HasToCollect(job)) jobs_.DropEnded(job);
+}
+
+const NodeRow* Tables::FindNode(const NodeId& node) const {
+  auto found = nodes_.find(node);
+  return found == nodes_.end() ? nullptr : &found->second;
+}
+
+uint64_t Tables::Digest() const {
+  RowHash hash;
+  hash.Add(cluster_).Add(nodes_).Add(waiting_);
+  jobs_.AddTo(hash);
+  attempts_.AddTo(hash);
+  ranks_.AddTo(hash);
+  checkpoints_.AddTo(hash);
+  return hash.value();
+}
+
+}  // namespace coxswain::coordinator::core

@@ -1,0 +1,54 @@
+// The hard state in memory. Apply is the one way in: for live decisions, for a start from a snapshot, and
+// for replay; what the tables hold is a function of the rows alone.
+#pragma once
+
+#include "coordinator/core/tables/attempt_table.h"
+#include "coordinator/core/tables/checkpoint_table.h"
+#include "coordinator/core/tables/job_table.h"
+#include "coordinator/core/tables/rank_table.h"
+
+namespace coxswain::coordinator::core {
+
+class Tables {
+ public:
+  Tables() = default;
+  explicit Tables(const Snapshot& snapshot);
+
+  void Apply(const Change& change);
+  uint64_t Digest() const;
+
+  const ClusterRow& cluster() const { return cluster_; }
+  const JobTable& jobs() const { return jobs_; }
+  const AttemptTable& attempts() const { return attempts_; }
+  const RankTable& ranks() const { return ranks_; }
+  const CheckpointTable& checkpoints() const { return checkpoints_; }
+  const std::map<NodeId, NodeRow>& nodes() const { return nodes_; }
+  const NodeRow* FindNode(const NodeId& node) const;
+  // Live jobs without an active attempt, oldest first: the queue.
+  const std::set<JobId>& waiting() const { return waiting_; }
+
+ private:
+  void On(const ClusterRow& row) { cluster_ = row; }
+  void On(const JobRow& row);
+  void On(const AttemptRow& row);
+  void On(const RankRow& row);
+  void On(const GenerationRow& row);
+  void On(const CheckpointRow& row);
+  void On(const NodeRow& row) { nodes_[row.id] = row; }
+  void On(const EventRow&) {}  // read from the store, never from here
+  void On(const DeleteJob& gone);
+  void On(const DeleteEventsUpTo&) {}
+  void On(const DeleteNode& gone) { nodes_.erase(gone.id); }
+  void RefreshWaiting(JobId job);
+  void DropEndedUnlessNeeded(JobId job);
+
+  ClusterRow cluster_;
+  JobTable jobs_;
+  AttemptTable attempts_;
+  RankTable ranks_;
+  CheckpointTable checkpoints_;
+  std::map<NodeId, NodeRow> nodes_;
+  std::set<JobId> waiting_;
+};
+
+}  // namespace coxswain::coordinator::core
