@@ -12,14 +12,14 @@ namespace coxswain::shim {
 namespace {
 
 constexpr size_t kTailBytes = 4096;
-constexpr size_t kSegments = 8;
 constexpr uint64_t kSmallestSegment = 4096;
 
 }  // namespace
 
-LogPump::LogPump(std::string stream, uint64_t limit_bytes)
+LogPump::LogPump(std::string stream, uint64_t file_bytes, uint32_t files)
     : stream_(std::move(stream)),
-      segment_bytes_(std::max(limit_bytes / kSegments, kSmallestSegment)) {
+      segment_bytes_(std::max(file_bytes, kSmallestSegment)),
+      most_segments_(std::max(files, 1u)) {
   OpenSegment();
 }
 
@@ -84,7 +84,7 @@ bool LogPump::OpenSegment() {
   if (fd_ >= 0) close(fd_);
   fd_ = fd;
   if (segments_.empty() || segments_.back() != offset_) segments_.push_back(offset_);
-  if (segments_.size() > kSegments) DropOldest();
+  if (segments_.size() > most_segments_) DropOldest();
   return true;
 }
 

@@ -11,8 +11,8 @@ namespace coxswain::shim {
 
 class LogPump {
  public:
-  // Keeps at most about `limit_bytes`, in eight files; the oldest goes first.
-  LogPump(std::string stream, uint64_t limit_bytes);
+  // Keeps the newest `files` files of `file_bytes` each.
+  LogPump(std::string stream, uint64_t file_bytes, uint32_t files);
   ~LogPump();
   LogPump(const LogPump&) = delete;
   LogPump& operator=(const LogPump&) = delete;
@@ -36,6 +36,7 @@ class LogPump {
 
   const std::string stream_;
   const uint64_t segment_bytes_;
+  const size_t most_segments_;
   std::deque<uint64_t> segments_;  // start offsets of the files there are, ascending
   int fd_ = -1;
   uint64_t offset_ = 0;  // of the next byte

@@ -9,8 +9,8 @@
 namespace {
 
 constexpr char kUsage[] =
-    "usage: cox-shim --folder FOLDER [--control-fd N] [--lifeline-fd N] [--log-bytes N]\n"
-    "                [--grace-ms N] -- PROGRAM [ARGUMENT]...\n";
+    "usage: cox-shim --folder FOLDER [--control-fd N] [--lifeline-fd N] [--grace-ms N]\n"
+    "                [--log-file-bytes N] [--log-files N] -- PROGRAM [ARGUMENT]...\n";
 
 // Options before "--", the program after it. False: not understood.
 bool Parse(int argc, char** argv, coxswain::shim::ShimOptions& options) {
@@ -23,8 +23,10 @@ bool Parse(int argc, char** argv, coxswain::shim::ShimOptions& options) {
       options.control_fd = atoi(value);
     } else if (strcmp(argv[i], "--lifeline-fd") == 0) {
       options.lifeline_fd = atoi(value);
-    } else if (strcmp(argv[i], "--log-bytes") == 0) {
-      options.log_bytes = strtoull(value, nullptr, 10);
+    } else if (strcmp(argv[i], "--log-file-bytes") == 0) {
+      options.log_file_bytes = strtoull(value, nullptr, 10);
+    } else if (strcmp(argv[i], "--log-files") == 0) {
+      options.log_files = static_cast<uint32_t>(strtoul(value, nullptr, 10));
     } else if (strcmp(argv[i], "--grace-ms") == 0) {
       options.grace = coxswain::base::milliseconds(atoll(value));
     } else {

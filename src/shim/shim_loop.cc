@@ -63,8 +63,8 @@ void ShimLoop::Start() {
   exit_.started = base::WallNow();
   oom_kills_before_ = OomKills();
   child_ = StartChild(options_.program);
-  out_.emplace("stdout", options_.log_bytes);
-  err_.emplace("stderr", options_.log_bytes);
+  out_.emplace("stdout", options_.log_file_bytes, options_.log_files);
+  err_.emplace("stderr", options_.log_file_bytes, options_.log_files);
   if (options_.control_fd >= 0) control_.AddSubscribed(options_.control_fd);
   ReserveExitRecord();
   if (child_.pid < 0) {

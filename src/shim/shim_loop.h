@@ -17,11 +17,12 @@
 namespace coxswain::shim {
 
 struct ShimOptions {
-  std::string folder;                // the rank's; becomes the current folder
-  std::vector<std::string> program;  // path, arguments
-  int control_fd = -1;               // a connected socket of the worker that starts this shim
-  int lifeline_fd = -1;              // the rank ends when this pipe's other end is closed
-  uint64_t log_bytes = 64 << 20;     // kept for each of the two streams
+  std::string folder;                  // the rank's; becomes the current folder
+  std::vector<std::string> program;    // path, arguments
+  int control_fd = -1;                 // a connected socket of the worker that starts this shim
+  int lifeline_fd = -1;                // the rank ends when this pipe's other end is closed
+  uint64_t log_file_bytes = 64 << 20;  // of each of the two streams
+  uint32_t log_files = 4;
   base::Duration grace = base::seconds(10);  // when the lifeline ends, or on SIGTERM
 };
 

@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/fields.h"
 #include "common/base/time.h"
 
 namespace coxswain::base {
@@ -53,9 +54,5 @@ struct ProcessIdentity {
 };
 std::string EncodeIdentity(const ProcessIdentity& identity);
 std::optional<ProcessIdentity> DecodeIdentity(std::string_view text);
-
-// Makes one line of any text, and back.
-std::string EscapeLine(std::string_view text);
-std::string UnescapeLine(std::string_view line);
 
 }  // namespace coxswain::base

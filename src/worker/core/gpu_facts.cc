@@ -11,7 +11,7 @@ constexpr std::array<uint64_t, 11> kFatalXids = {48, 62, 64, 74, 79, 92, 94, 95,
 std::string WhyNot(const GpuFacts& facts, bool ours) {
   if (!facts.problem.empty()) return facts.problem;
   if (facts.fatal_xid != 0) {
-    return "Xid " + std::to_string(facts.fatal_xid) + ": the GPU needs a reset";
+    return "Xid " + std::to_string(facts.fatal_xid) + ": reset the GPU, then restart this worker";
   }
   if (facts.uncorrectable_ecc != 0) {
     return "uncorrectable ECC errors: " + std::to_string(facts.uncorrectable_ecc);

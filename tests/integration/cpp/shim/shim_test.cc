@@ -173,7 +173,7 @@ TEST_F(ShimTest, FolderPathLongerThanASocketAddress) {
 }
 
 TEST_F(ShimTest, LogsRotateAndOffsetsStayTrue) {
-  StartScript("seq 1 100000", {"--log-bytes", "65536"});
+  StartScript("seq 1 100000", {"--log-file-bytes", "8192", "--log-files", "8"});
   WaitForExit();
   std::string whole;
   for (int i = 1; i <= 100000; ++i) whole += std::to_string(i) + "\n";
