@@ -1,5 +1,5 @@
-// What the coordinator offers to its edges (rpc/ and http/), in plain C++. Thread-safe: any thread may
-// call any method; callbacks come on threads of the runtime and must not block.
+// What the coordinator offers to its edges (rpc/ and http/), in plain C++. Thread-safe: any thread
+// may call any method; callbacks come on threads of the runtime and must not block.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -44,29 +44,29 @@ struct SubmitResult {
   std::vector<std::string> warnings;
 };
 // `mistakes` is filled for InvalidArgument of a wrong job file.
-using SubmitCallback = std::function<void(absl::StatusOr<SubmitResult>,
-                                          std::vector<config::Mistake> mistakes)>;
+using SubmitCallback =
+    std::function<void(absl::StatusOr<SubmitResult>, std::vector<config::Mistake> mistakes)>;
 
 struct ServerStatus {
   std::string version;
   core::ClusterId cluster;
   core::Term term;
   bool writable = true;
-  bool ready = false;           // store loaded, serving
-  std::string why_not;          // of !writable or !ready
+  bool ready = false;   // store loaded, serving
+  std::string why_not;  // of !writable or !ready
   std::string api_address, worker_address, http_address;
   base::WallTime started;
   std::vector<std::string> warnings;
   // Counters since start, for /metrics.
   uint64_t decided_events = 0, commits = 0, committed_changes = 0, metric_points = 0;
-  uint64_t loop_queue = 0;            // events waiting now
-  base::Duration last_commit{};       // time of the last commit
+  uint64_t loop_queue = 0;       // events waiting now
+  base::Duration last_commit{};  // time of the last commit
   base::Duration last_loop_delay{};
   double decide_seconds = 0, commit_seconds = 0;  // totals
 };
 
-// Told when something committed (or soft) changed; then the watcher reads again. Coalesced: at most one
-// call is outstanding per subscription.
+// Told when something committed (or soft) changed; then the watcher reads again. Coalesced: at most
+// one call is outstanding per subscription.
 class Subscription {
  public:
   virtual ~Subscription() = default;  // no call after the destructor returns
@@ -86,7 +86,8 @@ class Api {
  public:
   virtual ~Api() = default;
 
-  // Parses, checks (also the data and store, on a worker) and accepts. Errors as in the proto's comment.
+  // Parses, checks (also the data and store, on a worker) and accepts. Errors as in the proto's
+  // comment.
   virtual void Submit(SubmitRequest request, SubmitCallback done) = 0;
   virtual void Cancel(core::JobId job, std::string reason, bool save,
                       std::function<void(absl::StatusOr<JobView>)> done) = 0;
@@ -94,11 +95,12 @@ class Api {
                      std::function<void(absl::StatusOr<NodeView>)> done) = 0;
 
   // Reads see committed state only. They may block for a few milliseconds (SQL).
-  virtual absl::StatusOr<core::JobId> ResolveJob(const std::string& id_or_name) = 0;  // NotFound, with hint
+  virtual absl::StatusOr<core::JobId> ResolveJob(
+      const std::string& id_or_name) = 0;  // NotFound, with hint
   virtual absl::StatusOr<JobView> GetJob(core::JobId job) = 0;
   virtual absl::StatusOr<std::vector<JobView>> ListJobs(const store::JobFilter& filter) = 0;
-  virtual absl::StatusOr<std::vector<core::CheckpointRow>> ListCheckpoints(core::JobId job,
-                                                                           bool include_deleted) = 0;
+  virtual absl::StatusOr<std::vector<core::CheckpointRow>> ListCheckpoints(
+      core::JobId job, bool include_deleted) = 0;
   virtual absl::StatusOr<std::vector<NodeView>> ListNodes() = 0;
   virtual absl::StatusOr<std::vector<core::EventRow>> ListEvents(core::JobId job,
                                                                  core::EventSeq cursor,

@@ -9,6 +9,7 @@ namespace {
 constexpr int kCheckpointPages = 1000;
 // Numbers of batches remembered per worker and job; anything older counts as taken in.
 constexpr uint64_t kBatchesKept = 4096;
+constexpr int kJobsPerPrune = 100;
 
 class SqliteMetricReader : public MetricReader {
  public:
@@ -76,6 +77,7 @@ class SqliteMetricStore : public MetricStore {
     });
   }
   absl::Status DeleteJobs(const std::vector<base::JobId>& jobs) override;
+  absl::StatusOr<size_t> Prune(const MetricLimits& limits, base::WallTime now) override;
   absl::StatusOr<std::unique_ptr<MetricReader>> NewReader() override;
 
  private:
@@ -213,6 +215,31 @@ absl::Status SqliteMetricStore::DeleteJobs(const std::vector<base::JobId>& jobs)
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<size_t> SqliteMetricStore::Prune(const MetricLimits& limits, base::WallTime now) {
+  absl::StatusOr<int64_t> bytes = db_->QueryInt(
+      "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, "
+      "pragma_freelist_count, pragma_page_size");
+  if (!bytes.ok()) return bytes.status();
+  bool too_large = limits.bytes != 0 && static_cast<uint64_t>(*bytes) > limits.bytes;
+  int64_t oldest = limits.age.count() == 0 ? INT64_MIN : now.us - limits.age.count();
+  absl::StatusOr<Statement> expired = db_->Prepare(
+      "SELECT job FROM (SELECT job, max((SELECT time_us FROM points AS p WHERE p.series = series.id "
+      "ORDER BY cursor DESC LIMIT 1)) AS last FROM series GROUP BY job) WHERE last < ?1 OR ?2 ORDER "
+      "BY last LIMIT ?3");
+  if (!expired.ok()) return expired.status();
+  expired->Bind(oldest, too_large, too_large ? 1 : kJobsPerPrune);
+  std::vector<base::JobId> jobs;
+  while (true) {
+    absl::StatusOr<bool> row = expired->Step();
+    if (!row.ok()) return row.status();
+    if (!*row) break;
+    expired->Read(0, jobs.emplace_back());
+  }
+  absl::Status status = DeleteJobs(jobs);
+  if (!status.ok()) return status;
+  return jobs.size();
 }
 
 absl::StatusOr<std::unique_ptr<MetricReader>> SqliteMetricStore::NewReader() {

@@ -19,6 +19,7 @@ class SqliteStateReader : public StateReader {
   explicit SqliteStateReader(std::unique_ptr<Connection> connection) : db_(std::move(connection)) {}
 
   absl::StatusOr<JobRecord> GetJob(core::JobId job) override;
+  absl::StatusOr<core::RankRow> GetRank(const protocol::RankKey& key) override;
   absl::StatusOr<core::JobId> FindJobByName(const std::string& name) override;
   absl::StatusOr<core::JobId> FindIdempotencyKey(const std::string& key,
                                                  std::string* request_digest) override;
@@ -142,6 +143,19 @@ absl::StatusOr<JobRecord> SqliteStateReader::GetJob(core::JobId job) {
     if (!status.ok()) return status;
     return record;
   });
+}
+
+absl::StatusOr<core::RankRow> SqliteStateReader::GetRank(const protocol::RankKey& key) {
+  std::vector<core::RankRow> rows;
+  absl::Status status = Query(rows,
+                              "WHERE job = ?1 AND rank = ?3 AND attempt = CASE ?2 WHEN 0 THEN "
+                              "(SELECT attempt FROM jobs WHERE id = ?1) ELSE ?2 END",
+                              key.job, key.attempt, key.rank);
+  if (!status.ok()) return status;
+  if (!rows.empty()) return rows.front();
+  return absl::NotFoundError(absl::StrCat(
+      base::ToString(key.job), " has no rank ", key.rank,
+      key.attempt ? absl::StrCat(" in attempt ", key.attempt.value) : " yet"));
 }
 
 absl::StatusOr<core::JobId> SqliteStateReader::FindJobByName(const std::string& name) {

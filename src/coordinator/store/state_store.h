@@ -48,6 +48,8 @@ class StateReader {
  public:
   virtual ~StateReader() = default;
   virtual absl::StatusOr<JobRecord> GetJob(core::JobId job) = 0;  // NotFound
+  // NotFound; attempt 0: of the job's last attempt.
+  virtual absl::StatusOr<core::RankRow> GetRank(const protocol::RankKey& key) = 0;
   virtual absl::StatusOr<core::JobId> FindJobByName(
       const std::string& name) = 0;  // newest; NotFound
   // 0 when the key is unknown.

@@ -141,6 +141,21 @@ TEST_F(SqliteMetricStore, Thinned_EvenlyPerNameWithTheLast) {
   EXPECT_THAT(Values(Read(query)), ElementsAre(1025, 1050, 1075, 1100, 1001, 1002, 1003));
 }
 
+TEST_F(SqliteMetricStore, Prune_TakesTheJobsWithTheOldestLastPoint) {
+  Append({Steps(1, 1, 9, 1, 1), Steps(1, 1, 3, 1, 2), Steps(1, 1, 6, 1, 3)});
+  MetricLimits limits;
+  base::WallTime now{10};
+  EXPECT_EQ(*store_->Prune(limits, now), 0u);
+  limits.age = base::Duration(5);  // last points at 9, 3 and 6
+  EXPECT_EQ(*store_->Prune(limits, now), 1u);
+  limits = {.age = {}, .bytes = 1};
+  EXPECT_EQ(*store_->Prune(limits, now), 1u);  // one at a time: job 3
+  EXPECT_EQ(Read().size(), 9u);
+  MetricQuery third;
+  third.job = base::JobId(3);
+  EXPECT_THAT(Read(third), IsEmpty());
+}
+
 TEST_F(SqliteMetricStore, DroppedPoints_AreCounted) {
   NodeBatch batch = Steps(1, 1, 1);
   batch.batch.dropped = 5;

@@ -231,6 +231,14 @@ TEST_P(StateStoreConformance, Expired_ByAgeAndByNumber) {
   EXPECT_EQ(reader_->FindExpired(limits, now)->events_up_to.value, 2u);
 }
 
+TEST_P(StateStoreConformance, Rank_OfAnAttemptOrOfTheLast) {
+  Commit({SampleJob(1), SampleRank(1, 1, 0), SampleRank(1, 2, 0)});
+  EXPECT_EQ(*reader_->GetRank({core::JobId(1), core::Attempt(1), 0}), SampleRank(1, 1, 0));
+  EXPECT_EQ(*reader_->GetRank({core::JobId(1), core::Attempt(0), 0}), SampleRank(1, 2, 0));
+  EXPECT_EQ(reader_->GetRank({core::JobId(1), core::Attempt(2), 7}).status().message(),
+            "j1 has no rank 7 in attempt 2");
+}
+
 TEST_P(StateStoreConformance, Reader_SeesACommitAtOnceAndNothingBefore) {
   EXPECT_THAT(ListIds({}), IsEmpty());
   Commit({SampleJob(1)});

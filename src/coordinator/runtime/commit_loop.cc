@@ -1,0 +1,80 @@
+#include "coordinator/runtime/commit_loop.h"
+
+#include <iterator>
+
+#include "common/base/clock.h"
+
+namespace coxswain::coordinator::runtime {
+
+constexpr int kLongestPauses = 32;  // times the first pause
+
+CommitLoop::CommitLoop(std::unique_ptr<store::StateStore> store, base::Duration first_pause,
+                       Hooks hooks)
+    : store_(std::move(store)),
+      first_pause_(first_pause),
+      hooks_(std::move(hooks)),
+      thread_([this] { Run(); }) {}
+
+CommitLoop::~CommitLoop() { Stop(); }
+
+void CommitLoop::Stop() {
+  queue_.Close();
+  if (thread_.joinable()) thread_.join();
+}
+
+void CommitLoop::Run() {
+  for (auto outboxes = queue_.TakeAll(); !outboxes.empty(); outboxes = queue_.TakeAll()) {
+    std::erase_if(outboxes, hooks_.is_void);
+    absl::Status status = CommitAll(outboxes);
+    if (!status.ok()) {
+      Recover(status);
+      continue;
+    }
+    for (Outbox& outbox : outboxes) hooks_.release(std::move(outbox));
+  }
+}
+
+absl::Status CommitLoop::CommitAll(const std::vector<Outbox>& outboxes) {
+  std::vector<core::Change> changes;
+  for (const Outbox& outbox : outboxes) {
+    changes.insert(changes.end(), outbox.persist.begin(), outbox.persist.end());
+  }
+  if (changes.empty()) return absl::OkStatus();
+  base::Time begin = base::MonotonicNow();
+  absl::Status status = store_->Commit(changes);
+  if (!status.ok()) return status;
+  counters_.last_us = (base::MonotonicNow() - begin).count();
+  counters_.total_us += counters_.last_us;
+  counters_.changes += changes.size();
+  ++counters_.commits;
+  return status;
+}
+
+void CommitLoop::Recover(absl::Status why) {
+  for (base::Duration pause = first_pause_;;
+       pause = std::min(pause * 2, first_pause_ * kLongestPauses)) {
+    if (absl::IsDataLoss(why)) {
+      hooks_.fatal(why);
+      return;
+    }
+    hooks_.failed(why);
+    absl::StatusOr<core::Snapshot> snapshot = ReloadAndProbe();
+    if (snapshot.ok()) {
+      hooks_.recovered(*std::move(snapshot));
+      return;
+    }
+    why = snapshot.status();
+    if (queue_.WaitClosed(pause)) return;
+  }
+}
+
+absl::StatusOr<core::Snapshot> CommitLoop::ReloadAndProbe() {
+  absl::StatusOr<core::Snapshot> snapshot = store_->Load(core::ClusterId());
+  if (!snapshot.ok()) return snapshot;
+  core::Change probe = snapshot->cluster;  // as it is: only to see whether the store takes a write
+  absl::Status status = store_->Commit({&probe, 1});
+  if (!status.ok()) return status;
+  return snapshot;
+}
+
+}  // namespace coxswain::coordinator::runtime

@@ -1,0 +1,137 @@
+#include "coordinator/runtime/decide_loop.h"
+
+#include <iterator>
+
+#include "common/base/clock.h"
+
+namespace coxswain::coordinator::runtime {
+
+// So that the disk is busy with the first decisions while the later ones are made.
+constexpr size_t kEventsPerRun = 256;
+constexpr size_t kLongestQueue = 200'000;
+
+DecideLoop::DecideLoop(core::Settings settings, std::function<void(Outbox)> leave)
+    : settings_(std::move(settings)),
+      leave_(std::move(leave)),
+      suspended_(absl::UnavailableError("the coordinator is starting: try again")),
+      thread_([this] { Run(); }) {}
+
+DecideLoop::~DecideLoop() { Stop(); }
+
+absl::Status DecideLoop::Post(core::EventBody event) {
+  std::lock_guard lock(mutex_);
+  if (!suspended_.ok()) return suspended_;
+  if (queue_.size() >= kLongestQueue) {
+    return absl::UnavailableError("the coordinator has too much to do: try again later");
+  }
+  queue_.push_back(std::move(event));
+  counters_.queued = queue_.size();
+  wake_.notify_one();
+  return absl::OkStatus();
+}
+
+void DecideLoop::Suspend(absl::Status why) {
+  std::lock_guard lock(mutex_);
+  suspended_ = std::move(why);
+  ++life_;
+  queue_.clear();
+  snapshot_.reset();
+  counters_.queued = 0;
+  wake_.notify_one();
+}
+
+void DecideLoop::Resume(core::Snapshot snapshot) {
+  std::lock_guard lock(mutex_);
+  if (stopped_) return;
+  suspended_ = absl::OkStatus();
+  ++life_;
+  snapshot_ = std::move(snapshot);
+  wake_.notify_one();
+}
+
+void DecideLoop::Stop() {
+  {
+    std::lock_guard lock(mutex_);
+    stopped_ = true;
+    suspended_ = absl::UnavailableError("the coordinator is stopping");
+    wake_.notify_one();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+bool DecideLoop::WaitForWork(std::unique_lock<std::mutex>& lock) {
+  auto ready = [this] { return stopped_ || !queue_.empty() || core_life_ != life_; };
+  std::optional<base::Time> deadline;
+  if (core_ != nullptr) deadline = core_->NextDeadline();
+  if (deadline) {
+    wake_.wait_until(lock,
+                     std::chrono::steady_clock::time_point(std::chrono::microseconds(deadline->us)),
+                     ready);
+  } else {
+    wake_.wait(lock, ready);
+  }
+  return !stopped_;
+}
+
+void DecideLoop::Run() {
+  std::unique_lock lock(mutex_);
+  while (WaitForWork(lock)) {
+    std::optional<core::Snapshot> begin_with;
+    bool begins = core_life_ != life_;
+    if (begins) {
+      core_life_ = life_;
+      begin_with = std::exchange(snapshot_, std::nullopt);
+    }
+    size_t taken = std::min(queue_.size(), kEventsPerRun);
+    std::vector<core::EventBody> events(std::make_move_iterator(queue_.begin()),
+                                        std::make_move_iterator(queue_.begin() + taken));
+    queue_.erase(queue_.begin(), queue_.begin() + taken);
+    bool drained = queue_.empty();
+    counters_.queued = queue_.size();
+    lock.unlock();
+
+    Outbox out;
+    out.life = core_life_;
+    if (begins) core_.reset();
+    if (begin_with) {
+      core_ = std::make_unique<core::Coordinator>(settings_, *std::move(begin_with),
+                                                  base::MonotonicNow(), base::WallNow());
+    }
+    if (core_ != nullptr) {
+      for (core::EventBody& event : events) Decide(out, std::move(event));
+      if (drained) DecideOnTime(out);  // all input that has arrived comes before any lease
+      out.jobs = core_->TakeChangedJobs();
+      out.nodes = core_->TakeChangedNodes();
+    }
+    if (!out.empty()) leave_(std::move(out));
+    lock.lock();
+  }
+}
+
+void DecideLoop::Decide(Outbox& out, core::EventBody body) {
+  core::Event event;
+  event.seq = ++seq_;
+  event.now = base::MonotonicNow();
+  event.wall = base::WallNow();
+  event.entropy = uint64_t{entropy_()} << 32 | entropy_();
+  event.body = std::move(body);
+  core::Decisions decisions = core_->Decide(event);
+  counters_.decide_us += (base::MonotonicNow() - event.now).count();
+  ++counters_.events;
+  auto move_to = [](auto& from, auto& to) {
+    to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+  };
+  move_to(decisions.persist, out.persist);
+  move_to(decisions.send, out.send);
+  move_to(decisions.replies, out.replies);
+}
+
+void DecideLoop::DecideOnTime(Outbox& out) {
+  std::optional<base::Time> deadline = core_->NextDeadline();
+  base::Time now = base::MonotonicNow();
+  if (!deadline || *deadline > now) return;
+  counters_.last_delay_us = (now - *deadline).count();
+  Decide(out, core::TimePassed{now - *deadline});
+}
+
+}  // namespace coxswain::coordinator::runtime

@@ -1,0 +1,97 @@
+#include "coordinator/runtime/metric_loop.h"
+
+#include <absl/strings/str_cat.h>
+
+#include "common/base/clock.h"
+
+namespace coxswain::coordinator::runtime {
+
+constexpr uint64_t kMostWaitingPoints = 500'000;
+constexpr int kPrunesAtOnce = 100;
+
+MetricLoop::MetricLoop(std::unique_ptr<store::MetricStore> store, base::Duration pause, Hooks hooks)
+    : store_(std::move(store)),
+      pause_(pause),
+      hooks_(std::move(hooks)),
+      thread_([this] { Run(); }) {}
+
+MetricLoop::~MetricLoop() { Stop(); }
+
+void MetricLoop::Stop() {
+  queue_.Close();
+  if (thread_.joinable()) thread_.join();
+}
+
+void MetricLoop::Append(core::SessionId session, core::NodeId node, protocol::MetricBatch batch) {
+  if (waiting_points_ > kMostWaitingPoints) return;
+  waiting_points_ += batch.points.size();
+  queue_.Push(Item{session, {std::move(node), std::move(batch)}, {}, {}});
+}
+
+void MetricLoop::DeleteJobs(std::vector<core::JobId> jobs) {
+  if (!jobs.empty()) queue_.Push(Item{{}, {}, std::move(jobs), {}});
+}
+
+void MetricLoop::Prune(const store::MetricLimits& limits) { queue_.Push(Item{{}, {}, {}, limits}); }
+
+void MetricLoop::Run() {
+  for (auto items = queue_.TakeAll(); !items.empty(); items = queue_.TakeAll()) {
+    std::vector<Item> batches;
+    for (Item& item : items) {
+      if (item.limits || !item.delete_jobs.empty()) {
+        Maintain(item);
+      } else {
+        waiting_points_ -= item.batch.batch.points.size();
+        batches.push_back(std::move(item));
+      }
+    }
+    if (!batches.empty()) Store(std::move(batches));
+    queue_.WaitClosed(pause_);
+  }
+}
+
+void MetricLoop::Store(std::vector<Item> items) {
+  std::set<core::JobId> jobs;
+  uint64_t points = 0;
+  std::vector<store::NodeBatch> batches;
+  for (Item& item : items) {
+    jobs.insert(item.batch.batch.job);
+    points += item.batch.batch.points.size();
+    batches.push_back(std::move(item.batch));
+  }
+  if (shed_) {
+    for (store::NodeBatch& b : batches) {
+      b.batch.dropped += b.batch.points.size();
+      b.batch.points.clear();
+    }
+    shed_points_ += points;
+  }
+  absl::Status status = store_->Append(batches);
+  // Shedding says what it lost where it can, but goes on without.
+  if (!status.ok() && !shed_) {
+    failing_ = true;
+    hooks_.problem(absl::StrCat("metrics wait on the workers: ", std::string(status.message())));
+    return;
+  }
+  if (failing_) hooks_.problem("");
+  failing_ = false;
+  if (!shed_) stored_ += points;
+  for (size_t i = 0; i < items.size(); ++i) {
+    hooks_.acknowledge(items[i].session, {batches[i].batch.job, batches[i].batch.batch});
+  }
+  hooks_.changed(jobs);
+}
+
+void MetricLoop::Maintain(const Item& item) {
+  absl::Status status = store_->DeleteJobs(item.delete_jobs);
+  if (status.ok() && item.limits) PruneAll(*item.limits);
+}
+
+void MetricLoop::PruneAll(const store::MetricLimits& limits) {
+  for (int i = 0; i < kPrunesAtOnce; ++i) {
+    absl::StatusOr<size_t> pruned = store_->Prune(limits, base::WallNow());
+    if (!pruned.ok() || *pruned == 0) return;  // tried again with the next round of retention
+  }
+}
+
+}  // namespace coxswain::coordinator::runtime

@@ -1,0 +1,64 @@
+// The one thread that writes metrics.db: batches of all workers in one transaction, then the
+// acknowledgements. What is not acknowledged comes again, so nothing here needs to be kept when the
+// store fails. It owns the MetricStore.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "coordinator/runtime/session_table.h"
+#include "coordinator/runtime/work_queue.h"
+#include "coordinator/store/metric_store.h"
+
+namespace coxswain::coordinator::runtime {
+
+class MetricLoop {
+ public:
+  struct Hooks {
+    std::function<void(core::SessionId, const protocol::AcknowledgeMetrics&)> acknowledge;
+    std::function<void(const std::set<core::JobId>&)> changed;
+    // Empty: all is well again.
+    std::function<void(const std::string& problem)> problem;
+  };
+
+  // `pause`: the least time between two commits, to leave the disk to the state; also the pause
+  // after a failed one.
+  MetricLoop(std::unique_ptr<store::MetricStore> store, base::Duration pause, Hooks hooks);
+  ~MetricLoop();
+
+  // Returns at once. Dropped (and so sent again later) when too much waits.
+  void Append(core::SessionId session, core::NodeId node, protocol::MetricBatch batch);
+  void DeleteJobs(std::vector<core::JobId> jobs);
+  void Prune(const store::MetricLimits& limits);
+  // While true, points are acknowledged and not stored: the disk is kept for the state.
+  void Shed(bool shed) { shed_ = shed; }
+  void Stop();
+  uint64_t stored_points() const { return stored_; }
+  uint64_t shed_points() const { return shed_points_; }
+
+ private:
+  struct Item {
+    core::SessionId session;
+    store::NodeBatch batch;  // unless one of these:
+    std::vector<core::JobId> delete_jobs;
+    std::optional<store::MetricLimits> limits;
+  };
+  void Run();
+  void Store(std::vector<Item> items);
+  void Maintain(const Item& item);
+  void PruneAll(const store::MetricLimits& limits);
+
+  std::unique_ptr<store::MetricStore> store_;
+  const base::Duration pause_;
+  const Hooks hooks_;
+  std::atomic<bool> shed_ = false;
+  std::atomic<uint64_t> stored_ = 0, shed_points_ = 0, waiting_points_ = 0;
+  bool failing_ = false;
+  WorkQueue<Item> queue_;
+  std::thread thread_;
+};
+
+}  // namespace coxswain::coordinator::runtime

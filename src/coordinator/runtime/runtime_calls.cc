@@ -1,0 +1,136 @@
+// The calls that change something: checked here, decided by the core, answered after the commit.
+#include <absl/strings/str_cat.h>
+
+#include "coordinator/runtime/runtime.h"
+
+namespace coxswain::coordinator::runtime {
+namespace {
+
+absl::Status StatusOf(const core::Reply& reply) {
+  switch (reply.code) {
+    case core::ReplyCode::kOk:
+      return absl::OkStatus();
+    case core::ReplyCode::kAlreadyExists:
+      return absl::AlreadyExistsError(reply.text);
+    case core::ReplyCode::kNotFound:
+      return absl::NotFoundError(reply.text);
+    case core::ReplyCode::kFailedPrecondition:
+      return absl::FailedPreconditionError(reply.text);
+    case core::ReplyCode::kResourceExhausted:
+      return absl::ResourceExhaustedError(reply.text);
+    case core::ReplyCode::kInvalidArgument:
+      return absl::InvalidArgumentError(reply.text);
+    case core::ReplyCode::kUnavailable:
+      return absl::UnavailableError(reply.text);
+  }
+  return absl::InternalError(reply.text);
+}
+
+// A job that is accepted, or would be, when the store has no row of it to read.
+JobView DraftView(const Submission& draft, const core::Reply& reply) {
+  JobView view;
+  core::JobRow& row = view.record.job;
+  row.id = reply.job;
+  row.request = draft.event.request;
+  row.reason = reply.text;
+  row.resume_uri = draft.event.resume_uri;
+  row.submitted_by = draft.event.submitted_by;
+  view.masked_yaml = config::MaskSecrets(draft.event.spec_yaml);
+  return view;
+}
+
+}  // namespace
+
+void Runtime::PostCall(core::CallId call, core::EventBody event) {
+  absl::Status status = decide_->Post(std::move(event));
+  if (status.ok()) return;
+  if (CallTable::Answer answer = calls_.Take(call)) answer(status);
+}
+
+void Runtime::AnswerSubmit(const SubmitCallback& done, const core::Reply& reply,
+                           const Submission& draft) {
+  absl::Status status = StatusOf(reply);
+  if (!status.ok()) return done(status, {});
+  SubmitResult result;
+  result.already_existed = reply.already_existed;
+  result.warnings = draft.warnings;
+  absl::StatusOr<JobView> job = absl::NotFoundError("dry run");
+  if (reply.job) job = GetJob(reply.job);
+  result.job = job.ok() ? *std::move(job) : DraftView(draft, reply);
+  done(std::move(result), {});
+}
+
+void Runtime::Submit(SubmitRequest request, SubmitCallback done) {
+  std::variant<Submission, Refusal> checked = Refusal{};
+  absl::Status status = readers_.With([&](store::StateReader& reader) {
+    checked = CheckSubmission(request, options_.settings.default_store, reader);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return done(status, {});
+  if (auto* refusal = std::get_if<Refusal>(&checked)) {
+    return done(refusal->status, std::move(refusal->mistakes));
+  }
+  auto submission = std::make_shared<Submission>(std::get<Submission>(std::move(checked)));
+  if (submission->answered_by) {
+    core::Reply reply;
+    reply.job = submission->answered_by;
+    reply.already_existed = true;
+    return AnswerSubmit(done, reply, *submission);
+  }
+  core::JobSubmitted event = submission->event;
+  event.call = calls_.Add([this, done, submission](absl::StatusOr<core::Reply> reply) {
+    reply.ok() ? AnswerSubmit(done, *reply, *submission) : done(reply.status(), {});
+  });
+  core::CallId call = event.call;
+  PostCall(call, std::move(event));
+}
+
+void Runtime::Cancel(core::JobId job, std::string reason, bool save,
+                     std::function<void(absl::StatusOr<JobView>)> done) {
+  absl::StatusOr<JobView> view = GetJob(job);
+  if (!view.ok()) return done(view.status());
+  const core::JobRow& row = view->record.job;
+  if (core::IsFinal(row.state)) {
+    return done(absl::FailedPreconditionError(
+        absl::StrCat(base::ToString(job), " has already ended: ", core::ToString(row.state))));
+  }
+  core::CallId call = calls_.Add([this, done](absl::StatusOr<core::Reply> reply) {
+    if (!reply.ok()) return done(reply.status());
+    absl::Status status = StatusOf(*reply);
+    status.ok() ? done(GetJob(reply->job)) : done(status);
+  });
+  PostCall(call, core::CancelRequested{call, job, std::move(reason), save});
+}
+
+void Runtime::Drain(core::NodeId node, std::string reason, bool undo,
+                    std::function<void(absl::StatusOr<NodeView>)> done) {
+  absl::StatusOr<NodeView> view = FindNode(node);
+  if (!view.ok()) return done(view.status());
+  core::NodeId id = view->row.id;
+  core::CallId call = calls_.Add([this, done, id](absl::StatusOr<core::Reply> reply) {
+    if (!reply.ok()) return done(reply.status());
+    absl::Status status = StatusOf(*reply);
+    status.ok() ? done(FindNode(id)) : done(status);
+  });
+  PostCall(call, core::DrainRequested{call, id, std::move(reason), undo});
+}
+
+absl::StatusOr<NodeView> Runtime::FindNode(const core::NodeId& id_or_name) {
+  absl::StatusOr<std::vector<NodeView>> nodes = ListNodes();
+  if (!nodes.ok()) return nodes.status();
+  const NodeView* found = nullptr;
+  for (const NodeView& node : *nodes) {
+    if (node.row.id == id_or_name) return node;
+    if (node.row.name != id_or_name.value) continue;
+    if (found != nullptr) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "several nodes are named '", id_or_name.value, "': use the id (`cox nodes -o wide`)"));
+    }
+    found = &node;
+  }
+  if (found != nullptr) return *found;
+  return absl::NotFoundError(
+      absl::StrCat("no node has the id or name '", id_or_name.value, "': `cox nodes` lists them"));
+}
+
+}  // namespace coxswain::coordinator::runtime

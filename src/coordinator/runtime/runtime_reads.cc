@@ -1,0 +1,135 @@
+// Reads: committed rows, with the live board laid over them.
+#include <absl/strings/str_cat.h>
+
+#include "common/base/version.h"
+#include "coordinator/runtime/runtime.h"
+
+namespace coxswain::coordinator::runtime {
+namespace {
+
+JobView ViewOf(store::JobRecord record, const LiveBoard& board) {
+  JobView view;
+  if (!core::IsFinal(record.job.state)) view.live = board.Job(record.job.id);
+  view.record = std::move(record);
+  return view;
+}
+
+}  // namespace
+
+absl::StatusOr<core::JobId> Runtime::ResolveJob(const std::string& id_or_name) {
+  return readers_.With([&](store::StateReader& reader) { return FindJob(id_or_name, reader); });
+}
+
+absl::StatusOr<JobView> Runtime::GetJob(core::JobId job) {
+  absl::StatusOr<store::JobRecord> record =
+      readers_.With([&](store::StateReader& reader) { return reader.GetJob(job); });
+  if (!record.ok()) return record.status();
+  JobView view = ViewOf(*std::move(record), board_);
+  view.masked_yaml = config::MaskSecrets(view.record.job.spec_yaml);
+  return view;
+}
+
+absl::StatusOr<std::vector<JobView>> Runtime::ListJobs(const store::JobFilter& filter) {
+  absl::StatusOr<std::vector<store::JobRecord>> records =
+      readers_.With([&](store::StateReader& reader) { return reader.ListJobs(filter); });
+  if (!records.ok()) return records.status();
+  std::vector<JobView> views;
+  for (store::JobRecord& record : *records) views.push_back(ViewOf(std::move(record), board_));
+  return views;
+}
+
+absl::StatusOr<std::vector<core::CheckpointRow>> Runtime::ListCheckpoints(core::JobId job,
+                                                                          bool include_deleted) {
+  return readers_.With(
+      [&](store::StateReader& reader) { return reader.ListCheckpoints(job, include_deleted); });
+}
+
+absl::StatusOr<std::vector<NodeView>> Runtime::ListNodes() {
+  absl::StatusOr<std::vector<core::NodeRow>> rows =
+      readers_.With([](store::StateReader& reader) { return reader.ListNodes(); });
+  if (!rows.ok()) return rows.status();
+  std::vector<NodeView> views;
+  for (core::NodeRow& row : *rows) {
+    core::LiveNode live = board_.Node(row.id);
+    views.push_back({std::move(row), std::move(live)});
+  }
+  return views;
+}
+
+absl::StatusOr<std::vector<core::EventRow>> Runtime::ListEvents(core::JobId job,
+                                                                core::EventSeq cursor,
+                                                                uint32_t limit) {
+  return readers_.With(
+      [&](store::StateReader& reader) { return reader.ListEvents(job, cursor, limit); });
+}
+
+absl::StatusOr<std::vector<store::StoredPoint>> Runtime::ReadMetrics(
+    const store::MetricQuery& query) {
+  return metric_readers_.With([&](store::MetricReader& reader) { return reader.Read(query); });
+}
+
+absl::StatusOr<std::map<core::JobState, uint64_t>> Runtime::CountJobs() {
+  return readers_.With([](store::StateReader& reader) { return reader.CountJobs(); });
+}
+
+std::unique_ptr<Subscription> Runtime::ReadLog(const LogRequest& request, LogCallback data) {
+  absl::StatusOr<core::RankRow> rank = readers_.With([&](store::StateReader& reader) {
+    absl::StatusOr<core::RankRow> row = reader.GetRank(request.key);
+    if (!absl::IsNotFound(row.status())) return row;
+    absl::StatusOr<store::JobRecord> job = reader.GetJob(request.key.job);
+    return job.ok() ? row : absl::StatusOr<core::RankRow>(job.status());
+  });
+  if (!rank.ok()) {
+    data(rank.status());
+    return std::make_unique<Subscription>();
+  }
+  LogRequest exact = request;
+  exact.key = rank->key;
+  return logs_.Read(core::Term(term_), rank->node, exact, std::move(data));
+}
+
+void Runtime::SetAddresses(std::string api, std::string worker, std::string http) {
+  std::lock_guard lock(status_mutex_);
+  api_ = std::move(api);
+  worker_ = std::move(worker);
+  http_ = std::move(http);
+}
+
+void Runtime::SetWarning(const std::string& topic, const std::string& text) {
+  std::lock_guard lock(status_mutex_);
+  if (text.empty()) {
+    warnings_.erase(topic);
+  } else {
+    warnings_[topic] = text;
+  }
+}
+
+ServerStatus Runtime::Status() {
+  ServerStatus s;
+  s.version = base::kVersion;
+  s.term = core::Term(term_);
+  s.started = started_;
+  {
+    std::lock_guard lock(status_mutex_);
+    s.cluster = cluster_;
+    s.writable = why_not_writable_.empty() && !stopping_;
+    s.why_not = stopping_ ? "the coordinator is stopping" : why_not_writable_;
+    s.ready = !stopping_;
+    s.api_address = api_;
+    s.worker_address = worker_;
+    s.http_address = http_;
+    for (const auto& [topic, text] : warnings_) s.warnings.push_back(text);
+  }
+  s.decided_events = decide_->counters().events;
+  s.loop_queue = decide_->counters().queued;
+  s.decide_seconds = static_cast<double>(decide_->counters().decide_us) / 1e6;
+  s.last_loop_delay = base::Duration(decide_->counters().last_delay_us);
+  s.commits = commit_->counters().commits;
+  s.committed_changes = commit_->counters().changes;
+  s.last_commit = base::Duration(commit_->counters().last_us);
+  s.commit_seconds = static_cast<double>(commit_->counters().total_us) / 1e6;
+  s.metric_points = metrics_->stored_points();
+  return s;
+}
+
+}  // namespace coxswain::coordinator::runtime

@@ -1,0 +1,144 @@
+#include "coordinator/runtime/submission.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace coxswain::coordinator::runtime {
+namespace {
+
+constexpr size_t kMostSpecBytes = 1 << 20;
+constexpr size_t kMostKeyBytes = 128;
+
+// Tells a repeated request from another one with the same key.
+std::string Digest(const std::string& yaml, const SubmitRequest& request) {
+  std::string all = absl::StrCat(yaml.size(), ":", yaml, request.resume_from.size(), ":",
+                                 request.resume_from, request.allow_uncommitted ? "u" : "");
+  XXH128_hash_t hash = XXH3_128bits(all.data(), all.size());
+  return absl::StrFormat("%016x%016x", hash.high64, hash.low64);
+}
+
+core::JobRequest RequestOf(const config::JobSpec& spec, const std::string& default_store) {
+  core::JobRequest r;
+  r.name = spec.metadata.name;
+  r.labels = spec.metadata.labels;
+  r.workers = spec.workers;
+  r.cpus = spec.resources.cpus;
+  r.gpus = spec.resources.gpus;
+  r.memory_bytes = spec.resources.memory_bytes;
+  r.max_attempts = spec.retries.max_attempts;
+  r.time_limit = spec.time_limit;
+  r.grace = spec.grace;
+  r.keep_checkpoints = spec.checkpoint.keep;
+  r.store = spec.checkpoint.store;
+  const std::string& store = r.store.empty() ? default_store : r.store;
+  r.local_store = store.find("://") == std::string::npos || store.starts_with("file://");
+  return r;
+}
+
+absl::Status WhyNot(const SubmitRequest& request) {
+  if (request.spec_yaml.size() > kMostSpecBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("the job file has ", request.spec_yaml.size(),
+                                                   " bytes, at most ", kMostSpecBytes,
+                                                   " are taken"));
+  }
+  if (request.idempotency_key.size() > kMostKeyBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the idempotency key has ", request.idempotency_key.size(), " bytes, at most ",
+                     kMostKeyBytes, " are taken"));
+  }
+  if (request.allow_uncommitted && request.resume_from.find("://") == std::string::npos) {
+    return absl::InvalidArgumentError("allow_uncommitted needs a checkpoint URI in resume_from");
+  }
+  return absl::OkStatus();
+}
+
+// The newest checkpoint of a job that can be resumed from.
+absl::StatusOr<std::string> NewestCheckpoint(core::JobId job, store::StateReader& reader) {
+  absl::StatusOr<std::vector<core::CheckpointRow>> rows = reader.ListCheckpoints(job, false);
+  if (!rows.ok()) return rows.status();
+  for (const core::CheckpointRow& row : *rows) {
+    bool good = row.state == core::CheckpointState::kCommitted ||
+                row.state == core::CheckpointState::kVerified;
+    if (good && !row.collect) return row.uri;
+  }
+  return absl::NotFoundError(
+      absl::StrCat("job ", base::ToString(job), " has no checkpoint to resume from"));
+}
+
+absl::StatusOr<std::string> ResolveResume(const std::string& from, store::StateReader& reader) {
+  if (from.empty() || from.find("://") != std::string::npos) return from;
+  if (std::optional<core::CheckpointId> id = base::ParseCheckpointId(from)) {
+    absl::StatusOr<core::CheckpointRow> row = reader.GetCheckpoint(*id);
+    if (row.ok()) return row->uri;
+  }
+  absl::StatusOr<core::JobId> job = FindJob(from, reader);
+  if (!job.ok()) return job.status();
+  return NewestCheckpoint(*job, reader);
+}
+
+// The job that an earlier life of this key made, if it has ended: the core no longer knows those.
+absl::StatusOr<core::JobId> EndedJobOfKey(const core::JobSubmitted& event,
+                                          store::StateReader& reader) {
+  std::string digest;
+  absl::StatusOr<core::JobId> job = reader.FindIdempotencyKey(event.idempotency_key, &digest);
+  if (!job.ok() || !*job) return job;
+  absl::StatusOr<store::JobRecord> record = reader.GetJob(*job);
+  if (!record.ok()) return record.status();
+  if (!core::IsFinal(record->job.state)) return core::JobId();
+  if (digest == event.request_digest) return job;
+  return absl::AlreadyExistsError(absl::StrCat("the idempotency key '", event.idempotency_key,
+                                               "' was used for a different submission (",
+                                               base::ToString(*job), ")"));
+}
+
+}  // namespace
+
+absl::StatusOr<core::JobId> FindJob(const std::string& id_or_name, store::StateReader& reader) {
+  std::optional<core::JobId> id = base::ParseJobId(id_or_name);
+  absl::StatusOr<core::JobId> by_name = reader.FindJobByName(id_or_name);
+  if (!id) {
+    if (!absl::IsNotFound(by_name.status())) return by_name;
+    return absl::NotFoundError(
+        absl::StrCat("no job has the id or name '", id_or_name, "': `cox jobs` lists them"));
+  }
+  absl::StatusOr<store::JobRecord> record = reader.GetJob(*id);
+  if (record.ok()) return *id;
+  if (!absl::IsNotFound(record.status())) return record.status();
+  if (by_name.ok()) return by_name;
+  return absl::NotFoundError(absl::StrCat("no job ", id_or_name, ": `cox jobs` lists them"));
+}
+
+std::variant<Submission, Refusal> CheckSubmission(const SubmitRequest& request,
+                                                  const std::string& default_store,
+                                                  store::StateReader& reader) {
+  absl::Status status = WhyNot(request);
+  if (!status.ok()) return Refusal{status, {}};
+  auto parsed = config::ParseJob(request.spec_yaml, request.spec_name, request.overrides);
+  if (auto* mistakes = std::get_if<std::vector<config::Mistake>>(&parsed)) {
+    std::string text = mistakes->empty() ? "the job file is wrong" : mistakes->front().ToString();
+    if (mistakes->size() > 1) absl::StrAppend(&text, " (and ", mistakes->size() - 1, " more)");
+    return Refusal{absl::InvalidArgumentError(text), std::move(*mistakes)};
+  }
+  config::ParsedJob& job = std::get<config::ParsedJob>(parsed);
+  Submission out;
+  out.warnings = std::move(job.warnings);
+  out.event.request = RequestOf(job.spec, default_store);
+  out.event.idempotency_key = request.dry_run ? "" : request.idempotency_key;
+  out.event.request_digest = Digest(job.yaml, request);
+  out.event.spec_yaml = std::move(job.yaml);
+  out.event.submitted_by = request.submitted_by;
+  out.event.allow_uncommitted = request.allow_uncommitted;
+  out.event.dry_run = request.dry_run;
+  absl::StatusOr<std::string> resume = ResolveResume(request.resume_from, reader);
+  if (!resume.ok()) return Refusal{resume.status(), {}};
+  out.event.resume_uri = *std::move(resume);
+  absl::StatusOr<core::JobId> ended = EndedJobOfKey(out.event, reader);
+  if (!ended.ok()) return Refusal{ended.status(), {}};
+  out.answered_by = *ended;
+  return out;
+}
+
+}  // namespace coxswain::coordinator::runtime
