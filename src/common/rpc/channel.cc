@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -127,6 +128,18 @@ grpc::Status ToGrpc(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()),
                       Utf8(std::string(status.message())));
+}
+
+std::string WhyFailed(const std::string& address, const grpc::Status& status) {
+  // gRPC nests its reasons; the last one is the system's.
+  constexpr std::string_view kConnect = "Failed to connect to remote host: ";
+  std::string text = status.error_message();
+  if (size_t at = text.rfind(kConnect); at != std::string::npos) {
+    text = text.substr(at + kConnect.size());
+  }
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  if (text.empty()) text = status.ok() ? "the other side ended the stream" : "no reason given";
+  return address + ": " + text;
 }
 
 void QuietLibraries() {

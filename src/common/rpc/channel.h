@@ -39,6 +39,9 @@ absl::StatusOr<std::string> ShortSocketPath(const std::string& path);
 absl::Status FromGrpc(const grpc::Status& status);
 grpc::Status ToGrpc(const absl::Status& status);
 
+// Why a call failed, in one line that begins with the peer: "127.0.0.1:7071: Connection refused".
+std::string WhyFailed(const std::string& address, const grpc::Status& status);
+
 // The lines that gRPC and protobuf print by themselves are dropped (they are no log lines of ours,
 // and every failure reaches us as a status), unless GRPC_VERBOSITY or GRPC_TRACE is set.
 // MakeChannel and Server::Start call it.
