@@ -69,6 +69,10 @@ class CoordinatorClient final : public CoordinatorLink {
     }
   }
 
+  void Reconnect(const std::string& reason) override {
+    link_.Break({grpc::StatusCode::ABORTED, reason});
+  }
+
   size_t QueuedBytes() const override {
     std::lock_guard lock(mutex_);
     return queue_.bytes();

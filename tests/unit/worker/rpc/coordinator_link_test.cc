@@ -151,6 +151,14 @@ TEST_F(CoordinatorLinkTest, UnreadableOrder_EndsTheStreamWithAReason) {
   EXPECT_NE(losses_.Take().reason.find("WorkerOrder.body is empty"), std::string::npos);
 }
 
+TEST_F(CoordinatorLinkTest, Reconnect_GivesTheStreamUpAndComesBack) {
+  Begin();
+  connected_.Take();
+  link_->Reconnect("order of an older term");
+  EXPECT_EQ(losses_.Take().reason, address_ + ": order of an older term");
+  connected_.Take();
+}
+
 TEST_F(CoordinatorLinkTest, Stop_LetsTheLastReportArrive) {
   Begin();
   connected_.Take();
