@@ -29,7 +29,8 @@ absl::Status StoreCommitted(BlobStore& store, std::string_view manifest_hash);
 // ---- reading back ----
 
 struct ReadOptions {
-  std::string manifest_hash = "";  // from the coordinator's record, then `committed` is not asked for
+  std::string manifest_hash =
+      "";  // from the coordinator's record, then `committed` is not asked for
   bool allow_uncommitted = false;  // take one without `committed` though no hash is known
 };
 
