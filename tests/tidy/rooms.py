@@ -18,7 +18,7 @@ MAY_INCLUDE = {
     'coordinator/runtime': COMMON + ('coordinator/core', 'coordinator/store'),
     'coordinator/rpc': COMMON + ('common/rpc', 'coordinator/core', 'coordinator/runtime', 'coordinator/store'),
     'coordinator/http': COMMON + ('coordinator/core', 'coordinator/runtime', 'coordinator/store'),
-    'worker/process': COMMON + ('worker/core',),
+    'worker/process': COMMON + ('worker/core', 'shim'),  # knows a process again as the shim does
     'worker/gpu': COMMON + ('worker/core',),
     'worker/rpc': COMMON + ('common/rpc', 'worker/core', 'worker/runtime'),
     'worker/runtime': COMMON + ('worker/core', 'worker/process', 'worker/gpu'),
