@@ -120,7 +120,10 @@ void Worker::TellWhatWaited() {
 
 void Worker::OnTaskConnected(const TrainerConnected& event) {
   TaskEntry* task = tasks_.Find(event.identity.task);
-  if (task == nullptr || task->result || task->incarnation != event.identity.incarnation) {
+  // A task process need not know its incarnation: a task is never given to two processes at once.
+  base::Incarnation incarnation = event.identity.incarnation;
+  bool other = task != nullptr && incarnation && task->incarnation != incarnation;
+  if (task == nullptr || task->result || !task->incarnation || other) {
     return Do(RefuseTrainer{event.connection, "task " + base::ToString(event.identity.task) +
                                                   " is over, or was never on this worker"});
   }

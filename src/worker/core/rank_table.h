@@ -14,7 +14,7 @@ namespace coxswain::worker::core {
 struct RankEntry {
   protocol::StartRank start;
   protocol::RankState state = protocol::RankState::kStarting;
-  int64_t pid = 0;  // 0: not yet executed
+  int64_t pid = 0;   // 0: not yet executed
   bool told = true;  // the coordinator was told, on its present stream, of `pid` and `exit`
   std::optional<protocol::ExitRecord> exit;
   std::optional<protocol::TrainerReady> ready;

@@ -48,6 +48,11 @@ std::optional<protocol::RankKey> Worker::RankOn(ConnectionId connection) const {
   return entry->start.key;
 }
 
+bool Worker::Lives(const protocol::RankKey& key) const {
+  auto it = ranks_.all().find(key);
+  return it != ranks_.all().end() && it->second.Live();
+}
+
 void Worker::On(const LinkConnected&) {
   session_ = Session::kGreeting;
   SendHello();

@@ -41,6 +41,8 @@ class Worker {
   // Whose metric points come on this connection; nothing if it is not a rank's.
   std::optional<protocol::RankKey> RankOn(ConnectionId connection) const;
 
+  bool Lives(const protocol::RankKey& key) const;
+
   const protocol::Inventory& inventory() const { return settings_.inventory; }
   // The whole state as text, for tests and for finding out what is wrong.
   std::string Dump() const;

@@ -58,10 +58,10 @@ std::vector<std::string> RankEnvironment(const Surroundings& surroundings,
                                           start.key.attempt.value, "/", start.key.rank);
   all["COXSWAIN_INCARNATION"] = std::to_string(start.incarnation.value);
   all["COXSWAIN_SPEC"] = absl::StrCat(folder, "/", kSpecFile);
-  all["COXSWAIN_TRAINER_PORTS"] =
-      surroundings.port_first == 0
-          ? "0"
-          : absl::StrCat(surroundings.port_first, "-", surroundings.port_last);
+  if (surroundings.port_first != 0) {
+    all["COXSWAIN_TRAINER_PORTS"] =
+        absl::StrCat(surroundings.port_first, "-", surroundings.port_last);
+  }
   all["COXSWAIN_LOCAL_RANK"] = std::to_string(start.local_rank);
   all["COXSWAIN_WORLD_SIZE"] = std::to_string(start.world_size);
   all["COXSWAIN_CPUS"] = std::to_string(start.cpus);

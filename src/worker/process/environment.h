@@ -14,7 +14,7 @@ struct Surroundings {
   std::map<std::string, std::string> inherited;  // this worker's own environment
   std::string trainer_socket;                    // COXSWAIN_SOCKET
   std::string address;                           // COXSWAIN_ADDRESS
-  uint16_t port_first = 0, port_last = 0;        // COXSWAIN_TRAINER_PORTS "29500-29599"; 0: "0"
+  uint16_t port_first = 0, port_last = 0;        // COXSWAIN_TRAINER_PORTS "29500-29599"; 0: any
   std::string interface;                         // NCCL_SOCKET_IFNAME, GLOO_SOCKET_IFNAME
 };
 

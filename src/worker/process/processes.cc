@@ -23,6 +23,8 @@ void KillSession(pid_t session) {
 
 }  // namespace
 
+std::string MachineBootId() { return shim::BootId(); }
+
 bool Lives(const base::ProcessIdentity& identity, const std::string& boot_id) {
   return identity.pid > 0 && identity.boot_id == boot_id &&
          shim::StartTicks(static_cast<pid_t>(identity.pid)) == identity.start_ticks;

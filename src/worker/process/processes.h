@@ -7,6 +7,9 @@
 
 namespace coxswain::worker::process {
 
+// Empty where /proc does not tell.
+std::string MachineBootId();
+
 // True if that very process lives: same boot, same number, same start.
 bool Lives(const base::ProcessIdentity& identity, const std::string& boot_id);
 

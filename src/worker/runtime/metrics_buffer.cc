@@ -1,0 +1,115 @@
+#include "worker/runtime/metrics_buffer.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "worker/process/files.h"
+
+namespace coxswain::worker {
+namespace {
+
+constexpr uint64_t kSmallestSegment = 16 << 10;
+constexpr uint64_t kLargestSegment = 1 << 20;
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<MetricsBuffer>> MetricsBuffer::Open(const std::string& folder,
+                                                                   uint64_t limit_bytes) {
+  if (absl::Status s = process::MakeFolder(folder); !s.ok()) return s;
+  std::unique_ptr<MetricsBuffer> buffer(new MetricsBuffer(folder, limit_bytes));
+  std::error_code ignored;
+  for (std::filesystem::directory_iterator it(folder, ignored), end; it != end;
+       it.increment(ignored)) {
+    std::optional<base::JobId> job = base::ParseJobId(it->path().filename().string());
+    if (!job) continue;
+    if (absl::Status s = buffer->Find(*job).status(); !s.ok()) return s;
+  }
+  return buffer;
+}
+
+uint64_t MetricsBuffer::SegmentBytes() const {
+  return std::clamp(limit_bytes_ / 16, kSmallestSegment, kLargestSegment);
+}
+
+absl::StatusOr<JobMetrics*> MetricsBuffer::Find(base::JobId job) {
+  std::unique_ptr<JobMetrics>& metrics = jobs_[job];
+  if (metrics) return metrics.get();
+  auto opened =
+      JobMetrics::Open(absl::StrCat(folder_, "/", base::ToString(job)), job, SegmentBytes());
+  if (!opened.ok()) {
+    jobs_.erase(job);
+    return opened.status();
+  }
+  metrics = std::move(*opened);
+  return metrics.get();
+}
+
+absl::Status MetricsBuffer::Append(base::JobId job, std::vector<protocol::MetricPoint> points,
+                                   uint64_t dropped) {
+  absl::StatusOr<JobMetrics*> metrics = Find(job);
+  if (!metrics.ok()) return metrics.status();
+  absl::Status s = (*metrics)->Append(std::move(points), dropped);
+  KeepWithinLimit();
+  return s;
+}
+
+std::optional<protocol::MetricBatch> MetricsBuffer::Next(base::JobId job, uint64_t after) {
+  auto it = jobs_.find(job);
+  if (it == jobs_.end()) return std::nullopt;
+  return it->second->Next(after);
+}
+
+void MetricsBuffer::Trim(base::JobId job, uint64_t batch) {
+  auto it = jobs_.find(job);
+  if (it == jobs_.end()) return;
+  it->second->Trim(batch);
+  RemoveIfOver(job);
+}
+
+void MetricsBuffer::Forget(base::JobId job) {
+  if (!jobs_.contains(job)) return;
+  over_[job] = true;
+  RemoveIfOver(job);
+}
+
+void MetricsBuffer::RemoveIfOver(base::JobId job) {
+  auto it = jobs_.find(job);
+  if (it == jobs_.end() || !over_.contains(job) || !it->second->empty()) return;
+  jobs_.erase(it);
+  over_.erase(job);
+  std::error_code ignored;
+  std::filesystem::remove_all(absl::StrCat(folder_, "/", base::ToString(job)), ignored);
+}
+
+void MetricsBuffer::SetLimit(uint64_t limit_bytes) {
+  limit_bytes_ = limit_bytes;
+  KeepWithinLimit();
+}
+
+void MetricsBuffer::KeepWithinLimit() {
+  uint64_t total = bytes();
+  while (total > limit_bytes_) {
+    auto largest = std::max_element(jobs_.begin(), jobs_.end(), [](const auto& a, const auto& b) {
+      return a.second->bytes() < b.second->bytes();
+    });
+    uint64_t before = largest->second->bytes();
+    if (!largest->second->Thin()) return;
+    total -= before - largest->second->bytes();
+  }
+}
+
+std::vector<base::JobId> MetricsBuffer::Jobs() const {
+  std::vector<base::JobId> jobs;
+  for (const auto& [job, metrics] : jobs_) jobs.push_back(job);
+  return jobs;
+}
+
+uint64_t MetricsBuffer::bytes() const {
+  uint64_t total = 0;
+  for (const auto& [job, metrics] : jobs_) total += metrics->bytes();
+  return total;
+}
+
+}  // namespace coxswain::worker
