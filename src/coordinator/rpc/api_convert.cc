@@ -1,0 +1,198 @@
+#include "coordinator/rpc/api_convert.h"
+
+#include "common/rpc/convert.h"
+#include "coxswain/v1/coxswain.pb.h"
+
+namespace coxswain::coordinator::rpc {
+namespace {
+
+using coxswain::rpc::Utf8;
+
+std::string IdOrNothing(core::JobId id) { return id ? base::ToString(id) : std::string(); }
+
+void FillExit(const protocol::ExitRecord& record, core::Rank rank, const core::NodeId& node,
+              v1::ExitInfo* out) {
+  out->set_ended(true);
+  out->set_code(record.code);
+  out->set_signal(record.signal);
+  out->set_rank(rank);
+  out->set_node(Utf8(node.value));
+  out->set_last_log(Utf8(record.last_log.empty() ? record.note : record.last_log));
+}
+
+void FillProgress(const runtime::JobView& in, v1::Job* out) {
+  if (in.live.progress) {
+    const protocol::TrainerProgress& from = *in.live.progress;
+    v1::Progress* to = out->mutable_progress();
+    to->set_epoch(from.epoch);
+    to->set_epochs(from.epochs);
+    to->set_step(from.step);
+    to->set_total_steps(from.total_steps);
+    to->set_position(from.position);
+    to->set_loss(from.loss);
+    to->set_samples_per_second(from.samples_per_second);
+    to->set_remaining_ms(from.remaining_ms);
+    to->set_has_eval(from.has_eval);
+    to->set_eval_loss(from.eval_loss);
+    to->set_eval_accuracy(from.eval_accuracy);
+    to->set_updated_us(in.live.progress_at.us);
+  } else if (!in.record.attempts.empty() && in.record.attempts.back().last_step > 0) {
+    const core::AttemptRow& last = in.record.attempts.back();
+    out->mutable_progress()->set_step(last.last_step);
+    out->mutable_progress()->set_remaining_ms(-1);
+    out->mutable_progress()->set_updated_us(last.ended.us);
+  }
+}
+
+void FillRank(const core::RankRow& row, const core::LiveJob& live, v1::RankStatus* out) {
+  out->set_rank(row.key.rank);
+  out->set_node(Utf8(row.node.value));
+  out->set_state(protocol::ToString(row.state));
+  out->set_pid(row.pid);
+  for (const std::string& uuid : row.gpu_uuids) out->add_gpu_uuids(Utf8(uuid));
+  if (row.exit) FillExit(*row.exit, row.key.rank, row.node, out->mutable_exit());
+  out->set_reachable(true);
+  for (const core::LiveRank& rank : live.ranks) {
+    if (rank.rank != row.key.rank || row.exit) continue;
+    out->set_reachable(rank.reachable);
+    out->set_phase(protocol::ToString(rank.phase));
+    out->set_step(rank.step);
+  }
+}
+
+void FillAttempt(const core::AttemptRow& row, v1::Attempt* out) {
+  out->set_number(static_cast<uint32_t>(row.number.value));
+  out->set_started_us(row.started.us);
+  out->set_ended_us(row.ended.us);
+  out->set_cause(static_cast<v1::FailureCause>(row.cause));
+  out->set_reason(Utf8(row.reason));
+  if (row.exit) FillExit(row.exit->record, row.exit->rank, row.exit->node, out->mutable_exit());
+  out->set_resumed_from(row.resumed ? base::ToString(row.resumed) : Utf8(row.resumed_uri));
+  out->set_resumed_position(row.resumed_position);
+}
+
+}  // namespace
+
+void Fill(const runtime::JobView& in, JobParts parts, v1::Job* out) {
+  const core::JobRow& row = in.record.job;
+  bool final = core::IsFinal(row.state);
+  out->set_id(IdOrNothing(row.id));
+  out->set_name(Utf8(row.request.name));
+  out->set_state(static_cast<v1::JobState>(row.state));
+  out->set_reason(Utf8(final || in.live.reason.empty() ? row.reason : in.live.reason));
+  out->set_cause(static_cast<v1::FailureCause>(row.cause));
+  out->set_submitted_us(row.submitted.us);
+  out->set_started_us(row.started.us);
+  out->set_ended_us(row.ended.us);
+  out->set_workers(row.request.workers);
+  out->set_attempt(static_cast<uint32_t>(row.attempt.value));
+  out->set_max_attempts(row.request.max_attempts);
+  out->set_generation(row.generation.value);
+  for (const auto& [key, value] : row.request.labels) {
+    (*out->mutable_labels())[Utf8(key)] = Utf8(value);
+  }
+  FillProgress(in, out);
+  if (row.exit) FillExit(row.exit->record, row.exit->rank, row.exit->node, out->mutable_exit());
+  out->set_model_uri(Utf8(row.model_uri));
+  if (in.record.last_checkpoint) {
+    Fill(*in.record.last_checkpoint, out->mutable_last_checkpoint());
+  }
+  out->set_submitted_by(Utf8(row.submitted_by));
+  out->set_cursor(in.record.last_event.value);
+  for (const std::string& condition : in.live.conditions) out->add_conditions(Utf8(condition));
+  if (parts == JobParts::kList) return;
+  for (const core::RankRow& rank : in.record.ranks) FillRank(rank, in.live, out->add_ranks());
+  for (const core::AttemptRow& attempt : in.record.attempts) {
+    FillAttempt(attempt, out->add_attempts());
+  }
+  if (parts == JobParts::kAll) out->set_spec_yaml(Utf8(in.masked_yaml));
+}
+
+void Fill(const runtime::NodeView& in, v1::Node* out) {
+  const protocol::Inventory& inventory = in.row.inventory;
+  out->set_id(Utf8(in.row.id.value));
+  out->set_name(Utf8(in.row.name));
+  out->set_state(!in.live.reachable     ? "UNREACHABLE"
+                 : !in.row.draining     ? "READY"
+                 : in.live.jobs.empty() ? "DRAINED"
+                                        : "DRAINING");
+  out->set_reason(Utf8(in.row.drain_reason));
+  out->set_address(Utf8(inventory.address));
+  out->set_cpu_slots(inventory.cpu_slots);
+  out->set_cpu_slots_free(in.live.cpu_slots_free);
+  for (const protocol::GpuInfo& gpu : inventory.gpus) {
+    v1::Gpu* to = out->add_gpus();
+    to->set_uuid(Utf8(gpu.uuid));
+    to->set_name(Utf8(gpu.name));
+    to->set_memory_bytes(gpu.memory_bytes);
+    to->set_index(gpu.index);
+    to->set_available(gpu.available);
+    to->set_why_not(Utf8(gpu.why_not));
+    auto job = in.live.gpu_jobs.find(gpu.uuid);
+    if (job != in.live.gpu_jobs.end()) to->set_job(IdOrNothing(job->second));
+  }
+  out->set_memory_bytes(inventory.memory_bytes);
+  out->set_version(Utf8(inventory.version));
+  out->set_last_heartbeat_us(in.live.last_heartbeat.us);
+  for (core::JobId job : in.live.jobs) out->add_jobs(base::ToString(job));
+  for (const auto& [key, value] : inventory.labels) {
+    (*out->mutable_labels())[Utf8(key)] = Utf8(value);
+  }
+  out->set_incarnation(in.live.incarnation.value);
+  out->set_connected_us(in.live.connected.us);
+  for (const std::string& condition : inventory.conditions) out->add_conditions(Utf8(condition));
+}
+
+void Fill(const core::CheckpointRow& in, v1::Checkpoint* out) {
+  out->set_id(base::ToString(in.id));
+  out->set_job(IdOrNothing(in.job));
+  out->set_state(static_cast<v1::CheckpointState>(in.state));
+  out->set_step(in.step);
+  out->set_position(in.position);
+  out->set_generation(in.generation.value);
+  out->set_uri(Utf8(in.uri));
+  out->set_bytes(static_cast<int64_t>(in.bytes));
+  out->set_shards(in.shards);
+  out->set_opened_us(in.opened.us);
+  out->set_committed_us(in.committed.us);
+  out->set_verified_us(in.verified.us);
+  out->set_reason(Utf8(in.reason));
+  out->set_manifest_hash(Utf8(in.manifest_hash));
+  out->set_final(in.final);
+}
+
+void Fill(const core::EventRow& in, v1::Event* out) {
+  out->set_cursor(in.seq.value);
+  out->set_time_us(in.time.us);
+  out->set_job(IdOrNothing(in.job));
+  out->set_node(Utf8(in.node.value));
+  out->set_kind(Utf8(in.kind));
+  out->set_text(Utf8(in.text));
+  out->set_severity(Utf8(in.severity));
+  out->set_attempt(static_cast<uint32_t>(in.attempt.value));
+  out->set_generation(in.generation.value);
+}
+
+void Fill(const store::StoredPoint& in, v1::MetricPoint* out) {
+  out->set_name(Utf8(in.point.name));
+  out->set_rank(in.point.rank);
+  out->set_step(in.point.step);
+  out->set_value(in.point.value);
+  out->set_time_us(in.point.time.us);
+  out->set_generation(in.point.generation.value);
+  out->set_repeated_by_later(in.repeated_by_later);
+}
+
+void Fill(const runtime::ServerStatus& in, v1::ServerInfo* out) {
+  out->set_version(Utf8(in.version));
+  out->set_cluster_id(Utf8(in.cluster.value));
+  out->set_term(in.term.value);
+  out->set_writable(in.writable);
+  out->set_why_not_writable(Utf8(in.why_not));
+  out->set_http_address(Utf8(in.http_address));
+  out->set_worker_address(Utf8(in.worker_address));
+  out->set_started_us(in.started.us);
+  for (const std::string& warning : in.warnings) out->add_warnings(Utf8(warning));
+}
+
+}  // namespace coxswain::coordinator::rpc

@@ -1,0 +1,27 @@
+// What the runtime shows, as messages of coxswain.v1. Pure.
+#pragma once
+
+#include "coordinator/runtime/api.h"
+
+namespace coxswain::v1 {
+class Checkpoint;
+class Event;
+class Job;
+class MetricPoint;
+class Node;
+class ServerInfo;
+}  // namespace coxswain::v1
+
+namespace coxswain::coordinator::rpc {
+
+// How much of a job: kList leaves out spec_yaml, ranks and attempts; kWatch spec_yaml.
+enum class JobParts { kList, kWatch, kAll };
+
+void Fill(const runtime::JobView& in, JobParts parts, v1::Job* out);
+void Fill(const runtime::NodeView& in, v1::Node* out);
+void Fill(const core::CheckpointRow& in, v1::Checkpoint* out);
+void Fill(const core::EventRow& in, v1::Event* out);
+void Fill(const store::StoredPoint& in, v1::MetricPoint* out);
+void Fill(const runtime::ServerStatus& in, v1::ServerInfo* out);
+
+}  // namespace coxswain::coordinator::rpc

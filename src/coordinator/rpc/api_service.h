@@ -1,0 +1,19 @@
+// coxswain.v1.Coxswain: token and request checks here, everything else in runtime::Api.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "coordinator/rpc/work_loop.h"
+#include "coordinator/runtime/api.h"
+
+namespace grpc {
+class Service;
+}
+
+namespace coxswain::coordinator::rpc {
+
+// `api` and `loop` must outlive the service and its server.
+std::unique_ptr<grpc::Service> MakeApiService(runtime::Api* api, WorkLoop* loop, std::string token);
+
+}  // namespace coxswain::coordinator::rpc

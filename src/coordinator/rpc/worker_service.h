@@ -1,0 +1,19 @@
+// The workers' streams (coxswain.internal.v1.WorkerGateway) on top of runtime::WorkerGateway.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "coordinator/runtime/api.h"
+
+namespace grpc {
+class Service;
+}
+
+namespace coxswain::coordinator::rpc {
+
+// `gateway` must outlive the service. A stream that will not read while 64 MiB wait is ended.
+std::unique_ptr<grpc::Service> MakeWorkerService(runtime::WorkerGateway* gateway,
+                                                 std::string token);
+
+}  // namespace coxswain::coordinator::rpc

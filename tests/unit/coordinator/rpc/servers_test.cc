@@ -1,0 +1,227 @@
+// Calls, and the workers' streams.
+#include "coordinator/rpc/servers.h"
+
+#include <gtest/gtest.h>
+
+#include "common/rpc/convert.h"
+#include "common/rpc/error_details.h"
+#include "tests/unit/coordinator/rpc/serving.h"
+
+namespace coxswain::coordinator::rpc {
+namespace {
+
+TEST_F(ServersTest, EveryCall_NeedsTheToken) {
+  for (const std::string& token : {std::string(), std::string("wrong!")}) {
+    auto code = [&](auto call) {
+      Context context(token);
+      return call(&context).error_code();
+    };
+    auto stream = [](auto reader, auto message) {
+      EXPECT_FALSE(reader->Read(&message));
+      return reader->Finish();
+    };
+    std::vector<grpc::StatusCode> codes = {
+        code([&](auto* c) {
+          v1::SubmitJobResponse r;
+          return stub_->SubmitJob(c, {}, &r);
+        }),
+        code([&](auto* c) {
+          v1::Job r;
+          return stub_->GetJob(c, {}, &r);
+        }),
+        code([&](auto* c) {
+          v1::ListJobsResponse r;
+          return stub_->ListJobs(c, {}, &r);
+        }),
+        code([&](auto* c) {
+          v1::CancelJobResponse r;
+          return stub_->CancelJob(c, {}, &r);
+        }),
+        code([&](auto* c) {
+          v1::ListCheckpointsResponse r;
+          return stub_->ListCheckpoints(c, {}, &r);
+        }),
+        code([&](auto* c) {
+          v1::ListNodesResponse r;
+          return stub_->ListNodes(c, {}, &r);
+        }),
+        code([&](auto* c) {
+          v1::DrainNodeResponse r;
+          return stub_->DrainNode(c, {}, &r);
+        }),
+        code([&](auto* c) {
+          v1::ServerInfo r;
+          return stub_->GetServerInfo(c, {}, &r);
+        }),
+        code([&](auto* c) { return stream(stub_->WatchJob(c, {}), v1::WatchJobResponse()); }),
+        code([&](auto* c) { return stream(stub_->GetLogs(c, {}), v1::LogChunk()); }),
+        code([&](auto* c) { return stream(stub_->GetMetrics(c, {}), v1::MetricPoints()); }),
+        code([&](auto* c) { return stream(stub_->ListEvents(c, {}), v1::Event()); }),
+        code([&](auto* c) { return workers_->Connect(c)->Finish(); })};
+    for (grpc::StatusCode found : codes) EXPECT_EQ(found, grpc::StatusCode::UNAUTHENTICATED);
+  }
+  EXPECT_TRUE(api_.submitted().empty());
+}
+
+TEST_F(ServersTest, Submit_ChecksTheRequestAndPassesItOn) {
+  v1::SubmitJobRequest request;
+  v1::SubmitJobResponse response;
+  auto submit = [&] {
+    Context context;
+    context.AddMetadata("coxswain-user", "ann");
+    return stub_->SubmitJob(&context, request, &response);
+  };
+  EXPECT_EQ(submit().error_message(), "spec_yaml is empty, expected a job file's text");
+  request.set_spec_yaml("kind: TrainingJob");
+  request.set_idempotency_key(std::string(129, 'k'));
+  EXPECT_EQ(submit().error_message(), "idempotency_key has 129 bytes, at most 128 are allowed");
+  request.set_idempotency_key("key");
+  request.set_allow_uncommitted(true);
+  EXPECT_EQ(submit().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  request.set_allow_uncommitted(false);
+  ASSERT_TRUE(submit().ok());
+  EXPECT_EQ(response.job().id(), "j1");
+  EXPECT_EQ(response.job().submitted_by(), "ann");
+  EXPECT_EQ(api_.submitted().at(0).idempotency_key, "key");
+}
+
+TEST_F(ServersTest, WrongJobFile_HasEveryMistakeInTheDetails) {
+  api_.submit_status = absl::InvalidArgumentError("job.yaml has 1 mistake");
+  api_.mistakes = {{"job.yaml", 14, "spec.optimiser", "unknown key"}};
+  v1::SubmitJobRequest request;
+  request.set_spec_yaml("x");
+  v1::SubmitJobResponse response;
+  Context context;
+  grpc::Status status = stub_->SubmitJob(&context, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  v1::SubmitJobError detail;
+  ASSERT_TRUE(coxswain::rpc::FindDetail(status, &detail));
+  EXPECT_EQ(detail.mistakes(0).line(), 14u);
+  EXPECT_EQ(detail.mistakes(0).key(), "spec.optimiser");
+}
+
+TEST_F(ServersTest, SubmitThatIsNeverAnswered_EndsWithItsDeadlineAndTheServerStops) {
+  api_.hold_submits = true;
+  v1::SubmitJobRequest request;
+  request.set_spec_yaml("x");
+  v1::SubmitJobResponse response;
+  grpc::ClientContext context;
+  Authorize(&context, "secret");
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(20));
+  EXPECT_EQ(stub_->SubmitJob(&context, request, &response).error_code(),
+            grpc::StatusCode::DEADLINE_EXCEEDED);
+  servers_->Stop(base::Duration(0));
+}
+
+TEST_F(ServersTest, ListJobs_PagesWithTokensBoundToTheFilter) {
+  for (uint64_t id = 1; id <= 5; ++id) api_.PutJob(Job(id, core::JobState::kPending));
+  v1::ListJobsRequest request;
+  request.set_page_size(2);
+  std::vector<std::string> ids;
+  std::string second_page;
+  do {
+    v1::ListJobsResponse response;
+    Context context;
+    ASSERT_TRUE(stub_->ListJobs(&context, request, &response).ok());
+    for (const v1::Job& job : response.jobs()) ids.push_back(job.id());
+    if (second_page.empty()) second_page = response.next_page_token();
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
+  EXPECT_EQ(ids, (std::vector<std::string>{"j5", "j4", "j3", "j2", "j1"}));
+
+  auto refused = [&](const std::string& token, const std::string& prefix) {
+    v1::ListJobsResponse response;
+    Context context;
+    request.set_page_token(token);
+    request.set_name_prefix(prefix);
+    return stub_->ListJobs(&context, request, &response).error_code() ==
+           grpc::StatusCode::INVALID_ARGUMENT;
+  };
+  EXPECT_FALSE(refused(second_page, ""));
+  EXPECT_TRUE(refused(second_page, "other"));
+  EXPECT_TRUE(refused("garbage", ""));
+  EXPECT_TRUE(refused(second_page.substr(2), ""));
+  second_page.back() = second_page.back() == '1' ? '2' : '1';
+  EXPECT_TRUE(refused(second_page, ""));
+}
+
+TEST_F(ServersTest, Drain_FindsNodesByIdOrUniqueName) {
+  api_.AddNode("n1", "alpha");
+  api_.AddNode("n2", "beta");
+  api_.AddNode("n3", "beta");
+  auto drain = [&](const std::string& name, v1::DrainNodeResponse* out) {
+    v1::DrainNodeRequest request;
+    request.set_node(name);
+    Context context;
+    return stub_->DrainNode(&context, request, out);
+  };
+  v1::DrainNodeResponse response;
+  ASSERT_TRUE(drain("alpha", &response).ok());
+  EXPECT_EQ(response.node().id(), "n1");
+  EXPECT_EQ(response.node().state(), "DRAINED");
+  ASSERT_TRUE(drain("n3", &response).ok());
+  EXPECT_EQ(drain("beta", &response).error_message(),
+            "several nodes are named 'beta', give one's id: n2, n3");
+  EXPECT_EQ(drain("gamma", &response).error_message(),
+            "no node 'gamma': there are alpha, beta, beta");
+}
+
+TEST_F(ServersTest, WorkerStream_BeginsWithHelloAndCarriesOrders) {
+  Context context;
+  auto stream = workers_->Connect(&context);
+  wire::WorkerReport report;
+  protocol::WorkerHello hello;
+  hello.node = core::NodeId("n1");
+  hello.incarnation = core::Incarnation(5);
+  coxswain::rpc::ToProto(protocol::WorkerReport(hello), &report);
+  ASSERT_TRUE(stream->Write(report));
+  EXPECT_EQ(gateway_.hellos.Take().node, core::NodeId("n1"));
+  auto session = gateway_.sessions.Take();
+  session->Send(core::Term(4), protocol::ForgetJob{core::JobId(2)});
+  wire::WorkerOrder order;
+  ASSERT_TRUE(stream->Read(&order));
+  EXPECT_EQ(order.term(), 4u);
+  EXPECT_EQ(order.forget_job().job(), 2u);
+  report.Clear();
+  report.mutable_heartbeat();
+  ASSERT_TRUE(stream->Write(report));
+  EXPECT_TRUE(std::holds_alternative<protocol::Heartbeat>(gateway_.reports.Take()));
+  session->Send(core::Term(4), protocol::Rejected{"a cloned disk", true});
+  session->Close();
+  ASSERT_TRUE(stream->Read(&order));  // what was sent before still arrives
+  EXPECT_TRUE(order.has_rejected());
+  EXPECT_FALSE(stream->Read(&order));
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  gateway_.gone.Take();
+}
+
+TEST_F(ServersTest, WorkerStreamThatBreaksTheRules_IsEndedWithAReason) {
+  auto end = [&](const wire::WorkerReport& report) {
+    Context context;
+    auto stream = workers_->Connect(&context);
+    stream->Write(report);
+    return stream->Finish();
+  };
+  wire::WorkerReport report;
+  report.mutable_heartbeat();
+  EXPECT_EQ(end(report).error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  report.mutable_hello()->set_node("n1");
+  grpc::Status status = end(report);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(), "WorkerHello.incarnation is 0, expected at least 1");
+  EXPECT_EQ(gateway_.gone.size(), 0u);
+}
+
+TEST(StartServers, PortInUse_NamesIt) {
+  FakeApi api;
+  FakeGateway gateway;
+  auto first = StartServers({"127.0.0.1:0", "127.0.0.1:0", "t"}, &api, &gateway);
+  ASSERT_TRUE(first.ok());
+  std::string taken = (*first)->worker_address();
+  auto second = StartServers({"127.0.0.1:0", taken, "t"}, &api, &gateway);
+  EXPECT_EQ(std::string(second.status().message()).find(taken + " is in use by another process"),
+            0u);
+}
+
+}  // namespace
+}  // namespace coxswain::coordinator::rpc
