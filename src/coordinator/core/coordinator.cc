@@ -43,8 +43,7 @@ Coordinator::~Coordinator() = default;
 Coordinator::Coordinator(Coordinator&&) noexcept = default;
 
 Decisions Coordinator::Decide(const Event& event) {
-  Turn turn(state_->settings, &state_->tables, &state_->soft, event.now, event.wall,
-            event.entropy);
+  Turn turn(state_->settings, &state_->tables, &state_->soft, event.now, event.wall, event.entropy);
   std::visit([&](const auto& body) { Handle(turn, body); }, event.body);
   PlaceJobs(turn);
   DoStoreWork(turn);

@@ -1,5 +1,5 @@
-// The deciding core. One thread, no locks, no I/O, no clock, no randomness: the same snapshot and the
-// same events give the same decisions, and the same Digest().
+// The deciding core. One thread, no locks, no I/O, no clock, no randomness: the same snapshot and
+// the same events give the same decisions, and the same Digest().
 #pragma once
 
 #include <memory>
@@ -25,7 +25,8 @@ class Coordinator {
   ~Coordinator();
   Coordinator(Coordinator&&) noexcept;
 
-  // Applies the event to the tables (through Apply of each Change, the one way in) and says what to do.
+  // Applies the event to the tables (through Apply of each Change, the one way in) and says what to
+  // do.
   Decisions Decide(const Event& event);
 
   // When TimePassed must come at the latest; nothing: never.

@@ -14,7 +14,12 @@ struct Action {
 };
 
 enum class ReplyCode : uint8_t {
-  kOk, kAlreadyExists, kNotFound, kFailedPrecondition, kResourceExhausted, kInvalidArgument,
+  kOk,
+  kAlreadyExists,
+  kNotFound,
+  kFailedPrecondition,
+  kResourceExhausted,
+  kInvalidArgument,
   kUnavailable
 };
 
@@ -22,7 +27,7 @@ enum class ReplyCode : uint8_t {
 struct Reply {
   CallId call;
   ReplyCode code = ReplyCode::kOk;
-  std::string text;          // for people, when not OK
+  std::string text;  // for people, when not OK
   JobId job;
   NodeId node;
   bool already_existed = false;

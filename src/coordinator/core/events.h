@@ -1,5 +1,5 @@
-// What can happen to the coordinator: past-tense structs. The shell stamps them with both clocks, in
-// the order in which the core decides on them.
+// What can happen to the coordinator: past-tense structs. The shell stamps them with both clocks,
+// in the order in which the core decides on them.
 #pragma once
 
 #include "coordinator/core/rows.h"
@@ -48,8 +48,8 @@ struct WorkerReported {
   SessionId session;
   protocol::WorkerReport report;
 };
-// Some time has passed: the shell sends it when NextDeadline() is due. `loop_delay`: by how much the
-// loop was late; leases are longer by that much.
+// Some time has passed: the shell sends it when NextDeadline() is due. `loop_delay`: by how much
+// the loop was late; leases are longer by that much.
 struct TimePassed {
   base::Duration loop_delay{};
 };
@@ -66,7 +66,8 @@ struct Event {
   uint64_t seq = 0;  // rises by one; gives replays their order
   base::Time now;
   WallTime wall;
-  uint64_t entropy = 0;  // fresh random bits of the shell: the core makes incarnations and prefixes of it
+  uint64_t entropy =
+      0;  // fresh random bits of the shell: the core makes incarnations and prefixes of it
   EventBody body;
 };
 

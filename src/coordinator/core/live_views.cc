@@ -38,7 +38,8 @@ LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
       view.step = rank->second.step;
       if (!rank->second.waiting_for.empty()) AddCondition(&live, rank->second.waiting_for);
     }
-    if (!view.reachable) AddCondition(&live, "node " + NameOf(tables, row->node) + " is unreachable");
+    if (!view.reachable)
+      AddCondition(&live, "node " + NameOf(tables, row->node) + " is unreachable");
     live.ranks.push_back(view);
   }
   return live;

@@ -22,20 +22,38 @@ RowHash& RowHash::Add(const protocol::RankKey& key) {
 }
 
 RowHash& RowHash::Add(const protocol::ExitRecord& exit) {
-  return Add(exit.code).Add(exit.signal).Add(exit.oom_killed).Add(exit.stopped_by_us)
-      .Add(exit.started).Add(exit.ended).Add(exit.user_us).Add(exit.system_us)
-      .Add(exit.peak_rss_bytes).Add(exit.last_log).Add(exit.note);
+  return Add(exit.code)
+      .Add(exit.signal)
+      .Add(exit.oom_killed)
+      .Add(exit.stopped_by_us)
+      .Add(exit.started)
+      .Add(exit.ended)
+      .Add(exit.user_us)
+      .Add(exit.system_us)
+      .Add(exit.peak_rss_bytes)
+      .Add(exit.last_log)
+      .Add(exit.note);
 }
 
 RowHash& RowHash::Add(const protocol::GpuInfo& gpu) {
-  return Add(gpu.uuid).Add(gpu.name).Add(gpu.index).Add(gpu.memory_bytes).Add(gpu.available)
+  return Add(gpu.uuid)
+      .Add(gpu.name)
+      .Add(gpu.index)
+      .Add(gpu.memory_bytes)
+      .Add(gpu.available)
       .Add(gpu.why_not);
 }
 
 RowHash& RowHash::Add(const protocol::Inventory& inventory) {
-  return Add(inventory.name).Add(inventory.address).Add(inventory.cpu_slots)
-      .Add(inventory.memory_bytes).Add(inventory.gpus).Add(inventory.gpu_note)
-      .Add(inventory.labels).Add(inventory.version).Add(inventory.boot_id)
+  return Add(inventory.name)
+      .Add(inventory.address)
+      .Add(inventory.cpu_slots)
+      .Add(inventory.memory_bytes)
+      .Add(inventory.gpus)
+      .Add(inventory.gpu_note)
+      .Add(inventory.labels)
+      .Add(inventory.version)
+      .Add(inventory.boot_id)
       .Add(inventory.conditions);
 }
 
@@ -52,59 +70,139 @@ RowHash& RowHash::Add(const protocol::TrainerReady& ready) {
 }
 
 RowHash& RowHash::Add(const protocol::TrainerProgress& p) {
-  return Add(p.generation).Add(p.step).Add(p.phase).Add(p.epoch).Add(p.epochs).Add(p.total_steps)
-      .Add(p.position).Add(p.loss).Add(p.samples_per_second).Add(p.remaining_ms).Add(p.has_eval)
-      .Add(p.eval_loss).Add(p.eval_accuracy).Add(p.waiting_for);
+  return Add(p.generation)
+      .Add(p.step)
+      .Add(p.phase)
+      .Add(p.epoch)
+      .Add(p.epochs)
+      .Add(p.total_steps)
+      .Add(p.position)
+      .Add(p.loss)
+      .Add(p.samples_per_second)
+      .Add(p.remaining_ms)
+      .Add(p.has_eval)
+      .Add(p.eval_loss)
+      .Add(p.eval_accuracy)
+      .Add(p.waiting_for);
 }
 
 RowHash& RowHash::Add(const JobRequest& r) {
-  return Add(r.name).Add(r.labels).Add(r.workers).Add(r.cpus).Add(r.gpus).Add(r.memory_bytes)
-      .Add(r.max_attempts).Add(r.time_limit).Add(r.grace).Add(r.keep_checkpoints).Add(r.store)
+  return Add(r.name)
+      .Add(r.labels)
+      .Add(r.workers)
+      .Add(r.cpus)
+      .Add(r.gpus)
+      .Add(r.memory_bytes)
+      .Add(r.max_attempts)
+      .Add(r.time_limit)
+      .Add(r.grace)
+      .Add(r.keep_checkpoints)
+      .Add(r.store)
       .Add(r.local_store);
 }
 
 RowHash& RowHash::Add(const Exit& exit) { return Add(exit.rank).Add(exit.node).Add(exit.record); }
 
 RowHash& RowHash::Add(const JobRow& row) {
-  return Add(row.id).Add(row.request).Add(row.spec_yaml).Add(row.idempotency_key)
-      .Add(row.request_digest).Add(row.submitted_by).Add(row.state).Add(row.reason).Add(row.cause)
-      .Add(row.check).Add(row.submitted).Add(row.started).Add(row.ended).Add(row.attempt)
-      .Add(row.failures).Add(row.generation).Add(row.ran).Add(row.cancel_requested)
-      .Add(row.cancel_reason).Add(row.resume_uri).Add(row.allow_uncommitted).Add(row.model_uri)
+  return Add(row.id)
+      .Add(row.request)
+      .Add(row.spec_yaml)
+      .Add(row.idempotency_key)
+      .Add(row.request_digest)
+      .Add(row.submitted_by)
+      .Add(row.state)
+      .Add(row.reason)
+      .Add(row.cause)
+      .Add(row.check)
+      .Add(row.submitted)
+      .Add(row.started)
+      .Add(row.ended)
+      .Add(row.attempt)
+      .Add(row.failures)
+      .Add(row.generation)
+      .Add(row.ran)
+      .Add(row.cancel_requested)
+      .Add(row.cancel_reason)
+      .Add(row.resume_uri)
+      .Add(row.allow_uncommitted)
+      .Add(row.model_uri)
       .Add(row.exit);
 }
 
 RowHash& RowHash::Add(const AttemptRow& row) {
-  return Add(row.job).Add(row.number).Add(row.started).Add(row.ended).Add(row.cause)
-      .Add(row.reason).Add(row.exit).Add(row.resumed_uri).Add(row.resumed)
-      .Add(row.resumed_position).Add(row.last_step).Add(row.user_error);
+  return Add(row.job)
+      .Add(row.number)
+      .Add(row.started)
+      .Add(row.ended)
+      .Add(row.cause)
+      .Add(row.reason)
+      .Add(row.exit)
+      .Add(row.resumed_uri)
+      .Add(row.resumed)
+      .Add(row.resumed_position)
+      .Add(row.last_step)
+      .Add(row.user_error);
 }
 
 RowHash& RowHash::Add(const RankRow& row) {
-  return Add(row.key).Add(row.node).Add(row.incarnation).Add(row.local_rank).Add(row.cpus)
-      .Add(row.gpu_uuids).Add(row.state).Add(row.stop_requested).Add(row.finished).Add(row.pid)
+  return Add(row.key)
+      .Add(row.node)
+      .Add(row.incarnation)
+      .Add(row.local_rank)
+      .Add(row.cpus)
+      .Add(row.gpu_uuids)
+      .Add(row.state)
+      .Add(row.stop_requested)
+      .Add(row.finished)
+      .Add(row.pid)
       .Add(row.exit);
 }
 
 RowHash& RowHash::Add(const GenerationRow& row) {
-  return Add(row.job).Add(row.generation).Add(row.attempt).Add(row.members).Add(row.made)
-      .Add(row.formed).Add(row.closed);
+  return Add(row.job)
+      .Add(row.generation)
+      .Add(row.attempt)
+      .Add(row.members)
+      .Add(row.made)
+      .Add(row.formed)
+      .Add(row.closed);
 }
 
 RowHash& RowHash::Add(const CheckpointRow& row) {
-  return Add(row.id).Add(row.job).Add(row.generation).Add(row.state).Add(row.step)
-      .Add(row.position).Add(row.uri).Add(row.manifest_hash).Add(row.bytes).Add(row.shards)
-      .Add(row.final).Add(row.collect).Add(row.node).Add(row.opened).Add(row.committed)
-      .Add(row.verified).Add(row.reason);
+  return Add(row.id)
+      .Add(row.job)
+      .Add(row.generation)
+      .Add(row.state)
+      .Add(row.step)
+      .Add(row.position)
+      .Add(row.uri)
+      .Add(row.manifest_hash)
+      .Add(row.bytes)
+      .Add(row.shards)
+      .Add(row.final)
+      .Add(row.collect)
+      .Add(row.node)
+      .Add(row.opened)
+      .Add(row.committed)
+      .Add(row.verified)
+      .Add(row.reason);
 }
 
 RowHash& RowHash::Add(const NodeRow& row) {
-  return Add(row.id).Add(row.name).Add(row.draining).Add(row.drain_reason).Add(row.inventory)
+  return Add(row.id)
+      .Add(row.name)
+      .Add(row.draining)
+      .Add(row.drain_reason)
+      .Add(row.inventory)
       .Add(row.first_seen);
 }
 
 RowHash& RowHash::Add(const ClusterRow& row) {
-  return Add(row.id).Add(row.term).Add(row.last_job).Add(row.last_checkpoint).Add(row.last_task)
+  return Add(row.id)
+      .Add(row.term)
+      .Add(row.last_job)
+      .Add(row.last_checkpoint)
+      .Add(row.last_task)
       .Add(row.last_event);
 }
 

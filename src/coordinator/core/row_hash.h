@@ -18,17 +18,20 @@ class RowHash {
   uint64_t value() const { return state_; }
 
   template <class T>
-    requires std::is_integral_v<T> || std::is_enum_v<T>
-  RowHash& Add(T number) {
+  requires std::is_integral_v<T> || std::is_enum_v<T> RowHash& Add(T number) {
     state_ = base::Mix64(state_ ^ static_cast<uint64_t>(number));
     return *this;
   }
   RowHash& Add(double number) { return Add(std::bit_cast<uint64_t>(number)); }
   RowHash& Add(const std::string& text);
   template <class Tag>
-  RowHash& Add(base::Number<Tag> number) { return Add(number.value); }
+  RowHash& Add(base::Number<Tag> number) {
+    return Add(number.value);
+  }
   template <class Tag>
-  RowHash& Add(const base::Name<Tag>& name) { return Add(name.value); }
+  RowHash& Add(const base::Name<Tag>& name) {
+    return Add(name.value);
+  }
   RowHash& Add(base::Duration duration) { return Add(duration.count()); }
   RowHash& Add(base::Time time) { return Add(time.us); }
   RowHash& Add(base::WallTime time) { return Add(time.us); }

@@ -1,5 +1,5 @@
-// The coordinator's durable state, as rows. Each struct is one table of the store (store/ maps them to
-// SQL one to one); the primary key comes first. Soft state (heartbeats, progress) is not here.
+// The coordinator's durable state, as rows. Each struct is one table of the store (store/ maps them
+// to SQL one to one); the primary key comes first. Soft state (heartbeats, progress) is not here.
 #pragma once
 
 #include <map>
@@ -29,8 +29,16 @@ using base::WallTime;
 
 // Numbers as in coxswain.v1.JobState; never renumbered (they are stored).
 enum class JobState : uint8_t {
-  kPending = 1, kRunning, kRecovering, kCompleted, kFailed, kCancelled, kTimeout, kNodeFail,
-  kPreempted, kOutOfMemory
+  kPending = 1,
+  kRunning,
+  kRecovering,
+  kCompleted,
+  kFailed,
+  kCancelled,
+  kTimeout,
+  kNodeFail,
+  kPreempted,
+  kOutOfMemory
 };
 const char* ToString(JobState state);  // "PENDING" ...
 constexpr bool IsFinal(JobState s) {
@@ -38,7 +46,14 @@ constexpr bool IsFinal(JobState s) {
 }
 
 // Numbers as in coxswain.v1.FailureCause.
-enum class Cause : uint8_t { kNone = 0, kUser, kInfrastructure, kOutOfMemory, kTimeLimit, kCancelled };
+enum class Cause : uint8_t {
+  kNone = 0,
+  kUser,
+  kInfrastructure,
+  kOutOfMemory,
+  kTimeLimit,
+  kCancelled
+};
 
 // What scheduling needs of a job file; parsed by the shell, which also keeps the text.
 struct JobRequest {
@@ -52,8 +67,8 @@ struct JobRequest {
   base::Duration time_limit{};  // 0: none
   base::Duration grace{};
   uint32_t keep_checkpoints = 3;
-  std::string store;            // URI; empty: the coordinator's default
-  bool local_store = false;     // file:// : all ranks on one node unless `shared_store`
+  std::string store;         // URI; empty: the coordinator's default
+  bool local_store = false;  // file:// : all ranks on one node unless `shared_store`
   friend bool operator==(const JobRequest&, const JobRequest&) = default;
 };
 
@@ -70,40 +85,41 @@ enum class CheckState : uint8_t { kNotChecked = 0, kChecking, kPassed };
 struct JobRow {
   JobId id;
   JobRequest request;
-  std::string spec_yaml;          // complete: with secrets, never shown
-  std::string idempotency_key;    // empty: none
-  std::string request_digest;     // of everything in the request: tells a repeat from a reuse of the key
+  std::string spec_yaml;        // complete: with secrets, never shown
+  std::string idempotency_key;  // empty: none
+  std::string
+      request_digest;  // of everything in the request: tells a repeat from a reuse of the key
   std::string submitted_by;
   JobState state = JobState::kPending;
-  std::string reason;             // for people; of final states also why
+  std::string reason;  // for people; of final states also why
   Cause cause = Cause::kNone;
   CheckState check = CheckState::kNotChecked;
   WallTime submitted, started, ended;
-  Attempt attempt;                // current or last one; 0: none yet
-  uint32_t failures = 0;          // attempts that count against max_attempts
-  Generation generation;          // highest ever made
-  base::Duration ran{};           // running time of ended attempts, for time_limit
+  Attempt attempt;        // current or last one; 0: none yet
+  uint32_t failures = 0;  // attempts that count against max_attempts
+  Generation generation;  // highest ever made
+  base::Duration ran{};   // running time of ended attempts, for time_limit
   bool cancel_requested = false;
   std::string cancel_reason;
-  std::string resume_uri;         // of --resume-from, resolved to a checkpoint folder
+  std::string resume_uri;  // of --resume-from, resolved to a checkpoint folder
   bool allow_uncommitted = false;
   std::string model_uri;
-  std::optional<Exit> exit;       // of the rank that decided the end
+  std::optional<Exit> exit;  // of the rank that decided the end
   friend bool operator==(const JobRow&, const JobRow&) = default;
 };
 
 struct AttemptRow {
   JobId job;
   Attempt number;
-  WallTime started, ended;        // ended 0: running
+  WallTime started, ended;  // ended 0: running
   Cause cause = Cause::kNone;
   std::string reason;
   std::optional<Exit> exit;
   std::string resumed_uri;
   CheckpointId resumed;
   int64_t resumed_position = 0;
-  int64_t last_step = 0;          // highest step that a rank had reported when it ended
-  bool user_error = false;        // a trainer said so: another try cannot help
+  int64_t last_step = 0;    // highest step that a rank had reported when it ended
+  bool user_error = false;  // a trainer said so: another try cannot help
   friend bool operator==(const AttemptRow&, const AttemptRow&) = default;
 };
 
@@ -117,8 +133,8 @@ struct RankRow {
   std::vector<std::string> gpu_uuids;
   protocol::RankState state = protocol::RankState::kStarting;
   bool stop_requested = false;
-  bool finished = false;          // it reported TrainingFinished
-  int64_t pid = 0;                // 0: not known to have been started
+  bool finished = false;  // it reported TrainingFinished
+  int64_t pid = 0;        // 0: not known to have been started
   std::optional<protocol::ExitRecord> exit;
   friend bool operator==(const RankRow&, const RankRow&) = default;
 };
@@ -128,14 +144,19 @@ struct GenerationRow {
   Generation generation;
   Attempt attempt;
   std::vector<protocol::Member> members;
-  WallTime made, formed;          // formed 0: not yet
-  bool closed = false;            // ended: nothing of it is accepted any more
+  WallTime made, formed;  // formed 0: not yet
+  bool closed = false;    // ended: nothing of it is accepted any more
   friend bool operator==(const GenerationRow&, const GenerationRow&) = default;
 };
 
 // Numbers as in coxswain.v1.CheckpointState.
 enum class CheckpointState : uint8_t {
-  kOpen = 1, kCommitted, kVerified, kCorrupt, kAborted, kDeleted
+  kOpen = 1,
+  kCommitted,
+  kVerified,
+  kCorrupt,
+  kAborted,
+  kDeleted
 };
 const char* ToString(CheckpointState state);
 
@@ -151,8 +172,8 @@ struct CheckpointRow {
   uint64_t bytes = 0;
   uint32_t shards = 0;
   bool final = false;
-  bool collect = false;           // its objects are to be deleted (then: kDeleted)
-  NodeId node;                    // where rank 0 ran: the machine that holds a file:// checkpoint
+  bool collect = false;  // its objects are to be deleted (then: kDeleted)
+  NodeId node;           // where rank 0 ran: the machine that holds a file:// checkpoint
   WallTime opened, committed, verified;
   std::string reason;
   friend bool operator==(const CheckpointRow&, const CheckpointRow&) = default;
@@ -172,8 +193,8 @@ struct NodeRow {
 struct EventRow {
   EventSeq seq;
   WallTime time;
-  JobId job;    // 0: of the cluster
-  NodeId node;  // empty: none
+  JobId job;         // 0: of the cluster
+  NodeId node;       // empty: none
   std::string kind;  // "JobSubmitted" ...
   std::string text;
   std::string severity = "info";  // info, warning, error
@@ -194,21 +215,27 @@ struct ClusterRow {
 };
 
 // A row written, or a row removed (by key).
-struct DeleteJob { JobId job; };          // with everything of it; retention
-struct DeleteEventsUpTo { EventSeq seq; };
-struct DeleteNode { NodeId id; };
+struct DeleteJob {
+  JobId job;
+};  // with everything of it; retention
+struct DeleteEventsUpTo {
+  EventSeq seq;
+};
+struct DeleteNode {
+  NodeId id;
+};
 
 using Change = std::variant<ClusterRow, JobRow, AttemptRow, RankRow, GenerationRow, CheckpointRow,
                             NodeRow, EventRow, DeleteJob, DeleteEventsUpTo, DeleteNode>;
 
-// What a start finds in the store: live jobs whole (not final); of final ones only what is still to be
-// collected. "To collect": `collect` is set and the state is not kDeleted.
+// What a start finds in the store: live jobs whole (not final); of final ones only what is still to
+// be collected. "To collect": `collect` is set and the state is not kDeleted.
 struct Snapshot {
   ClusterRow cluster;
   std::vector<NodeRow> nodes;
-  std::vector<JobRow> jobs;                // not final, and final ones with checkpoints to collect
-  std::vector<AttemptRow> attempts;        // of the jobs that are not final
-  std::vector<RankRow> ranks;              // of the jobs that are not final: last attempt's, and not exited
+  std::vector<JobRow> jobs;          // not final, and final ones with checkpoints to collect
+  std::vector<AttemptRow> attempts;  // of the jobs that are not final
+  std::vector<RankRow> ranks;  // of the jobs that are not final: last attempt's, and not exited
   std::vector<GenerationRow> generations;  // of the jobs that are not final, newest only
   std::vector<CheckpointRow> checkpoints;  // of the jobs that are not final, and those to collect
 };

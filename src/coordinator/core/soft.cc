@@ -4,16 +4,37 @@ namespace coxswain::coordinator::core {
 namespace {
 
 void AddRank(RowHash& hash, const RankSoft& rank) {
-  hash.Add(rank.ready).Add(rank.formed).Add(rank.left_group).Add(rank.step).Add(rank.phase)
-      .Add(rank.waiting_for).Add(rank.next_start).Add(rank.next_form);
+  hash.Add(rank.ready)
+      .Add(rank.formed)
+      .Add(rank.left_group)
+      .Add(rank.step)
+      .Add(rank.phase)
+      .Add(rank.waiting_for)
+      .Add(rank.next_start)
+      .Add(rank.next_form);
 }
 
 void AddJob(RowHash& hash, const JobSoft& job) {
-  hash.Add(job.reason).Add(job.nodes).Add(job.check).Add(job.check_note).Add(job.not_before)
-      .Add(job.back_off_reason).Add(job.attempt_started).Add(job.form_tries)
-      .Add(job.form_deadline).Add(job.reform_at).Add(job.stop_at).Add(job.stop_again_at)
-      .Add(job.progress_at).Add(job.best_step).Add(job.formed.has_value()).Add(job.progress)
-      .Add(job.progress_rank).Add(job.progress_wall).Add(job.shards).Add(job.refused_step);
+  hash.Add(job.reason)
+      .Add(job.nodes)
+      .Add(job.check)
+      .Add(job.check_note)
+      .Add(job.not_before)
+      .Add(job.back_off_reason)
+      .Add(job.attempt_started)
+      .Add(job.form_tries)
+      .Add(job.form_deadline)
+      .Add(job.reform_at)
+      .Add(job.stop_at)
+      .Add(job.stop_again_at)
+      .Add(job.progress_at)
+      .Add(job.best_step)
+      .Add(job.formed.has_value())
+      .Add(job.progress)
+      .Add(job.progress_rank)
+      .Add(job.progress_wall)
+      .Add(job.shards)
+      .Add(job.refused_step);
   for (const auto& [rank, soft] : job.ranks) {
     hash.Add(rank);
     AddRank(hash, soft);
@@ -21,9 +42,19 @@ void AddJob(RowHash& hash, const JobSoft& job) {
 }
 
 void AddNode(RowHash& hash, const NodeSoft& node) {
-  hash.Add(node.session).Add(node.incarnation).Add(node.reachable).Add(node.lost).Add(node.left)
-      .Add(node.lease_until).Add(node.unreachable_since).Add(node.heard).Add(node.connected)
-      .Add(node.last_heartbeat).Add(node.leftovers).Add(node.tasks).Add(node.refused)
+  hash.Add(node.session)
+      .Add(node.incarnation)
+      .Add(node.reachable)
+      .Add(node.lost)
+      .Add(node.left)
+      .Add(node.lease_until)
+      .Add(node.unreachable_since)
+      .Add(node.heard)
+      .Add(node.connected)
+      .Add(node.last_heartbeat)
+      .Add(node.leftovers)
+      .Add(node.tasks)
+      .Add(node.refused)
       .Add(node.refused_at);
 }
 
@@ -47,7 +78,11 @@ void Soft::AddTo(RowHash& hash) const {
     AddJob(hash, job);
   }
   for (const auto& [id, task] : tasks) {
-    hash.Add(id).Add(task.kind).Add(task.node).Add(task.job).Add(task.checkpoints)
+    hash.Add(id)
+        .Add(task.kind)
+        .Add(task.node)
+        .Add(task.job)
+        .Add(task.checkpoints)
         .Add(task.deadline);
   }
   for (const auto& [id, waiting] : submissions) hash.Add(id).Add(waiting.calls);

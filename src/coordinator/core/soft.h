@@ -1,5 +1,5 @@
-// What the core knows and does not write down: streams, leases, progress, tasks, timers. A restart loses
-// it and gets it back from what workers say.
+// What the core knows and does not write down: streams, leases, progress, tasks, timers. A restart
+// loses it and gets it back from what workers say.
 #pragma once
 
 #include <deque>
@@ -21,57 +21,58 @@ using base::Time;
 
 struct RankSoft {
   std::optional<protocol::TrainerReady> ready;
-  bool formed = false;       // of the job's newest generation
-  bool left_group = false;   // its collective failed in the newest generation
+  bool formed = false;      // of the job's newest generation
+  bool left_group = false;  // its collective failed in the newest generation
   int64_t step = 0;
   protocol::Phase phase = protocol::Phase::kStarting;
   std::string waiting_for;
-  Time next_start;           // when StartRank is repeated
-  Time next_form;            // when FormGeneration is repeated
+  Time next_start;  // when StartRank is repeated
+  Time next_form;   // when FormGeneration is repeated
 };
 
 struct JobSoft {
   std::string reason;
-  TaskId check;                      // running check of data and store; 0: none
-  std::string check_note;            // why the last check said nothing
-  std::optional<Time> not_before;    // back-off
+  TaskId check;                    // running check of data and store; 0: none
+  std::string check_note;          // why the last check said nothing
+  std::optional<Time> not_before;  // back-off
   std::string back_off_reason;
-  std::set<NodeId> nodes;            // that have run ranks of it
+  std::set<NodeId> nodes;  // that have run ranks of it
 
   // Of the active attempt:
-  Time attempt_started;              // placed
+  Time attempt_started;  // placed
   std::map<Rank, RankSoft> ranks;
   uint32_t form_tries = 0;
   std::optional<Time> form_deadline;
-  std::optional<Time> reform_at;     // a collective failed: a new generation unless something is found dead
-  std::optional<Time> stop_at;       // saving (or leaving by itself) ends, signals begin
-  std::optional<Time> stop_again_at; // orders to stop are repeated
-  Time progress_at;                  // a reachable rank moved
+  std::optional<Time>
+      reform_at;  // a collective failed: a new generation unless something is found dead
+  std::optional<Time> stop_at;        // saving (or leaving by itself) ends, signals begin
+  std::optional<Time> stop_again_at;  // orders to stop are repeated
+  Time progress_at;                   // a reachable rank moved
   int64_t best_step = 0;
-  std::optional<protocol::GenerationFormed> formed;  // rank 0's
-  std::optional<protocol::TrainerProgress> progress; // lowest rank's
+  std::optional<protocol::GenerationFormed> formed;   // rank 0's
+  std::optional<protocol::TrainerProgress> progress;  // lowest rank's
   Rank progress_rank = 0;
   WallTime progress_wall;
   std::map<CheckpointId, std::map<Rank, protocol::Shard>> shards;
-  int64_t refused_step = -1;         // said once in the history
+  int64_t refused_step = -1;  // said once in the history
 
   // Keeps what belongs to the job.
   void ForgetAttempt();
 };
 
 struct NodeSoft {
-  SessionId session;                 // 0: no stream
+  SessionId session;  // 0: no stream
   Incarnation incarnation;
   bool reachable = false;
-  bool lost = false;                 // unreachable for NodeLostAfter
-  bool left = false;                 // said that it shuts down
+  bool lost = false;  // unreachable for NodeLostAfter
+  bool left = false;  // said that it shuts down
   Time lease_until;
   Time unreachable_since;
   Time heard;
   WallTime connected, last_heartbeat;
   std::set<protocol::RankKey> leftovers;  // ranks it has that nobody wants, being stopped
   std::set<TaskId> tasks;
-  Incarnation refused;               // a second worker with this id
+  Incarnation refused;  // a second worker with this id
   Time refused_at;
 };
 
@@ -138,9 +139,9 @@ struct Soft {
   std::map<TaskId, TaskSoft> tasks;
   std::map<TaskId, WaitingSubmission> submissions;
   std::map<std::string, TaskId> submission_keys;
-  std::map<std::string, EndedKey> ended_keys;   // of jobs that ended lately: the store may not show
-  std::deque<std::string> ended_keys_order;     // them yet to whoever looked before
-  std::map<JobId, Time> store_work;             // jobs with checkpoints to verify or collect, not before
+  std::map<std::string, EndedKey> ended_keys;  // of jobs that ended lately: the store may not show
+  std::deque<std::string> ended_keys_order;    // them yet to whoever looked before
+  std::map<JobId, Time> store_work;  // jobs with checkpoints to verify or collect, not before
 
   TimerTable<JobId> job_timers;
   TimerTable<NodeId> node_timers;

@@ -9,13 +9,13 @@
 
 namespace coxswain::coordinator::core {
 
-std::string Plural(uint64_t count, std::string_view noun);         // "1 rank", "2 ranks"
-std::string Seconds(base::Duration duration);                      // "30 s", "1.5 s"
-std::string RanksText(const std::vector<base::Rank>& ranks);       // "rank 0", "ranks 0, 2"
-std::string SignalName(int signal);                                // "SIGKILL", "signal 34"
-std::string LastLine(std::string_view text, size_t most = 200);    // last non-empty line, shortened
-std::string JsonQuote(std::string_view text);                      // with the quotes
-std::string Hex8(uint64_t bits);                                   // low 32 bits, 8 hex digits
-std::string ParentUri(std::string_view uri);                       // "a/b" -> "a"; no '/': itself
+std::string Plural(uint64_t count, std::string_view noun);       // "1 rank", "2 ranks"
+std::string Seconds(base::Duration duration);                    // "30 s", "1.5 s"
+std::string RanksText(const std::vector<base::Rank>& ranks);     // "rank 0", "ranks 0, 2"
+std::string SignalName(int signal);                              // "SIGKILL", "signal 34"
+std::string LastLine(std::string_view text, size_t most = 200);  // last non-empty line, shortened
+std::string JsonQuote(std::string_view text);                    // with the quotes
+std::string Hex8(uint64_t bits);                                 // low 32 bits, 8 hex digits
+std::string ParentUri(std::string_view uri);                     // "a/b" -> "a"; no '/': itself
 
 }  // namespace coxswain::coordinator::core

@@ -3,8 +3,14 @@
 namespace coxswain::coordinator::core {
 
 Turn::Turn(const Settings& s, Tables* t, Soft* state, Time at, WallTime wall_at, uint64_t entropy)
-    : settings(s), tables(*t), soft(*state), now(at), wall(wall_at), mutable_tables_(t),
-      rng_(entropy), cluster_(t->cluster()) {}
+    : settings(s),
+      tables(*t),
+      soft(*state),
+      now(at),
+      wall(wall_at),
+      mutable_tables_(t),
+      rng_(entropy),
+      cluster_(t->cluster()) {}
 
 void Turn::Persist(Change change) {
   mutable_tables_->Apply(change);

@@ -1,5 +1,5 @@
-// One Decide in progress: the event's stamps, the tables and soft state it works on, and what has been
-// decided so far. Handlers are free functions on it; tables change only through Persist.
+// One Decide in progress: the event's stamps, the tables and soft state it works on, and what has
+// been decided so far. Handlers are free functions on it; tables change only through Persist.
 #pragma once
 
 #include <string>
@@ -63,7 +63,9 @@ class Turn {
   const ClusterRow& cluster() const { return cluster_; }
   ClusterRow& cluster() { return cluster_; }
   JobId NextJob() { return cluster_.last_job = cluster_.last_job.Next(); }
-  CheckpointId NextCheckpoint() { return cluster_.last_checkpoint = cluster_.last_checkpoint.Next(); }
+  CheckpointId NextCheckpoint() {
+    return cluster_.last_checkpoint = cluster_.last_checkpoint.Next();
+  }
   TaskId NextTask() { return cluster_.last_task = cluster_.last_task.Next(); }
   Incarnation NewIncarnation();
   uint64_t RandomBits() { return rng_.Next(); }

@@ -1,5 +1,5 @@
-// The soft part of what people see, published by the core for readers. Everything durable is read from
-// the store; this is laid over it.
+// The soft part of what people see, published by the core for readers. Everything durable is read
+// from the store; this is laid over it.
 #pragma once
 
 #include "coordinator/core/rows.h"
@@ -15,8 +15,8 @@ struct LiveRank {
 
 struct LiveJob {
   JobId id;
-  bool gone = false;  // final: forget the view
-  std::string reason; // the current one, with numbers
+  bool gone = false;                                  // final: forget the view
+  std::string reason;                                 // the current one, with numbers
   std::optional<protocol::TrainerProgress> progress;  // of the lowest rank that reported
   WallTime progress_at;
   std::vector<LiveRank> ranks;

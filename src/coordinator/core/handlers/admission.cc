@@ -7,8 +7,8 @@ namespace coxswain::coordinator::core {
 namespace {
 
 std::string WrongCluster(const Turn& turn, const protocol::WorkerHello& hello) {
-  return "this worker belongs to cluster " + hello.cluster.value + ", this coordinator is cluster " +
-         turn.cluster().id.value +
+  return "this worker belongs to cluster " + hello.cluster.value +
+         ", this coordinator is cluster " + turn.cluster().id.value +
          ": point the worker at its own coordinator, or give it a new, empty data directory";
 }
 
@@ -20,9 +20,9 @@ std::string WrongProtocol(const protocol::WorkerHello& hello) {
          ": install matching versions (the coordinator may be one version ahead of its workers)";
 }
 
-// The id is in use by a stream whose lease has not run out. It may be the same machine, started again
-// before its old stream was found dead: so the first refusal is not for good. If the other one renews
-// its lease after that, both live.
+// The id is in use by a stream whose lease has not run out. It may be the same machine, started
+// again before its old stream was found dead: so the first refusal is not for good. If the other
+// one renews its lease after that, both live.
 protocol::Rejected IdInUse(Turn& turn, NodeSoft& node, const protocol::WorkerHello& hello) {
   bool both_live = node.refused == hello.incarnation && node.heard > node.refused_at;
   std::string other = turn.NodeName(hello.node);
@@ -34,8 +34,9 @@ protocol::Rejected IdInUse(Turn& turn, NodeSoft& node, const protocol::WorkerHel
                   ") came with the id of " + other + ", which is connected",
               {.job = {}, .node = hello.node}, "warning");
   }
-  std::string text = "a worker with this id (" + hello.node.value + ") is connected already: " +
-                     other + ". If this machine's disk was copied from it, remove the file " +
+  std::string text = "a worker with this id (" + hello.node.value +
+                     ") is connected already: " + other +
+                     ". If this machine's disk was copied from it, remove the file " +
                      "'node_id' from this worker's data directory to get an id of its own";
   if (!both_live) text += "; if it is the same machine, it is let in when the old stream ends";
   return {text, both_live};

@@ -1,4 +1,5 @@
-// Whether a worker's stream may begin. Outcomes are data: a rejection with words to act on, or none.
+// Whether a worker's stream may begin. Outcomes are data: a rejection with words to act on, or
+// none.
 #pragma once
 
 #include "coordinator/core/turn.h"

@@ -2,6 +2,7 @@
 
 #include "coordinator/core/handlers/exit_verdict.h"
 #include "coordinator/core/handlers/job_end_handler.h"
+#include "coordinator/core/handlers/node_handler.h"
 #include "coordinator/core/text.h"
 
 namespace coxswain::coordinator::core {
@@ -50,8 +51,11 @@ void StartAttempt(Turn& turn, const Placement& placement) {
   soft.attempt_started = soft.progress_at = turn.now;
   for (Rank rank = 0; rank < placement.ranks.size(); ++rank) {
     const RankSlot& slot = placement.ranks[rank];
-    RankRow row{.key = {job.id, number, rank}, .node = slot.node,
-                .incarnation = turn.NewIncarnation(), .local_rank = slot.local_rank, .cpus = cpus,
+    RankRow row{.key = {job.id, number, rank},
+                .node = slot.node,
+                .incarnation = turn.NewIncarnation(),
+                .local_rank = slot.local_rank,
+                .cpus = cpus,
                 .gpu_uuids = slot.gpu_uuids};
     turn.Persist(row);
     soft.nodes.insert(slot.node);
@@ -154,6 +158,7 @@ void EndRank(Turn& turn, const protocol::RankKey& key, const protocol::ExitRecor
   turn.TouchNode(rank->node);
   turn.TouchJob(key.job);
   turn.soft.placement_due = true;
+  NoteIfDrained(turn, rank->node);
   const AttemptRow* attempt = turn.tables.attempts().Active(key.job);
   if (attempt == nullptr || attempt->number != key.attempt) return;
 
@@ -171,7 +176,8 @@ void EndRank(Turn& turn, const protocol::RankKey& key, const protocol::ExitRecor
   if (!expected || (died_before && attempt->cause != Cause::kNone && !leaving)) {
     ExitVerdict verdict = JudgeExit(record);
     FailAttempt(turn, key.job,
-                {.cause = verdict.cause, .reason = who + " " + verdict.text,
+                {.cause = verdict.cause,
+                 .reason = who + " " + verdict.text,
                  .exit = Exit{key.rank, rank->node, record}});
   }
   EndAttemptIfOver(turn, key.job);

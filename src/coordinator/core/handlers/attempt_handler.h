@@ -1,4 +1,5 @@
-// The life of an attempt: ranks started, stopped, gone; and what follows when all of them have gone.
+// The life of an attempt: ranks started, stopped, gone; and what follows when all of them have
+// gone.
 //
 // An attempt is healthy while its row has no cause. With a cause and no end it is being stopped; it
 // ends when its last rank has exited (or was lost with its node).
@@ -11,19 +12,20 @@ namespace coxswain::coordinator::core {
 struct Failure {
   Cause cause = Cause::kInfrastructure;
   std::string reason;
-  std::optional<Exit> exit;         // of the culprit, when it has exited
-  bool user_error = false;          // another try cannot help
-  std::optional<Rank> leaving;      // the culprit, when it is about to exit by itself
+  std::optional<Exit> exit;     // of the culprit, when it has exited
+  bool user_error = false;      // another try cannot help
+  std::optional<Rank> leaving;  // the culprit, when it is about to exit by itself
 };
 
 void StartAttempt(Turn& turn, const Placement& placement);
 void SendStartRank(Turn& turn, const RankRow& rank);
 
-// Has the failure recorded and the other ranks stopped. Of an attempt that is failing already, only a
-// better culprit is taken over.
+// Has the failure recorded and the other ranks stopped. Of an attempt that is failing already, only
+// a better culprit is taken over.
 void FailAttempt(Turn& turn, JobId job, const Failure& failure);
 
-// On purpose (cancel, time limit): with `save`, trainers are told first and signals follow after grace.
+// On purpose (cancel, time limit): with `save`, trainers are told first and signals follow after
+// grace.
 void StopAttempt(Turn& turn, JobId job, Cause cause, const std::string& reason, bool save);
 
 // Signals to every rank that is still there.

@@ -13,7 +13,8 @@ void Handle(Turn& turn, const CancelRequested& event) {
     turn.Reply({.call = event.call,
                 .code = ended ? ReplyCode::kFailedPrecondition : ReplyCode::kNotFound,
                 .text = ended ? name + " has already ended" : "there is no job " + name,
-                .job = event.job, .node = {}});
+                .job = event.job,
+                .node = {}});
     return;
   }
   std::string reason = event.reason.empty() ? "cancelled" : event.reason;

@@ -176,8 +176,8 @@ void Handle(Turn& turn, const TrainerSender& from, const protocol::CheckpointFai
       !WhyStale(turn, from, report.generation).empty()) {
     return;
   }
-  std::string why = "rank " + std::to_string(from.key.rank) + " could not store its share: " +
-                    report.reason;
+  std::string why =
+      "rank " + std::to_string(from.key.rank) + " could not store its share: " + report.reason;
   turn.EditRow(*row, [&](CheckpointRow& changed) {
     changed.state = CheckpointState::kAborted;
     changed.collect = true;

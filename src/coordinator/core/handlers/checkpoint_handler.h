@@ -1,13 +1,13 @@
-// Checkpoints from the opened row to the recorded commit. Only the newest generation of a live attempt may
-// commit; everything else is refused with a reason.
+// Checkpoints from the opened row to the recorded commit. Only the newest generation of a live
+// attempt may commit; everything else is refused with a reason.
 #pragma once
 
 #include "coordinator/core/turn.h"
 
 namespace coxswain::coordinator::core {
 
-// `rank` is what the tables have of the sender; null: nothing that lives. `key` and `incarnation` are
-// the sender's, on `session`.
+// `rank` is what the tables have of the sender; null: nothing that lives. `key` and `incarnation`
+// are the sender's, on `session`.
 struct TrainerSender {
   SessionId session;
   NodeId node;

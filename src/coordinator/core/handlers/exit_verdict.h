@@ -7,8 +7,9 @@ namespace coxswain::coordinator::core {
 
 struct ExitVerdict {
   Cause cause = Cause::kNone;
-  std::string text;          // "was killed from outside (SIGKILL)"
-  bool consequence = false;  // what survivors do when a peer dies: not the culprit if there is another
+  std::string text;  // "was killed from outside (SIGKILL)"
+  bool consequence =
+      false;  // what survivors do when a peer dies: not the culprit if there is another
 };
 
 // Of a rank that had not been told to stop and had not finished.

@@ -23,9 +23,10 @@ std::vector<protocol::RestoreCandidate> RestoreCandidates(const Turn& turn, cons
   std::vector<protocol::RestoreCandidate> found;
   std::vector<const CheckpointRow*> rows = turn.tables.checkpoints().OfJob(job.id);
   for (auto row = rows.rbegin(); row != rows.rend() && found.size() < kRestoreCandidates; ++row) {
-    bool usable = (*row)->state == CheckpointState::kCommitted ||
-                  (*row)->state == CheckpointState::kVerified;
-    if (usable && !(*row)->collect) found.push_back({(*row)->id, (*row)->uri, (*row)->manifest_hash});
+    bool usable =
+        (*row)->state == CheckpointState::kCommitted || (*row)->state == CheckpointState::kVerified;
+    if (usable && !(*row)->collect)
+      found.push_back({(*row)->id, (*row)->uri, (*row)->manifest_hash});
   }
   if (!job.resume_uri.empty()) found.push_back({CheckpointId(), job.resume_uri, ""});
   return found;
@@ -34,9 +35,9 @@ std::vector<protocol::RestoreCandidate> RestoreCandidates(const Turn& turn, cons
 void SendFormGeneration(Turn& turn, const RankRow& rank, const GenerationRow& generation) {
   const JobRow& job = turn.tables.jobs().Get(rank.key.job);
   turn.soft.jobs[job.id].ranks[rank.key.rank].next_form = turn.now + turn.deadlines().Repeat();
-  turn.OrderRank(rank, protocol::FormGeneration{generation.generation, generation.members,
-                                                RestoreCandidates(turn, job),
-                                                job.allow_uncommitted});
+  turn.OrderRank(rank,
+                 protocol::FormGeneration{generation.generation, generation.members,
+                                          RestoreCandidates(turn, job), job.allow_uncommitted});
 }
 
 void MakeGeneration(Turn& turn, const AttemptRow& attempt) {
@@ -48,8 +49,8 @@ void MakeGeneration(Turn& turn, const AttemptRow& attempt) {
   }
   Generation number = turn.tables.jobs().Get(job).generation.Next();
   turn.EditJob(job, [&](JobRow& row) { row.generation = number; });
-  GenerationRow generation{.job = job, .generation = number, .attempt = attempt.number,
-                           .made = turn.wall};
+  GenerationRow generation{
+      .job = job, .generation = number, .attempt = attempt.number, .made = turn.wall};
   std::vector<const RankRow*> ranks = turn.tables.ranks().Of(job, attempt.number);
   for (const RankRow* rank : ranks) {
     RankSoft& of_rank = soft.ranks[rank->key.rank];
@@ -63,8 +64,8 @@ void MakeGeneration(Turn& turn, const AttemptRow& attempt) {
   soft.formed.reset();
   soft.shards.clear();
   for (const RankRow* rank : ranks) SendFormGeneration(turn, *rank, generation);
-  turn.Explain(job, "generation " + std::to_string(number.value) + ": " +
-                        Plural(ranks.size(), "rank") + " are forming their group");
+  turn.Explain(job, "generation " + std::to_string(number.value) + ": forming the group of " +
+                        Plural(ranks.size(), "rank"));
   turn.WakeJob(job, turn.now + turn.deadlines().Repeat());
 }
 
@@ -86,8 +87,8 @@ void FormIfAllReady(Turn& turn, const AttemptRow& attempt) {
     ++all;
     ready += turn.soft.jobs[attempt.job].ranks[rank->key.rank].ready.has_value() ? 1 : 0;
   }
-  turn.Explain(attempt.job, "starting: " + std::to_string(ready) + " of " + Plural(all, "rank") +
-                                " ready");
+  turn.Explain(attempt.job,
+               "starting: " + std::to_string(ready) + " of " + Plural(all, "rank") + " ready");
 }
 
 // A new membership of the same ranks, soon: unless one of them turns out to be dead meanwhile.
@@ -114,8 +115,7 @@ void TakeRefused(Turn& turn, JobId job, const protocol::GenerationFormed& report
     }
     turn.Note(refused.corrupt ? "CheckpointCorrupt" : "CheckpointUnreadable",
               name + " was not used for the restore: " + refused.reason,
-              {.job = job, .generation = report.generation},
-              refused.corrupt ? "error" : "warning");
+              {.job = job, .generation = report.generation}, refused.corrupt ? "error" : "warning");
   }
 }
 
@@ -130,6 +130,9 @@ void StartRunning(Turn& turn, const AttemptRow& attempt, const GenerationRow& ge
                  [](RankRow& row) { row.state = protocol::RankState::kRunning; });
   }
   std::string from = "from the start";
+  if (soft.formed && soft.formed->step > 0) {
+    from = "going on at step " + std::to_string(soft.formed->step);
+  }
   if (soft.formed && !soft.formed->restored_uri.empty()) {
     bool own = static_cast<bool>(soft.formed->restored);
     from = "from " + (own ? base::ToString(soft.formed->restored) : soft.formed->restored_uri) +
@@ -260,12 +263,14 @@ void Handle(Turn& turn, const RankRow& rank, const protocol::TrainingFinished& r
 void Handle(Turn& turn, const RankRow& rank, const protocol::TrainingFailed& report) {
   const AttemptRow* attempt = turn.tables.attempts().Active(rank.key.job);
   if (attempt->cause != Cause::kNone) return;
-  std::string reason = "rank " + std::to_string(rank.key.rank) + " on " +
-                       turn.NodeName(rank.node) + ": " + report.reason;
+  std::string reason = "rank " + std::to_string(rank.key.rank) + " on " + turn.NodeName(rank.node) +
+                       ": " + report.reason;
   turn.Note("TrainingFailed", reason, {rank.key.job, rank.node, rank.key.attempt, {}}, "error");
   FailAttempt(turn, rank.key.job,
               {.cause = report.user_error ? Cause::kUser : Cause::kInfrastructure,
-               .reason = reason, .user_error = report.user_error, .leaving = rank.key.rank});
+               .reason = reason,
+               .user_error = report.user_error,
+               .leaving = rank.key.rank});
 }
 
 void CatchUp(Turn& turn, const RankRow& rank, const std::optional<protocol::TrainerReady>& ready) {

@@ -23,12 +23,18 @@ bool SameAsBefore(const Turn& turn, const AttemptRow& attempt) {
 
 JobState FinalState(Cause cause) {
   switch (cause) {
-    case Cause::kInfrastructure: return JobState::kNodeFail;
-    case Cause::kOutOfMemory: return JobState::kOutOfMemory;
-    case Cause::kTimeLimit: return JobState::kTimeout;
-    case Cause::kCancelled: return JobState::kCancelled;
-    case Cause::kNone: return JobState::kCompleted;
-    case Cause::kUser: break;
+    case Cause::kInfrastructure:
+      return JobState::kNodeFail;
+    case Cause::kOutOfMemory:
+      return JobState::kOutOfMemory;
+    case Cause::kTimeLimit:
+      return JobState::kTimeout;
+    case Cause::kCancelled:
+      return JobState::kCancelled;
+    case Cause::kNone:
+      return JobState::kCompleted;
+    case Cause::kUser:
+      break;
   }
   return JobState::kFailed;
 }
@@ -41,7 +47,8 @@ std::optional<JobEnd> Judge(const Turn& turn, const JobRow& job, const AttemptRo
     completed &= rank->finished;
   }
   if (completed || attempt.cause == Cause::kNone) {
-    return JobEnd{JobState::kCompleted, Cause::kNone, "", std::nullopt};
+    return JobEnd{JobState::kCompleted, Cause::kNone,
+                  "all " + std::to_string(attempt.last_step) + " steps are done", std::nullopt};
   }
   if (attempt.cause == Cause::kCancelled || attempt.cause == Cause::kTimeLimit) return end;
   if (job.cancel_requested) {
@@ -95,10 +102,14 @@ void RememberKey(Turn& turn, const JobRow& job) {
 
 const char* EndKind(JobState state) {
   switch (state) {
-    case JobState::kCompleted: return "JobCompleted";
-    case JobState::kCancelled: return "JobCancelled";
-    case JobState::kTimeout: return "JobTimedOut";
-    default: return "JobFailed";
+    case JobState::kCompleted:
+      return "JobCompleted";
+    case JobState::kCancelled:
+      return "JobCancelled";
+    case JobState::kTimeout:
+      return "JobTimedOut";
+    default:
+      return "JobFailed";
   }
 }
 
@@ -125,8 +136,9 @@ void EndAttempt(Turn& turn, JobId job) {
     row.ran += ran;
     row.failures += failed ? 1 : 0;
   });
-  AbortOpenCheckpoints(turn, job, "attempt " + std::to_string(attempt->number.value) +
-                                      " ended before it was committed");
+  AbortOpenCheckpoints(
+      turn, job,
+      "attempt " + std::to_string(attempt->number.value) + " ended before it was committed");
   turn.soft.placement_due = true;
   turn.soft.job_timers.Cancel(job);
   const JobRow& row = turn.tables.jobs().Get(job);

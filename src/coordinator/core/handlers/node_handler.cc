@@ -22,6 +22,16 @@ const NodeRow* FindNode(const Turn& turn, const NodeId& id) {
   return nullptr;
 }
 
+bool HasReachableRanks(const Turn& turn, JobId job) {
+  const AttemptRow* attempt = turn.tables.attempts().Active(job);
+  if (attempt == nullptr) return false;
+  for (const RankRow* rank : turn.tables.ranks().Of(job, attempt->number)) {
+    auto node = turn.soft.nodes.find(rank->node);
+    if (!rank->exit && node != turn.soft.nodes.end() && node->second.reachable) return true;
+  }
+  return false;
+}
+
 void EndLostRanks(Turn& turn, const AttemptRow& attempt) {
   JobId job = attempt.job;
   for (const protocol::RankKey& key : turn.tables.ranks().Keys(job, attempt.number)) {
@@ -31,8 +41,8 @@ void EndLostRanks(Turn& turn, const AttemptRow& attempt) {
     protocol::ExitRecord record;
     record.code = protocol::kExitInfrastructure;
     record.ended = turn.wall;
-    record.note = "was lost: its node was unreachable for " +
-                  Seconds(turn.deadlines().NodeLostAfter());
+    record.note =
+        "was lost: its node was unreachable for " + Seconds(turn.deadlines().NodeLostAfter());
     EndRank(turn, key, record);
   }
 }
@@ -42,9 +52,11 @@ void EndLostRanks(Turn& turn, const AttemptRow& attempt) {
 void Handle(Turn& turn, const DrainRequested& event) {
   const NodeRow* row = FindNode(turn, event.node);
   if (row == nullptr) {
-    return turn.Reply({.call = event.call, .code = ReplyCode::kNotFound,
+    return turn.Reply({.call = event.call,
+                       .code = ReplyCode::kNotFound,
                        .text = "there is no node '" + event.node.value + "' (cox nodes lists them)",
-                       .job = {}, .node = {}});
+                       .job = {},
+                       .node = {}});
   }
   NodeId id = row->id;
   if (row->draining == event.undo || (!event.undo && row->drain_reason != event.reason)) {
@@ -54,9 +66,9 @@ void Handle(Turn& turn, const DrainRequested& event) {
     });
     std::string name = turn.NodeName(id);
     turn.Note(event.undo ? "NodeDrainEnded" : "NodeDraining",
-              event.undo ? name + " takes work again"
-                         : name + " takes no new work" +
-                               (event.reason.empty() ? "" : ": " + event.reason),
+              event.undo
+                  ? name + " takes work again"
+                  : name + " takes no new work" + (event.reason.empty() ? "" : ": " + event.reason),
               {.job = {}, .node = id});
     turn.TouchNode(id);
     turn.soft.placement_due = true;
@@ -79,7 +91,6 @@ void RenewLease(Turn& turn, const NodeId& id, bool is_new) {
   node.lease_until = turn.now + turn.deadlines().lease;
   turn.soft.changed_nodes.insert(id);
   if (node.reachable) return;
-  bool was_lost = node.lost;
   node.reachable = true;
   node.lost = false;
   turn.TouchNode(id);
@@ -88,10 +99,9 @@ void RenewLease(Turn& turn, const NodeId& id, bool is_new) {
   turn.soft.node_timers.Wake(id, node.lease_until);
   for (JobId job : JobsOn(turn, id)) turn.TouchJob(job);
   Duration away = turn.now - node.unreachable_since;
-  bool back = node.unreachable_since.us != 0 && !is_new;
+  bool back = node.unreachable_since.us != 0 && !is_new && away >= turn.deadlines().Heartbeat();
   turn.Note("NodeReady",
-            turn.NodeName(id) + (back ? " is back after " + Seconds(away) : " has connected") +
-                (was_lost ? "; it had been given up for lost" : ""),
+            turn.NodeName(id) + (back ? " is back after " + Seconds(away) : " has connected"),
             {.job = {}, .node = id});
 }
 
@@ -109,8 +119,11 @@ void LoseContact(Turn& turn, const NodeId& id, const std::string& why) {
   turn.Note("NodeUnreachable", text, {.job = {}, .node = id}, "warning");
   for (JobId job : jobs) {
     turn.TouchJob(job);
-    turn.Note("NodeUnreachable", text + "; the job is left alone while its other ranks make progress",
-              {.job = job, .node = id}, "warning");
+    std::string then = HasReachableRanks(turn, job)
+                           ? "; the job is left alone while its other ranks make progress"
+                           : "; the job starts elsewhere if it is not back within " +
+                                 Seconds(turn.deadlines().NodeLostAfter());
+    turn.Note("NodeUnreachable", text + then, {.job = job, .node = id}, "warning");
   }
 }
 

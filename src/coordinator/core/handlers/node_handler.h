@@ -18,8 +18,8 @@ void LengthenLeases(Turn& turn, Duration by);
 // After a start: nodes that hold ranks are awaited, and nothing is lost before NodeLostAfter.
 void AwaitNodes(Turn& turn);
 
-// Ranks of this job on lost nodes: the attempt fails unless the others make progress. Returns when it
-// wants to be asked again.
+// Ranks of this job on lost nodes: the attempt fails unless the others make progress. Returns when
+// it wants to be asked again.
 std::optional<Time> JudgeLostNodes(Turn& turn, const AttemptRow& attempt);
 // The last rank of a draining node has gone.
 void NoteIfDrained(Turn& turn, const NodeId& node);

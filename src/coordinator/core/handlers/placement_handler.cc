@@ -59,8 +59,13 @@ void RefreshCapacity(Turn& turn) {
 }
 
 PendingJob Pending(JobId id, const JobRequest& request) {
-  return {.id = id, .ranks = request.workers, .cpus = request.cpus, .gpus = request.gpus,
-          .memory = request.memory_bytes, .one_node = request.local_store, .only = std::nullopt};
+  return {.id = id,
+          .ranks = request.workers,
+          .cpus = request.cpus,
+          .gpus = request.gpus,
+          .memory = request.memory_bytes,
+          .one_node = request.local_store,
+          .only = std::nullopt};
 }
 
 // file:// checkpoints tie the job to the machine that holds them.
@@ -68,8 +73,8 @@ std::optional<NodeId> HolderOf(const Turn& turn, const JobRow& job) {
   if (!job.request.local_store) return std::nullopt;
   std::vector<const CheckpointRow*> rows = turn.tables.checkpoints().OfJob(job.id);
   for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
-    bool usable = (*row)->state == CheckpointState::kCommitted ||
-                  (*row)->state == CheckpointState::kVerified;
+    bool usable =
+        (*row)->state == CheckpointState::kCommitted || (*row)->state == CheckpointState::kVerified;
     if (usable && !(*row)->node.empty()) return (*row)->node;
   }
   return std::nullopt;

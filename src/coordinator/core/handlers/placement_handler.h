@@ -1,5 +1,5 @@
-// The queue's way into the fleet: keeps the planner's view, asks it when something was freed or came, and
-// acts on the plan.
+// The queue's way into the fleet: keeps the planner's view, asks it when something was freed or
+// came, and acts on the plan.
 #pragma once
 
 #include "coordinator/core/turn.h"

@@ -73,8 +73,8 @@ void TakeStarted(Turn& turn, const RankRow& rank, int64_t pid) {
 void TakeExit(Turn& turn, const NodeId& node, const protocol::RankKey& key, Incarnation incarnation,
               const protocol::ExitRecord& exit) {
   DropLeftover(turn, node, key);
-  if (IsWanted(turn, key, incarnation, node)) EndRank(turn, key, exit);
   turn.Order(node, protocol::AcknowledgeExit{key, incarnation});
+  if (IsWanted(turn, key, incarnation, node)) return EndRank(turn, key, exit);
   if (turn.tables.jobs().Find(key.job) == nullptr) turn.Order(node, protocol::ForgetJob{key.job});
 }
 

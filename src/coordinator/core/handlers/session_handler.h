@@ -1,5 +1,5 @@
-// Workers' streams: who may connect, what differs between what a worker has and what the tables say, and
-// what its reports are about.
+// Workers' streams: who may connect, what differs between what a worker has and what the tables
+// say, and what its reports are about.
 #pragma once
 
 #include "coordinator/core/turn.h"

@@ -111,8 +111,11 @@ void VerifyNewest(Turn& turn, JobId job) {
   std::string argument = "{\"uri\":" + JsonQuote(newest->uri) +
                          ",\"manifest_hash\":" + JsonQuote(newest->manifest_hash) + "}";
   StartTask(turn,
-            {.kind = protocol::TaskKind::kVerify, .node = *node, .job = job,
-             .checkpoints = {newest->id}, .verifying = *newest},
+            {.kind = protocol::TaskKind::kVerify,
+             .node = *node,
+             .job = job,
+             .checkpoints = {newest->id},
+             .verifying = *newest},
             std::move(argument), row.spec_yaml);
 }
 

@@ -1,5 +1,5 @@
-// What is done to checkpoints after their commit: read back and verified, and collected when newer ones
-// have taken their place. Works from rows; one task of each kind at a time per job.
+// What is done to checkpoints after their commit: read back and verified, and collected when newer
+// ones have taken their place. Works from rows; one task of each kind at a time per job.
 #pragma once
 
 #include "coordinator/core/turn.h"

@@ -14,12 +14,14 @@ struct Known {
 };
 
 void Refuse(Turn& turn, const std::vector<CallId>& calls, ReplyCode code, const std::string& text) {
-  for (CallId call : calls) turn.Reply({.call = call, .code = code, .text = text, .job = {}, .node = {}});
+  for (CallId call : calls)
+    turn.Reply({.call = call, .code = code, .text = text, .job = {}, .node = {}});
 }
 
 std::optional<Known> FindKey(const Turn& turn, const std::string& key) {
   if (key.empty()) return std::nullopt;
-  if (const JobRow* row = turn.tables.jobs().FindKey(key)) return Known{row->id, &row->request_digest};
+  if (const JobRow* row = turn.tables.jobs().FindKey(key))
+    return Known{row->id, &row->request_digest};
   auto ended = turn.soft.ended_keys.find(key);
   if (ended == turn.soft.ended_keys.end()) return std::nullopt;
   return Known{ended->second.job, &ended->second.digest};
@@ -27,14 +29,16 @@ std::optional<Known> FindKey(const Turn& turn, const std::string& key) {
 
 // True: the key had been used, and the call is answered or waits for the first one's answer.
 bool AnswerRepeat(Turn& turn, const JobSubmitted& event) {
-  const std::string reused = "the idempotency key '" + event.idempotency_key +
-                             "' was used for a different submission";
+  const std::string reused =
+      "the idempotency key '" + event.idempotency_key + "' was used for a different submission";
   if (std::optional<Known> known = FindKey(turn, event.idempotency_key)) {
     bool same = *known->digest == event.request_digest;
     turn.Reply({.call = event.call,
                 .code = same ? ReplyCode::kOk : ReplyCode::kAlreadyExists,
                 .text = same ? "" : reused + " (" + base::ToString(known->job) + ")",
-                .job = known->job, .node = {}, .already_existed = true});
+                .job = known->job,
+                .node = {},
+                .already_existed = same});
     return true;
   }
   auto waiting = turn.soft.submission_keys.find(event.idempotency_key);
@@ -62,8 +66,8 @@ std::string WhyNot(Turn& turn, const JobSubmitted& event, ReplyCode* code) {
   return WhyNeverPlaced(turn, event.request);
 }
 
-void Accept(Turn& turn, const JobSubmitted& event, const std::vector<CallId>& calls,
-            bool checked, const std::string& note) {
+void Accept(Turn& turn, const JobSubmitted& event, const std::vector<CallId>& calls, bool checked,
+            const std::string& note) {
   JobRow row;
   row.id = turn.NextJob();
   row.request = event.request;
@@ -91,7 +95,8 @@ void Accept(Turn& turn, const JobSubmitted& event, const std::vector<CallId>& ca
 void Answer(Turn& turn, const JobSubmitted& event, const std::vector<CallId>& calls, bool checked,
             const std::string& note) {
   if (!event.dry_run) return Accept(turn, event, calls, checked, note);
-  std::string text = checked ? "it would be accepted" : "it would be accepted, not yet checked: " + note;
+  std::string text =
+      checked ? "it would be accepted" : "it would be accepted, not yet checked: " + note;
   for (CallId call : calls) turn.Reply({.call = call, .text = text, .job = {}, .node = {}});
 }
 
@@ -104,7 +109,8 @@ void Handle(Turn& turn, const JobSubmitted& event) {
   if (!why.empty()) return Refuse(turn, {event.call}, code, why);
   std::optional<NodeId> node = NodeForTask(turn, std::nullopt);
   if (!node) {
-    std::string note = turn.soft.sessions.empty() ? "no worker is connected" : "no worker is free for it";
+    std::string note =
+        turn.soft.sessions.empty() ? "no worker is connected" : "no worker is free for it";
     return Answer(turn, event, {event.call}, false, note);
   }
   TaskId task = StartTask(turn, {.kind = protocol::TaskKind::kCheck, .node = *node},
@@ -128,7 +134,9 @@ void CheckJob(Turn& turn, JobId job, const NodeId& node) {
   JobSoft& soft = turn.soft.jobs[job];
   if (soft.check) return;
   std::optional<NodeId> free = NodeForTask(turn, node);
-  if (!free) return turn.Explain(job, "not yet checked: " + turn.NodeName(node) + " is busy with other checks");
+  if (!free)
+    return turn.Explain(job,
+                        "not yet checked: " + turn.NodeName(node) + " is busy with other checks");
   const JobRow& row = turn.tables.jobs().Get(job);
   soft.check = StartTask(turn, {.kind = protocol::TaskKind::kCheck, .node = node, .job = job},
                          CheckArgument(row.request, row.spec_yaml), row.spec_yaml);
@@ -142,7 +150,8 @@ void JobChecked(Turn& turn, const TaskSoft& task, const protocol::TaskEnded& end
   turn.soft.placement_due = true;
   if (end.ok) {
     turn.EditJob(task.job, [](JobRow& row) { row.check = CheckState::kPassed; });
-    turn.Note("JobChecked", "data and store can be read and written", {.job = task.job, .node = task.node});
+    turn.Note("JobChecked", "data and store can be read and written",
+              {.job = task.job, .node = task.node});
     return;
   }
   if (end.user_error && !lost) {

@@ -1,5 +1,6 @@
 // From a submission to an accepted job: repeats recognized, impossible ones refused, data and store
-// checked on a worker before the answer where there is one, as the job's first act where there is none.
+// checked on a worker before the answer where there is one, as the job's first act where there is
+// none.
 #pragma once
 
 #include "coordinator/core/turn.h"

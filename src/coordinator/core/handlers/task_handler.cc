@@ -15,8 +15,10 @@ void TaskResult(Turn& turn, TaskId id, const TaskSoft& task, const protocol::Tas
     case protocol::TaskKind::kCheck:
       if (task.job) return JobChecked(turn, task, end, lost);
       return SubmissionChecked(turn, id, end, lost);
-    case protocol::TaskKind::kVerify: return Verified(turn, task, end);
-    case protocol::TaskKind::kCollect: return Collected(turn, task, end);
+    case protocol::TaskKind::kVerify:
+      return Verified(turn, task, end);
+    case protocol::TaskKind::kCollect:
+      return Collected(turn, task, end);
   }
 }
 

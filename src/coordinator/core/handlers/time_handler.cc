@@ -40,10 +40,10 @@ std::optional<Time> TickStarts(Turn& turn, const AttemptRow& attempt) {
     if (rank.exit || rank.state != protocol::RankState::kStarting || !node.reachable) continue;
     Time ready_by = soft.attempt_started + turn.deadlines().TrainerReady();
     if (ready_by <= turn.now) {
-      FailAttempt(turn, attempt.job,
-                  {.reason = "rank " + std::to_string(key.rank) + " on " +
-                             turn.NodeName(rank.node) + " was not ready within " +
-                             Seconds(turn.deadlines().TrainerReady())});
+      FailAttempt(
+          turn, attempt.job,
+          {.reason = "rank " + std::to_string(key.rank) + " on " + turn.NodeName(rank.node) +
+                     " was not ready within " + Seconds(turn.deadlines().TrainerReady())});
       return std::nullopt;
     }
     next.Take(ready_by);
@@ -102,7 +102,8 @@ std::optional<Time> TickHealthy(Turn& turn, const AttemptRow& attempt) {
   Earliest next;
   next.Take(limit);
   next.Take(TickStarts(turn, attempt));
-  if (turn.tables.attempts().Active(id) == nullptr || attempt.cause != Cause::kNone) return turn.now;
+  if (turn.tables.attempts().Active(id) == nullptr || attempt.cause != Cause::kNone)
+    return turn.now;
   next.Take(TickGeneration(turn, attempt));
   return next.at();
 }

@@ -120,8 +120,8 @@ std::string WhyNotNow(const PlacementView& view, const PendingJob& job) {
   if (job.only) {
     auto node = view.find(*job.only);
     bool known = node != view.end();
-    out += " on " + (known ? node->second.name : job.only->value) +
-           ", which holds its checkpoints; ";
+    out +=
+        " on " + (known ? node->second.name : job.only->value) + ", which holds its checkpoints; ";
     if (!known) return out + "it has not connected";
     if (!node->second.why_not.empty()) return out + "it is " + node->second.why_not;
     return out + FreeText({*node}, job);
@@ -135,7 +135,7 @@ std::string WhyNotNow(const PlacementView& view, const PendingJob& job) {
 std::string NeedText(const PendingJob& job) {
   std::string out = Plural(job.ranks, "rank") + " of " + Plural(job.cpus, "CPU slot");
   if (job.gpus > 0) out += " and " + Plural(job.gpus, "GPU");
-  if (job.memory > 0) out += " and " + Plural(job.memory >> 20, "MiB") + " of memory";
+  if (job.memory > 0) out += " and " + std::to_string(job.memory >> 20) + " MiB of memory";
   if (job.ranks > 1) out += " each";
   return out;
 }
@@ -183,7 +183,7 @@ std::string WhyNever(const PlacementView& view, const PendingJob& job) {
   out += ", but the whole fleet of " + Plural(view.size(), "node") + " has room for ";
   out += std::to_string(job.one_node ? most : room) + (job.one_node ? " on one node" : "");
   out += " (its largest node: " + Plural(cpus, "CPU slot") + ", " + Plural(gpus, "GPU");
-  if (job.memory > 0) out += ", " + Plural(memory >> 20, "MiB") + " of memory";
+  if (job.memory > 0) out += ", " + std::to_string(memory >> 20) + " MiB of memory";
   return out + ")";
 }
 

@@ -1,8 +1,8 @@
 // Which waiting jobs get which slots: a pure call on a view.
 //
-// Gangs are placed whole or not at all, first in first out: the first job that does not fit holds back
-// all after it, so that no stream of small jobs can starve a large one. A gang fills machines first: the
-// fewest machines, and on one machine the one that is left fullest; ties by node id.
+// Gangs are placed whole or not at all, first in first out: the first job that does not fit holds
+// back all after it, so that no stream of small jobs can starve a large one. A gang fills machines
+// first: the fewest machines, and on one machine the one that is left fullest; ties by node id.
 #pragma once
 
 #include <map>
@@ -30,9 +30,9 @@ struct PendingJob {
   uint32_t ranks = 1;
   uint32_t cpus = 1;  // per rank, as the other sizes
   uint32_t gpus = 0;
-  int64_t memory = 0;           // 0: not limited
-  bool one_node = false;        // all ranks on one node
-  std::optional<NodeId> only;   // on this node: it holds the job's file:// checkpoints
+  int64_t memory = 0;          // 0: not limited
+  bool one_node = false;       // all ranks on one node
+  std::optional<NodeId> only;  // on this node: it holds the job's file:// checkpoints
 };
 
 struct Policy {};  // first in, first out: nothing to set yet
@@ -48,19 +48,19 @@ struct Placement {
 };
 struct Plan {
   std::vector<Placement> placements;
-  std::vector<Explanation> why;   // of each job not placed
-  std::optional<JobId> blocked;   // the first that did not fit
+  std::vector<Explanation> why;  // of each job not placed
+  std::optional<JobId> blocked;  // the first that did not fit
 };
 
 // `pending`: oldest first. `view` is taken by value: the plan uses it up.
-Plan PlanPlacements(PlacementView view, const std::vector<PendingJob>& pending, const Policy& policy,
-                    base::Time now);
+Plan PlanPlacements(PlacementView view, const std::vector<PendingJob>& pending,
+                    const Policy& policy, base::Time now);
 
 // "2 ranks of 1 CPU slot and 2 GPUs each".
 std::string NeedText(const PendingJob& job);
 
-// What no state of the fleet could ever satisfy, in words with numbers; empty: it could fit when all
-// nodes of `view` are free and usable.
+// What no state of the fleet could ever satisfy, in words with numbers; empty: it could fit when
+// all nodes of `view` are free and usable.
 std::string WhyNever(const PlacementView& view, const PendingJob& job);
 
 }  // namespace coxswain::coordinator::core

@@ -1,4 +1,5 @@
-// The ranks of each live job's newest attempt, and every rank that has not exited: who holds which slot.
+// The ranks of each live job's newest attempt, and every rank that has not exited: who holds which
+// slot.
 #pragma once
 
 #include <map>

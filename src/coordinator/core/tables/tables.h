@@ -1,5 +1,5 @@
-// The hard state in memory. Apply is the one way in: for live decisions, for a start from a snapshot, and
-// for replay; what the tables hold is a function of the rows alone.
+// The hard state in memory. Apply is the one way in: for live decisions, for a start from a
+// snapshot, and for replay; what the tables hold is a function of the rows alone.
 #pragma once
 
 #include "coordinator/core/tables/attempt_table.h"

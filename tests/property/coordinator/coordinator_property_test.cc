@@ -1,0 +1,98 @@
+// What holds whatever a fleet does: no slot is given twice, the tables are a function of the
+// committed rows, and the same events decide the same.
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include "tests/property/coordinator/random_fleet.h"
+
+namespace coxswain::fakes {
+namespace {
+
+namespace core = coordinator::core;
+
+core::Settings TestSettings() {
+  core::Settings settings;
+  settings.default_store = "s3://ckpt";
+  return settings;
+}
+
+void NoSlotIsGivenTwice(const FakeRowStore& store) {
+  std::map<base::NodeId, uint64_t> cpus;
+  std::map<base::NodeId, int64_t> memory;
+  std::set<std::string> gpus;
+  for (const auto& [key, rank] : store.ranks()) {
+    if (rank.exit) continue;
+    cpus[rank.node] += rank.cpus;
+    memory[rank.node] += store.jobs().at(key.job).request.memory_bytes;
+    for (const std::string& gpu : rank.gpu_uuids) RC_ASSERT(gpus.insert(gpu).second);
+  }
+  for (const auto& [node, used] : cpus) {
+    RC_ASSERT(used <= store.nodes().at(node).inventory.cpu_slots);
+    RC_ASSERT(memory[node] <= store.nodes().at(node).inventory.memory_bytes);
+  }
+}
+
+void EndedJobsHaveNoRanks(const FakeRowStore& store) {
+  for (const auto& [key, rank] : store.ranks()) {
+    if (!rank.exit) RC_ASSERT(!core::IsFinal(store.jobs().at(key.job).state));
+  }
+}
+
+// Of each job only the newest generation is open, and only its checkpoints are.
+void OneGenerationMayCommit(const FakeRowStore& store) {
+  for (const auto& [id, row] : store.checkpoints()) {
+    if (row.state != core::CheckpointState::kOpen) continue;
+    RC_ASSERT(row.generation == store.jobs().at(row.job).generation);
+    RC_ASSERT(!core::IsFinal(store.jobs().at(row.job).state));
+  }
+}
+
+void RowsAreTheState(CoreWorld& world) {
+  FakeRowStore copy = world.store();
+  core::Snapshot snapshot = copy.Load();
+  snapshot.cluster.term = world.store().cluster().term;
+  core::Coordinator fresh(world.settings(), snapshot, world.now(), base::WallTime{});
+  RC_ASSERT(fresh.HardDigest() == world.core().HardDigest());
+}
+
+TEST(CoordinatorProperty, AnyFleet_SlotsOnceAndRowsAreTheState) {
+  EXPECT_TRUE(rc::check([](uint32_t seed) {
+    CoreWorld world(TestSettings(), seed);
+    RandomFleet fleet(&world, seed);
+    int steps = *rc::gen::inRange(1, 400);
+    for (int step = 0; step < steps; ++step) {
+      fleet.Step();
+      NoSlotIsGivenTwice(world.store());
+      EndedJobsHaveNoRanks(world.store());
+      OneGenerationMayCommit(world.store());
+      if (step % 16 == 0 || step + 1 == steps) RowsAreTheState(world);
+    }
+  }));
+}
+
+TEST(CoordinatorProperty, SameEvents_SameDecisions) {
+  EXPECT_TRUE(rc::check([](uint32_t seed) {
+    CoreWorld world(TestSettings(), seed);
+    FakeRowStore start = world.store();
+    RandomFleet fleet(&world, seed);
+    base::Time begun = world.now();
+    for (int step = 0; step < 150; ++step) {
+      FakeRowStore before = world.store();
+      base::Time now = world.now();
+      fleet.Step();
+      if (fleet.restarted()) {
+        start = before;
+        begun = now;
+      }
+    }
+    core::Snapshot snapshot = start.Load();
+    base::WallTime wall{1'700'000'000'000'000 + begun.us};
+    snapshot.cluster.term = world.first_term();
+    core::Coordinator replayed(world.settings(), snapshot, begun, wall);
+    for (const core::Event& event : world.history()) replayed.Decide(event);
+    RC_ASSERT(replayed.Digest() == world.core().Digest());
+  }));
+}
+
+}  // namespace
+}  // namespace coxswain::fakes
