@@ -41,7 +41,7 @@ endfunction()
 # LibTorch's headers cost 12 s and about 2.5 GB of memory per file that includes them.
 #
 # cox_torch_pch(<target> header...): precompiles these headers for the target, e.g.
-#   cox_torch_pch(coxswain_trainer_engine <ATen/ATen.h> <torch/csrc/distributed/c10d/reducer.hpp>)
+#   cox_torch_pch(coxswain_trainer_engine <ATen/ATen.h> torch_pch.h)   (torch_pch.h: in this folder)
 # cox_torch_pch(<target> REUSE <other>): uses the precompiled headers of another target; compile
 # definitions and options must be the same. An executable is compiled as the libraries are (-fPIC).
 # Either way no more of these files are compiled at once than memory allows.
@@ -57,6 +57,9 @@ function(cox_torch_pch target)
     target_compile_options(${target} PRIVATE -fPIC)
     target_precompile_headers(${target} REUSE_FROM ${ARG_REUSE})
   else()
+    # A header of ours by its name from src/, not by a path: other worktrees then share the cache.
+    file(RELATIVE_PATH here ${CMAKE_SOURCE_DIR}/src ${CMAKE_CURRENT_SOURCE_DIR})
+    list(TRANSFORM ARG_UNPARSED_ARGUMENTS REPLACE "^([^<].*)$" "<${here}/\\1>")
     target_precompile_headers(${target} PRIVATE ${ARG_UNPARSED_ARGUMENTS})
   endif()
   # What ccache asks for, to keep what uses a precompiled header; see also CCACHE_SLOPPINESS.
