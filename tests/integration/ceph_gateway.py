@@ -3,6 +3,7 @@
 Everything listens on loopback, on ports the system picks, in a folder of its own, as children of this process. By hand:
 `python3 ceph_gateway.py` starts one, prints its settings and waits for Ctrl-C.
 """
+import ctypes
 import datetime
 import hashlib
 import hmac
@@ -72,6 +73,11 @@ def _free_ports(count):
             one.close()
 
 
+def _end_with_parent():
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
 class CephGateway:
     """start() and stop() are the gateway's alone: what is stored stays; close() ends everything."""
 
@@ -125,7 +131,8 @@ class CephGateway:
 
     def _spawn(self, *command):
         log = open(self.folder / f"{command[0]}.out", "ab")
-        daemon = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        daemon = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                                  preexec_fn=_end_with_parent)  # also when a test run is killed
         log.close()
         self._daemons.append(daemon)
         return daemon

@@ -52,6 +52,15 @@ TEST(S3Checkpoint, SavedRestoredAndVerified) {
   EXPECT_TRUE(VerifyCheckpoint(uri, {}, {}).value().committed);
 }
 
+TEST(S3Checkpoint, SavedWhereTold) {
+  const char* uri = getenv("COXSWAIN_TEST_SAVE");
+  if (!uri) GTEST_SKIP() << "only with a place to save to";
+  auto store = OpenStore(uri, {}).value();
+  absl::StatusOr<std::string> hash = SampleState(15).Save(*store, 2);
+  ASSERT_TRUE(hash.ok()) << hash.status();
+  ASSERT_TRUE(StoreCommitted(*store, *hash).ok());
+}
+
 TEST(S3Checkpoint, MissingAndReplacedShards_AreNamed) {
   std::string uri = FreshUri();
   SampleState state(12);
