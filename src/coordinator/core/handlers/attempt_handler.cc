@@ -114,6 +114,10 @@ void FailAttempt(Turn& turn, JobId job, const Failure& failure) {
   }
   RecordFailure(turn, *attempt, failure);
   turn.Explain(job, "stopping: " + failure.reason);
+  if (!failure.exit && !failure.leaving) {
+    turn.Note("AttemptStopping", failure.reason, {.job = job, .attempt = attempt->number},
+              "warning");
+  }
   // State is in checkpoints: survivors need time to let go, not to save.
   if (failure.leaving) {
     turn.soft.jobs[job].stop_at = turn.now + turn.deadlines().Repeat();

@@ -30,7 +30,8 @@ std::optional<NodeId> NodeForTask(const Turn& turn, const std::optional<NodeId>&
   for (const auto& [id, node] : turn.soft.nodes) {
     if (only && *only != id) continue;
     const NodeRow* row = turn.tables.FindNode(id);
-    if (!node.session || !node.reachable || row == nullptr || row->draining) continue;
+    if (!node.session || !node.reachable || row == nullptr) continue;
+    if (row->draining && !only) continue;  // unless no other node can do it
     if (node.tasks.size() < least) best = id, least = node.tasks.size();
     if (least == 0) break;
   }

@@ -5,7 +5,8 @@
 
 namespace coxswain::coordinator::core {
 
-// A node that may be given a task: connected, not draining, least busy; `only`: this one or none.
+// A node that may be given a task: connected, not draining, least busy; `only`: this one or none,
+// and then even while it drains.
 std::optional<NodeId> NodeForTask(const Turn& turn, const std::optional<NodeId>& only);
 
 TaskId StartTask(Turn& turn, TaskSoft task, std::string argument, std::string spec_yaml);
