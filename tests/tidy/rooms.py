@@ -24,7 +24,7 @@ MAY_INCLUDE = {
     'worker/runtime': COMMON + ('worker/core', 'worker/process', 'worker/gpu'),
     'trainer/blob': COMMON + ('trainer/core',),
     'trainer/blob_s3': COMMON + ('trainer/blob',),
-    'trainer/task': COMMON + ('trainer/blob',),
+    'trainer/task': COMMON + ('trainer/blob', 'trainer/runtime'),
     'trainer/engine': COMMON + ('trainer/core', 'trainer/blob'),
     'trainer/cuda': COMMON + ('trainer/core', 'trainer/engine'),
     'trainer/rpc': COMMON + ('common/rpc', 'trainer/core', 'trainer/runtime'),
