@@ -1,0 +1,162 @@
+// What the engine and storage answer.
+#include "trainer/core/trainer_core.h"
+
+namespace coxswain::trainer::core {
+void TrainerCore::On(const GroupFormed& event) {
+  engine_busy_ = false;
+  if (mode_ != Mode::kForming || pending_) return;
+  mode_ = Mode::kTraining;
+  step_ = event.step;
+  position_ = event.position;
+  plan_ = event.plan;
+  first_step_ = true;
+  last_save_ = now_;
+  save_due_ = snapshot_due_ = false;
+  exported_ = false;
+  refusals_ = 0;
+  rate_ = 0;
+  early_.reset();
+  DropSavesIf(
+      [](const Save& save, base::Generation current) { return save.generation != current; });
+  if (event.restored) committed_step_ = event.step;
+  evaluation_due_ = plan_.EvaluationDue(step_, position_);
+  formed_ = protocol::GenerationFormed{generation_,    event.refused, event.restored_uri,
+                                       event.restored, event.step,    event.position};
+  Report(*formed_);
+  if (stop_) FinishNow(true);
+}
+
+void TrainerCore::On(const CollectiveFailed& event) {
+  engine_busy_ = false;
+  if (mode_ != Mode::kForming && mode_ != Mode::kTraining) return;
+  mode_ = Mode::kWaiting;
+  snapshot_due_ = false;
+  // A save begun but not copied can no longer be: the others do not have it either.
+  DropSavesIf(
+      [](const Save& save, base::Generation) { return save.stage == SaveStage::kSnapshot; });
+  if (pending_) return;
+  Do(Note{"a collective failed in generation " + std::to_string(generation_.value) +
+          " after step " + std::to_string(step_) + ": " + event.reason});
+  if (stop_) return FinishNow(true);
+  collective_failure_ = event.reason;
+  SendUnanswered();
+}
+
+void TrainerCore::On(const StepFinished& event) {
+  engine_busy_ = false;
+  if (mode_ != Mode::kTraining) return;
+  step_ = event.step;
+  position_ = event.position;
+  loss_ = event.loss;
+  if (event.took.count() > 0) {
+    double seconds = static_cast<double>(event.took.count()) * 1e-6;
+    double rate = static_cast<double>(event.samples) / seconds;
+    // Smoothed over about two seconds; the first step of a generation warms up and does not count.
+    double weight = std::min(1.0, seconds / 2);
+    if (!first_step_) rate_ = rate_ == 0 ? rate : rate_ + (rate - rate_) * weight;
+  }
+  if (event.save_wanted && rank_ == 0) save_due_ = true;
+  if (event.stop) {
+    stop_agreed_ = true;
+    if (!stop_) {
+      stop_ = Stop{false, false, "another rank was told to stop", now_ + settings_.grace / 2};
+    }
+    stop_->save = event.stop_with_save;
+  }
+  evaluation_due_ = plan_.EvaluationDue(step_, position_);
+  if (event.save && settings_.saves) BeginSave(false);
+  if (std::exchange(first_step_, false)) {
+    phase_ = protocol::Phase::kOptimizer;
+    SendProgress();
+  }
+}
+
+void TrainerCore::On(const LossNotFinite& event) {
+  engine_busy_ = false;
+  std::string ranks;
+  for (base::Rank rank : event.ranks) {
+    ranks += (ranks.empty() ? "" : ", ") + std::to_string(rank);
+  }
+  Fail("the loss is not finite (a NaN or an infinity) in step " + std::to_string(event.step) +
+           " on rank " + (ranks.empty() ? "?" : ranks) +
+           ": lower spec.train.optimizer.learning_rate, set spec.train.clip_norm, or look for bad "
+           "samples; the state before this step is kept in the newest checkpoint",
+       protocol::kExitUserError);
+}
+
+void TrainerCore::On(const SnapshotTaken& event) {
+  engine_busy_ = false;
+  Save* save = saves_.FindStep(event.step);
+  if (save == nullptr || save->stage != SaveStage::kSnapshot) return;
+  save->stage = SaveStage::kOpening;
+  UploadIfOpened(*save);
+  if (save->stage == SaveStage::kOpening) {
+    SendOf(*save);
+    repeat_at_ = now_ + settings_.deadlines.Repeat();
+  }
+}
+
+void TrainerCore::On(const Evaluated& event) {
+  engine_busy_ = false;
+  evaluation_ = event;
+  if (mode_ == Mode::kTraining) SendProgress();
+}
+
+void TrainerCore::On(const ModelExported& event) {
+  engine_busy_ = false;
+  exported_ = true;
+  model_uri_ = event.uri;
+}
+
+void TrainerCore::On(const EngineFailed& event) {
+  engine_busy_ = false;
+  Fail(event.reason, event.exit_code);
+}
+
+void TrainerCore::On(const ShareStored& event) {
+  Save* save = saves_.FindId(event.id);
+  if (save == nullptr || save->stage != SaveStage::kUploading) return;
+  save->stage = SaveStage::kStored;
+  save->shard = event.shard;
+  SendOf(*save);
+  repeat_at_ = now_ + settings_.deadlines.Repeat();
+}
+
+void TrainerCore::On(const StoreFailed& event) {
+  Save* save = saves_.FindId(event.id);
+  if (save == nullptr) return;
+  // The row says committed; only the mark beside the manifest is missing.
+  if (save->stage == SaveStage::kCommitting) {
+    Do(Note{"could not mark the checkpoint of step " + std::to_string(save->step) +
+            " as committed in the store: " + event.reason});
+    return On(CommittedStored{event.id});
+  }
+  save->stage = SaveStage::kFailed;
+  save->failure = event.reason;
+  Do(Note{"could not store the checkpoint of step " + std::to_string(save->step) + ": " +
+          event.reason});
+  SendOf(*save);
+  repeat_at_ = now_ + settings_.deadlines.Repeat();
+}
+
+void TrainerCore::On(const ManifestStored& event) {
+  Save* save = saves_.FindId(event.id);
+  if (save == nullptr || save->stage != SaveStage::kManifest) return;
+  save->stage = SaveStage::kWritten;
+  save->manifest_hash = event.hash;
+  save->bytes = event.bytes;
+  save->shards = event.shards;
+  SendOf(*save);
+  repeat_at_ = now_ + settings_.deadlines.Repeat();
+}
+
+void TrainerCore::On(const CommittedStored& event) {
+  Save* save = saves_.FindId(event.id);
+  if (save == nullptr) return;
+  committed_step_ = std::max(committed_step_, save->step);
+  saves_.Erase(save->step);
+}
+
+void TrainerCore::On(const StorageWaits& event) { waiting_for_ = event.waiting_for; }
+
+}  // namespace coxswain::trainer::core

@@ -1,0 +1,112 @@
+// What happens to a trainer. Each engine command is answered by exactly one engine event.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/protocol/trainer_messages.h"
+#include "trainer/core/training_plan.h"
+
+namespace coxswain::trainer::core {
+
+// ---- from outside ----
+
+struct Started {
+  std::string address;  // of this process's store socket
+};
+struct OrderReceived {
+  protocol::TrainerOrder order;
+};
+struct LinkConnected {};
+struct TerminateSignalled {};  // SIGTERM or SIGINT
+// Time has passed `NextDeadline`. `phase`: where the engine is now.
+struct TimerFired {
+  protocol::Phase phase = protocol::Phase::kWaiting;
+};
+
+// ---- from the engine ----
+
+// Answers JoinGroup.
+struct GroupFormed {
+  base::Generation generation;
+  int64_t step = 0;
+  int64_t position = 0;
+  TrainingPlan plan;
+  // Rank 0, unless the state came from a survivor's memory.
+  std::vector<protocol::GenerationFormed::Refused> refused;
+  std::string restored_uri;
+  base::CheckpointId restored;
+};
+// Answers JoinGroup or any collective command: a peer is gone or the time is up. State is kept.
+struct CollectiveFailed {
+  std::string reason;
+};
+// Answers RunStep.
+struct StepFinished {
+  int64_t step = 0;      // of this step: 1-based count of updates applied
+  int64_t position = 0;  // after it
+  int64_t samples = 0;   // of the global batch
+  double loss = 0;       // mean over the global batch
+  base::Duration took{};
+  // Agreed by all ranks in this step:
+  bool save = false;         // rank 0 said go
+  bool save_wanted = false;  // some rank was told to save
+  bool stop = false;         // some rank was told to stop
+  bool stop_with_save = false;
+};
+// Answers RunStep: the update was not applied. `ranks`: those whose own loss was not finite.
+struct LossNotFinite {
+  int64_t step = 0;
+  std::vector<base::Rank> ranks;
+};
+struct SnapshotTaken {
+  int64_t step = 0;
+};
+struct Evaluated {
+  double loss = 0;
+  double accuracy = 0;
+};
+struct ModelExported {
+  std::string uri;
+};
+// Answers any command: this process cannot go on.
+struct EngineFailed {
+  std::string reason;
+  int exit_code = protocol::kExitInternal;
+};
+
+// ---- from storage ----
+
+struct ShareStored {
+  base::CheckpointId id;
+  protocol::Shard shard;
+};
+// A share or the manifest could not be stored for good.
+struct StoreFailed {
+  base::CheckpointId id;
+  std::string reason;
+};
+struct ManifestStored {
+  base::CheckpointId id;
+  std::string hash;
+  uint64_t bytes = 0;
+  uint32_t shards = 0;
+};
+struct CommittedStored {
+  base::CheckpointId id;
+};
+// What storage waits for ("checkpoint store s3://... unreachable since 12:03:11"); empty: nothing.
+struct StorageWaits {
+  std::string waiting_for;
+};
+
+using Event = std::variant<Started, OrderReceived, LinkConnected, TerminateSignalled, TimerFired,
+                           GroupFormed, CollectiveFailed, StepFinished, LossNotFinite,
+                           SnapshotTaken, Evaluated, ModelExported, EngineFailed, ShareStored,
+                           StoreFailed, ManifestStored, CommittedStored, StorageWaits>;
+
+}  // namespace coxswain::trainer::core

@@ -1,0 +1,159 @@
+// One rank's decisions, as a pure state machine.
+//
+// Owner: the shell, which calls it from one thread at a time. It holds no clock and no handle of
+// any kind. The engine is busy from the moment a command is returned until the event that answers
+// it.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "common/base/deadlines.h"
+#include "common/base/time.h"
+#include "trainer/core/decisions.h"
+#include "trainer/core/events.h"
+#include "trainer/core/save_table.h"
+
+namespace coxswain::trainer::core {
+
+struct Settings {
+  base::Rank rank = 0;
+  base::Incarnation incarnation;
+  base::Deadlines deadlines;
+  int64_t save_every_steps = 0;      // 0: off
+  base::Duration save_every_time{};  // 0: off
+  bool saves = true;                 // false: no checkpoint at all (standalone)
+  bool exports = true;               // rank 0 exports the model at the end
+  base::Duration grace = base::seconds(30);
+};
+
+enum class Mode : uint8_t {
+  kWaiting,   // for a first or a new FormGeneration
+  kForming,   // the engine joins the group
+  kTraining,  // in a generation, steps or the work after the last one
+  kFinished,  // TrainingFinished is being repeated
+  kExited,    // Exit was decided: nothing more happens
+};
+
+class TrainerCore {
+ public:
+  explicit TrainerCore(Settings settings) : settings_(std::move(settings)) {}
+
+  Decisions Decide(base::Time now, const Event& event);
+  // When TimerFired is wanted next.
+  std::optional<base::Time> NextDeadline() const;
+
+  Mode mode() const { return mode_; }
+  int64_t step() const { return step_; }
+  base::Generation generation() const { return generation_; }
+
+ private:
+  // Stops are ordered by how little time they leave.
+  struct Stop {
+    bool save = false;
+    bool by_signal = false;
+    std::string reason;
+    base::Time give_up;  // exit even if the engine is stuck
+  };
+
+  // Handlers, one per event.
+  void On(const Started& event);
+  void On(const OrderReceived& event);
+  void On(const LinkConnected& event);
+  void On(const TerminateSignalled& event);
+  void On(const TimerFired& event);
+  void On(const GroupFormed& event);
+  void On(const CollectiveFailed& event);
+  void On(const StepFinished& event);
+  void On(const LossNotFinite& event);
+  void On(const SnapshotTaken& event);
+  void On(const Evaluated& event);
+  void On(const ModelExported& event);
+  void On(const EngineFailed& event);
+  void On(const ShareStored& event);
+  void On(const StoreFailed& event);
+  void On(const ManifestStored& event);
+  void On(const CommittedStored& event);
+  void On(const StorageWaits& event);
+
+  // Orders.
+  void On(const protocol::FormGeneration& order);
+  void On(const protocol::CheckpointOpened& order);
+  void On(const protocol::WriteManifest& order);
+  void On(const protocol::CheckpointCommitted& order);
+  void On(const protocol::CheckpointRefused& order);
+  void On(const protocol::SaveNow& order);
+  void On(const protocol::StopTraining& order);
+  void On(const protocol::FinishAcknowledged& order);
+
+  // What the engine should do next, if it is free.
+  void Pump();
+  void PumpAfterLastStep();
+  RunStep NextStep();
+  void Command(EngineCommand command);
+  void BeginSave(bool final);
+  void UploadIfOpened(Save& save);
+  void DropSavesIf(bool (*predicate)(const Save&, base::Generation current));
+  void RefuseSave(int64_t step, base::CheckpointId id, const std::string& reason);
+  void FinishNow(bool stopped);
+  void Leave(int code, std::string reason);
+  void Fail(std::string reason, int code);
+  void SendUnanswered();
+  void SendOf(const Save& save);
+  void SendProgress();
+  void Report(protocol::TrainerReport report) { out_.reports.push_back(std::move(report)); }
+  void Do(Action action) { out_.actions.push_back(std::move(action)); }
+  bool AnythingUnanswered() const;
+  bool LastStepDone() const { return stop_agreed_ || plan_.Done(step_, position_); }
+  bool SaveInFlight() const { return !saves_.empty(); }
+  bool InGroup() const { return mode_ == Mode::kTraining || mode_ == Mode::kFinished; }
+
+  const Settings settings_;
+  base::Time now_;
+  Decisions out_;
+
+  Mode mode_ = Mode::kWaiting;
+  bool engine_busy_ = false;
+  bool in_collective_ = false;  // the engine's command needs the other ranks
+  std::string address_;
+  base::Generation generation_;                      // joined or being joined
+  std::optional<protocol::FormGeneration> pending_;  // newer than generation_, not begun
+  std::optional<protocol::GenerationFormed> formed_;
+  std::optional<std::string> collective_failure_;  // of generation_, being repeated
+  base::Rank rank_ = 0;
+  uint32_t world_size_ = 1;
+
+  TrainingPlan plan_;
+  int64_t step_ = 0;
+  int64_t position_ = 0;
+  double loss_ = 0;
+  double rate_ = 0;  // samples per second, smoothed
+  std::optional<Evaluated> evaluation_;
+  bool evaluation_due_ = false;
+
+  SaveTable saves_;
+  bool save_due_ = false;      // rank 0: save as soon as no other is in flight
+  bool save_wanted_ = false;   // other ranks: pass SaveNow on with the next step
+  bool snapshot_due_ = false;  // agreed: copy before the next step
+  base::Time last_save_;
+  int64_t committed_step_ = -1;  // newest step known to be in a committed checkpoint of this job
+  base::Time retry_save_at_;     // the save after the last step was refused: not before this
+  int refusals_ = 0;             // of the save after the last step
+  std::optional<protocol::CheckpointOpened> early_;  // arrived before our own step
+  std::set<base::CheckpointId> ended_;               // refused: a late repetition is not to be used
+
+  std::optional<Stop> stop_;
+  bool stop_agreed_ = false;
+  bool stopped_ = false;  // what TrainingFinished says
+  bool exported_ = false;
+  std::string model_uri_;
+  std::string waiting_for_;
+  protocol::Phase phase_ = protocol::Phase::kStarting;
+  bool first_step_ = true;  // of this generation
+  base::Time progress_at_;
+  base::Time repeat_at_;
+};
+
+}  // namespace coxswain::trainer::core

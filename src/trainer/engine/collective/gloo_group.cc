@@ -1,0 +1,163 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#include <torch/csrc/distributed/c10d/reducer.hpp>
+
+#include "common/base/clock.h"
+#include "trainer/engine/collective/group.h"
+
+namespace coxswain::trainer::engine {
+namespace {
+
+// PyTorch DDP's own: a small first bucket so that reducing begins early.
+constexpr int64_t kFirstBucketBytes = 1 << 20;
+constexpr int64_t kBucketBytes = 25 << 20;
+
+std::chrono::milliseconds Milliseconds(base::Duration duration) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(duration);
+}
+
+struct BucketWatch {
+  c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo;
+  std::atomic<protocol::Phase>* phase = nullptr;
+  base::Time last_bucket_at;
+};
+
+// Sums buckets, and notes when backward has nothing more of its own to do.
+class SumHook : public c10d::CommHookInterface {
+ public:
+  explicit SumHook(std::shared_ptr<BucketWatch> watch) : watch_(std::move(watch)) {}
+  c10::intrusive_ptr<c10::ivalue::Future> runHook(c10d::GradBucket& bucket) override {
+    std::vector<at::Tensor> tensors = {bucket.getBufferRef()};
+    auto future = watch_->gloo->allreduce(tensors)->getFuture();
+    if (bucket.isLast()) {
+      watch_->last_bucket_at = base::MonotonicNow();
+      watch_->phase->store(protocol::Phase::kAllReduce, std::memory_order_relaxed);
+    }
+    return future;
+  }
+  at::Tensor parseHookResult(const c10::IValue& result) override {
+    return c10d::detail::parseCppCommHookResult(result);
+  }
+
+ private:
+  std::shared_ptr<BucketWatch> watch_;
+};
+
+class PendingWork : public Group::Pending {
+ public:
+  explicit PendingWork(c10::intrusive_ptr<c10d::Work> work) : work_(std::move(work)) {}
+  void Wait() override { work_->wait(); }
+
+ private:
+  c10::intrusive_ptr<c10d::Work> work_;
+};
+
+class GlooGroup : public Group {
+ public:
+  GlooGroup(const GroupSettings& settings, const GroupLimits& limits,
+            std::atomic<protocol::Phase>* phase)
+      : rank_(settings.rank), size_(settings.world_size), watch_(std::make_shared<BucketWatch>()) {
+    auto tcp = OpenStore(settings, limits);
+    auto store = c10::make_intrusive<c10d::PrefixStore>(
+        "g" + std::to_string(settings.generation.value), tcp);
+    auto options = c10d::ProcessGroupGloo::Options::create(Milliseconds(limits.form));
+    options->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(limits.address));
+    int rank = static_cast<int>(rank_), size = static_cast<int>(size_);
+    gloo_ = c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank, size, options);
+    gloo_->setTimeout(Milliseconds(limits.collective));
+    group_ = c10::make_intrusive<c10d::ProcessGroup>(store, rank, size);
+    group_->setBackend(c10::DeviceType::CPU, c10d::ProcessGroup::BackendType::GLOO, gloo_);
+    group_->setDefaultBackend(c10d::ProcessGroup::BackendType::GLOO);
+    watch_->gloo = gloo_;
+    watch_->phase = phase;
+  }
+
+  uint32_t rank() const override { return rank_; }
+  uint32_t size() const override { return size_; }
+
+  std::unique_ptr<Pending> AllReduce(at::Tensor tensor) override {
+    std::vector<at::Tensor> tensors = {std::move(tensor)};
+    return std::make_unique<PendingWork>(gloo_->allreduce(tensors));
+  }
+
+  void Broadcast(at::Tensor tensor, uint32_t root) override {
+    std::vector<at::Tensor> tensors = {std::move(tensor)};
+    c10d::BroadcastOptions options;
+    options.rootRank = root;
+    gloo_->broadcast(tensors, options)->wait();
+  }
+
+  void Watch(const std::vector<at::Tensor>& parameters) override {
+    std::vector<bool> sparse(parameters.size(), false);
+    std::vector<int64_t> caps = {kFirstBucketBytes, kBucketBytes};
+    auto buckets = std::get<0>(c10d::compute_bucket_assignment_by_size(
+        parameters, {kFirstBucketBytes, kBucketBytes}, sparse));
+    // Gradients come last layer first.
+    std::reverse(buckets.begin(), buckets.end());
+    reducer_ = std::make_unique<c10d::Reducer>(
+        parameters, std::move(buckets), group_, std::move(sparse), kBucketBytes,
+        /*find_unused_parameters=*/false, /*gradient_as_bucket_view=*/true,
+        std::unordered_map<size_t, std::string>(), kFirstBucketBytes,
+        /*skip_all_reduce_unused_params=*/false, /*use_python_reducer=*/false, std::move(caps));
+    reducer_->register_comm_hook(std::make_unique<SumHook>(watch_));
+  }
+
+  void BeforeForward() override {
+    reducer_->rebuild_buckets();  // once, into the order in which gradients became ready
+    reducer_->prepare_for_forward();
+  }
+  void BeforeBackward() override { reducer_->prepare_for_backward({}); }
+  base::Time last_bucket_at() const override { return watch_->last_bucket_at; }
+
+ private:
+  static c10::intrusive_ptr<c10d::Store> OpenStore(const GroupSettings& settings,
+                                                   const GroupLimits& limits) {
+    c10d::TCPStoreOptions options;
+    options.port = settings.store_port;
+    options.isServer = settings.rank == 0;
+    options.waitWorkers = false;
+    options.timeout = Milliseconds(limits.form);
+    // The store closes what it is given; the rank's address must outlive it.
+    if (options.isServer) options.masterListenFd = dup(settings.store_fd);
+    return c10::make_intrusive<c10d::TCPStore>(settings.store_host, options);
+  }
+
+  const uint32_t rank_, size_;
+  std::shared_ptr<BucketWatch> watch_;
+  c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo_;
+  c10::intrusive_ptr<c10d::ProcessGroup> group_;
+  std::unique_ptr<c10d::Reducer> reducer_;
+};
+
+class LoneGroup : public Group {
+ public:
+  uint32_t rank() const override { return 0; }
+  uint32_t size() const override { return 1; }
+  std::unique_ptr<Pending> AllReduce(at::Tensor) override {
+    struct Done : Pending {
+      void Wait() override {}
+    };
+    return std::make_unique<Done>();
+  }
+  void Broadcast(at::Tensor, uint32_t) override {}
+  void Watch(const std::vector<at::Tensor>&) override {}
+  void BeforeForward() override {}
+  void BeforeBackward() override {}
+  base::Time last_bucket_at() const override { return {}; }
+};
+
+}  // namespace
+
+std::unique_ptr<Group> FormGlooGroup(const GroupSettings& settings, const GroupLimits& limits,
+                                     std::atomic<protocol::Phase>* phase) {
+  return std::make_unique<GlooGroup>(settings, limits, phase);
+}
+
+std::unique_ptr<Group> MakeLoneGroup() { return std::make_unique<LoneGroup>(); }
+
+}  // namespace coxswain::trainer::engine

@@ -1,0 +1,125 @@
+// What a rank computes, without LibTorch in sight. One object per process.
+//
+// Threads: all methods from one thread (the engine's), but for Abort, phase and those so marked.
+// Errors: UNAVAILABLE: a collective failed (a peer is gone, a time-out, Abort): parameters,
+// optimizer and position are those of the last finished step, and Join may be called again.
+// INVALID_ARGUMENT: the user's settings or data. RESOURCE_EXHAUSTED: out of memory. INTERNAL: a bug
+// or LibTorch's refusal.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/base/ids.h"
+#include "common/base/time.h"
+#include "common/config/job_spec.h"
+#include "common/protocol/trainer_messages.h"
+#include "trainer/blob/tensor_info.h"
+#include "trainer/core/training_plan.h"
+#include "trainer/engine/data/image_dataset.h"
+
+namespace coxswain::trainer::engine {
+
+struct EngineSettings {
+  config::JobSpec spec;
+  uint32_t threads = 1;               // for one operator
+  std::string address = "127.0.0.1";  // of this machine on the data network: what Gloo binds to
+  base::Duration form_limit = base::seconds(30);
+  base::Duration collective_limit = base::seconds(300);
+};
+
+// The samples; they outlive the engine.
+struct Datasets {
+  const data::ImageDataset* train = nullptr;
+  const data::ImageDataset* evaluate = nullptr;  // may be null
+};
+
+struct GroupSettings {
+  base::Generation generation;
+  base::Rank rank = 0;
+  uint32_t world_size = 1;
+  std::string store_host;  // of rank 0
+  uint16_t store_port = 0;
+  int store_fd = -1;  // rank 0: its bound socket, listening; stays the caller's
+};
+
+// Whole state as it was saved, for Join to take over. `bytes(i)` is row-major data of tensors[i].
+struct SavedState {
+  int64_t step = 0;
+  int64_t position = 0;
+  std::vector<blob::TensorInfo> tensors;
+  std::function<const char*(size_t index)> bytes;
+};
+
+struct Joined {
+  int64_t step = 0;
+  int64_t position = 0;
+  core::TrainingPlan plan;
+};
+
+struct StepFlags {
+  bool save = false, save_wanted = false, stop = false, stop_with_save = false;
+};
+
+struct StepResult {
+  int64_t step = 0;      // count of updates, this one included
+  int64_t position = 0;  // after it
+  int64_t samples = 0;   // of the global batch
+  double loss = 0;       // mean over the global batch
+  double learning_rate = 0;
+  double gradient_norm = -1;           // before clipping; -1: not clipping
+  StepFlags agreed;                    // any rank's flag
+  std::vector<base::Rank> not_finite;  // ranks whose loss was not finite: nothing was applied
+  // Where the time went. Backward includes the all-reduce it hides; all_reduce is what it could
+  // not.
+  base::Duration data{}, forward{}, backward{}, all_reduce{}, optimizer{}, total{};
+};
+
+struct EvaluationResult {
+  double loss = 0;      // mean over the evaluation set
+  double accuracy = 0;  // 0..1
+  int64_t samples = 0;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  // The model, from the seed, at step 0. Called once, first.
+  virtual absl::Status Prepare(const EngineSettings& settings, Datasets sets) = 0;
+
+  // Forms the group of a generation (after leaving the one before), then makes all ranks equal: the
+  // most advanced rank's state goes to the others. If no rank has any, rank 0 calls `restore`,
+  // which gives a saved state, nothing (start afresh), or an error that ends Join on every rank.
+  using Restore = std::function<absl::StatusOr<std::unique_ptr<SavedState>>()>;
+  virtual absl::StatusOr<Joined> Join(const GroupSettings& group, const Restore& restore) = 0;
+
+  // Frees the engine's thread from a collective that cannot end. From any thread; harmless
+  // otherwise.
+  virtual void Abort() = 0;
+
+  // One optimizer step over the next global batch. Collective.
+  virtual absl::StatusOr<StepResult> Step(const StepFlags& flags) = 0;
+  // The evaluation set, divided over the ranks. Collective.
+  virtual absl::StatusOr<EvaluationResult> Evaluate() = 0;
+
+  // The whole state (parameters, buffers, optimizer), in a fixed order, and its bytes: the same on
+  // every rank, valid until the next Step, Join or destruction.
+  virtual const std::vector<blob::TensorInfo>& StateTensors() const = 0;
+  virtual const char* StateBytes(size_t index) const = 0;
+  // The first so many of StateTensors() are the model.
+  virtual size_t ModelTensorCount() const = 0;
+  // config.json of the exported model: recipe, shapes, classes, preprocessing.
+  virtual std::string ModelConfig() const = 0;
+
+  // Where the engine's thread is. From any thread.
+  virtual protocol::Phase phase() const = 0;
+};
+
+}  // namespace coxswain::trainer::engine

@@ -1,0 +1,56 @@
+#include "trainer/engine/model/layers.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+namespace coxswain::trainer::engine {
+namespace {
+
+template <class T>
+void FillUniform(T* to, int64_t count, double bound, base::Rng& rng) {
+  for (int64_t i = 0; i < count; ++i) {
+    double unit = static_cast<double>(rng.Next() >> 11) * 0x1p-53;  // [0, 1)
+    to[i] = static_cast<T>((2 * unit - 1) * bound);
+  }
+}
+
+template <class T>
+void FillMask(T* to, int64_t rows, int64_t features, double keep, uint64_t seed, int64_t position) {
+  auto limit = static_cast<uint64_t>(keep * 0x1p32);
+  T scale = static_cast<T>(1 / keep);
+  for (int64_t row = 0; row < rows; ++row) {
+    uint64_t key = base::Mix64(base::Mix64(seed ^ 0xd409) + static_cast<uint64_t>(position + row));
+    for (int64_t i = 0; i < features; ++i) {
+      uint64_t draw = base::Mix64(key + static_cast<uint64_t>(i)) >> 32;
+      to[row * features + i] = draw < limit ? scale : T{0};
+    }
+  }
+}
+
+}  // namespace
+
+at::Tensor UniformByFanIn(at::IntArrayRef shape, int64_t fan_in, at::ScalarType dtype,
+                          base::Rng& rng) {
+  at::Tensor out = at::empty(shape, dtype);
+  double bound = 1 / std::sqrt(static_cast<double>(fan_in));
+  if (dtype == at::kDouble) {
+    FillUniform(out.data_ptr<double>(), out.numel(), bound, rng);
+  } else {
+    FillUniform(out.data_ptr<float>(), out.numel(), bound, rng);
+  }
+  return out;
+}
+
+at::Tensor KeyedDropout(const at::Tensor& x, double probability, uint64_t seed, int64_t position) {
+  at::Tensor mask = at::empty(x.sizes(), x.scalar_type());
+  double keep = 1 - probability;
+  if (x.scalar_type() == at::kDouble) {
+    FillMask(mask.data_ptr<double>(), x.size(0), x.size(1), keep, seed, position);
+  } else {
+    FillMask(mask.data_ptr<float>(), x.size(0), x.size(1), keep, seed, position);
+  }
+  return x * mask;
+}
+
+}  // namespace coxswain::trainer::engine

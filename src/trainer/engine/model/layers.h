@@ -1,0 +1,20 @@
+// Pieces that recipes share.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+#include "common/base/rng.h"
+
+namespace coxswain::trainer::engine {
+
+// U(-bound, bound), bound = 1 / sqrt(fan_in).
+at::Tensor UniformByFanIn(at::IntArrayRef shape, int64_t fan_in, at::ScalarType dtype,
+                          base::Rng& rng);
+
+// Dropout whose mask is keyed by (seed, sample position, feature), so that it does not depend on
+// how a batch is divided. `x`: (rows, features).
+at::Tensor KeyedDropout(const at::Tensor& x, double probability, uint64_t seed, int64_t position);
+
+}  // namespace coxswain::trainer::engine

@@ -1,0 +1,43 @@
+#include "trainer/engine/model/model.h"
+
+#include <ATen/ATen.h>
+
+#include "trainer/engine/model/recipes.h"
+
+namespace coxswain::trainer::engine {
+
+at::Tensor Model::AddParameter(std::string name, at::Tensor value) {
+  value.set_requires_grad(true);
+  parameters_.push_back({std::move(name), value});
+  return value;
+}
+
+at::Tensor Model::AddBuffer(std::string name, at::Tensor value) {
+  buffers_.push_back({std::move(name), value});
+  return value;
+}
+
+std::unique_ptr<Model> MakeModel(const config::Model& recipe, const InputShape& input,
+                                 int64_t classes, at::ScalarType dtype, uint64_t seed) {
+  base::Rng rng(base::Mix64(seed ^ 0x30de1));
+  if (recipe.recipe == config::Recipe::kMlp) return MakeMlp(recipe, input, classes, dtype, rng);
+  return MakeCnn(recipe, input, classes, dtype, rng);
+}
+
+std::string CheckModel(const config::Model& recipe, const InputShape& input) {
+  if (recipe.recipe == config::Recipe::kMlp) return "";
+  int64_t height = input.height, width = input.width;
+  for (size_t block = 1; block <= recipe.channels.size(); ++block) {
+    if (static_cast<int64_t>(block) % recipe.pool_every != 0) continue;
+    height /= 2;
+    width /= 2;
+    if (height == 0 || width == 0) {
+      return "spec.model.channels: block " + std::to_string(block) + " would pool images of " +
+             std::to_string(input.height) + " x " + std::to_string(input.width) +
+             " pixels away; use fewer blocks or a larger spec.model.pool_every";
+    }
+  }
+  return "";
+}
+
+}  // namespace coxswain::trainer::engine

@@ -1,0 +1,64 @@
+// A network by recipe: named parameters and buffers, and its forward pass.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/config/job_spec.h"
+
+namespace coxswain::trainer::engine {
+
+struct NamedTensor {
+  std::string name;
+  at::Tensor tensor;
+};
+
+struct InputShape {
+  int64_t channels = 1, height = 1, width = 1;
+  int64_t size() const { return channels * height * width; }
+};
+
+// One forward pass over one canonical micro-batch (or, without batch norm, any batch).
+struct ForwardPass {
+  bool training = false;
+  uint64_t seed = 0;
+  int64_t position = 0;  // absolute, of the first row: keys its dropout mask
+  // Training with batch norm: per layer mean and unbiased variance of this micro-batch are added
+  // here, times the number of rows. Laid out as Model::statistics_size says. Null: not wanted.
+  double* statistics = nullptr;
+};
+
+class Model {
+ public:
+  virtual ~Model() = default;
+  // `input`: (rows, channels, height, width). Returns logits (rows, classes).
+  virtual at::Tensor Forward(const at::Tensor& input, const ForwardPass& pass) = 0;
+
+  const std::vector<NamedTensor>& parameters() const { return parameters_; }
+  const std::vector<NamedTensor>& buffers() const { return buffers_; }
+  // Doubles that ForwardPass::statistics holds.
+  size_t statistics_size() const { return statistics_size_; }
+  // Moves the running statistics: new = old + momentum * (sums / rows - old).
+  virtual void UpdateStatistics(const double* /*sums*/, double /*rows*/) {}
+
+ protected:
+  at::Tensor AddParameter(std::string name, at::Tensor value);
+  at::Tensor AddBuffer(std::string name, at::Tensor value);
+  std::vector<NamedTensor> parameters_, buffers_;
+  size_t statistics_size_ = 0;
+};
+
+// INVALID_ARGUMENT cases are found by the caller (CheckModel) before this is called. All parameters
+// come from `seed`: U(-1/sqrt(fan_in), 1/sqrt(fan_in)), as PyTorch's Linear and Conv2d have by
+// default.
+std::unique_ptr<Model> MakeModel(const config::Model& recipe, const InputShape& input,
+                                 int64_t classes, at::ScalarType dtype, uint64_t seed);
+
+// Empty if the recipe fits the images; otherwise what is wrong ("model.channels: 5 pools ...").
+std::string CheckModel(const config::Model& recipe, const InputShape& input);
+
+}  // namespace coxswain::trainer::engine

@@ -1,0 +1,37 @@
+// LibTorch's door: what it throws becomes a status.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/util/Exception.h>
+
+#include <new>
+#include <string>
+
+#include "absl/status/status.h"
+#include "trainer/engine/training/training_engine.h"
+
+namespace coxswain::trainer::engine {
+
+template <class Work>
+absl::Status TrainingEngine::Guard(absl::StatusCode code, Work work) {
+  auto first_line = [](std::string text) { return text.substr(0, text.find('\n')); };
+  try {
+    work();
+    return absl::OkStatus();
+  } catch (const c10::OutOfMemoryError& error) {
+    return absl::ResourceExhaustedError("out of memory: " +
+                                        first_line(error.what_without_backtrace()));
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("out of memory");
+  } catch (const c10::Error& error) {
+    std::string text = first_line(error.what_without_backtrace());
+    if (text.find("DefaultCPUAllocator") != std::string::npos) {
+      return absl::ResourceExhaustedError("out of memory: " + text);
+    }
+    return absl::Status(code, text);
+  } catch (const std::exception& error) {
+    return absl::Status(code, first_line(error.what()));
+  }
+}
+
+}  // namespace coxswain::trainer::engine

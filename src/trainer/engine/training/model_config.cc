@@ -1,0 +1,38 @@
+#include "trainer/engine/training/model_config.h"
+
+#include <nlohmann/json.hpp>
+
+namespace coxswain::trainer::engine {
+
+std::string DescribeModel(const config::JobSpec& spec, const InputShape& input,
+                          const std::vector<blob::TensorInfo>& tensors, size_t count) {
+  using Json = nlohmann::ordered_json;
+  const config::Model& model = spec.model;
+  bool cnn = model.recipe == config::Recipe::kCnn;
+  Json out;
+  out["format"] = "coxswain/model/v1";
+  out["name"] = spec.metadata.name;
+  Json& recipe = out["model"];
+  recipe["recipe"] = cnn ? "cnn" : "mlp";
+  if (cnn) {
+    recipe["channels"] = model.channels;
+    recipe["kernel"] = 3;
+    recipe["pool_every"] = model.pool_every;
+    recipe["batch_norm"] = model.batch_norm;
+    if (model.batch_norm) recipe["batch_norm_eps"] = 1e-5;
+  }
+  recipe["hidden"] = model.hidden;
+  recipe["activation"] = "relu";
+  recipe["dropout"] = model.dropout;
+  recipe["dtype"] = spec.train.precision == config::Precision::kFloat64 ? "float64" : "float32";
+  out["input"] = {
+      {"layout", "NCHW"},
+      {"shape", {input.channels, input.height, input.width}},
+      {"preprocessing", {{"scale", 1.0 / 255}, {"mean", spec.data.mean}, {"std", spec.data.std}}}};
+  out["output"] = {{"kind", "logits"}, {"classes", spec.data.classes}};
+  Json& list = out["tensors"] = Json::object();
+  for (size_t i = 0; i < count; ++i) list[tensors[i].name] = tensors[i].shape;
+  return out.dump(2) + "\n";
+}
+
+}  // namespace coxswain::trainer::engine

@@ -1,0 +1,196 @@
+#include "trainer/engine/training/training_engine.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <malloc.h>
+
+#include <cstring>
+
+#include "trainer/engine/training/guard.h"
+#include "trainer/engine/training/make_engine.h"
+#include "trainer/engine/training/model_config.h"
+
+namespace coxswain::trainer::engine {
+namespace {
+
+blob::DType ToDType(at::ScalarType type) {
+  return type == at::kDouble ? blob::DType::kFloat64 : blob::DType::kFloat32;
+}
+
+}  // namespace
+
+std::unique_ptr<Engine> MakeEngine() { return std::make_unique<TrainingEngine>(); }
+
+absl::Status TrainingEngine::Prepare(const EngineSettings& settings, Datasets sets) {
+  settings_ = settings;
+  sets_ = sets;
+  const config::Train& train = settings_.spec.train;
+  shape_ = {sets.train->channels(), sets.train->height(), sets.train->width()};
+  if (std::string wrong = CheckModel(settings_.spec.model, shape_); !wrong.empty()) {
+    return absl::InvalidArgumentError(wrong);
+  }
+  if (sets.evaluate != nullptr && sets.evaluate->sample_bytes() != sets.train->sample_bytes()) {
+    return absl::InvalidArgumentError(
+        "spec.data.evaluate: its images have another size than those of spec.data.train");
+  }
+  plan_.samples = sets.train->size();
+  plan_.batch = train.global_batch_size;
+  plan_.epochs = train.epochs;
+  plan_.max_steps = train.max_steps;
+  plan_.evaluate_every_epochs = sets.evaluate != nullptr ? train.evaluate_every_epochs : 0;
+  micro_batch_ = train.micro_batch_size;
+  if (micro_batch_ == 0 && settings_.spec.model.batch_norm) {
+    micro_batch_ = std::max<int64_t>(1, train.global_batch_size / settings_.spec.workers);
+  }
+  return Guard(absl::StatusCode::kInternal, [this] { BuildModel(); });
+}
+
+void TrainingEngine::BuildModel() {
+  // Activations are freed and allocated again in each step: keep their pages.
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 2047 << 20);
+  at::set_num_threads(static_cast<int>(settings_.threads));
+  dtype_ = settings_.spec.train.precision == config::Precision::kFloat64 ? at::kDouble : at::kFloat;
+  model_ = MakeModel(settings_.spec.model, shape_, settings_.spec.data.classes, dtype_,
+                     settings_.spec.train.seed);
+  optimizer_ = std::make_unique<Optimizer>(settings_.spec.train.optimizer, model_->parameters());
+  ListState();
+}
+
+void TrainingEngine::ListState() {
+  state_ = model_->parameters();
+  state_.insert(state_.end(), model_->buffers().begin(), model_->buffers().end());
+  model_tensors_ = state_.size();
+  state_.insert(state_.end(), optimizer_->state().begin(), optimizer_->state().end());
+  for (NamedTensor& entry : state_) {
+    entry.tensor = entry.tensor.detach();
+    state_info_.push_back(
+        {entry.name, ToDType(entry.tensor.scalar_type()), entry.tensor.sizes().vec()});
+  }
+}
+
+const char* TrainingEngine::StateBytes(size_t index) const {
+  return static_cast<const char*>(state_[index].tensor.const_data_ptr());
+}
+
+std::string TrainingEngine::ModelConfig() const {
+  return DescribeModel(settings_.spec, shape_, state_info_, model_tensors_);
+}
+
+absl::StatusOr<Joined> TrainingEngine::Join(const GroupSettings& group, const Restore& restore) {
+  SetPhase(protocol::Phase::kForming);
+  LeaveGroup(true);
+  absl::Status formed = Guard(absl::StatusCode::kUnavailable, [&] {
+    sockets_.Begin();
+    GroupLimits limits{settings_.address, settings_.form_limit, settings_.collective_limit};
+    group_ = group.world_size > 1 ? FormGlooGroup(group, limits, &phase_) : MakeLoneGroup();
+    sockets_.Settle();
+  });
+  absl::Status restored;
+  if (formed.ok()) {
+    SetPhase(protocol::Phase::kRestoring);
+    formed = Guard(absl::StatusCode::kUnavailable, [&] { restored = AgreeOnState(restore); });
+  }
+  if (formed.ok() && restored.ok()) {
+    formed = Guard(absl::StatusCode::kUnavailable, [&] {
+      std::vector<at::Tensor> parameters;
+      for (const NamedTensor& parameter : model_->parameters()) {
+        parameters.push_back(parameter.tensor);
+      }
+      group_->Watch(parameters);
+      StartLoader();
+    });
+  }
+  if (!formed.ok() || !restored.ok()) {
+    LeaveGroup(true);
+    SetPhase(protocol::Phase::kWaiting);
+    return formed.ok() ? restored : formed;
+  }
+  return Joined{step_, position_, plan_};
+}
+
+void TrainingEngine::LeaveGroup(bool broken) {
+  loader_.reset();
+  if (broken) sockets_.Shutdown();  // so that no thread of the old group waits for a peer
+  if (model_ != nullptr) ResetGradients();
+  group_.reset();
+  sockets_.Forget();
+}
+
+void TrainingEngine::Abort() { sockets_.Shutdown(); }
+
+absl::Status TrainingEngine::AgreeOnState(const Restore& restore) {
+  // Who has the most advanced state? One row per rank: 1 + its step, 0: fresh.
+  auto size = static_cast<int64_t>(group_->size());
+  at::Tensor steps = at::zeros({size}, at::kLong);
+  if (has_state_) steps[group_->rank()] = 1 + step_;
+  group_->AllReduce(steps)->Wait();
+  auto root = static_cast<uint32_t>(steps.argmax().item<int64_t>());
+  bool survivor = steps.max().item<int64_t>() > 0;
+
+  absl::Status restored;
+  if (!survivor && group_->rank() == 0) {
+    auto saved = restore();
+    restored = saved.status();
+    if (restored.ok() && *saved != nullptr) restored = TakeOver(**saved);
+  }
+  // [0: go on, 1: restore failed; whether there is a state; step; position]
+  at::Tensor header = at::zeros({4}, at::kLong);
+  if (group_->rank() == root) {
+    header[0] = restored.ok() ? 0 : 1;
+    header[1] = has_state_ ? 1 : 0;
+    header[2] = step_;
+    header[3] = position_;
+  }
+  group_->Broadcast(header, root);
+  if (header[0].item<int64_t>() != 0) {
+    return restored.ok() ? absl::UnavailableError("rank 0 could not restore a checkpoint")
+                         : restored;
+  }
+  bool equal = header[1].item<int64_t>() == 0 ||
+               (steps == steps.max()).all().item<bool>();  // fresh everywhere, or all as advanced
+  has_state_ = header[1].item<int64_t>() != 0;
+  step_ = header[2].item<int64_t>();
+  position_ = header[3].item<int64_t>();
+  if (equal && survivor) return absl::OkStatus();
+  if (!has_state_) return absl::OkStatus();  // the same seed gave the same model
+  for (NamedTensor& entry : state_) group_->Broadcast(entry.tensor, root);
+  return absl::OkStatus();
+}
+
+absl::Status TrainingEngine::TakeOver(const SavedState& saved) {
+  for (size_t i = 0; i < state_.size(); ++i) {
+    size_t found = 0;
+    while (found < saved.tensors.size() && saved.tensors[found].name != state_[i].name) ++found;
+    if (found == saved.tensors.size()) {
+      return absl::InvalidArgumentError("the checkpoint has no tensor '" + state_[i].name +
+                                        "': it is of another model or optimizer");
+    }
+    if (saved.tensors[found] != state_info_[i]) {
+      return absl::InvalidArgumentError("the checkpoint's tensor '" + state_[i].name +
+                                        "' has another shape or precision than spec.model gives");
+    }
+    std::memcpy(state_[i].tensor.data_ptr(), saved.bytes(found),
+                static_cast<size_t>(state_info_[i].bytes()));
+  }
+  step_ = saved.step;
+  position_ = saved.position;
+  has_state_ = true;
+  return absl::OkStatus();
+}
+
+void TrainingEngine::StartLoader() {
+  total_steps_ = std::max<int64_t>(1, step_ + plan_.RemainingSteps(step_, position_));
+  control_.emplace(group_->size(), model_->statistics_size());
+  data::LoaderSettings loader;
+  loader.plan = plan_;
+  loader.seed = settings_.spec.train.seed;
+  loader.micro_batch = micro_batch_;
+  loader.mean = settings_.spec.data.mean;
+  loader.std = settings_.spec.data.std;
+  loader.float64 = dtype_ == at::kDouble;
+  loader_ = std::make_unique<data::BatchLoader>(*sets_.train, loader, group_->rank(),
+                                                group_->size(), step_, position_);
+}
+
+}  // namespace coxswain::trainer::engine

@@ -1,0 +1,80 @@
+// Engine on LibTorch's CPU kernels and Gloo.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "trainer/engine/collective/group.h"
+#include "trainer/engine/collective/group_sockets.h"
+#include "trainer/engine/data/batch_loader.h"
+#include "trainer/engine/engine.h"
+#include "trainer/engine/model/model.h"
+#include "trainer/engine/optim/optimizer.h"
+#include "trainer/engine/training/control_vector.h"
+
+namespace coxswain::trainer::engine {
+
+class TrainingEngine : public Engine {
+ public:
+  absl::Status Prepare(const EngineSettings& settings, Datasets sets) override;
+  absl::StatusOr<Joined> Join(const GroupSettings& group, const Restore& restore) override;
+  void Abort() override;
+  absl::StatusOr<StepResult> Step(const StepFlags& flags) override;
+  absl::StatusOr<EvaluationResult> Evaluate() override;
+  const std::vector<blob::TensorInfo>& StateTensors() const override { return state_info_; }
+  const char* StateBytes(size_t index) const override;
+  size_t ModelTensorCount() const override { return model_tensors_; }
+  std::string ModelConfig() const override;
+  protocol::Phase phase() const override { return phase_.load(std::memory_order_relaxed); }
+
+ private:
+  // Runs `work` and turns what it throws into a status; `code` for what is not a want of memory.
+  template <class Work>
+  absl::Status Guard(absl::StatusCode code, Work work);
+
+  void BuildModel();
+  void ListState();
+  void LeaveGroup(bool broken);
+  // Makes all ranks' states equal. Returns what `restore` said if it failed.
+  absl::Status AgreeOnState(const Restore& restore);
+  absl::Status TakeOver(const SavedState& saved);
+  void StartLoader();
+
+  // The parts of a step.
+  void Forward(const data::Batch& batch, const StepFlags& flags, StepResult& result);
+  at::Tensor ForwardMicroBatch(const data::Batch& batch, int64_t begin, int64_t end);
+  void ResetGradients();
+  double ClipGradients();
+  void ApplyUpdate(StepResult& result);
+  at::Tensor Rows(const data::Batch& batch, int64_t begin, int64_t end) const;
+  void EvaluateRows(const data::Normalizer& normalizer, int64_t begin, int64_t end, double* sums);
+
+  void SetPhase(protocol::Phase phase) { phase_.store(phase, std::memory_order_relaxed); }
+
+  EngineSettings settings_;
+  Datasets sets_;
+  at::ScalarType dtype_{};
+  InputShape shape_;
+  int64_t micro_batch_ = 0;  // 0: a rank's share in one piece
+  core::TrainingPlan plan_;
+  std::unique_ptr<Model> model_;
+  std::unique_ptr<Optimizer> optimizer_;
+  std::vector<NamedTensor> state_;
+  std::vector<blob::TensorInfo> state_info_;
+  size_t model_tensors_ = 0;
+
+  bool has_state_ = false;  // trained or restored: worth more than a fresh model
+  int64_t step_ = 0, position_ = 0, total_steps_ = 1;
+  std::unique_ptr<Group> group_;
+  GroupSockets sockets_;
+  std::unique_ptr<data::BatchLoader> loader_;
+  std::optional<ControlVector> control_;
+  std::atomic<protocol::Phase> phase_{protocol::Phase::kStarting};
+};
+
+}  // namespace coxswain::trainer::engine

@@ -1,0 +1,62 @@
+// cox-trainer: one rank of one job, started by cox-worker; --task: work on stores; --standalone:
+// alone.
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "common/base/version.h"
+#include "common/log/log.h"
+#include "trainer/runtime/environment.h"
+#include "trainer/runtime/rank_main.h"
+#include "trainer/runtime/standalone.h"
+
+namespace coxswain::trainer {
+namespace {
+
+int Wrong(const absl::Status& status, int code) {
+  log::Error(std::string(status.message()));
+  return code;
+}
+
+int RunForWorker() {
+  auto environment = ReadEnvironment([](const char* name) { return std::getenv(name); });
+  if (!environment.ok()) return Wrong(environment.status(), 2);
+  auto spec = ReadSpec(environment->spec_path);
+  if (!spec.ok()) return Wrong(spec.status(), protocol::kExitUserError);
+  auto socket =
+      ListenSocket::Bind(environment->address, environment->first_port, environment->last_port);
+  if (!socket.ok()) return Wrong(socket.status(), protocol::kExitInfrastructure);
+  RankSettings rank;
+  rank.spec = std::move(spec->spec);
+  rank.spec_yaml = std::move(spec->yaml);
+  rank.rank = environment->link.key.rank;
+  rank.incarnation = environment->link.incarnation;
+  rank.address = environment->address;
+  rank.cpus = environment->cpus;
+  rank.store = rank.spec.checkpoint.store.empty() ? environment->store : rank.spec.checkpoint.store;
+  rank.state_prefix = environment->state_prefix;
+  RunRank(std::move(rank), *std::move(socket), MakeWorkerLink(environment->link));
+}
+
+int Main(const std::vector<std::string>& arguments) {
+  BlockSignals();
+  log::Init("cox-trainer", log::Level::kInfo);
+  if (arguments.empty()) return RunForWorker();
+  if (arguments[0] == "--standalone") {
+    return RunStandalone({arguments.begin() + 1, arguments.end()});
+  }
+  if (arguments[0] == "--version") {
+    std::printf("cox-trainer %s\n", base::kVersion);
+    return 0;
+  }
+  std::fprintf(stderr,
+               "cox-trainer is one rank of a job and is started by cox-worker. By hand:\n%s",
+               kStandaloneUsage);
+  return arguments[0] == "--help" ? 0 : 2;
+}
+
+}  // namespace
+}  // namespace coxswain::trainer
+
+int main(int argc, char** argv) { return coxswain::trainer::Main({argv + 1, argv + argc}); }

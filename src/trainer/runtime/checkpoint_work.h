@@ -1,0 +1,58 @@
+// Snapshots of this rank's share, and what the core has done with them in the store.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "trainer/blob/upload_loop.h"
+#include "trainer/core/decisions.h"
+#include "trainer/core/events.h"
+#include "trainer/engine/engine.h"
+
+namespace coxswain::trainer {
+
+// What goes into every manifest of this process.
+struct CheckpointFacts {
+  std::string cluster, job;  // "CLUSTER", "j12"
+  std::string spec_digest;
+  uint64_t seed = 1;
+};
+
+// Thread-safe; only Snapshot takes long (a copy of the share).
+class CheckpointWork {
+ public:
+  using Report = std::function<void(const core::Event&)>;
+  CheckpointWork(blob::StoreSettings settings, CheckpointFacts facts, Report report)
+      : settings_(std::move(settings)), facts_(std::move(facts)), report_(std::move(report)) {}
+
+  // Copies and hashes this rank's share of the engine's present state. On the engine's thread.
+  void Snapshot(const engine::Engine& engine, int64_t step, int64_t samples_per_epoch,
+                base::Rank rank, uint32_t world_size);
+  // StartUpload, StoreManifest, StoreCommitted, DropSave. Returns at once.
+  void Do(const core::Action& action);
+  // What an upload waits for; empty: nothing.
+  std::string waiting_for();
+
+ private:
+  void On(const core::StartUpload& action);
+  void On(const core::StoreManifest& action);
+  void On(const core::StoreCommitted& action);
+  void On(const core::DropSave& action);
+  blob::UploadLoop& Loop();  // made when first needed; mutex_ held
+
+  const blob::StoreSettings settings_;
+  const CheckpointFacts facts_;
+  const Report report_;
+  std::mutex mutex_;
+  std::map<int64_t, std::shared_ptr<const blob::ShardBuffer>> snapshots_;  // by step
+  std::vector<blob::TensorInfo> tensors_;
+  int64_t samples_per_epoch_ = 1;
+  std::unique_ptr<blob::UploadLoop> loop_;
+};
+
+}  // namespace coxswain::trainer

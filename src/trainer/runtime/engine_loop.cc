@@ -1,0 +1,140 @@
+#include "trainer/runtime/engine_loop.h"
+
+#include <cstdio>
+#include <limits>
+
+#include "common/log/log.h"
+#include "trainer/runtime/listen_socket.h"
+#include "trainer/runtime/model_export.h"
+
+namespace coxswain::trainer {
+namespace {
+
+core::Event Failed(const absl::Status& status) {
+  return core::EngineFailed{std::string(status.message()), ExitCodeOf(status)};
+}
+
+std::string Fixed(double value, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
+}  // namespace
+
+int ExitCodeOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kFailedPrecondition:
+      return protocol::kExitUserError;
+    case absl::StatusCode::kResourceExhausted:
+      return protocol::kExitOutOfMemory;
+    case absl::StatusCode::kInternal:
+      return protocol::kExitInternal;
+    default:
+      return protocol::kExitInfrastructure;
+  }
+}
+
+core::Event EngineLoop::Execute(const core::EngineCommand& command) {
+  return std::visit([this](const auto& body) { return Run(body); }, command);
+}
+
+core::Event EngineLoop::Run(const core::JoinGroup& command) {
+  const protocol::FormGeneration& form = command.form;
+  engine::GroupSettings group;
+  group.generation = form.generation;
+  group.rank = command.rank;
+  group.world_size = static_cast<uint32_t>(form.members.size());
+  group.store_fd = doors_.store_fd;
+  const std::string& host = form.members.front().address;
+  if (!SplitAddress(host, &group.store_host, &group.store_port)) {
+    return Failed(absl::InternalError("rank 0's address '" + host + "' is not HOST:PORT"));
+  }
+  RestoreReport report;
+  absl::Status restored;
+  auto joined = doors_.engine->Join(group, [&] {
+    auto state = doors_.restorer->Run(form, &report);
+    restored = state.status();
+    return state;
+  });
+  if (!restored.ok()) return Failed(restored);
+  if (absl::IsUnavailable(joined.status())) {
+    return core::CollectiveFailed{std::string(joined.status().message())};
+  }
+  if (!joined.ok()) return Failed(joined.status());
+  rank_ = command.rank;
+  world_size_ = group.world_size;
+  generation_ = form.generation;
+  samples_per_epoch_ = joined->plan.samples;
+  step_ = joined->step;
+  log::Info("generation " + std::to_string(generation_.value) + " formed: rank " +
+            std::to_string(rank_) + " of " + std::to_string(world_size_) + ", at step " +
+            std::to_string(step_) + (report.uri.empty() ? "" : " from " + report.uri));
+  return core::GroupFormed{generation_,    joined->step, joined->position, joined->plan,
+                           report.refused, report.uri,   report.id};
+}
+
+core::Event EngineLoop::Run(const core::RunStep& command) {
+  auto result = doors_.engine->Step(
+      {command.save, command.save_wanted, command.stop, command.stop_with_save});
+  if (absl::IsUnavailable(result.status())) {
+    return core::CollectiveFailed{std::string(result.status().message())};
+  }
+  if (!result.ok()) return Failed(result.status());
+  if (!result->not_finite.empty()) {
+    return core::LossNotFinite{result->step, result->not_finite};
+  }
+  step_ = result->step;
+  doors_.metrics->AddStep(*result, rank_, generation_);
+  core::StepFinished finished;
+  finished.step = result->step;
+  finished.position = result->position;
+  finished.samples = result->samples;
+  finished.loss = result->loss;
+  finished.took = result->total;
+  finished.save = result->agreed.save;
+  finished.save_wanted = result->agreed.save_wanted;
+  finished.stop = result->agreed.stop;
+  finished.stop_with_save = result->agreed.stop_with_save;
+  return finished;
+}
+
+core::Event EngineLoop::Run(const core::TakeSnapshot& command) {
+  doors_.checkpoints->Snapshot(*doors_.engine, command.step, samples_per_epoch_, rank_,
+                               world_size_);
+  return core::SnapshotTaken{command.step};
+}
+
+core::Event EngineLoop::Run(const core::Evaluate&) {
+  auto result = doors_.engine->Evaluate();
+  if (absl::IsUnavailable(result.status())) {
+    return core::CollectiveFailed{std::string(result.status().message())};
+  }
+  if (!result.ok()) return Failed(result.status());
+  doors_.metrics->AddEvaluation(*result, step_, rank_, generation_);
+  if (rank_ == 0) {
+    log::Info("step " + std::to_string(step_) + ": evaluation loss " + Fixed(result->loss, 4) +
+              ", accuracy " + Fixed(result->accuracy * 100, 2) + " % of " +
+              std::to_string(result->samples));
+  }
+  return core::Evaluated{result->loss, result->accuracy};
+}
+
+core::Event EngineLoop::Run(const core::ExportModel&) {
+  blob::StoreSettings settings = doors_.store_settings;
+  settings.patience = std::make_shared<blob::Patience>(blob::kSavePolicy, "store " + doors_.store);
+  auto uri = ExportModel(*doors_.engine, doors_.store, doors_.model_folder, settings);
+  if (!uri.ok()) {
+    return core::EngineFailed{
+        "the model could not be exported: " + std::string(uri.status().message()),
+        protocol::kExitInfrastructure};
+  }
+  log::Info("model exported to " + *uri);
+  return core::ModelExported{*uri};
+}
+
+}  // namespace coxswain::trainer

@@ -1,0 +1,23 @@
+// A job's samples, read from where its file says.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "common/config/job_spec.h"
+#include "trainer/blob/blob_store.h"
+#include "trainer/engine/data/image_dataset.h"
+
+namespace coxswain::trainer {
+
+struct JobData {
+  std::optional<data::ImageDataset> train, evaluate;
+};
+
+// Reads and checks all of it. INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED: the user's to mend;
+// other codes: the store could not be read for as long as `settings` has patience.
+absl::StatusOr<std::unique_ptr<JobData>> ReadJobData(const config::Data& spec,
+                                                     const blob::StoreSettings& settings);
+
+}  // namespace coxswain::trainer

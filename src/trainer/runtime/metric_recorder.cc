@@ -1,0 +1,67 @@
+#include "trainer/runtime/metric_recorder.h"
+
+#include <utility>
+
+#include "common/base/clock.h"
+
+namespace coxswain::trainer {
+
+void MetricRecorder::AddStep(const engine::StepResult& step, base::Rank rank,
+                             base::Generation generation) {
+  std::lock_guard lock(mutex_);
+  AddPhases(step, rank, generation);
+  if (rank != 0 || step.step % log_every_steps_ != 0) return;
+  base::WallTime now = base::WallNow();
+  auto add = [&](const char* name, double value) {
+    points_.push_back({name, -1, step.step, value, now, generation});
+  };
+  add("loss", step.loss);
+  add("learning_rate", step.learning_rate);
+  if (step.total.count() > 0) {
+    add("samples_per_second",
+        static_cast<double>(step.samples) * 1e6 / static_cast<double>(step.total.count()));
+  }
+  if (step.gradient_norm >= 0) add("gradient_norm", step.gradient_norm);
+}
+
+void MetricRecorder::AddPhases(const engine::StepResult& step, base::Rank rank,
+                               base::Generation generation) {
+  sum_.data += step.data;
+  sum_.forward += step.forward;
+  sum_.backward += step.backward;
+  sum_.all_reduce += step.all_reduce;
+  sum_.optimizer += step.optimizer;
+  sum_.total += step.total;
+  ++steps_;
+  base::WallTime now = base::WallNow();
+  if (now - phases_at_ < base::seconds(1)) return;
+  auto add = [&](const char* name, base::Duration sum) {
+    double ms = static_cast<double>(sum.count()) / 1e3 / static_cast<double>(steps_);
+    points_.push_back({name, static_cast<int32_t>(rank), step.step, ms, now, generation});
+  };
+  add("phase.data_ms", sum_.data);
+  add("phase.forward_ms", sum_.forward);
+  add("phase.backward_ms", sum_.backward);
+  add("phase.all_reduce_ms", sum_.all_reduce);
+  add("phase.optimizer_ms", sum_.optimizer);
+  add("phase.step_ms", sum_.total);
+  sum_ = {};
+  steps_ = 0;
+  phases_at_ = now;
+}
+
+void MetricRecorder::AddEvaluation(const engine::EvaluationResult& result, int64_t step,
+                                   base::Rank rank, base::Generation generation) {
+  if (rank != 0) return;
+  std::lock_guard lock(mutex_);
+  base::WallTime now = base::WallNow();
+  points_.push_back({"eval.loss", -1, step, result.loss, now, generation});
+  points_.push_back({"eval.accuracy", -1, step, result.accuracy, now, generation});
+}
+
+std::vector<protocol::MetricPoint> MetricRecorder::Take() {
+  std::lock_guard lock(mutex_);
+  return std::exchange(points_, {});
+}
+
+}  // namespace coxswain::trainer

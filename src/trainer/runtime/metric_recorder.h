@@ -1,0 +1,37 @@
+// Turns what steps and evaluations give into metric points. Never blocks a step.
+#pragma once
+
+#include <mutex>
+#include <vector>
+
+#include "common/protocol/trainer_messages.h"
+#include "trainer/engine/engine.h"
+
+namespace coxswain::trainer {
+
+// Thread-safe.
+class MetricRecorder {
+ public:
+  explicit MetricRecorder(int64_t log_every_steps) : log_every_steps_(log_every_steps) {}
+
+  // Each `log_every_steps`-th step, from rank 0: "loss", "learning_rate", "samples_per_second",
+  // "gradient_norm" (over all ranks). From every rank, about once a second: "phase.data_ms" and so
+  // on, means per step since the last ones.
+  void AddStep(const engine::StepResult& step, base::Rank rank, base::Generation generation);
+  // From rank 0: "eval.loss", "eval.accuracy".
+  void AddEvaluation(const engine::EvaluationResult& result, int64_t step, base::Rank rank,
+                     base::Generation generation);
+  std::vector<protocol::MetricPoint> Take();
+
+ private:
+  void AddPhases(const engine::StepResult& step, base::Rank rank, base::Generation generation);
+
+  const int64_t log_every_steps_;
+  std::mutex mutex_;
+  std::vector<protocol::MetricPoint> points_;
+  engine::StepResult sum_;  // durations since phases_at_
+  int64_t steps_ = 0;
+  base::WallTime phases_at_;
+};
+
+}  // namespace coxswain::trainer

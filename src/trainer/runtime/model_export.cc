@@ -1,0 +1,31 @@
+#include "trainer/runtime/model_export.h"
+
+#include <cstring>
+
+#include "trainer/blob/checkpoint_io.h"
+
+namespace coxswain::trainer {
+
+absl::StatusOr<std::string> ExportModel(const engine::Engine& engine, const std::string& store_uri,
+                                        const std::string& folder,
+                                        const blob::StoreSettings& settings) {
+  absl::StatusOr<std::unique_ptr<blob::BlobStore>> opened = blob::OpenStore(store_uri, settings);
+  if (!opened.ok()) return opened.status();
+  blob::BlobStore& store = **opened;
+  std::vector<blob::TensorInfo> tensors = engine.StateTensors();
+  tensors.resize(engine.ModelTensorCount());
+  auto copy = [&](const blob::Piece& piece, char* to) {
+    std::memcpy(to, engine.StateBytes(piece.tensor) + piece.offset, piece.bytes);
+  };
+  auto write = [&]() -> absl::Status {
+    auto stored = blob::StoreModel(store, folder + "/model.safetensors", tensors,
+                                   {{"format", "coxswain/model/v1"}}, copy);
+    if (!stored.ok()) return stored.status();
+    return store.Put(folder + "/config.json", engine.ModelConfig());
+  };
+  absl::Status done = settings.patience != nullptr ? settings.patience->Run(write) : write();
+  if (!done.ok()) return done;
+  return store.uri() + "/" + folder;
+}
+
+}  // namespace coxswain::trainer

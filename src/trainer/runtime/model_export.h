@@ -1,0 +1,19 @@
+// The final model: model.safetensors and config.json in one folder.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "trainer/blob/blob_store.h"
+#include "trainer/engine/engine.h"
+
+namespace coxswain::trainer {
+
+// Writes both below `store`/`folder` ("CLUSTER/j12/model"); the same model gives the same bytes, so
+// that a repetition does no harm. Returns the folder's URI. Retries by `settings.patience`.
+absl::StatusOr<std::string> ExportModel(const engine::Engine& engine, const std::string& store,
+                                        const std::string& folder,
+                                        const blob::StoreSettings& settings);
+
+}  // namespace coxswain::trainer

@@ -1,0 +1,181 @@
+#include "trainer/runtime/rank_main.h"
+
+#include <signal.h>
+
+#include <fstream>
+#include <future>
+#include <sstream>
+
+#include "common/config/job_parser.h"
+#include "common/log/log.h"
+#include "trainer/runtime/engine_host.h"
+#include "trainer/runtime/engine_loop.h"
+#include "trainer/runtime/job_data.h"
+#include "trainer/runtime/shell.h"
+
+namespace coxswain::trainer {
+namespace {
+
+// Data may be on a store that is away for a while.
+constexpr blob::RetryPolicy kDataPolicy{base::milliseconds(200), base::seconds(2),
+                                        base::seconds(60)};
+
+blob::StoreSettings StoreSettingsOf(const config::JobSpec& spec) {
+  blob::StoreSettings out;
+  out.endpoint = spec.checkpoint.endpoint;
+  out.region = spec.checkpoint.region;
+  return out;
+}
+
+core::Settings CoreSettingsOf(const RankSettings& settings) {
+  core::Settings out;
+  out.rank = settings.rank;
+  out.incarnation = settings.incarnation;
+  out.save_every_steps = settings.spec.checkpoint.every_steps;
+  out.save_every_time = settings.spec.checkpoint.every_time;
+  out.saves = settings.saves && !settings.store.empty();
+  out.exports = !settings.store.empty();
+  out.grace = settings.spec.grace;
+  return out;
+}
+
+CheckpointFacts FactsOf(const RankSettings& settings) {
+  size_t slash = settings.state_prefix.rfind('/');
+  CheckpointFacts facts;
+  facts.cluster = slash == std::string::npos ? "" : settings.state_prefix.substr(0, slash);
+  facts.job =
+      slash == std::string::npos ? settings.state_prefix : settings.state_prefix.substr(slash + 1);
+  facts.spec_digest = blob::HashHex(settings.spec_yaml);
+  facts.seed = settings.spec.train.seed;
+  return facts;
+}
+
+// Everything that one rank's process is made of; lives until the process ends.
+struct RankProcess {
+  RankProcess(RankSettings given, ListenSocket bound, std::unique_ptr<TrainerLink> to_worker)
+      : settings(std::move(given)),
+        socket(std::move(bound)),
+        link(std::move(to_worker)),
+        shell(CoreSettingsOf(settings)),
+        metrics(settings.spec.train.log_every_steps),
+        checkpoints(StoreSettingsOf(settings.spec), FactsOf(settings),
+                    [this](const core::Event& event) { shell.Handle(event); }),
+        restorer(StoreSettingsOf(settings.spec)) {}
+
+  void StartShell();
+  absl::Status PrepareEngine();
+  std::string WaitingFor();
+  [[noreturn]] void ServeEngine();
+
+  RankSettings settings;
+  ListenSocket socket;
+  std::unique_ptr<TrainerLink> link;
+  Shell shell;
+  MetricRecorder metrics;
+  CheckpointWork checkpoints;
+  Restorer restorer;
+  std::unique_ptr<JobData> data;
+  std::unique_ptr<engine::Engine> engine;
+  std::atomic<engine::Engine*> loaded{nullptr};  // set once `engine` is ready for other threads
+  std::shared_ptr<blob::Patience> data_patience =
+      std::make_shared<blob::Patience>(kDataPolicy, "data");
+};
+
+void RankProcess::StartShell() {
+  ShellDoors doors;
+  doors.link = link.get();
+  doors.abort_group = [this] {
+    if (engine::Engine* ready = loaded) ready->Abort();
+  };
+  doors.store_work = [this](const core::Action& action) { checkpoints.Do(action); };
+  doors.phase = [this] {
+    engine::Engine* ready = loaded;
+    return ready == nullptr ? protocol::Phase::kStarting : ready->phase();
+  };
+  doors.waiting_for = [this] { return WaitingFor(); };
+  doors.take_metrics = [this] { return metrics.Take(); };
+  // No destructors: LibTorch's threads may be anywhere, and nothing is left to be written.
+  doors.leave = [](int code) { std::_Exit(code); };
+  shell.Start(std::move(doors), socket.address());
+}
+
+std::string RankProcess::WaitingFor() {
+  if (std::string data = data_patience->waiting_for(); !data.empty()) return data;
+  if (std::string restore = restorer.waiting_for(); !restore.empty()) return restore;
+  return checkpoints.waiting_for();
+}
+
+absl::Status RankProcess::PrepareEngine() {
+  auto reading = std::async(std::launch::async, [this] {
+    blob::StoreSettings store = StoreSettingsOf(settings.spec);
+    store.patience = data_patience;
+    return ReadJobData(settings.spec.data, store);
+  });
+  auto loading = LoadEngine();
+  auto read = reading.get();
+  if (!read.ok()) return read.status();
+  if (!loading.ok()) return loading.status();
+  data = *std::move(read);
+  engine = *std::move(loading);
+  engine::EngineSettings to_engine;
+  to_engine.spec = settings.spec;
+  to_engine.threads = settings.cpus;
+  to_engine.address = settings.address;
+  base::Deadlines deadlines;
+  to_engine.form_limit = deadlines.FormGroup();
+  to_engine.collective_limit = deadlines.Collective();
+  engine::Datasets sets{&*data->train, data->evaluate ? &*data->evaluate : nullptr};
+  absl::Status prepared = engine->Prepare(to_engine, sets);
+  if (prepared.ok()) loaded = engine.get();
+  return prepared;
+}
+
+void RankProcess::ServeEngine() {
+  EngineDoors doors;
+  doors.engine = engine.get();
+  doors.checkpoints = &checkpoints;
+  doors.restorer = &restorer;
+  doors.metrics = &metrics;
+  doors.store_fd = socket.fd();
+  doors.store = settings.store;
+  doors.model_folder = settings.state_prefix + (settings.state_prefix.empty() ? "" : "/") + "model";
+  doors.store_settings = StoreSettingsOf(settings.spec);
+  EngineLoop loop(std::move(doors));
+  while (true) shell.Handle(loop.Execute(shell.NextCommand()));
+}
+
+}  // namespace
+
+void BlockSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (int signal : {SIGTERM, SIGINT, SIGPIPE}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
+absl::StatusOr<ParsedSpec> ReadSpec(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  if (!file) return absl::NotFoundError("cannot read the job file " + path);
+  auto parsed = config::ParseJob(text.str(), path, {});
+  if (auto* mistakes = std::get_if<std::vector<config::Mistake>>(&parsed)) {
+    return absl::InvalidArgumentError(config::ToString(*mistakes));
+  }
+  auto& job = std::get<config::ParsedJob>(parsed);
+  return ParsedSpec{std::move(job.spec), std::move(job.yaml)};
+}
+
+void RunRank(RankSettings settings, ListenSocket socket, std::unique_ptr<TrainerLink> link) {
+  // Never destroyed: the process ends from the shell's thread.
+  auto* process = new RankProcess(std::move(settings), std::move(socket), std::move(link));
+  process->StartShell();
+  absl::Status prepared = process->PrepareEngine();
+  if (!prepared.ok()) {
+    process->shell.Handle(
+        core::EngineFailed{std::string(prepared.message()), ExitCodeOf(prepared)});
+  }
+  process->ServeEngine();
+}
+
+}  // namespace coxswain::trainer

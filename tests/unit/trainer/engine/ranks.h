@@ -1,0 +1,138 @@
+// Several ranks of one small job, each an Engine on a thread of its own, over loopback.
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/base/check.h"
+#include "common/base/rng.h"
+#include "trainer/engine/training/make_engine.h"
+
+namespace coxswain::trainer::engine {
+
+// Images whose class can be learnt: a bright bar at the label's place, and noise.
+inline data::ImageDataset MakeImages(uint32_t count, uint32_t side, uint32_t classes) {
+  auto big_endian = [](uint32_t n) {
+    return std::string{static_cast<char>(n >> 24), static_cast<char>(n >> 16),
+                       static_cast<char>(n >> 8), static_cast<char>(n)};
+  };
+  std::string images =
+      std::string("\0\0\x08\x03", 4) + big_endian(count) + big_endian(side) + big_endian(side);
+  std::string labels = std::string("\0\0\x08\x01", 4) + big_endian(count);
+  base::Rng rng(7);
+  for (uint32_t i = 0; i < count; ++i) {
+    auto label = static_cast<uint32_t>(rng.Below(classes));
+    labels.push_back(static_cast<char>(label));
+    for (uint32_t p = 0; p < side * side; ++p) {
+      uint64_t value = rng.Below(80) + (p / side == label % side ? 120 : 0);
+      images.push_back(static_cast<char>(value));
+    }
+  }
+  auto parsed_images = data::ParseIdx(images, "images");
+  auto parsed_labels = data::ParseIdx(labels, "labels");
+  auto set = data::ImageDataset::Make(*std::move(parsed_images), "images",
+                                      *std::move(parsed_labels), "labels", classes, 0);
+  CHECK(set.ok()) << set.status().ToString();
+  return *std::move(set);
+}
+
+struct Listener {
+  int fd = -1;
+  uint16_t port = 0;
+  Listener() {
+    fd = socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    CHECK(bind(fd, reinterpret_cast<sockaddr*>(&address), length) == 0);
+    CHECK(listen(fd, 64) == 0);
+    CHECK(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) == 0);
+    port = ntohs(address.sin_port);
+  }
+  ~Listener() { close(fd); }
+};
+
+// A copy of an engine's whole state.
+struct Saved {
+  int64_t step = 0, position = 0;
+  std::vector<blob::TensorInfo> tensors;
+  std::vector<std::string> bytes;
+
+  static Saved Of(const Engine& engine, int64_t step, int64_t position) {
+    Saved saved{step, position, engine.StateTensors(), {}};
+    for (size_t i = 0; i < saved.tensors.size(); ++i) {
+      saved.bytes.emplace_back(engine.StateBytes(i), saved.tensors[i].bytes());
+    }
+    return saved;
+  }
+  Engine::Restore Restore() const {
+    return [this]() -> absl::StatusOr<std::unique_ptr<SavedState>> {
+      auto state = std::make_unique<SavedState>();
+      state->step = step;
+      state->position = position;
+      state->tensors = tensors;
+      state->bytes = [this](size_t i) { return bytes[i].data(); };
+      return state;
+    };
+  }
+};
+
+inline absl::StatusOr<std::unique_ptr<SavedState>> StartAfresh() {
+  return std::unique_ptr<SavedState>();
+}
+
+struct Curve {
+  std::vector<double> losses;
+  std::vector<int64_t> positions;
+  EvaluationResult evaluation;
+  Saved end;  // of rank 0
+};
+
+// Runs `steps` steps (0: to the end) with so many ranks, from `from` if it is given.
+inline Curve Train(const config::JobSpec& spec, const Datasets& sets, uint32_t world, int64_t steps,
+                   const Saved* from = nullptr) {
+  Listener listener;
+  Curve curve;
+  auto rank_main = [&](uint32_t rank) {
+    std::unique_ptr<Engine> engine = MakeEngine();
+    EngineSettings settings;
+    settings.spec = spec;
+    absl::Status prepared = engine->Prepare(settings, sets);
+    CHECK(prepared.ok()) << prepared.ToString();
+    GroupSettings group{base::Generation(1), rank, world, "127.0.0.1", listener.port, listener.fd};
+    auto joined = engine->Join(group, from != nullptr ? from->Restore() : StartAfresh);
+    CHECK(joined.ok()) << joined.status().ToString();
+    int64_t step = joined->step, position = joined->position;
+    for (int64_t i = 0; (steps == 0 || i < steps) && !joined->plan.Done(step, position); ++i) {
+      auto result = engine->Step({});
+      CHECK(result.ok()) << result.status().ToString();
+      CHECK(result->not_finite.empty());
+      step = result->step;
+      position = result->position;
+      if (rank != 0) continue;
+      curve.losses.push_back(result->loss);
+      curve.positions.push_back(position);
+    }
+    if (sets.evaluate != nullptr) {
+      auto evaluation = engine->Evaluate();
+      CHECK(evaluation.ok()) << evaluation.status().ToString();
+      if (rank == 0) curve.evaluation = *evaluation;
+    }
+    if (rank == 0) curve.end = Saved::Of(*engine, step, position);
+  };
+  std::vector<std::thread> threads;
+  for (uint32_t rank = 1; rank < world; ++rank) threads.emplace_back(rank_main, rank);
+  rank_main(0);
+  for (std::thread& thread : threads) thread.join();
+  return curve;
+}
+
+}  // namespace coxswain::trainer::engine
