@@ -103,7 +103,8 @@ void FailAttempt(Turn& turn, JobId job, const Failure& failure) {
   bool first = attempt->cause == Cause::kNone;
   if (!first) {
     bool on_purpose = attempt->cause == Cause::kCancelled || attempt->cause == Cause::kTimeLimit;
-    bool awaited = attempt->user_error && !attempt->exit && failure.exit;
+    // A trainer had said that it would leave, and now it has.
+    bool awaited = !attempt->exit && failure.exit && turn.soft.jobs[job].stop_at;
     if (on_purpose) return StopRanks(turn, job, turn.deadlines().Heartbeat() * 2, failure.reason);
     if (IsConsequence(attempt->exit) && !IsConsequence(failure.exit)) {
       RecordFailure(turn, *attempt, failure);

@@ -178,8 +178,9 @@ void Handle(Turn& turn, const RankRow& rank, const protocol::TrainerReady& repor
   const GenerationRow* generation = Current(turn, *attempt);
   if (generation == nullptr) return FormIfAllReady(turn, *attempt);
   if (attempt->cause != Cause::kNone) return;
-  if (generation->formed) return ReformSoon(turn, rank);
-  SendFormGeneration(turn, rank, *generation);
+  if (!generation->formed) return SendFormGeneration(turn, rank, *generation);
+  // After a broken link a trainer says where it is; only one that is elsewhere needs a new generation.
+  if (report.generation != generation->generation) ReformSoon(turn, rank);
 }
 
 void Handle(Turn& turn, const RankRow& rank, const protocol::GenerationFormed& report) {
