@@ -1,6 +1,7 @@
 #include "coordinator/core/placement/placement_planner.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "coordinator/core/text.h"
 
@@ -29,33 +30,41 @@ bool Allowed(const PendingJob& job, const NodeId& id, const NodeCapacity& node) 
   return node.why_not.empty() && (!job.only || *job.only == id);
 }
 
-// Nodes with room, best first.
-std::vector<Candidate> Candidates(const PlacementView& view, const PendingJob& job) {
-  std::vector<Candidate> found;
+// What makes one node better than another; less is better. A job without GPUs goes to machines
+// without GPUs first. Then the one with the most room for it (`room` is capped at the gang's size),
+// then the one that is left fullest; ties by node id, the order of the view.
+std::tuple<bool, uint32_t, uint64_t> Rating(const PendingJob& job, const Candidate& c) {
+  uint64_t left = job.gpus > 0 ? c.capacity->gpus_free.size() : c.capacity->cpus_free;
+  return {job.gpus == 0 && c.capacity->gpus > 0, job.ranks - c.room, left};
+}
+
+// The best node that holds the whole gang, or nothing; all nodes with room are added to `spread`.
+std::optional<Candidate> BestAlone(const PlacementView& view, const PendingJob& job,
+                                   std::vector<Candidate>* spread) {
+  std::optional<Candidate> best;
   for (const auto& [id, node] : view) {
-    uint32_t room = Allowed(job, id, node) ? FreeRoom(job, node) : 0;
-    if (room > 0) found.push_back({&id, &node, room});
+    if (!Allowed(job, id, node)) continue;
+    Candidate here{&id, &node, FreeRoom(job, node)};
+    if (here.room == 0) continue;
+    if (here.room < job.ranks) {
+      if (!best && !job.one_node) spread->push_back(here);
+    } else if (!best || Rating(job, here) < Rating(job, *best)) {
+      best = here;
+    }
   }
-  // A job without GPUs goes to machines without GPUs first. Then the one with the most room for it
-  // (`room` is capped at the gang's size), then the one that is left fullest.
-  auto key = [&](const Candidate& c) {
-    uint64_t left = job.gpus > 0 ? c.capacity->gpus_free.size() : c.capacity->cpus_free;
-    return std::tuple(job.gpus == 0 && c.capacity->gpus > 0, job.ranks - c.room, left);
-  };
-  std::stable_sort(found.begin(), found.end(),
-                   [&](const Candidate& a, const Candidate& b) { return key(a) < key(b); });
-  return found;
+  return best;
 }
 
 // The nodes to use and how many ranks on each; empty: it does not fit now.
-std::vector<Candidate> Choose(const std::vector<Candidate>& candidates, const PendingJob& job) {
-  for (const Candidate& candidate : candidates) {
-    if (candidate.room == job.ranks) return {candidate};
-  }
-  if (job.one_node) return {};
+std::vector<Candidate> Choose(const PlacementView& view, const PendingJob& job) {
+  std::vector<Candidate> spread;
+  if (std::optional<Candidate> alone = BestAlone(view, job, &spread)) return {*alone};
+  std::stable_sort(spread.begin(), spread.end(), [&](const Candidate& a, const Candidate& b) {
+    return Rating(job, a) < Rating(job, b);
+  });
   std::vector<Candidate> chosen;
   uint32_t left = job.ranks;
-  for (Candidate candidate : candidates) {
+  for (Candidate candidate : spread) {
     candidate.room = std::min(candidate.room, left);
     left -= candidate.room;
     chosen.push_back(candidate);
@@ -152,7 +161,7 @@ Plan PlanPlacements(PlacementView view, const std::vector<PendingJob>& pending, 
       ++ahead;
       continue;
     }
-    std::vector<Candidate> chosen = Choose(Candidates(view, job), job);
+    std::vector<Candidate> chosen = Choose(view, job);
     if (chosen.empty()) {
       plan.blocked = job.id;
       holder = WhyNotNow(view, job);
@@ -173,11 +182,12 @@ std::string WhyNever(const PlacementView& view, const PendingJob& job) {
     uint32_t here = RoomFor(job, node.cpus, node.gpus, node.memory);
     room += here;
     most = std::max(most, here);
+    if ((job.one_node ? most : room) >= job.ranks) return "";
     cpus = std::max(cpus, node.cpus);
     gpus = std::max(gpus, node.gpus);
     memory = std::max(memory, node.memory);
   }
-  if (view.empty() || (job.one_node ? most : room) >= job.ranks) return "";
+  if (view.empty()) return "";
   std::string out = "needs " + NeedText(job);
   if (job.one_node && job.ranks > 1) out += " on one node (its checkpoint store is file://)";
   out += ", but the whole fleet of " + Plural(view.size(), "node") + " has room for ";
