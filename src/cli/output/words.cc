@@ -1,0 +1,75 @@
+#include "cli/output/words.h"
+
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+
+namespace coxswain::cli::output {
+namespace {
+
+template <class... Args>
+std::string Format(const char* format, Args... args) {
+  char text[96];
+  std::snprintf(text, sizeof text, format, args...);
+  return text;
+}
+
+}  // namespace
+
+std::string Count(int64_t n) {
+  std::string text = std::to_string(n);
+  const size_t first = text[0] == '-' ? 1 : 0;
+  for (size_t at = text.size(); at > first + 3;) {
+    at -= 3;
+    text.insert(at, 1, ',');
+  }
+  return text;
+}
+
+std::string Percent(double fraction) { return Format("%.2f %%", fraction * 100); }
+
+std::string Number(double value) { return Format("%.4g", value); }
+
+std::string Bytes(int64_t bytes) {
+  const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+  double amount = static_cast<double>(bytes);
+  int unit = 0;
+  while (amount >= 1024 && unit < 5) {
+    amount /= 1024;
+    ++unit;
+  }
+  return unit == 0 ? Format("%ld B", static_cast<long>(bytes))
+                   : Format("%.1f %s", amount, units[unit]);
+}
+
+std::string Clock(int64_t ms) {
+  const long s = static_cast<long>((ms + 999) / 1000);
+  if (s >= 3600) return Format("%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+  return Format("%ld:%02ld", s / 60, s % 60);
+}
+
+std::string Ago(int64_t us, int64_t now_us) {
+  if (us == 0) return "";
+  const long s = static_cast<long>((now_us - us) / 1'000'000);
+  if (s < 60) return Format("%lds ago", s < 0 ? 0 : s);
+  if (s < 3600) return Format("%ldm ago", s / 60);
+  if (s < 86400) return Format("%ldh ago", s / 3600);
+  return Format("%ldd ago", s / 86400);
+}
+
+std::string When(int64_t us) {
+  if (us == 0) return "";
+  const time_t seconds = static_cast<time_t>(us / 1'000'000);
+  tm local{};
+  localtime_r(&seconds, &local);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &local);
+  return text;
+}
+
+std::string ExitWords(int code, int signal) {
+  if (signal != 0) return Format("signal %d (%s)", signal, strsignal(signal));
+  return Format("code %d", code);
+}
+
+}  // namespace coxswain::cli::output

@@ -1,0 +1,186 @@
+// What a coordinator says, as plain values. Fields mean what proto/coxswain/v1/coxswain.proto says;
+// states are its names without prefix ("COMPLETED", "VERIFIED"). Times are microseconds since the
+// Unix epoch. `json` is the whole answer as JSON, in protobuf's own mapping.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace coxswain::cli::rpc {
+
+struct ExitInfo {
+  bool ended = false;
+  int code = 0;
+  int signal = 0;
+  uint32_t rank = 0;
+  std::string node;
+  std::string last_log;
+};
+
+enum class Cause { kNone, kUser, kInfrastructure, kOutOfMemory, kTimeLimit, kCancelled };
+
+struct Progress {
+  int64_t epoch = 0;
+  int64_t epochs = 0;
+  int64_t step = 0;
+  int64_t total_steps = 0;
+  int64_t position = 0;
+  double loss = 0;
+  double samples_per_second = 0;
+  int64_t remaining_ms = -1;
+  bool has_eval = false;
+  double eval_accuracy = 0;
+  double eval_loss = 0;
+};
+
+struct RankStatus {
+  uint32_t rank = 0;
+  std::string node;
+  std::string state;
+  int64_t pid = 0;
+  int64_t step = 0;
+  std::string phase;
+  std::vector<std::string> gpu_uuids;
+  bool reachable = false;
+  ExitInfo exit;
+};
+
+struct Attempt {
+  uint32_t number = 0;
+  int64_t started_us = 0;
+  int64_t ended_us = 0;
+  Cause cause = Cause::kNone;
+  std::string reason;
+  ExitInfo exit;
+  std::string resumed_from;
+  int64_t resumed_position = 0;
+};
+
+struct Checkpoint {
+  std::string id;
+  std::string state;
+  int64_t step = 0;
+  int64_t position = 0;
+  uint64_t generation = 0;
+  std::string uri;
+  int64_t bytes = 0;
+  uint32_t shards = 0;
+  int64_t opened_us = 0;
+  int64_t committed_us = 0;
+  int64_t verified_us = 0;
+  std::string reason;
+  bool final = false;
+};
+
+struct Job {
+  std::string id;
+  std::string name;
+  std::string state = "UNSPECIFIED";
+  std::string reason;
+  Cause cause = Cause::kNone;
+  int64_t submitted_us = 0;
+  int64_t started_us = 0;
+  int64_t ended_us = 0;
+  uint32_t workers = 0;
+  uint32_t attempt = 0;
+  uint32_t max_attempts = 0;
+  uint64_t generation = 0;
+  std::map<std::string, std::string> labels;
+  std::string spec_yaml;
+  bool has_progress = false;
+  Progress progress;
+  std::vector<RankStatus> ranks;
+  std::vector<Attempt> attempts;
+  ExitInfo exit;
+  std::string model_uri;
+  bool has_checkpoint = false;
+  Checkpoint last_checkpoint;
+  std::string submitted_by;
+  std::vector<std::string> conditions;
+  std::string json;
+};
+
+// True for states that a job never leaves.
+bool HasEnded(const Job& job);
+const char* ToString(Cause cause);  // "USER"; "" for kNone
+
+struct Event {
+  uint64_t cursor = 0;
+  int64_t time_us = 0;
+  std::string job;
+  std::string node;
+  std::string kind;
+  std::string text;
+  std::string severity;
+  std::string json;
+};
+
+struct MetricPoint {
+  std::string name;
+  int32_t rank = -1;
+  int64_t step = 0;
+  double value = 0;
+  int64_t time_us = 0;
+  uint64_t generation = 0;
+  bool repeated_by_later = false;
+  std::string json;
+};
+
+struct LogChunk {
+  uint32_t rank = 0;
+  bool is_stderr = false;
+  uint32_t attempt = 0;
+  std::string data;
+  std::string note;
+};
+
+struct Gpu {
+  uint32_t index = 0;
+  std::string uuid;
+  std::string name;
+  int64_t memory_bytes = 0;
+  bool available = false;
+  std::string why_not;
+  std::string job;
+};
+
+struct Node {
+  std::string id;
+  std::string name;
+  std::string state;
+  std::string reason;
+  std::string address;
+  uint32_t cpu_slots = 0;
+  uint32_t cpu_slots_free = 0;
+  std::vector<Gpu> gpus;
+  int64_t memory_bytes = 0;
+  std::string version;
+  int64_t last_heartbeat_us = 0;
+  std::vector<std::string> jobs;
+  std::map<std::string, std::string> labels;
+  std::vector<std::string> conditions;
+};
+
+struct ServerInfo {
+  std::string version;
+  std::string cluster_id;
+  uint64_t term = 0;
+  bool writable = false;
+  std::string why_not_writable;
+  std::string http_address;
+  std::string worker_address;
+  int64_t started_us = 0;
+  std::vector<std::string> warnings;
+  std::string json;
+};
+
+// A list and its JSON: {"jobs": [...]}.
+template <class T>
+struct Listed {
+  std::vector<T> items;
+  std::string json;
+};
+
+}  // namespace coxswain::cli::rpc

@@ -1,0 +1,144 @@
+#include "cli/rpc/client.h"
+
+#include "cli/rpc/convert.h"
+#include "cli/rpc/wire.h"
+#include "common/rpc/channel.h"
+
+namespace coxswain::cli::rpc {
+
+using Stub = coxswain::v1::Coxswain::Stub;
+
+Client::Client(std::unique_ptr<Wire> wire) : wire_(std::move(wire)) {}
+Client::~Client() = default;
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Make(ClientOptions options) {
+  auto channel = coxswain::rpc::MakeChannel(options.server, base::Deadlines{});
+  if (!channel.ok()) return channel.status();
+  auto wire = std::make_unique<Wire>(std::move(options));
+  wire->stub = coxswain::v1::Coxswain::NewStub(*channel);
+  return std::unique_ptr<Client>(new Client(std::move(wire)));
+}
+
+absl::StatusOr<Submitted> Client::Submit(const SubmitRequest& request) {
+  wire::SubmitJobRequest message;
+  message.set_spec_yaml(request.yaml);
+  message.set_spec_name(request.file_name);
+  for (const std::string& change : request.overrides) message.add_overrides(change);
+  message.set_idempotency_key(request.idempotency_key);
+  message.set_dry_run(request.dry_run);
+  message.set_resume_from(request.resume_from);
+  message.set_allow_uncommitted(request.allow_uncommitted);
+  wire::SubmitJobResponse response;
+  const absl::Status status = wire_->Repeat([&](bool*) {
+    grpc::ClientContext call;
+    // The coordinator may wait for the check of data and store.
+    wire_->Prepare(&call, std::chrono::seconds(30));
+    return wire_->stub->SubmitJob(&call, message, &response);
+  });
+  if (!status.ok()) return status;
+  return Submitted{FromWire(response.job()),
+                   response.already_existed(),
+                   {response.warnings().begin(), response.warnings().end()}};
+}
+
+absl::StatusOr<Job> Client::GetJob(const std::string& job) {
+  wire::GetJobRequest request;
+  request.set_job(job);
+  wire::Job response;
+  if (auto status = wire_->Call(&Stub::GetJob, request, &response); !status.ok()) return status;
+  return FromWire(response);
+}
+
+absl::StatusOr<Listed<Job>> Client::ListJobs(const JobFilter& filter) {
+  wire::ListJobsRequest request;
+  for (const std::string& name : filter.states) {
+    wire::JobState state;
+    if (!wire::JobState_Parse(name, &state)) {
+      return absl::InvalidArgumentError(
+          "found the state \"" + name +
+          "\", expected PENDING, RUNNING, RECOVERING, COMPLETED, FAILED, "
+          "CANCELLED, TIMEOUT, NODE_FAIL, PREEMPTED or OUT_OF_MEMORY");
+    }
+    request.add_states(state);
+  }
+  request.set_name_prefix(filter.name_prefix);
+  request.mutable_labels()->insert(filter.labels.begin(), filter.labels.end());
+  request.set_active_only(filter.active_only);
+  request.set_page_size(
+      filter.limit > 0 && filter.limit < 1000 ? static_cast<uint32_t>(filter.limit) : 1000);
+  wire::ListJobsResponse all;
+  do {
+    wire::ListJobsResponse page;
+    if (auto status = wire_->Call(&Stub::ListJobs, request, &page); !status.ok()) return status;
+    request.set_page_token(page.next_page_token());
+    all.mutable_jobs()->MergeFrom(page.jobs());
+  } while (!request.page_token().empty() &&
+           (filter.limit == 0 || static_cast<size_t>(all.jobs_size()) < filter.limit));
+  while (filter.limit > 0 && static_cast<size_t>(all.jobs_size()) > filter.limit) {
+    all.mutable_jobs()->RemoveLast();
+  }
+  Listed<Job> out{{}, ToJson(all)};
+  for (const auto& job : all.jobs()) out.items.push_back(FromWire(job));
+  return out;
+}
+
+absl::StatusOr<Job> Client::CancelJob(const std::string& job, const std::string& reason,
+                                      bool save) {
+  wire::CancelJobRequest request;
+  request.set_job(job);
+  request.set_reason(reason);
+  request.set_save(save);
+  wire::CancelJobResponse response;
+  if (auto status = wire_->Call(&Stub::CancelJob, request, &response); !status.ok()) return status;
+  return FromWire(response.job());
+}
+
+absl::StatusOr<Listed<Checkpoint>> Client::ListCheckpoints(const std::string& job,
+                                                           bool include_deleted) {
+  wire::ListCheckpointsRequest request;
+  request.set_job(job);
+  request.set_include_deleted(include_deleted);
+  wire::ListCheckpointsResponse response;
+  if (auto status = wire_->Call(&Stub::ListCheckpoints, request, &response); !status.ok()) {
+    return status;
+  }
+  Listed<Checkpoint> out{{}, ToJson(response)};
+  for (const auto& checkpoint : response.checkpoints()) out.items.push_back(FromWire(checkpoint));
+  return out;
+}
+
+absl::StatusOr<Listed<Node>> Client::ListNodes() {
+  wire::ListNodesRequest request;
+  wire::ListNodesResponse all;
+  do {
+    wire::ListNodesResponse page;
+    if (auto status = wire_->Call(&Stub::ListNodes, request, &page); !status.ok()) return status;
+    request.set_page_token(page.next_page_token());
+    all.mutable_nodes()->MergeFrom(page.nodes());
+  } while (!request.page_token().empty());
+  Listed<Node> out{{}, ToJson(all)};
+  for (const auto& node : all.nodes()) out.items.push_back(FromWire(node));
+  return out;
+}
+
+absl::StatusOr<Node> Client::DrainNode(const std::string& node, const std::string& reason,
+                                       bool undo) {
+  wire::DrainNodeRequest request;
+  request.set_node(node);
+  request.set_reason(reason);
+  request.set_undo(undo);
+  wire::DrainNodeResponse response;
+  if (auto status = wire_->Call(&Stub::DrainNode, request, &response); !status.ok()) return status;
+  return FromWire(response.node());
+}
+
+absl::StatusOr<ServerInfo> Client::GetServerInfo() {
+  wire::ServerInfo response;
+  if (auto status = wire_->Call(&Stub::GetServerInfo, wire::GetServerInfoRequest(), &response);
+      !status.ok()) {
+    return status;
+  }
+  return FromWire(response);
+}
+
+}  // namespace coxswain::cli::rpc

@@ -1,0 +1,221 @@
+#include "cli/rpc/convert.h"
+
+#include <google/protobuf/util/json_util.h>
+
+namespace coxswain::cli::rpc {
+namespace {
+
+std::string WithoutPrefix(const std::string& name, std::string_view prefix) {
+  return name.starts_with(prefix) ? name.substr(prefix.size()) : name;
+}
+
+Cause FromWire(wire::FailureCause in) {
+  switch (in) {
+    case wire::FAILURE_CAUSE_USER:
+      return Cause::kUser;
+    case wire::FAILURE_CAUSE_INFRASTRUCTURE:
+      return Cause::kInfrastructure;
+    case wire::FAILURE_CAUSE_OUT_OF_MEMORY:
+      return Cause::kOutOfMemory;
+    case wire::FAILURE_CAUSE_TIME_LIMIT:
+      return Cause::kTimeLimit;
+    case wire::FAILURE_CAUSE_CANCELLED:
+      return Cause::kCancelled;
+    default:
+      return Cause::kNone;
+  }
+}
+
+ExitInfo FromWire(const wire::ExitInfo& in) {
+  return {in.ended(), in.code(), in.signal(), in.rank(), in.node(), in.last_log()};
+}
+
+Progress FromWire(const wire::Progress& in) {
+  return {.epoch = in.epoch(),
+          .epochs = in.epochs(),
+          .step = in.step(),
+          .total_steps = in.total_steps(),
+          .position = in.position(),
+          .loss = in.loss(),
+          .samples_per_second = in.samples_per_second(),
+          .remaining_ms = in.remaining_ms(),
+          .has_eval = in.has_eval(),
+          .eval_accuracy = in.eval_accuracy(),
+          .eval_loss = in.eval_loss()};
+}
+
+RankStatus FromWire(const wire::RankStatus& in) {
+  return {.rank = in.rank(),
+          .node = in.node(),
+          .state = in.state(),
+          .pid = in.pid(),
+          .step = in.step(),
+          .phase = in.phase(),
+          .gpu_uuids = {in.gpu_uuids().begin(), in.gpu_uuids().end()},
+          .reachable = in.reachable(),
+          .exit = FromWire(in.exit())};
+}
+
+Attempt FromWire(const wire::Attempt& in) {
+  return {.number = in.number(),
+          .started_us = in.started_us(),
+          .ended_us = in.ended_us(),
+          .cause = FromWire(in.cause()),
+          .reason = in.reason(),
+          .exit = FromWire(in.exit()),
+          .resumed_from = in.resumed_from(),
+          .resumed_position = in.resumed_position()};
+}
+
+Gpu FromWire(const wire::Gpu& in) {
+  return {.index = in.index(),
+          .uuid = in.uuid(),
+          .name = in.name(),
+          .memory_bytes = in.memory_bytes(),
+          .available = in.available(),
+          .why_not = in.why_not(),
+          .job = in.job()};
+}
+
+}  // namespace
+
+std::string ToJson(const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.always_print_primitive_fields = true;
+  std::string text;
+  if (!google::protobuf::util::MessageToJsonString(message, &text, options).ok()) return "{}";
+  return text;
+}
+
+bool HasEnded(const Job& job) {
+  return job.state != "UNSPECIFIED" && job.state != "PENDING" && job.state != "RUNNING" &&
+         job.state != "RECOVERING";
+}
+
+const char* ToString(Cause cause) {
+  switch (cause) {
+    case Cause::kNone:
+      return "";
+    case Cause::kUser:
+      return "USER";
+    case Cause::kInfrastructure:
+      return "INFRASTRUCTURE";
+    case Cause::kOutOfMemory:
+      return "OUT_OF_MEMORY";
+    case Cause::kTimeLimit:
+      return "TIME_LIMIT";
+    case Cause::kCancelled:
+      return "CANCELLED";
+  }
+  return "";
+}
+
+Job FromWire(const wire::Job& in) {
+  Job out;
+  out.id = in.id();
+  out.name = in.name();
+  out.state = WithoutPrefix(wire::JobState_Name(in.state()), "JOB_STATE_");
+  out.reason = in.reason();
+  out.cause = FromWire(in.cause());
+  out.submitted_us = in.submitted_us();
+  out.started_us = in.started_us();
+  out.ended_us = in.ended_us();
+  out.workers = in.workers();
+  out.attempt = in.attempt();
+  out.max_attempts = in.max_attempts();
+  out.generation = in.generation();
+  out.labels = {in.labels().begin(), in.labels().end()};
+  out.spec_yaml = in.spec_yaml();
+  out.has_progress = in.has_progress();
+  out.progress = FromWire(in.progress());
+  for (const auto& rank : in.ranks()) out.ranks.push_back(FromWire(rank));
+  for (const auto& attempt : in.attempts()) out.attempts.push_back(FromWire(attempt));
+  out.exit = FromWire(in.exit());
+  out.model_uri = in.model_uri();
+  out.has_checkpoint = in.has_last_checkpoint();
+  out.last_checkpoint = FromWire(in.last_checkpoint());
+  out.submitted_by = in.submitted_by();
+  out.conditions = {in.conditions().begin(), in.conditions().end()};
+  out.json = ToJson(in);
+  return out;
+}
+
+Checkpoint FromWire(const wire::Checkpoint& in) {
+  return {.id = in.id(),
+          .state = WithoutPrefix(wire::CheckpointState_Name(in.state()), "CHECKPOINT_"),
+          .step = in.step(),
+          .position = in.position(),
+          .generation = in.generation(),
+          .uri = in.uri(),
+          .bytes = in.bytes(),
+          .shards = in.shards(),
+          .opened_us = in.opened_us(),
+          .committed_us = in.committed_us(),
+          .verified_us = in.verified_us(),
+          .reason = in.reason(),
+          .final = in.final()};
+}
+
+Node FromWire(const wire::Node& in) {
+  Node out;
+  out.id = in.id();
+  out.name = in.name();
+  out.state = in.state();
+  out.reason = in.reason();
+  out.address = in.address();
+  out.cpu_slots = in.cpu_slots();
+  out.cpu_slots_free = in.cpu_slots_free();
+  for (const auto& gpu : in.gpus()) out.gpus.push_back(FromWire(gpu));
+  out.memory_bytes = in.memory_bytes();
+  out.version = in.version();
+  out.last_heartbeat_us = in.last_heartbeat_us();
+  out.jobs = {in.jobs().begin(), in.jobs().end()};
+  out.labels = {in.labels().begin(), in.labels().end()};
+  out.conditions = {in.conditions().begin(), in.conditions().end()};
+  return out;
+}
+
+Event FromWire(const wire::Event& in) {
+  return {.cursor = in.cursor(),
+          .time_us = in.time_us(),
+          .job = in.job(),
+          .node = in.node(),
+          .kind = in.kind(),
+          .text = in.text(),
+          .severity = in.severity(),
+          .json = ToJson(in)};
+}
+
+MetricPoint FromWire(const wire::MetricPoint& in) {
+  return {.name = in.name(),
+          .rank = in.rank(),
+          .step = in.step(),
+          .value = in.value(),
+          .time_us = in.time_us(),
+          .generation = in.generation(),
+          .repeated_by_later = in.repeated_by_later(),
+          .json = ToJson(in)};
+}
+
+LogChunk FromWire(const wire::LogChunk& in) {
+  return {.rank = in.rank(),
+          .is_stderr = in.stream() == wire::LOG_STREAM_STDERR,
+          .attempt = in.attempt(),
+          .data = in.data(),
+          .note = in.note()};
+}
+
+ServerInfo FromWire(const wire::ServerInfo& in) {
+  return {.version = in.version(),
+          .cluster_id = in.cluster_id(),
+          .term = in.term(),
+          .writable = in.writable(),
+          .why_not_writable = in.why_not_writable(),
+          .http_address = in.http_address(),
+          .worker_address = in.worker_address(),
+          .started_us = in.started_us(),
+          .warnings = {in.warnings().begin(), in.warnings().end()},
+          .json = ToJson(in)};
+}
+
+}  // namespace coxswain::cli::rpc

@@ -1,0 +1,115 @@
+#include "cli/rpc/wire.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "common/rpc/channel.h"
+#include "common/rpc/error_details.h"
+#include "coxswain/v1/coxswain.pb.h"
+
+namespace coxswain::cli::rpc {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+using std::chrono::system_clock;
+
+// gRPC's own texts for a connection that was refused, broken or closed; the coordinator's are
+// others.
+bool IsConnectionTrouble(const std::string& text) {
+  for (const char* mark :
+       {"onnect", "ocket", "GOAWAY", "eepalive", "roken pipe", "recvmsg", "sendmsg", "DNS",
+        "name resolver", "RST_STREAM", "HTTP2", "tream removed"}) {
+    if (text.find(mark) != std::string::npos) return true;
+  }
+  return text.empty();
+}
+
+// gRPC nests its reasons; the last one is the system's.
+std::string LastReason(const grpc::Status& status) {
+  constexpr std::string_view kConnect = "Failed to connect to remote host: ";
+  std::string text = status.error_message();
+  if (const size_t at = text.rfind(kConnect); at != std::string::npos)
+    text.erase(0, at + kConnect.size());
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text.empty() ? "the connection was closed" : text;
+}
+
+std::string MistakeLines(const grpc::Status& status) {
+  coxswain::v1::SubmitJobError error;
+  if (!coxswain::rpc::FindDetail(status, &error) || error.mistakes().empty()) {
+    return status.error_message();
+  }
+  std::string lines;
+  for (const auto& mistake : error.mistakes()) {
+    lines += (lines.empty() ? "" : "\n") + mistake.file();
+    if (mistake.line() > 0) lines += ":" + std::to_string(mistake.line());
+    lines += ": " + mistake.text();
+  }
+  return lines;
+}
+
+}  // namespace
+
+void Client::Wire::Prepare(grpc::ClientContext* call, milliseconds limit) const {
+  coxswain::rpc::Authorize(call, options.token);
+  std::optional<SteadyTime> end = options.until;
+  if (limit.count() > 0) {
+    const SteadyTime by_limit = steady_clock::now() + limit;
+    end = end ? std::min(*end, by_limit) : by_limit;
+  }
+  if (!end) return;
+  call->set_deadline(system_clock::now() + std::chrono::duration_cast<system_clock::duration>(
+                                               *end - steady_clock::now()));
+}
+
+bool Client::Wire::TimeIsUp() const {
+  // gRPC's timers are a little early at times.
+  return options.until && steady_clock::now() + milliseconds(5) >= *options.until;
+}
+
+absl::Status Client::Wire::Why(const grpc::Status& status) const {
+  if (status.ok()) return absl::OkStatus();
+  switch (status.error_code()) {
+    case grpc::StatusCode::UNAVAILABLE:
+      if (!IsConnectionTrouble(status.error_message())) return coxswain::rpc::FromGrpc(status);
+      return absl::UnavailableError("cannot reach " + options.server + ": " + LastReason(status));
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      if (TimeIsUp()) return absl::DeadlineExceededError("--timeout ran out");
+      return absl::UnavailableError("cannot reach " + options.server + ": no answer in time");
+    case grpc::StatusCode::INVALID_ARGUMENT:
+      return absl::InvalidArgumentError(MistakeLines(status));
+    case grpc::StatusCode::UNIMPLEMENTED:
+      return absl::UnimplementedError(options.server +
+                                      " does not know this call: it is no coordinator, " +
+                                      "or one of another version");
+    default:
+      break;
+  }
+  return coxswain::rpc::FromGrpc(status);
+}
+
+absl::Status Client::Wire::Repeat(const std::function<grpc::Status(bool* heard)>& call) const {
+  const SteadyTime start = steady_clock::now();
+  milliseconds pause(100);
+  bool ever_heard = false;
+  while (true) {
+    bool heard = false;
+    const absl::Status why = Why(call(&heard));
+    if (!absl::IsUnavailable(why)) return why;
+    if (heard) pause = milliseconds(100);
+    ever_heard = ever_heard || heard;
+    const bool impatient = !options.until && steady_clock::now() - start > options.patience;
+    if (!ever_heard && impatient) return why;
+    if (options.on_trouble) options.on_trouble(std::string(why.message()));
+    SteadyTime wake = steady_clock::now() + pause;
+    if (options.until) wake = std::min(wake, *options.until);
+    std::this_thread::sleep_until(wake);
+    if (TimeIsUp()) {
+      return absl::DeadlineExceededError("--timeout ran out: " + std::string(why.message()));
+    }
+    pause = std::min(pause * 2, milliseconds(2000));
+  }
+}
+
+}  // namespace coxswain::cli::rpc

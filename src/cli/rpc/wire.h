@@ -1,0 +1,43 @@
+// How a Client's calls are made. Inside cli/rpc only.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "cli/rpc/client.h"
+#include "common/rpc/token.h"
+#include "coxswain/v1/coxswain.grpc.pb.h"
+
+namespace coxswain::cli::rpc {
+
+struct Client::Wire {
+  explicit Wire(ClientOptions o) : options(std::move(o)) {}
+
+  // Token, and a deadline `limit` from now (zero: none) but never after options.until.
+  void Prepare(grpc::ClientContext* call, std::chrono::milliseconds limit) const;
+  // In words, with the codes that client.h promises.
+  absl::Status Why(const grpc::Status& status) const;
+  bool TimeIsUp() const;
+
+  // Makes calls until one gives something else than UNAVAILABLE, pausing in between. `call` sets
+  // *heard when the coordinator has answered anything. Gives up after options.patience if it never
+  // has.
+  absl::Status Repeat(const std::function<grpc::Status(bool* heard)>& call) const;
+
+  template <class Request, class Response>
+  absl::Status Call(grpc::Status (coxswain::v1::Coxswain::Stub::*method)(grpc::ClientContext*,
+                                                                         const Request&, Response*),
+                    const Request& request, Response* response) const {
+    grpc::ClientContext call;
+    Prepare(&call, std::chrono::seconds(15));
+    return Why((stub.get()->*method)(&call, request, response));
+  }
+
+  const ClientOptions options;
+  std::unique_ptr<coxswain::v1::Coxswain::Stub> stub;
+};
+
+}  // namespace coxswain::cli::rpc

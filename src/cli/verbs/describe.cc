@@ -1,0 +1,123 @@
+#include <CLI/CLI.hpp>
+
+#include "cli/output/table.h"
+#include "cli/output/words.h"
+#include "cli/verbs/job_view.h"
+#include "cli/verbs/verb.h"
+
+namespace coxswain::cli::verbs {
+namespace {
+
+using output::Fields;
+using output::When;
+
+std::string ExitText(const rpc::ExitInfo& exit) {
+  if (!exit.ended) return "";
+  return output::ExitWords(exit.code, exit.signal) + " of rank " + std::to_string(exit.rank) +
+         (exit.node.empty() ? "" : " on " + exit.node);
+}
+
+std::string CheckpointText(const rpc::Job& job) {
+  if (!job.has_checkpoint) return "";
+  const rpc::Checkpoint& c = job.last_checkpoint;
+  return c.id + " " + c.state + " at step " + output::Count(c.step) + ", " + c.uri;
+}
+
+std::string EvaluationText(const rpc::Progress& p) {
+  if (!p.has_eval) return "";
+  return "accuracy " + output::Percent(p.eval_accuracy) + ", loss " + output::Number(p.eval_loss);
+}
+
+std::string Summary(const Session& session, const rpc::Job& job) {
+  Fields fields;
+  fields.Add("Job", job.id + " (" + job.name + ")");
+  fields.Add("State", {job.state, output::ColourOfState(job.state)});
+  fields.Add("Reason", job.reason);
+  fields.Add("Cause", rpc::ToString(job.cause));
+  for (const std::string& condition : job.conditions)
+    fields.Add("Note", {condition, output::Colour::kYellow});
+  fields.Add("Progress",
+             job.has_progress && job.progress.step > 0 && !rpc::HasEnded(job)
+                 ? ProgressText(job)
+                 : (job.progress.step > 0 ? "step " + output::Count(job.progress.step) + ", loss " +
+                                                output::Number(job.progress.loss)
+                                          : ""));
+  fields.Add("Evaluation", EvaluationText(job.progress));
+  fields.Add("Submitted",
+             When(job.submitted_us) + (job.submitted_by.empty() ? "" : " by " + job.submitted_by));
+  fields.Add("Started", When(job.started_us));
+  fields.Add("Ended", When(job.ended_us));
+  fields.Add("Exit", ExitText(job.exit));
+  fields.Add("Attempt", std::to_string(job.attempt) + " of at most " +
+                            std::to_string(job.max_attempts) + ", generation " +
+                            std::to_string(job.generation));
+  for (const auto& [name, value] : job.labels) fields.Add("Label", name + "=" + value);
+  fields.Add("Checkpoint", CheckpointText(job));
+  fields.Add("Model", job.model_uri);
+  return fields.ToString(session.out());
+}
+
+std::string Ranks(const Session& session, const rpc::Job& job) {
+  output::Table table({"RANK", "NODE", "STATE", "PID", "STEP", "PHASE", "GPUS", "EXIT"});
+  for (const rpc::RankStatus& rank : job.ranks) {
+    std::string gpus;
+    for (const std::string& uuid : rank.gpu_uuids) gpus += (gpus.empty() ? "" : ",") + uuid;
+    table.Add(
+        {std::to_string(rank.rank),
+         rank.node,
+         {rank.reachable || rank.state == "EXITED" ? rank.state : rank.state + " (unreachable)",
+          output::ColourOfState(rank.state)},
+         rank.pid > 0 ? std::to_string(rank.pid) : "",
+         output::Count(rank.step),
+         rank.phase,
+         gpus,
+         rank.exit.ended ? output::ExitWords(rank.exit.code, rank.exit.signal) : ""});
+  }
+  return table.ToString(session.out());
+}
+
+std::string Attempts(const Session& session, const rpc::Job& job) {
+  output::Table table({"ATTEMPT", "STARTED", "ENDED", "FROM", "CAUSE", "EXIT", "REASON"});
+  for (const rpc::Attempt& attempt : job.attempts) {
+    table.Add({std::to_string(attempt.number), When(attempt.started_us), When(attempt.ended_us),
+               attempt.resumed_from.empty() ? "the start"
+                                            : attempt.resumed_from + " (sample " +
+                                                  output::Count(attempt.resumed_position) + ")",
+               rpc::ToString(attempt.cause), ExitText(attempt.exit), attempt.reason});
+  }
+  return table.ToString(session.out());
+}
+
+int Describe(const Session& session, const std::string& name) {
+  auto client = session.Connect();
+  if (!client.ok()) return session.Fail(client.status());
+  const absl::StatusOr<rpc::Job> job = (*client)->GetJob(name);
+  if (!job.ok()) return session.Fail(job.status());
+  if (session.machine_readable()) {
+    session.PrintStructured(job->json);
+    return kSuccess;
+  }
+  std::string text = Summary(session, *job);
+  if (!job->ranks.empty()) text += "\n" + Ranks(session, *job);
+  if (job->attempts.size() > (session.wide() ? 0 : 1)) text += "\n" + Attempts(session, *job);
+  const std::string failure = FailureText(session.out(), *job);
+  if (!failure.empty()) text += "\n" + failure;
+  if (session.wide()) text += "\n" + output::Harmless(job->spec_yaml);
+  session.Print(text);
+  return kSuccess;
+}
+
+}  // namespace
+
+void AddDescribe(CLI::App* app, Session* session) {
+  auto job = std::make_shared<std::string>();
+  CLI::App* verb =
+      app->add_subcommand("describe", "Everything about one job; -o wide adds its file");
+  verb->add_option("JOB", *job, "id (j12) or name (the newest of that name)")->required();
+  verb->footer(
+      "\nExamples:\n  cox describe j12\n  cox describe fashion-mnist -o wide\n"
+      "  cox describe j12 -o json    # exit.code and exit.signal are the job's own");
+  verb->callback([=] { session->action = [=] { return Describe(*session, *job); }; });
+}
+
+}  // namespace coxswain::cli::verbs

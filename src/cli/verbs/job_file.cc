@@ -1,0 +1,74 @@
+#include "cli/verbs/job_file.h"
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+namespace coxswain::cli::verbs {
+namespace {
+
+constexpr size_t kLargest = 2 << 20;  // what is refused need not be read to its end
+
+// Nothing, and errno, on failure.
+std::optional<std::string> ReadAll(const std::string& file) {
+  std::ifstream opened;
+  if (file != "-") {
+    if (std::filesystem::is_directory(file)) {
+      errno = EISDIR;
+      return std::nullopt;
+    }
+    opened.open(file, std::ios::binary);
+    if (!opened) return std::nullopt;
+  }
+  std::istream& in = file == "-" ? std::cin : opened;
+  std::string text(kLargest, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(in.gcount()));
+  return text;
+}
+
+}  // namespace
+
+void AddJobFileFlags(CLI::App* verb, JobFileFlags* flags) {
+  verb->add_option("FILE", flags->file, "the job file (docs/job-spec.md); - for standard input")
+      ->required();
+  verb->add_option("--set", flags->changes, "change a key: --set spec.train.epochs=3 (repeatable)")
+      ->allow_extra_args(false);
+}
+
+std::variant<JobFile, int> ReadJobFile(const Session& session, const JobFileFlags& flags) {
+  const std::optional<std::string> text = ReadAll(flags.file);
+  if (!text) {
+    session.Note("cox: " + flags.file + ": " + std::strerror(errno) +
+                 "; expected a job file (docs/job-spec.md)");
+    return static_cast<int>(kUsage);
+  }
+  const std::string name = flags.file == "-" ? "stdin" : flags.file;
+  auto parsed = config::ParseJob(*text, name, flags.changes);
+  if (auto* mistakes = std::get_if<std::vector<config::Mistake>>(&parsed)) {
+    session.Note(config::ToString(*mistakes) + "cox: " + name +
+                 " is no valid job: " + std::to_string(mistakes->size()) +
+                 (mistakes->size() == 1 ? " mistake" : " mistakes"));
+    return static_cast<int>(kRejected);
+  }
+  auto& job = std::get<config::ParsedJob>(parsed);
+  for (const std::string& warning : job.warnings) session.Note(name + ": warning: " + warning);
+  const std::filesystem::path folder =
+      flags.file == "-" ? "." : std::filesystem::path(flags.file).parent_path();
+  JobFile out;
+  out.request.yaml = *text;
+  out.request.file_name = name;
+  out.request.overrides = flags.changes;
+  for (std::string& change :
+       config::AbsolutePathOverrides(job.spec, std::filesystem::absolute(folder).string())) {
+    out.request.overrides.push_back(std::move(change));
+  }
+  out.spec = std::move(job.spec);
+  return out;
+}
+
+}  // namespace coxswain::cli::verbs

@@ -1,0 +1,117 @@
+#include "cli/verbs/job_view.h"
+
+#include <algorithm>
+
+#include "cli/output/table.h"
+#include "cli/output/words.h"
+
+namespace coxswain::cli::verbs {
+namespace {
+
+using output::Colour;
+using output::Paint;
+
+std::string Lower(std::string text) {
+  for (char& c : text)
+    c = c == '_' ? ' ' : static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  return text;
+}
+
+std::string OutOf(int64_t n, int64_t total) {
+  return output::Count(n) + (total > 0 ? "/" + output::Count(total) : "");
+}
+
+}  // namespace
+
+std::string ProgressText(const rpc::Job& job) {
+  const rpc::Progress& p = job.progress;
+  if (job.state != "RUNNING" || !job.has_progress || p.step == 0) {
+    return job.id + " " + Lower(job.state) + (job.reason.empty() ? "" : ": " + job.reason);
+  }
+  std::string text;
+  if (p.epochs > 0) text += "epoch " + OutOf(std::min(p.epoch + 1, p.epochs), p.epochs) + "  ";
+  text += "step " + OutOf(p.step, p.total_steps) + "  loss " + output::Number(p.loss);
+  if (p.samples_per_second > 0) {
+    text += "  " + output::Count(static_cast<int64_t>(p.samples_per_second + 0.5)) + " samples/s";
+  }
+  if (p.remaining_ms >= 0) text += "  " + output::Clock(p.remaining_ms) + " left";
+  return text;
+}
+
+JobView::JobView(std::FILE* out, const output::Terminal& terminal)
+    : terminal_(terminal), line_(out, terminal) {}
+
+void JobView::Show(const rpc::Job& job, const std::vector<rpc::Event>& events) {
+  for (const rpc::Event& event : events) {
+    if (event.severity == "info" || event.severity.empty()) continue;
+    const Colour colour = event.severity == "error" ? Colour::kRed : Colour::kYellow;
+    line_.Say(Paint(terminal_, colour, event.severity + ": ") + output::Harmless(event.text));
+  }
+  ShowChanges(job);
+  if (!rpc::HasEnded(job)) line_.Show(ProgressText(job));
+}
+
+void JobView::ShowChanges(const rpc::Job& job) {
+  if (job.state != last_state_) {
+    if (job.state == "RUNNING") {
+      line_.Say(job.id + " " + Paint(terminal_, Colour::kCyan, "running") + ": " +
+                std::to_string(job.workers) + (job.workers == 1 ? " rank" : " ranks") +
+                (job.attempt > 1 ? ", attempt " + std::to_string(job.attempt) + " of " +
+                                       std::to_string(job.max_attempts)
+                                 : ""));
+    }
+    last_state_ = job.state;
+  }
+  for (const std::string& condition : job.conditions) {
+    if (conditions_.insert(condition.substr(0, 24)).second) {
+      line_.Say(Paint(terminal_, Colour::kYellow, "note: ") + output::Harmless(condition));
+    }
+  }
+  const rpc::Progress& p = job.progress;
+  if (p.has_eval && (p.eval_accuracy != last_accuracy_ || p.eval_loss != last_eval_loss_)) {
+    last_accuracy_ = p.eval_accuracy;
+    last_eval_loss_ = p.eval_loss;
+    line_.Say("evaluated after " + std::to_string(p.epoch) + (p.epoch == 1 ? " epoch" : " epochs") +
+              ": accuracy " + output::Percent(p.eval_accuracy) + ", loss " +
+              output::Number(p.eval_loss));
+  }
+}
+
+void JobView::Reconnecting(const std::string& why) { line_.Show("reconnecting: " + why); }
+
+std::string EndLine(const output::Terminal& terminal, const rpc::Job& job) {
+  std::string text = job.id + " " + Paint(terminal, output::ColourOfState(job.state), job.state);
+  if (job.started_us > 0 && job.ended_us > job.started_us) {
+    text += " after " + output::Clock((job.ended_us - job.started_us) / 1000);
+  }
+  if (job.state == "COMPLETED") {
+    if (job.progress.has_eval) {
+      text += ": accuracy " + output::Percent(job.progress.eval_accuracy) + ", loss " +
+              output::Number(job.progress.eval_loss) + " on the evaluation data";
+    }
+  } else if (!job.reason.empty()) {
+    text += ": " + output::Harmless(job.reason);
+  }
+  return text;
+}
+
+std::string FailureText(const output::Terminal& terminal, const rpc::Job& job) {
+  if (job.state == "COMPLETED" || job.state == "CANCELLED" || !rpc::HasEnded(job)) return "";
+  std::string text;
+  if (job.cause != rpc::Cause::kNone) text += "cause: " + Lower(rpc::ToString(job.cause)) + "\n";
+  if (!job.exit.ended) return text;
+  text += "rank " + std::to_string(job.exit.rank) +
+          (job.exit.node.empty() ? "" : " on " + output::Harmless(job.exit.node)) + " ended with " +
+          output::ExitWords(job.exit.code, job.exit.signal) + "\n";
+  if (job.exit.last_log.empty()) return text;
+  text += "the last lines of its log:\n";
+  const std::string log = output::Harmless(job.exit.last_log);
+  for (size_t begin = 0; begin < log.size();) {
+    const size_t end = std::min(log.find('\n', begin), log.size());
+    text += Paint(terminal, Colour::kDim, "  " + log.substr(begin, end - begin)) + "\n";
+    begin = end + 1;
+  }
+  return text;
+}
+
+}  // namespace coxswain::cli::verbs

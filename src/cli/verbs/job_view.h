@@ -1,0 +1,44 @@
+// Shows a job while it runs, and how it ended.
+#pragma once
+
+#include <cstdio>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cli/output/console.h"
+#include "cli/output/progress_line.h"
+#include "cli/rpc/api.h"
+
+namespace coxswain::cli::verbs {
+
+// "epoch 2/3  step 412/1,407  loss 0.3122  8,120 samples/s  0:42 left", or what it waits for.
+std::string ProgressText(const rpc::Job& job);
+
+// What news of one job look like: a progress line, and lines that stay for what should be
+// remembered (changes of state, evaluations, warnings). One thread.
+class JobView {
+ public:
+  JobView(std::FILE* out, const output::Terminal& terminal);
+  void Show(const rpc::Job& job, const std::vector<rpc::Event>& events);
+  void Reconnecting(const std::string& why);
+  void Finish() { line_.Finish(); }
+
+ private:
+  void ShowChanges(const rpc::Job& job);
+
+  const output::Terminal terminal_;
+  output::ProgressLine line_;
+  std::string last_state_;
+  double last_accuracy_ = -1;
+  double last_eval_loss_ = -1;
+  std::set<std::string> conditions_;
+};
+
+// How the job ended, in one line: "j3 FAILED after 0:12: rank 1 ...".
+std::string EndLine(const output::Terminal& terminal, const rpc::Job& job);
+// For a job that did not complete: cause, exit code or signal, and the last lines of its log. May
+// be empty; every line ends in '\n'.
+std::string FailureText(const output::Terminal& terminal, const rpc::Job& job);
+
+}  // namespace coxswain::cli::verbs

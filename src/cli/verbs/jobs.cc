@@ -1,0 +1,106 @@
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "cli/output/table.h"
+#include "cli/output/words.h"
+#include "cli/verbs/verb.h"
+#include "common/base/clock.h"
+
+namespace coxswain::cli::verbs {
+namespace {
+
+using output::Ago;
+
+struct Flags {
+  rpc::JobFilter filter{
+      .states = {}, .name_prefix = "", .labels = {}, .active_only = false, .limit = 100};
+  std::vector<std::string> labels;
+};
+
+std::string StepText(const rpc::Progress& progress) {
+  if (progress.step == 0) return "";
+  return output::Count(progress.step) +
+         (progress.total_steps > 0 ? "/" + output::Count(progress.total_steps) : "");
+}
+
+std::string Labels(const std::map<std::string, std::string>& labels) {
+  std::string text;
+  for (const auto& [key, value] : labels) text += (text.empty() ? "" : ",") + key + "=" + value;
+  return text;
+}
+
+void PrintTable(const Session& session, const std::vector<rpc::Job>& jobs) {
+  std::vector<std::string> headings = {"ID", "NAME", "STATE", "RANKS", "STEP", "LOSS", "AGE"};
+  if (session.wide()) headings.insert(headings.end(), {"ATTEMPT", "BY", "LABELS", "LEFT"});
+  headings.push_back("REASON");
+  output::Table table(headings);
+  const int64_t now = base::WallNow().us;
+  for (const rpc::Job& job : jobs) {
+    const rpc::Progress& p = job.progress;
+    std::vector<output::Cell> row = {job.id,
+                                     job.name,
+                                     {job.state, output::ColourOfState(job.state)},
+                                     std::to_string(job.workers),
+                                     StepText(p),
+                                     p.step > 0 ? output::Number(p.loss) : "",
+                                     Ago(job.submitted_us, now)};
+    if (session.wide()) {
+      row.push_back(std::to_string(job.attempt) + "/" + std::to_string(job.max_attempts));
+      row.push_back(job.submitted_by);
+      row.push_back(Labels(job.labels));
+      row.push_back(!rpc::HasEnded(job) && p.remaining_ms >= 0 ? output::Clock(p.remaining_ms)
+                                                               : "");
+    }
+    row.push_back(job.reason);
+    table.Add(std::move(row));
+  }
+  session.Print(table.ToString(session.out()));
+}
+
+int List(const Session& session, Flags flags) {
+  for (const std::string& label : flags.labels) {
+    const size_t equals = label.find('=');
+    if (equals == std::string::npos) {
+      session.Note("cox: --label: found \"" + label + "\", expected NAME=VALUE");
+      return kUsage;
+    }
+    flags.filter.labels[label.substr(0, equals)] = label.substr(equals + 1);
+  }
+  for (std::string& state : flags.filter.states) {
+    std::transform(state.begin(), state.end(), state.begin(),
+                   [](unsigned char c) { return std::toupper(c); });
+  }
+  auto client = session.Connect();
+  if (!client.ok()) return session.Fail(client.status());
+  const auto jobs = (*client)->ListJobs(flags.filter);
+  if (!jobs.ok()) return session.Fail(jobs.status());
+  if (session.machine_readable()) {
+    session.PrintStructured(jobs->json);
+  } else if (jobs->items.empty()) {
+    session.Note("no jobs; `cox submit FILE` adds one");
+  } else {
+    PrintTable(session, jobs->items);
+  }
+  return kSuccess;
+}
+
+}  // namespace
+
+void AddJobs(CLI::App* app, Session* session) {
+  auto flags = std::make_shared<Flags>();
+  CLI::App* verb = app->add_subcommand("jobs", "List jobs, newest first");
+  verb->add_option("--state", flags->filter.states, "only this state, such as RUNNING (repeatable)")
+      ->allow_extra_args(false);
+  verb->add_flag("--active", flags->filter.active_only, "only jobs that have not ended");
+  verb->add_option("--name", flags->filter.name_prefix, "only names that begin so");
+  verb->add_option("--label", flags->labels, "only with this label, NAME=VALUE (repeatable)")
+      ->allow_extra_args(false);
+  verb->add_option("--limit", flags->filter.limit, "at most so many; 0: all")
+      ->capture_default_str();
+  verb->footer(
+      "\nExamples:\n  cox jobs\n  cox jobs --active -o wide\n  cox jobs --label team=vision -o "
+      "json");
+  verb->callback([=] { session->action = [=] { return List(*session, *flags); }; });
+}
+
+}  // namespace coxswain::cli::verbs

@@ -1,0 +1,212 @@
+#include "cli/verbs/local_run.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
+#include "cli/local/endpoint.h"
+#include "cli/verbs/run_summary.h"
+
+namespace coxswain::cli::verbs {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+std::string AbsoluteDataDir(const std::string& flag) {
+  const std::string dir = flag.empty() ? local::DefaultRunDir() : flag;
+  return std::filesystem::absolute(dir).lexically_normal().string();
+}
+
+std::string FolderOfThisProgram() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
+}
+
+}  // namespace
+
+LocalRun::LocalRun(const Session& session, const RunFlags& flags)
+    : session_(session),
+      flags_(flags),
+      default_data_dir_(flags.data_dir.empty()),
+      data_dir_(AbsoluteDataDir(flags.data_dir)),
+      people_(session.machine_readable() ? stderr : stdout),
+      terminal_(session.machine_readable() ? session.err() : session.out()),
+      view_(people_, terminal_),
+      signals_({SIGINT, SIGTERM, SIGHUP, SIGCHLD}) {}
+
+int LocalRun::Run() {
+  auto read = ReadJobFile(session_, flags_.job);
+  if (const int* code = std::get_if<int>(&read)) return *code;
+  JobFile file = std::get<JobFile>(std::move(read));
+  file.request.idempotency_key = MakeIdempotencyKey();
+  file.request.resume_from = flags_.resume_from;
+  file.request.allow_uncommitted = flags_.uncommitted;
+  if (absl::Status status = Start(file.spec); !status.ok()) return GiveUp(status, false);
+  absl::StatusOr<rpc::Job> end = SubmitAndWatch(file.request);
+  view_.Finish();
+  if (absl::IsDeadlineExceeded(end.status())) {
+    session_.Note("cox: --timeout ran out: saving and stopping");
+    end = SaveAfterTimeout(job_);
+    if (end.ok()) Finish(*end, file.spec.train.epochs);
+    cluster_->Stop();
+    return kTimeout;
+  }
+  if (!end.ok()) return GiveUp(end.status(), job_.empty());
+  return Finish(*end, file.spec.train.epochs);
+}
+
+absl::Status LocalRun::Start(const config::JobSpec& spec) {
+  const uint64_t needed = uint64_t{spec.workers} * spec.resources.cpus;
+  const uint32_t there = std::max(1u, std::thread::hardware_concurrency());
+  const uint32_t slots = flags_.cpu_slots > 0
+                             ? flags_.cpu_slots
+                             : static_cast<uint32_t>(std::max<uint64_t>(there, needed));
+  auto cluster = local::LocalCluster::Start(
+      {.data_dir = data_dir_, .bin_dir = FolderOfThisProgram(), .cpu_slots = slots});
+  if (!cluster.ok()) return cluster.status();
+  cluster_ = *std::move(cluster);
+  rpc::ClientOptions options{
+      .server = cluster_->endpoint().api,
+      .token = cluster_->token(),
+      .until = session_.until(),
+      .on_trouble = [this](const std::string& why) { view_.Reconnecting(why); }};
+  auto client = rpc::Client::Make(options);
+  if (!client.ok()) return client.status();
+  client_ = *std::move(client);
+  options.until.reset();
+  options.on_trouble = nullptr;
+  auto control = rpc::Client::Make(options);
+  if (!control.ok()) return control.status();
+  control_ = *std::move(control);
+  signals_.Begin([this](int signal) { OnSignal(signal); });
+  std::fprintf(people_, "coordinator and worker are up in %s (status page: http://%s/)\n",
+               data_dir_.c_str(), cluster_->endpoint().http.c_str());
+  std::fflush(people_);
+  return WaitForWorker();
+}
+
+// With its worker there, the coordinator checks data and store before it accepts the job.
+absl::Status LocalRun::WaitForWorker() {
+  const auto end = steady_clock::now() + seconds(20);
+  while (steady_clock::now() < end) {
+    const auto nodes = control_->ListNodes();
+    if (!nodes.ok()) return nodes.status();
+    for (const rpc::Node& node : nodes->items) {
+      if (node.state == "READY") return absl::OkStatus();
+    }
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  return absl::InternalError("the worker does not reach its coordinator; its log: " + data_dir_ +
+                             "/worker.log");
+}
+
+absl::StatusOr<rpc::Job> LocalRun::SubmitAndWatch(const rpc::SubmitRequest& request) {
+  const absl::StatusOr<rpc::Submitted> submitted = client_->Submit(request);
+  if (!submitted.ok()) return submitted.status();
+  bool cancel = false;
+  {
+    std::lock_guard lock(mutex_);
+    job_ = submitted->job.id;
+    cancel = interrupts_ > 0;
+  }
+  for (const std::string& warning : submitted->warnings) session_.Note("warning: " + warning);
+  if (cancel) (void)control_->CancelJob(submitted->job.id, "interrupted", false);
+  return client_->Watch(submitted->job.id, milliseconds(250),
+                        [this](const rpc::Job& job, const auto& events) {
+                          view_.Show(job, events);
+                          return true;
+                        });
+}
+
+absl::StatusOr<rpc::Job> LocalRun::SaveAfterTimeout(const std::string& job) {
+  if (job.empty()) return absl::CancelledError("not yet accepted");
+  if (auto cancelled = control_->CancelJob(job, "--timeout ran out", true); !cancelled.ok()) {
+    return cancelled.status();
+  }
+  return control_->Watch(job, milliseconds(250), [](const rpc::Job&, const auto&) { return true; });
+}
+
+int LocalRun::Finish(const rpc::Job& job, int64_t epochs) {
+  RunResult result{.job = job,
+                   .loss = {},
+                   .checkpoints = {},
+                   .file = flags_.job.file,
+                   .data_dir = data_dir_,
+                   .default_data_dir = default_data_dir_,
+                   .epochs = epochs};
+  if (auto whole = control_->GetJob(job.id); whole.ok()) result.job = *std::move(whole);
+  (void)control_->Metrics({.job = job.id, .names = {"loss"}, .max_points = 4000},
+                          [&](const rpc::MetricPoint& point) {
+                            result.loss.push_back({point.step, point.value});
+                          });
+  std::stable_sort(result.loss.begin(), result.loss.end(),
+                   [](const auto& a, const auto& b) { return a.x < b.x; });
+  // The last checkpoint is read back for a moment yet.
+  for (const auto end = steady_clock::now() + seconds(3); steady_clock::now() < end;) {
+    const auto listed = control_->ListCheckpoints(job.id, false);
+    if (listed.ok()) result.checkpoints = listed->items;
+    if (!listed.ok() || listed->items.empty() || listed->items[0].state != "COMMITTED") break;
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  {
+    std::lock_guard lock(mutex_);
+    finishing_ = true;
+  }
+  cluster_->Stop();
+  if (session_.machine_readable()) session_.PrintStructured(result.job.json);
+  const std::string summary = RunSummary(terminal_, result);
+  std::fwrite(summary.data(), 1, summary.size(), people_);
+  std::fflush(people_);
+  return ExitCodeOf(job);
+}
+
+int LocalRun::GiveUp(const absl::Status& status, bool submitting) {
+  {
+    std::lock_guard lock(mutex_);
+    finishing_ = true;
+  }
+  if (cluster_) cluster_->Stop();
+  return session_.Fail(status, submitting);
+}
+
+void LocalRun::OnSignal(int signal) {
+  if (signal == SIGCHLD) {
+    OnChildEnded();
+  } else {
+    OnInterrupt();
+  }
+}
+
+void LocalRun::OnInterrupt() {
+  std::string job;
+  {
+    std::lock_guard lock(mutex_);
+    ++interrupts_;
+    job = job_;
+    finishing_ = finishing_ || interrupts_ > 1;
+  }
+  if (interrupts_ > 1) {
+    session_.Note("\ncox: stopping now");
+    cluster_->Stop();
+    std::_Exit(kCancelled);
+  }
+  session_.Note("\ncox: saving a checkpoint, then stopping; Ctrl-C again stops now");
+  // Not yet accepted: SubmitAndWatch sees interrupts_.
+  if (!job.empty()) (void)control_->CancelJob(job, "interrupted", true);
+}
+
+void LocalRun::OnChildEnded() {
+  {
+    std::lock_guard lock(mutex_);
+    if (finishing_) return;
+  }
+  const std::optional<std::string> trouble = cluster_->Trouble();
+  if (!trouble) return;
+  session_.Note("\ncox: " + *trouble);
+  cluster_->Stop();
+  std::_Exit(kUnreachable);
+}
+
+}  // namespace coxswain::cli::verbs

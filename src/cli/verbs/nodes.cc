@@ -1,0 +1,97 @@
+#include <CLI/CLI.hpp>
+
+#include "cli/output/table.h"
+#include "cli/output/words.h"
+#include "cli/verbs/verb.h"
+#include "common/base/clock.h"
+
+namespace coxswain::cli::verbs {
+namespace {
+
+std::string Joined(const std::vector<std::string>& words, const char* between) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : between) + word;
+  return text;
+}
+
+std::string GpuCount(const rpc::Node& node) {
+  size_t free = 0;
+  for (const rpc::Gpu& gpu : node.gpus) free += gpu.available && gpu.job.empty();
+  return std::to_string(free) + "/" + std::to_string(node.gpus.size());
+}
+
+// The node's own reason, its conditions, and why a GPU is not given out.
+std::string Remarks(const rpc::Node& node) {
+  std::vector<std::string> remarks;
+  if (!node.reason.empty()) remarks.push_back(node.reason);
+  remarks.insert(remarks.end(), node.conditions.begin(), node.conditions.end());
+  for (const rpc::Gpu& gpu : node.gpus) {
+    if (!gpu.available) remarks.push_back("GPU " + std::to_string(gpu.index) + ": " + gpu.why_not);
+  }
+  return Joined(remarks, "; ");
+}
+
+std::string Gpus(const Session& session, const std::vector<rpc::Node>& nodes) {
+  output::Table table({"NODE", "GPU", "NAME", "MEMORY", "UUID", "JOB", "WHY NOT"});
+  bool any = false;
+  for (const rpc::Node& node : nodes) {
+    for (const rpc::Gpu& gpu : node.gpus) {
+      any = true;
+      table.Add({node.name, std::to_string(gpu.index), gpu.name, output::Bytes(gpu.memory_bytes),
+                 gpu.uuid, gpu.job, gpu.available ? "" : gpu.why_not});
+    }
+  }
+  return any ? "\n" + table.ToString(session.out()) : "";
+}
+
+int List(const Session& session) {
+  auto client = session.Connect();
+  if (!client.ok()) return session.Fail(client.status());
+  const auto nodes = (*client)->ListNodes();
+  if (!nodes.ok()) return session.Fail(nodes.status());
+  if (session.machine_readable()) {
+    session.PrintStructured(nodes->json);
+    return kSuccess;
+  }
+  if (nodes->items.empty()) {
+    session.Note("no nodes; `cox-worker --coordinator HOST:PORT` on a machine adds it");
+    return kSuccess;
+  }
+  std::vector<std::string> headings = {"NAME", "STATE", "SLOTS FREE", "GPUS FREE", "JOBS"};
+  if (session.wide())
+    headings.insert(headings.end(), {"ID", "ADDRESS", "MEMORY", "VERSION", "HEARTBEAT"});
+  headings.push_back("REMARKS");
+  output::Table table(headings);
+  const int64_t now = base::WallNow().us;
+  for (const rpc::Node& node : nodes->items) {
+    std::vector<output::Cell> row = {
+        node.name,
+        {node.state, output::ColourOfState(node.state)},
+        std::to_string(node.cpu_slots_free) + "/" + std::to_string(node.cpu_slots),
+        GpuCount(node),
+        Joined(node.jobs, ",")};
+    if (session.wide()) {
+      row.push_back(node.id);
+      row.push_back(node.address);
+      row.push_back(output::Bytes(node.memory_bytes));
+      row.push_back(node.version);
+      row.push_back(output::Ago(node.last_heartbeat_us, now));
+    }
+    row.push_back(Remarks(node));
+    table.Add(std::move(row));
+  }
+  session.Print(table.ToString(session.out()) +
+                (session.wide() ? Gpus(session, nodes->items) : ""));
+  return kSuccess;
+}
+
+}  // namespace
+
+void AddNodes(CLI::App* app, Session* session) {
+  CLI::App* verb =
+      app->add_subcommand("nodes", "Machines and what is free on them; -o wide adds every GPU");
+  verb->footer("\nExamples:\n  cox nodes\n  cox nodes -o wide");
+  verb->callback([=] { session->action = [=] { return List(*session); }; });
+}
+
+}  // namespace coxswain::cli::verbs

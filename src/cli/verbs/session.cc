@@ -1,0 +1,70 @@
+#include "cli/verbs/session.h"
+
+#include <cstdio>
+#include <random>
+
+#include "cli/local/endpoint.h"
+#include "cli/output/yaml_text.h"
+#include "common/config/quantities.h"
+
+namespace coxswain::cli::verbs {
+
+bool Session::StartTimeout() {
+  if (timeout.empty()) return true;
+  const auto limit = config::ParseDuration(timeout);
+  if (!limit || limit->count() == 0) {
+    Note("cox: --timeout: found \"" + timeout + "\", expected a duration such as 30s, 5m or 2h");
+    return false;
+  }
+  until_ = std::chrono::steady_clock::now() + *limit;
+  return true;
+}
+
+absl::StatusOr<std::unique_ptr<rpc::Client>> Session::Connect(
+    std::function<void(const std::string&)> on_trouble) const {
+  absl::StatusOr<local::Server> found = local::FindServer(server, token_file);
+  if (!found.ok()) return found.status();
+  if (!on_trouble) {
+    on_trouble = [this, last = std::string()](const std::string& why) mutable {
+      if (why != last) Note("cox: " + why + "; trying again");
+      last = why;
+    };
+  }
+  return rpc::Client::Make({.server = found->address,
+                            .token = found->token,
+                            .until = until_,
+                            .on_trouble = std::move(on_trouble)});
+}
+
+int Session::Fail(const absl::Status& status, bool submitting) const {
+  std::string text = output::Harmless(std::string(status.message()));
+  const bool mistakes = absl::IsInvalidArgument(status) && submitting;
+  if (absl::IsUnavailable(status) && text.starts_with("cannot reach")) {
+    text +=
+        ". Start one with `cox-coordinator` and `cox-worker`, name another with --server or "
+        "COX_SERVER, "
+        "or train right here with `cox run FILE`";
+  }
+  Note(mistakes ? text : output::Paint(err_, output::Colour::kRed, "cox: ") + text);
+  return ExitCodeOf(status, submitting);
+}
+
+void Session::PrintStructured(const std::string& json) const {
+  Print(format == Format::kYaml ? output::YamlFromJson(json) : output::PrettyJson(json));
+}
+
+void Session::Print(const std::string& text) const {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+void Session::Note(const std::string& line) const { std::fprintf(stderr, "%s\n", line.c_str()); }
+
+std::string MakeIdempotencyKey() {
+  std::random_device device;
+  char text[64];
+  std::snprintf(text, sizeof text, "cox-%08x%08x%08x%08x", device(), device(), device(), device());
+  return text;
+}
+
+}  // namespace coxswain::cli::verbs

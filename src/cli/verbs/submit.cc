@@ -1,0 +1,99 @@
+#include <CLI/CLI.hpp>
+
+#include "cli/verbs/job_file.h"
+#include "cli/verbs/job_view.h"
+#include "cli/verbs/verb.h"
+
+namespace coxswain::cli::verbs {
+namespace {
+
+struct Flags {
+  JobFileFlags job;
+  std::string key;
+  std::string resume_from;
+  bool uncommitted = false;
+  bool dry_run = false;
+  bool wait = false;
+};
+
+int WaitForEnd(const Session& session, rpc::Client& client, const std::string& job, JobView* view) {
+  const absl::StatusOr<rpc::Job> end =
+      client.Watch(job, std::chrono::seconds(1), [&](const rpc::Job& now, const auto& events) {
+        view->Show(now, events);
+        return true;
+      });
+  view->Finish();
+  if (!end.ok()) return session.Fail(end.status());
+  // The watched job comes without its spec.
+  const absl::StatusOr<rpc::Job> whole = client.GetJob(job);
+  if (session.machine_readable()) session.PrintStructured(whole.ok() ? whole->json : end->json);
+  session.Note(EndLine(session.err(), *end) + "\n" +
+               FailureText(session.err(), whole.ok() ? *whole : *end));
+  return ExitCodeOf(*end);
+}
+
+void Report(const Session& session, const Flags& flags, const rpc::Submitted& submitted) {
+  const rpc::Job& job = submitted.job;
+  if (session.machine_readable()) return session.PrintStructured(job.json);
+  if (flags.dry_run) return session.Print(job.name + " would be accepted: " + job.reason + "\n");
+  session.Print(job.id + "\n");
+  session.Note(
+      job.name + (submitted.already_existed ? " had been accepted before as " : " accepted as ") +
+      job.id + "; follow it with `cox wait " + job.id + "` or `cox logs -f " + job.id + "`");
+}
+
+int Submit(const Session& session, const Flags& flags) {
+  auto read = ReadJobFile(session, flags.job);
+  if (const int* code = std::get_if<int>(&read)) return *code;
+  rpc::SubmitRequest request = std::get<JobFile>(std::move(read)).request;
+  request.idempotency_key = flags.key.empty() ? MakeIdempotencyKey() : flags.key;
+  request.resume_from = flags.resume_from;
+  request.allow_uncommitted = flags.uncommitted;
+  request.dry_run = flags.dry_run;
+  JobView view(stderr, session.err());
+  auto client = session.Connect([&](const std::string& why) { view.Reconnecting(why); });
+  if (!client.ok()) return session.Fail(client.status());
+  const absl::StatusOr<rpc::Submitted> submitted = (*client)->Submit(request);
+  view.Finish();
+  if (!submitted.ok()) {
+    const int code = session.Fail(submitted.status(), true);
+    if (code == kUnreachable || code == kTimeout) {
+      session.Note("It may have been accepted all the same: repeat with --idempotency-key " +
+                   request.idempotency_key + " and it will not run twice");
+    }
+    return code;
+  }
+  for (const std::string& warning : submitted->warnings) session.Note("warning: " + warning);
+  if (!flags.wait || flags.dry_run) {
+    Report(session, flags, *submitted);
+    return kSuccess;
+  }
+  session.Note(submitted->job.name + " accepted as " + submitted->job.id);
+  return WaitForEnd(session, **client, submitted->job.id, &view);
+}
+
+}  // namespace
+
+void AddSubmit(CLI::App* app, Session* session) {
+  auto flags = std::make_shared<Flags>();
+  CLI::App* verb = app->add_subcommand("submit", "Hand a job to the coordinator; prints its id");
+  AddJobFileFlags(verb, &flags->job);
+  verb->add_option(
+      "--resume-from", flags->resume_from,
+      "begin with the newest verified checkpoint of this job, or with this checkpoint's URI");
+  verb->add_flag("--uncommitted", flags->uncommitted,
+                 "with a URI: take it without its `committed` object");
+  verb->add_flag("--dry-run", flags->dry_run, "check everything, start nothing");
+  verb->add_flag("--wait", flags->wait, "wait for the end; return the job's exit code");
+  verb->add_option(
+      "--idempotency-key", flags->key,
+      "of at most 128 bytes; submissions with the same key are one job (default: random)");
+  verb->footer(
+      "\nIt repeats until answered; repeating is safe.\n\n"
+      "Examples:\n  cox submit job.yaml\n  cox submit job.yaml --set spec.train.epochs=10 --wait\n"
+      "  cox submit job.yaml --resume-from j12\n  cox submit job.yaml --idempotency-key "
+      "$CI_PIPELINE_ID");
+  verb->callback([=] { session->action = [=] { return Submit(*session, *flags); }; });
+}
+
+}  // namespace coxswain::cli::verbs
