@@ -30,6 +30,8 @@ struct ClientOptions {
   std::function<void(const std::string& why)> on_trouble;
   // How long Submit and the streams try to reach a coordinator that has not answered yet.
   std::chrono::milliseconds patience = std::chrono::seconds(30);
+  // Between two tries, doubling up to 2 s.
+  std::chrono::milliseconds first_pause = std::chrono::milliseconds(100);
 };
 
 struct SubmitRequest {

@@ -91,13 +91,13 @@ absl::Status Client::Wire::Why(const grpc::Status& status) const {
 
 absl::Status Client::Wire::Repeat(const std::function<grpc::Status(bool* heard)>& call) const {
   const SteadyTime start = steady_clock::now();
-  milliseconds pause(100);
+  milliseconds pause = options.first_pause;
   bool ever_heard = false;
   while (true) {
     bool heard = false;
     const absl::Status why = Why(call(&heard));
     if (!absl::IsUnavailable(why)) return why;
-    if (heard) pause = milliseconds(100);
+    if (heard) pause = options.first_pause;
     ever_heard = ever_heard || heard;
     const bool impatient = !options.until && steady_clock::now() - start > options.patience;
     if (!ever_heard && impatient) return why;

@@ -37,6 +37,7 @@ void AddJobFileFlags(CLI::App* verb, JobFileFlags* flags) {
   verb->add_option("FILE", flags->file, "the job file (docs/job-spec.md); - for standard input")
       ->required();
   verb->add_option("--set", flags->changes, "change a key: --set spec.train.epochs=3 (repeatable)")
+      ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
 }
 
@@ -58,13 +59,12 @@ std::variant<JobFile, int> ReadJobFile(const Session& session, const JobFileFlag
   auto& job = std::get<config::ParsedJob>(parsed);
   for (const std::string& warning : job.warnings) session.Note(name + ": warning: " + warning);
   const std::filesystem::path folder =
-      flags.file == "-" ? "." : std::filesystem::path(flags.file).parent_path();
+      std::filesystem::absolute(flags.file == "-" ? "stdin" : flags.file).parent_path();
   JobFile out;
   out.request.yaml = *text;
   out.request.file_name = name;
   out.request.overrides = flags.changes;
-  for (std::string& change :
-       config::AbsolutePathOverrides(job.spec, std::filesystem::absolute(folder).string())) {
+  for (std::string& change : config::AbsolutePathOverrides(job.spec, folder.string())) {
     out.request.overrides.push_back(std::move(change));
   }
   out.spec = std::move(job.spec);

@@ -51,7 +51,8 @@ TEST(Curve, EachDotColumnShowsTheMeanOfItsPoints) {
   std::vector<CurvePoint> points;
   for (int i = 0; i < 4000; ++i)
     points.push_back({i, (i < 2000 ? 5.0 : 0.0) + (i % 2 == 0 ? 1 : -1)});
-  const auto lines = Lines(DrawCurve(points, {.title = "", .x_name = "", .columns = 41, .rows = 5, .unicode = false}));
+  const auto lines = Lines(
+      DrawCurve(points, {.title = "", .x_name = "", .columns = 41, .rows = 5, .unicode = false}));
   EXPECT_THAT(lines[1], testing::HasSubstr("**********"));
   EXPECT_THAT(lines[5], testing::HasSubstr("**********"));
   EXPECT_LE(std::count(lines[3].begin(), lines[3].end(), '*'), 2);
@@ -65,7 +66,8 @@ TEST(Curve, NothingToDraw) {
 
 TEST(Curve, AConstantIsALineInTheMiddle) {
   const auto lines =
-      Lines(DrawCurve({{1, 3.0}, {50, 3.0}}, {.title = "", .x_name = "", .columns = 40, .rows = 5, .unicode = false}));
+      Lines(DrawCurve({{1, 3.0}, {50, 3.0}},
+                      {.title = "", .x_name = "", .columns = 40, .rows = 5, .unicode = false}));
   EXPECT_THAT(lines[3], testing::HasSubstr("*****************************"));
 }
 
