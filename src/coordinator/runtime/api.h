@@ -57,6 +57,7 @@ struct ServerStatus {
   std::string api_address, worker_address, http_address;
   base::WallTime started;
   std::vector<std::string> warnings;
+  core::EventSeq last_event;  // the newest one committed
   // Counters since start, for /metrics.
   uint64_t decided_events = 0, commits = 0, committed_changes = 0, metric_points = 0;
   uint64_t loop_queue = 0;       // events waiting now

@@ -65,6 +65,7 @@ Runtime::Runtime(Options options, std::unique_ptr<store::StateStore> state,
     : options_(std::move(options)),
       started_(base::WallNow()),
       term_(snapshot.cluster.term.value),
+      last_event_(snapshot.cluster.last_event.value),
       cluster_(snapshot.cluster.id),
       readers_([state = state.get()] { return state->NewReader(); }, options_.readers),
       metric_readers_([metrics = metrics.get()] { return metrics->NewReader(); }, kMetricReaders) {
@@ -125,6 +126,7 @@ void Runtime::Release(Outbox outbox) {
   for (const core::Change& change : outbox.persist) {
     changed.insert(JobOf(change));
     if (const auto* row = std::get_if<core::ClusterRow>(&change)) term_ = row->term.value;
+    if (const auto* event = std::get_if<core::EventRow>(&change)) last_event_ = event->seq.value;
     if (const auto* gone = std::get_if<core::DeleteJob>(&change)) deleted.push_back(gone->job);
   }
   for (const core::LiveJob& job : outbox.jobs) changed.insert(job.id);

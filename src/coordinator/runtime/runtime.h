@@ -118,7 +118,7 @@ class Runtime : public Api, public WorkerGateway {
   LiveBoard board_;
   WatchTable watchers_{&tasks_};
   LogRelay logs_{&sessions_};
-  std::atomic<uint64_t> term_;
+  std::atomic<uint64_t> term_, last_event_;
 
   std::mutex status_mutex_;
   core::ClusterId cluster_;                      // guarded by status_mutex_

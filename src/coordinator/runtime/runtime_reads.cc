@@ -108,6 +108,7 @@ ServerStatus Runtime::Status() {
   ServerStatus s;
   s.version = base::kVersion;
   s.term = core::Term(term_);
+  s.last_event = core::EventSeq(last_event_);
   s.started = started_;
   {
     std::lock_guard lock(status_mutex_);

@@ -1,0 +1,31 @@
+// Words and numbers for the pages.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "coordinator/runtime/api.h"
+
+namespace coxswain::coordinator::http {
+
+// For element content and quoted attributes. Control characters become spaces, newlines stay.
+std::string Escape(std::string_view text);
+
+std::string BytesText(uint64_t bytes);              // "1.5 GiB"
+std::string DurationText(base::Duration duration);  // "2 h 3 min", "41 s"
+std::string NumberText(double value);               // "0.3142", "1,204": four digits that matter
+std::string CountText(int64_t value);               // "12,345"
+// <time> with "3 min ago", the full UTC time in its tooltip; a dash for 0.
+std::string AgoHtml(base::WallTime time, base::WallTime now);
+
+// One entry of a <dl>; both are HTML.
+std::string FactHtml(const std::string& name, const std::string& html);
+std::string BadgeHtml(core::JobState state);
+std::string NodeBadgeHtml(const std::string& state);
+std::string JobLink(core::JobId id, std::string_view text);  // text is escaped
+
+// The whole document around `main` (HTML). `active`: the path of the tab that is shown.
+std::string Frame(const std::string& title, std::string_view active,
+                  const runtime::ServerStatus* status, const std::string& main);
+
+}  // namespace coxswain::coordinator::http

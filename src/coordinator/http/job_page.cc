@@ -1,0 +1,208 @@
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+
+#include <algorithm>
+
+#include "common/base/clock.h"
+#include "coordinator/http/events_html.h"
+#include "coordinator/http/html_text.h"
+#include "coordinator/http/json_views.h"
+#include "coordinator/http/loss_curve.h"
+#include "coordinator/http/pages.h"
+
+namespace coxswain::coordinator::http {
+namespace {
+
+constexpr int64_t kCurvePoints = 400;
+constexpr uint32_t kMostEvents = 200;
+
+std::string ExitText(const protocol::ExitRecord& exit) {
+  if (exit.oom_killed) return "killed: out of memory";
+  if (exit.signal != 0) return absl::StrCat("signal ", exit.signal);
+  return absl::StrCat("exit code ", exit.code);
+}
+
+std::string LogHtml(const protocol::ExitRecord& exit) {
+  const std::string& text = exit.last_log.empty() ? exit.note : exit.last_log;
+  return text.empty() ? "" : "<pre>" + Escape(text) + "</pre>";
+}
+
+std::string Head(const runtime::JobView& job) {
+  const core::JobRow& row = job.record.job;
+  std::string out =
+      absl::StrCat("<section><div class=\"line\">", BadgeHtml(row.state), "<h1 class=\"title\">",
+                   Escape(row.request.name), " <span class=\"dim\">", base::ToString(row.id),
+                   "</span></h1></div>");
+  if (!ReasonOf(job).empty()) out += "<p class=\"why\">" + Escape(ReasonOf(job)) + "</p>";
+  for (const std::string& text : job.live.conditions) {
+    out += "<p class=\"why\">" + Escape(text) + "</p>";
+  }
+  if (row.exit) {
+    absl::StrAppend(&out, "<p>Rank ", row.exit->rank, " on ", Escape(row.exit->node.value), ": ",
+                    ExitText(row.exit->record), "</p>", LogHtml(row.exit->record));
+  }
+  return out;
+}
+
+std::string ProgressFacts(const protocol::TrainerProgress& p, base::WallTime at,
+                          base::WallTime now) {
+  std::string bar;
+  if (p.total_steps > 0) {
+    bar = absl::StrCat("<progress max=\"", p.total_steps, "\" value=\"", p.step,
+                       "\" aria-label=\"progress\"></progress>");
+  }
+  std::string out = bar + "<dl>";
+  out += FactHtml("Step",
+                  CountText(p.step) + (p.total_steps > 0 ? " of " + CountText(p.total_steps) : ""));
+  if (p.epochs > 0) {
+    out += FactHtml("Epoch", absl::StrCat(std::min(p.epoch + 1, p.epochs), " of ", p.epochs));
+  }
+  out += FactHtml("Phase", protocol::ToString(p.phase)) + FactHtml("Loss", NumberText(p.loss));
+  if (p.has_eval) {
+    out += FactHtml("Evaluation", absl::StrFormat("%.2f %%, loss %s", 100 * p.eval_accuracy,
+                                                  NumberText(p.eval_loss)));
+  }
+  out += FactHtml("Speed", NumberText(p.samples_per_second) + " samples/s");
+  if (p.remaining_ms >= 0)
+    out += FactHtml("Left", DurationText(base::milliseconds(p.remaining_ms)));
+  return out + FactHtml("Reported", AgoHtml(at, now)) + "</dl>";
+}
+
+std::string FactsHtml(const runtime::JobView& job, base::WallTime now) {
+  const core::JobRow& row = job.record.job;
+  std::string needs = absl::StrCat(row.request.workers, " × ", row.request.cpus, " CPU slots");
+  if (row.request.gpus > 0) absl::StrAppend(&needs, " and ", row.request.gpus, " GPUs");
+  std::string out = "<dl>" + FactHtml("Submitted", AgoHtml(row.submitted, now));
+  if (!row.submitted_by.empty()) out += FactHtml("By", Escape(row.submitted_by));
+  out += FactHtml("Started", AgoHtml(row.started, now));
+  if (row.ended) {
+    out += FactHtml("Ended", AgoHtml(row.ended, now));
+    if (row.started) out += FactHtml("Took", DurationText(row.ended - row.started));
+  }
+  out += FactHtml("Needs", needs);
+  out += FactHtml("Attempt", absl::StrCat(row.attempt.value, " of ", row.request.max_attempts));
+  out += FactHtml("Generation", absl::StrCat(row.generation.value));
+  if (job.record.last_checkpoint) {
+    const core::CheckpointRow& c = *job.record.last_checkpoint;
+    out += FactHtml("Checkpoint",
+                    absl::StrCat("step ", CountText(c.step), ", ", AgoHtml(c.committed, now)));
+  }
+  if (!row.model_uri.empty())
+    out += FactHtml("Model", "<code>" + Escape(row.model_uri) + "</code>");
+  if (!row.resume_uri.empty())
+    out += FactHtml("Resumes", "<code>" + Escape(row.resume_uri) + "</code>");
+  for (const auto& [key, value] : row.request.labels) out += FactHtml(Escape(key), Escape(value));
+  return out + "</dl>";
+}
+
+// Of one rank (the lowest, or that of all ranks together): the others repeat it.
+Curve CurveOf(const std::vector<store::StoredPoint>& points, const std::string& metric,
+              const std::string& name, const std::string& style) {
+  Curve curve{name, style, {}};
+  int32_t rank = INT32_MAX;
+  for (const store::StoredPoint& p : points) {
+    if (p.point.name == metric) rank = std::min(rank, p.point.rank);
+  }
+  for (const store::StoredPoint& p : points) {
+    if (p.point.name == metric && p.point.rank == rank) {
+      curve.points.emplace_back(p.point.step, p.point.value);
+    }
+  }
+  std::sort(curve.points.begin(), curve.points.end());
+  return curve;
+}
+
+std::string Curves(runtime::Api& api, core::JobId job) {
+  store::MetricQuery query;
+  query.job = job;
+  query.names = {"loss", "eval.loss", "eval.accuracy"};
+  query.max_points = kCurvePoints;
+  auto points = api.ReadMetrics(query);
+  if (!points.ok())
+    return "<p class=\"why\">" + Escape(std::string(points.status().message())) + "</p>";
+  std::string loss = CurvesSvg({CurveOf(*points, "loss", "loss", "one"),
+                                CurveOf(*points, "eval.loss", "evaluation loss", "two")});
+  std::string accuracy =
+      CurvesSvg({CurveOf(*points, "eval.accuracy", "evaluation accuracy", "three")});
+  if (loss.empty() && accuracy.empty()) return "";
+  return "<section><h2>Curves</h2><div class=\"charts\">" + loss + accuracy + "</div></section>";
+}
+
+std::string Ranks(const runtime::JobView& job) {
+  std::string rows;
+  for (const core::RankRow& row : job.record.ranks) {
+    std::string now = row.exit ? ExitText(*row.exit) : protocol::ToString(row.state);
+    for (const core::LiveRank& live : job.live.ranks) {
+      if (live.rank != row.key.rank || row.exit) continue;
+      now = absl::StrCat(
+          live.reachable ? "" : "<span class=\"badge unreachable\">UNREACHABLE</span> ",
+          protocol::ToString(live.phase), ", step ", CountText(live.step));
+    }
+    absl::StrAppend(&rows, "<tr><td class=\"num\">", row.key.rank, "</td><td>",
+                    Escape(row.node.value), "</td><td>", now, "</td><td class=\"num\">", row.pid,
+                    "</td><td class=\"num\">",
+                    row.gpu_uuids.empty() ? "–" : absl::StrCat(row.gpu_uuids.size()), "</td></tr>");
+  }
+  if (rows.empty()) return "";
+  return "<section><h2>Ranks</h2><div class=\"wide\"><table><thead><tr><th>Rank</th><th>Node</th>"
+         "<th>Now</th><th>Process</th><th>GPUs</th></tr></thead><tbody>" +
+         rows + "</tbody></table></div></section>";
+}
+
+std::string Attempts(const runtime::JobView& job, base::WallTime now) {
+  if (job.record.attempts.size() < 2) return "";
+  std::string rows;
+  for (auto row = job.record.attempts.rbegin(); row != job.record.attempts.rend(); ++row) {
+    absl::StrAppend(&rows, "<tr><td class=\"num\">", row->number.value, "</td><td>",
+                    AgoHtml(row->started, now), "</td><td>", AgoHtml(row->ended, now), "</td><td>",
+                    row->resumed ? base::ToString(row->resumed) : Escape(row->resumed_uri),
+                    "</td><td>", Escape(row->reason), row->exit ? LogHtml(row->exit->record) : "",
+                    "</td></tr>");
+  }
+  return "<section><h2>Attempts</h2><div "
+         "class=\"wide\"><table><thead><tr><th>No.</th><th>Started</th>"
+         "<th>Ended</th><th>From</th><th>Why it ended</th></tr></thead><tbody>" +
+         rows + "</tbody></table></div></section>";
+}
+
+std::string Checkpoints(const std::vector<core::CheckpointRow>& checkpoints, base::WallTime now) {
+  if (checkpoints.empty()) return "";
+  std::string rows;
+  for (const core::CheckpointRow& row : checkpoints) {
+    absl::StrAppend(&rows, "<tr><td>", base::ToString(row.id), row.final ? " (final)" : "",
+                    "</td><td>", NodeBadgeHtml(core::ToString(row.state)), " ", Escape(row.reason),
+                    "</td><td class=\"num\">", CountText(row.step), "</td><td class=\"num\">",
+                    BytesText(row.bytes), "</td><td>",
+                    AgoHtml(row.committed ? row.committed : row.opened, now), "</td><td><code>",
+                    Escape(row.uri), "</code></td></tr>");
+  }
+  return "<section><h2>Checkpoints</h2><div "
+         "class=\"wide\"><table><thead><tr><th>Id</th><th>State</th>"
+         "<th>Step</th><th>Size</th><th>When</th><th>Where</th></tr></thead><tbody>" +
+         rows + "</tbody></table></div></section>";
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> JobPage(runtime::Api& api, const std::string& id_or_name) {
+  auto id = api.ResolveJob(id_or_name);
+  if (!id.ok()) return id.status();
+  auto job = api.GetJob(*id);
+  if (!job.ok()) return job.status();
+  auto checkpoints = api.ListCheckpoints(*id, false);
+  if (!checkpoints.ok()) return checkpoints.status();
+  auto events = api.ListEvents(*id, {}, kMostEvents);
+  if (!events.ok()) return events.status();
+  base::WallTime now = base::WallNow();
+  std::string main = Head(*job);
+  if (job->live.progress) main += ProgressFacts(*job->live.progress, job->live.progress_at, now);
+  main += FactsHtml(*job, now) + "</section>" + Curves(api, *id) + Ranks(*job) +
+          Attempts(*job, now) + Checkpoints(*checkpoints, now);
+  main += "<section><h2>Events</h2>" + EventsHtml(*events, now, false) + "</section>";
+  main += "<section><details id=\"spec\"><summary>Job file</summary><pre>" +
+          Escape(job->masked_yaml) + "</pre></details></section>";
+  runtime::ServerStatus status = api.Status();
+  return Frame(job->record.job.request.name, "", &status, main);
+}
+
+}  // namespace coxswain::coordinator::http

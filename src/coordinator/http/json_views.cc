@@ -1,0 +1,215 @@
+#include "coordinator/http/json_views.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace coxswain::coordinator::http {
+namespace {
+
+using nlohmann::json;
+
+// Names and logs may hold any bytes: what is not UTF-8 is replaced.
+std::string Dump(const json& j) {
+  return j.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+const char* CauseName(core::Cause cause) {
+  static constexpr const char* kNames[] = {"NONE",          "USER",       "INFRASTRUCTURE",
+                                           "OUT_OF_MEMORY", "TIME_LIMIT", "CANCELLED"};
+  return kNames[static_cast<size_t>(cause) % std::size(kNames)];
+}
+
+json ExitJson(const protocol::ExitRecord& record, core::Rank rank, const core::NodeId& node) {
+  return {{"code", record.code},
+          {"signal", record.signal},
+          {"rank", rank},
+          {"node", node.value},
+          {"last_log", record.last_log.empty() ? record.note : record.last_log}};
+}
+
+// JSON knows no NaN or infinity.
+json Finite(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
+
+json ProgressJson(const protocol::TrainerProgress& p, base::WallTime at) {
+  json j = {{"epoch", p.epoch},
+            {"epochs", p.epochs},
+            {"step", p.step},
+            {"total_steps", p.total_steps},
+            {"position", p.position},
+            {"loss", Finite(p.loss)},
+            {"samples_per_second", Finite(p.samples_per_second)},
+            {"remaining_ms", p.remaining_ms},
+            {"phase", protocol::ToString(p.phase)},
+            {"updated_us", at.us}};
+  if (p.has_eval) {
+    j["eval_loss"] = Finite(p.eval_loss);
+    j["eval_accuracy"] = Finite(p.eval_accuracy);
+  }
+  return j;
+}
+
+json RankJson(const core::RankRow& row, const core::LiveJob& live) {
+  json j = {{"rank", row.key.rank},   {"attempt", row.key.attempt.value},
+            {"node", row.node.value}, {"state", protocol::ToString(row.state)},
+            {"pid", row.pid},         {"gpu_uuids", row.gpu_uuids},
+            {"reachable", true}};
+  if (row.exit) j["exit"] = ExitJson(*row.exit, row.key.rank, row.node);
+  for (const core::LiveRank& rank : live.ranks) {
+    if (rank.rank != row.key.rank || row.exit) continue;
+    j["reachable"] = rank.reachable;
+    j["phase"] = protocol::ToString(rank.phase);
+    j["step"] = rank.step;
+  }
+  return j;
+}
+
+json AttemptJson(const core::AttemptRow& row) {
+  json j = {{"number", row.number.value},
+            {"started_us", row.started.us},
+            {"ended_us", row.ended.us},
+            {"cause", CauseName(row.cause)},
+            {"reason", row.reason},
+            {"resumed_from", row.resumed ? base::ToString(row.resumed) : row.resumed_uri},
+            {"resumed_position", row.resumed_position},
+            {"last_step", row.last_step}};
+  if (row.exit) j["exit"] = ExitJson(row.exit->record, row.exit->rank, row.exit->node);
+  return j;
+}
+
+json CheckpointJson(const core::CheckpointRow& row) {
+  return {{"id", base::ToString(row.id)},
+          {"state", core::ToString(row.state)},
+          {"step", row.step},
+          {"position", row.position},
+          {"generation", row.generation.value},
+          {"uri", row.uri},
+          {"bytes", row.bytes},
+          {"shards", row.shards},
+          {"final", row.final},
+          {"opened_us", row.opened.us},
+          {"committed_us", row.committed.us},
+          {"verified_us", row.verified.us},
+          {"manifest_hash", row.manifest_hash},
+          {"reason", row.reason}};
+}
+
+json EventJson(const core::EventRow& row) {
+  return {{"cursor", row.seq.value},
+          {"time_us", row.time.us},
+          {"job", row.job ? base::ToString(row.job) : ""},
+          {"node", row.node.value},
+          {"kind", row.kind},
+          {"text", row.text},
+          {"severity", row.severity},
+          {"attempt", row.attempt.value},
+          {"generation", row.generation.value}};
+}
+
+json SummaryJson(const runtime::JobView& view) {
+  const core::JobRow& row = view.record.job;
+  json j = {{"id", base::ToString(row.id)},
+            {"name", row.request.name},
+            {"state", core::ToString(row.state)},
+            {"reason", ReasonOf(view)},
+            {"cause", CauseName(row.cause)},
+            {"submitted_us", row.submitted.us},
+            {"started_us", row.started.us},
+            {"ended_us", row.ended.us},
+            {"workers", row.request.workers},
+            {"attempt", row.attempt.value},
+            {"max_attempts", row.request.max_attempts},
+            {"generation", row.generation.value},
+            {"labels", row.request.labels},
+            {"submitted_by", row.submitted_by},
+            {"model_uri", row.model_uri},
+            {"conditions", view.live.conditions},
+            {"cursor", view.record.last_event.value}};
+  if (view.live.progress) {
+    j["progress"] = ProgressJson(*view.live.progress, view.live.progress_at);
+  }
+  if (row.exit) j["exit"] = ExitJson(row.exit->record, row.exit->rank, row.exit->node);
+  if (view.record.last_checkpoint) {
+    j["last_checkpoint"] = CheckpointJson(*view.record.last_checkpoint);
+  }
+  return j;
+}
+
+json GpuJson(const protocol::GpuInfo& gpu, const core::LiveNode& live) {
+  json j = {{"uuid", gpu.uuid},           {"name", gpu.name},
+            {"index", gpu.index},         {"memory_bytes", gpu.memory_bytes},
+            {"available", gpu.available}, {"why_not", gpu.why_not}};
+  if (auto job = live.gpu_jobs.find(gpu.uuid); job != live.gpu_jobs.end()) {
+    j["job"] = base::ToString(job->second);
+  }
+  return j;
+}
+
+json NodeJson(const runtime::NodeView& view) {
+  const protocol::Inventory& inventory = view.row.inventory;
+  json gpus = json::array();
+  for (const protocol::GpuInfo& gpu : inventory.gpus) gpus.push_back(GpuJson(gpu, view.live));
+  json jobs = json::array();
+  for (core::JobId job : view.live.jobs) jobs.push_back(base::ToString(job));
+  return {{"id", view.row.id.value},
+          {"name", view.row.name},
+          {"state", NodeState(view)},
+          {"reason", view.row.drain_reason},
+          {"address", inventory.address},
+          {"cpu_slots", inventory.cpu_slots},
+          {"cpu_slots_free", view.live.cpu_slots_free},
+          {"memory_bytes", inventory.memory_bytes},
+          {"gpus", gpus},
+          {"gpu_note", inventory.gpu_note},
+          {"labels", inventory.labels},
+          {"version", inventory.version},
+          {"conditions", inventory.conditions},
+          {"jobs", jobs},
+          {"last_heartbeat_us", view.live.last_heartbeat.us},
+          {"connected_us", view.live.connected.us}};
+}
+
+template <class List, class ToJson>
+json ArrayOf(const List& list, ToJson to_json) {
+  json array = json::array();
+  for (const auto& item : list) array.push_back(to_json(item));
+  return array;
+}
+
+}  // namespace
+
+const char* NodeState(const runtime::NodeView& node) {
+  if (!node.live.reachable) return "UNREACHABLE";
+  if (!node.row.draining) return "READY";
+  return node.live.jobs.empty() ? "DRAINED" : "DRAINING";
+}
+
+const std::string& ReasonOf(const runtime::JobView& job) {
+  bool live = !core::IsFinal(job.record.job.state) && !job.live.reason.empty();
+  return live ? job.live.reason : job.record.job.reason;
+}
+
+std::string JobsJson(const std::vector<runtime::JobView>& jobs,
+                     const std::string& next_page_token) {
+  return Dump({{"jobs", ArrayOf(jobs, SummaryJson)}, {"next_page_token", next_page_token}});
+}
+
+std::string JobJson(const runtime::JobView& job,
+                    const std::vector<core::CheckpointRow>& checkpoints,
+                    const std::vector<core::EventRow>& events) {
+  json j = SummaryJson(job);
+  j["spec_yaml"] = job.masked_yaml;
+  j["ranks"] = ArrayOf(job.record.ranks,
+                       [&job](const core::RankRow& row) { return RankJson(row, job.live); });
+  j["attempts"] = ArrayOf(job.record.attempts, AttemptJson);
+  j["checkpoints"] = ArrayOf(checkpoints, CheckpointJson);
+  j["events"] = ArrayOf(events, EventJson);
+  return Dump(j);
+}
+
+std::string NodesJson(const std::vector<runtime::NodeView>& nodes) {
+  return Dump({{"nodes", ArrayOf(nodes, NodeJson)}});
+}
+
+std::string ErrorJson(const std::string& text) { return Dump({{"error", text}}); }
+
+}  // namespace coxswain::coordinator::http

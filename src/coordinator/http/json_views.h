@@ -1,0 +1,25 @@
+// What runtime::Api tells, as JSON. Field names and meanings are those of coxswain.v1
+// (docs/api.md).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "coordinator/runtime/api.h"
+
+namespace coxswain::coordinator::http {
+
+// `next_page_token`: empty on the last page.
+std::string JobsJson(const std::vector<runtime::JobView>& jobs, const std::string& next_page_token);
+std::string JobJson(const runtime::JobView& job,
+                    const std::vector<core::CheckpointRow>& checkpoints,
+                    const std::vector<core::EventRow>& events);
+std::string NodesJson(const std::vector<runtime::NodeView>& nodes);
+std::string ErrorJson(const std::string& text);
+
+// "READY", "DRAINING", "DRAINED" or "UNREACHABLE".
+const char* NodeState(const runtime::NodeView& node);
+// The reason that is current: the live one, or the row's.
+const std::string& ReasonOf(const runtime::JobView& job);
+
+}  // namespace coxswain::coordinator::http

@@ -1,0 +1,240 @@
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+
+#include <algorithm>
+
+#include "common/base/clock.h"
+#include "coordinator/http/events_html.h"
+#include "coordinator/http/html_text.h"
+#include "coordinator/http/json_views.h"
+#include "coordinator/http/pages.h"
+
+namespace coxswain::coordinator::http {
+namespace {
+
+using core::JobState;
+
+constexpr uint32_t kMostShown = 100;
+constexpr uint32_t kMostRecent = 10;
+constexpr uint32_t kMostEvents = 25;
+constexpr base::Duration kRecentFailure = std::chrono::hours(24);
+// What somebody has to look at once it has happened.
+const std::vector<JobState> kBadEnds = {JobState::kFailed, JobState::kTimeout, JobState::kNodeFail,
+                                        JobState::kOutOfMemory};
+
+// All that the page shows, read at once.
+struct Facts {
+  base::WallTime now;
+  runtime::ServerStatus status;
+  std::map<JobState, uint64_t> counts;
+  std::vector<runtime::JobView> active, pending, bad, recent;
+  std::vector<runtime::NodeView> nodes;
+  std::vector<core::EventRow> events;
+};
+
+absl::Status ReadJobs(runtime::Api& api, std::vector<JobState> states, uint32_t limit,
+                      std::vector<runtime::JobView>& out) {
+  store::JobFilter filter;
+  filter.states = std::move(states);
+  filter.limit = limit;
+  auto jobs = api.ListJobs(filter);
+  if (jobs.ok()) out = *std::move(jobs);
+  return jobs.status();
+}
+
+absl::StatusOr<Facts> ReadFacts(runtime::Api& api) {
+  Facts f;
+  f.now = base::WallNow();
+  f.status = api.Status();
+  auto counts = api.CountJobs();
+  if (!counts.ok()) return counts.status();
+  f.counts = *std::move(counts);
+  absl::Status status =
+      ReadJobs(api, {JobState::kRunning, JobState::kRecovering}, kMostShown, f.active);
+  if (status.ok()) status = ReadJobs(api, {JobState::kPending}, kMostShown, f.pending);
+  if (status.ok()) status = ReadJobs(api, kBadEnds, kMostRecent, f.bad);
+  if (status.ok()) {
+    status = ReadJobs(api, {JobState::kCompleted, JobState::kCancelled, JobState::kPreempted},
+                      kMostRecent, f.recent);
+  }
+  if (!status.ok()) return status;
+  std::erase_if(f.bad, [&f](const runtime::JobView& job) {
+    return f.now - job.record.job.ended > kRecentFailure;
+  });
+  auto nodes = api.ListNodes();
+  if (!nodes.ok()) return nodes.status();
+  f.nodes = *std::move(nodes);
+  uint64_t last = f.status.last_event.value;
+  core::EventSeq from(last > kMostEvents ? last - kMostEvents : 0);
+  auto events = api.ListEvents({}, from, kMostEvents);
+  if (!events.ok()) return events.status();
+  f.events = *std::move(events);
+  return f;
+}
+
+std::string Tile(const std::string& number, const std::string& name, const char* kind = "") {
+  return absl::StrCat("<li class=\"", kind, "\"><b>", number, "</b> ", name, "</li>");
+}
+
+std::string Tiles(const Facts& f) {
+  uint64_t ready = 0, slots = 0, free = 0, gpus = 0, used = 0;
+  for (const runtime::NodeView& node : f.nodes) {
+    if (!node.live.reachable) continue;
+    ++ready;
+    slots += node.row.inventory.cpu_slots;
+    free += node.live.cpu_slots_free;
+    gpus += node.row.inventory.gpus.size();
+    used += node.live.gpu_jobs.size();
+  }
+  auto count = [&f](JobState state) {
+    auto it = f.counts.find(state);
+    return it == f.counts.end() ? uint64_t{0} : it->second;
+  };
+  uint64_t recovering = count(JobState::kRecovering);
+  std::string out = "<ul class=\"tiles\">";
+  absl::StrAppend(
+      &out, Tile(CountText(count(JobState::kRunning)), "running"),
+      Tile(CountText(recovering), "recovering", recovering > 0 ? "warn" : ""),
+      Tile(CountText(count(JobState::kPending)), "pending"),
+      Tile(absl::StrCat(f.bad.size(), f.bad.size() == kMostRecent ? "+" : ""), "failed in 24 h",
+           f.bad.empty() ? "" : "bad"),
+      Tile(absl::StrCat(ready, " / ", f.nodes.size()), "nodes reachable",
+           ready < f.nodes.size() ? "bad" : ""),
+      Tile(absl::StrCat(slots - std::min(slots, free), " / ", slots), "CPU slots used"));
+  if (gpus > 0) absl::StrAppend(&out, Tile(absl::StrCat(used, " / ", gpus), "GPUs used"));
+  return out + "</ul>";
+}
+
+std::string JobTitle(const runtime::JobView& job) {
+  const core::JobRow& row = job.record.job;
+  return absl::StrCat(JobLink(row.id, row.request.name), " <span class=\"dim\">",
+                      base::ToString(row.id), "</span>");
+}
+
+std::string Conditions(const std::vector<std::string>& conditions) {
+  std::string out;
+  for (const std::string& text : conditions) out += "<p class=\"why\">" + Escape(text) + "</p>";
+  return out;
+}
+
+std::string Item(const std::string& badge, const std::string& title, const std::string& side,
+                 const std::string& body) {
+  return absl::StrCat("<li><div class=\"line\">", badge, "<span class=\"title\">", title,
+                      "</span><span class=\"side\">", side, "</span></div>", body, "</li>");
+}
+
+std::string NodeTrouble(const runtime::NodeView& node, base::WallTime now) {
+  std::string state = NodeState(node);
+  std::string body = Conditions(node.row.inventory.conditions);
+  for (const protocol::GpuInfo& gpu : node.row.inventory.gpus) {
+    if (!gpu.available) {
+      absl::StrAppend(&body, "<p class=\"why\">GPU ", gpu.index,
+                      " is not given out: ", Escape(gpu.why_not), "</p>");
+    }
+  }
+  if (state != "UNREACHABLE" && body.empty()) return "";
+  std::string title = "<a href=\"/nodes\">" + Escape(node.row.name) + "</a>";
+  return Item(NodeBadgeHtml(state), title, "heard " + AgoHtml(node.live.last_heartbeat, now), body);
+}
+
+std::string Trouble(const Facts& f) {
+  std::string items;
+  for (const runtime::NodeView& node : f.nodes) items += NodeTrouble(node, f.now);
+  for (const runtime::JobView& job : f.active) {
+    bool recovering = job.record.job.state == JobState::kRecovering;
+    if (!recovering && job.live.conditions.empty()) continue;
+    std::string why = recovering ? "<p class=\"why\">" + Escape(ReasonOf(job)) + "</p>" : "";
+    items += Item(BadgeHtml(job.record.job.state), JobTitle(job),
+                  absl::StrCat("attempt ", job.record.job.attempt.value, " of ",
+                               job.record.job.request.max_attempts),
+                  why + Conditions(job.live.conditions));
+  }
+  for (const runtime::JobView& job : f.bad) {
+    items +=
+        Item(BadgeHtml(job.record.job.state), JobTitle(job), AgoHtml(job.record.job.ended, f.now),
+             "<p class=\"why\">" + Escape(ReasonOf(job)) + "</p>");
+  }
+  if (items.empty()) return "<section><h2>Nothing is wrong</h2></section>";
+  return "<section class=\"trouble\"><h2>Wrong now</h2><ul class=\"items\">" + items +
+         "</ul></section>";
+}
+
+std::string Progress(const runtime::JobView& job) {
+  if (!job.live.progress) return "<p class=\"why\">" + Escape(ReasonOf(job)) + "</p>";
+  const protocol::TrainerProgress& p = *job.live.progress;
+  std::string out = "<div class=\"progress\">";
+  if (p.total_steps > 0) {
+    absl::StrAppend(&out, "<progress max=\"", p.total_steps, "\" value=\"", p.step,
+                    "\" aria-label=\"progress\"></progress>");
+  }
+  absl::StrAppend(&out, "<span>step <b>", CountText(p.step), "</b>",
+                  p.total_steps > 0 ? " of " + CountText(p.total_steps) : "", "</span>");
+  absl::StrAppend(&out, "<span>loss <b>", NumberText(p.loss), "</b></span>");
+  if (p.has_eval) {
+    absl::StrAppend(&out, "<span>accuracy <b>", absl::StrFormat("%.2f %%", 100 * p.eval_accuracy),
+                    "</b></span>");
+  }
+  absl::StrAppend(&out, "<span><b>", NumberText(p.samples_per_second), "</b> samples/s</span>");
+  if (p.remaining_ms >= 0) {
+    absl::StrAppend(&out, "<span><b>", DurationText(base::milliseconds(p.remaining_ms)),
+                    "</b> left</span>");
+  }
+  return out + "</div>";
+}
+
+std::string Running(const Facts& f) {
+  std::string items;
+  for (const runtime::JobView& job : f.active) {
+    const core::JobRow& row = job.record.job;
+    std::string side =
+        absl::StrCat(row.request.workers, row.request.workers == 1 ? " rank" : " ranks",
+                     ", started ", AgoHtml(row.started, f.now));
+    items += Item(BadgeHtml(row.state), JobTitle(job), side, Progress(job));
+  }
+  if (items.empty()) return "<section><h2>Running</h2><p class=\"dim\">No job runs.</p></section>";
+  return "<section><h2>Running</h2><ul class=\"items\">" + items + "</ul></section>";
+}
+
+std::string Pending(const Facts& f) {
+  if (f.pending.empty()) return "";
+  auto it = f.counts.find(JobState::kPending);
+  uint64_t all = it == f.counts.end() ? 0 : it->second;
+  std::string more;
+  if (all > f.pending.size()) {
+    more = absl::StrCat(" <span class=\"dim\">(the newest ", f.pending.size(), " of ",
+                        CountText(static_cast<int64_t>(all)), ")</span>");
+  }
+  std::string items;
+  for (auto job = f.pending.rbegin(); job != f.pending.rend(); ++job) {
+    items += Item("", JobTitle(*job), "since " + AgoHtml(job->record.job.submitted, f.now),
+                  "<p class=\"why\">" + Escape(ReasonOf(*job)) + "</p>");
+  }
+  return "<section><h2>Pending" + more + "</h2><ul class=\"items\">" + items + "</ul></section>";
+}
+
+std::string Ended(const Facts& f) {
+  std::string items;
+  for (const runtime::JobView& job : f.recent) {
+    const core::JobRow& row = job.record.job;
+    std::string side = (row.started ? "took " + DurationText(row.ended - row.started) + ", " : "") +
+                       "ended " + AgoHtml(row.ended, f.now);
+    items += Item(BadgeHtml(row.state), JobTitle(job), side, "");
+  }
+  if (items.empty()) return "";
+  return "<section><h2>Ended lately</h2><ul class=\"items tight\">" + items + "</ul></section>";
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> OverviewPage(runtime::Api& api) {
+  absl::StatusOr<Facts> f = ReadFacts(api);
+  if (!f.ok()) return f.status();
+  std::string main = "<h1 class=\"hidden\">Overview</h1>" + Tiles(*f) + Trouble(*f) + Running(*f) +
+                     Pending(*f) + Ended(*f);
+  if (!f->events.empty()) {
+    main += "<section><h2>Events</h2>" + EventsHtml(f->events, f->now, true) + "</section>";
+  }
+  return Frame("Overview", "/", &f->status, main);
+}
+
+}  // namespace coxswain::coordinator::http

@@ -1,0 +1,124 @@
+#include "coordinator/http/prometheus_text.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <sstream>
+
+#include "coordinator/http/json_views.h"
+
+namespace coxswain::coordinator::http {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<std::pair<std::string, std::string>>;
+
+class Page {
+ public:
+  void Begin(MetricType type, const char* name, const char* help) {
+    MetricFamily& family = families_.emplace_back();
+    family.name = name;
+    family.help = help;
+    family.type = type;
+  }
+  void Add(double value, const Labels& labels = {}) {
+    ClientMetric metric;
+    for (const auto& [name, text] : labels) metric.label.push_back({name, text});
+    if (families_.back().type == MetricType::Counter) {
+      metric.counter.value = value;
+    } else {
+      metric.gauge.value = value;
+    }
+    families_.back().metric.push_back(std::move(metric));
+  }
+  void Gauge(const char* name, const char* help, double value) {
+    Begin(MetricType::Gauge, name, help);
+    Add(value);
+  }
+  void Counter(const char* name, const char* help, double value) {
+    Begin(MetricType::Counter, name, help);
+    Add(value);
+  }
+  std::string Text() const {
+    std::ostringstream out;
+    prometheus::TextSerializer().Serialize(out, families_);
+    return out.str();
+  }
+
+ private:
+  std::vector<MetricFamily> families_;
+};
+
+double Seconds(base::Duration d) { return static_cast<double>(d.count()) / 1e6; }
+
+void AddJobs(Page& page, const std::map<core::JobState, uint64_t>& jobs) {
+  page.Begin(MetricType::Gauge, "coxswain_jobs", "Jobs by state, ended ones until retention");
+  for (int s = 1; s <= static_cast<int>(core::JobState::kOutOfMemory); ++s) {
+    auto state = static_cast<core::JobState>(s);
+    auto found = jobs.find(state);
+    page.Add(found == jobs.end() ? 0 : static_cast<double>(found->second),
+             {{"state", core::ToString(state)}});
+  }
+}
+
+void AddNodes(Page& page, const std::vector<runtime::NodeView>& nodes) {
+  std::map<std::string, double> states = {
+      {"READY", 0}, {"DRAINING", 0}, {"DRAINED", 0}, {"UNREACHABLE", 0}};
+  double slots = 0, free = 0, gpus = 0, gpus_used = 0, gpus_bad = 0;
+  for (const runtime::NodeView& node : nodes) {
+    states[NodeState(node)] += 1;
+    if (!node.live.reachable) continue;
+    slots += node.row.inventory.cpu_slots;
+    free += node.live.cpu_slots_free;
+    gpus += static_cast<double>(node.row.inventory.gpus.size());
+    gpus_used += static_cast<double>(node.live.gpu_jobs.size());
+    for (const protocol::GpuInfo& gpu : node.row.inventory.gpus) gpus_bad += !gpu.available;
+  }
+  page.Begin(MetricType::Gauge, "coxswain_nodes", "Nodes by state");
+  for (const auto& [state, count] : states) page.Add(count, {{"state", state}});
+  page.Gauge("coxswain_cpu_slots", "CPU slots of reachable nodes", slots);
+  page.Gauge("coxswain_cpu_slots_free", "Those of them that no rank has", free);
+  page.Gauge("coxswain_gpus", "GPUs of reachable nodes", gpus);
+  page.Gauge("coxswain_gpus_used", "Those of them given to jobs", gpus_used);
+  page.Gauge("coxswain_gpus_unavailable", "Those of them that are not given out", gpus_bad);
+}
+
+}  // namespace
+
+std::string PrometheusText(const runtime::ServerStatus& s,
+                           const std::map<core::JobState, uint64_t>& jobs,
+                           const std::vector<runtime::NodeView>& nodes) {
+  Page page;
+  page.Begin(MetricType::Gauge, "coxswain_build_info", "Always 1; the labels say what runs");
+  page.Add(1, {{"version", s.version}, {"cluster", s.cluster.value}});
+  page.Gauge("coxswain_start_time_seconds", "When this coordinator started, Unix time",
+             static_cast<double>(s.started.us) / 1e6);
+  page.Gauge("coxswain_term", "Lives of the coordinator so far", static_cast<double>(s.term.value));
+  page.Gauge("coxswain_writable", "1: changes are accepted; 0: the store refuses writes",
+             s.writable ? 1 : 0);
+  page.Gauge("coxswain_warnings", "Warnings shown on the status page",
+             static_cast<double>(s.warnings.size()));
+  AddJobs(page, jobs);
+  AddNodes(page, nodes);
+  page.Counter("coxswain_events_decided_total", "Events the core has decided on",
+               static_cast<double>(s.decided_events));
+  page.Counter("coxswain_decide_seconds_total", "Time spent deciding", s.decide_seconds);
+  page.Gauge("coxswain_event_queue", "Events that wait for a decision",
+             static_cast<double>(s.loop_queue));
+  page.Gauge("coxswain_loop_delay_seconds", "How late the last timer was",
+             Seconds(s.last_loop_delay));
+  page.Counter("coxswain_commits_total", "Transactions committed to the store",
+               static_cast<double>(s.commits));
+  page.Counter("coxswain_committed_changes_total", "Rows written by them",
+               static_cast<double>(s.committed_changes));
+  page.Counter("coxswain_commit_seconds_total", "Time spent in them, fsync included",
+               s.commit_seconds);
+  page.Gauge("coxswain_last_commit_seconds", "Time the last one took", Seconds(s.last_commit));
+  page.Counter("coxswain_metric_points_total", "Metric points stored since the start",
+               static_cast<double>(s.metric_points));
+  return page.Text();
+}
+
+}  // namespace coxswain::coordinator::http

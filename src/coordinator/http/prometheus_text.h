@@ -1,0 +1,15 @@
+// The /metrics page.
+#pragma once
+
+#include <string>
+
+#include "coordinator/runtime/api.h"
+
+namespace coxswain::coordinator::http {
+
+// Prometheus text format 0.0.4. Names are an interface: dashboards and alerts use them.
+std::string PrometheusText(const runtime::ServerStatus& status,
+                           const std::map<core::JobState, uint64_t>& jobs,
+                           const std::vector<runtime::NodeView>& nodes);
+
+}  // namespace coxswain::coordinator::http
