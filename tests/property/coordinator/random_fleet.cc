@@ -6,6 +6,7 @@ namespace core = coordinator::core;
 
 void RandomFleet::Step() {
   restarted_ = false;
+  if (rng_.Below(100) < kindness_) return Advance();
   uint64_t dice = rng_.Below(100);
   if (dice < 8) return Submit();
   if (dice < 16) return Hello();
@@ -52,6 +53,47 @@ const core::RankRow* RandomFleet::AnyRank() {
   // Late ones more often: they are the living.
   uint64_t back = std::min(rng_.Below(ranks.size()), rng_.Below(ranks.size()));
   return &std::prev(ranks.end(), static_cast<int64_t>(back) + 1)->second;
+}
+
+void RandomFleet::Advance() {
+  const core::RankRow* found = AnyRank();
+  if (found == nullptr || rng_.Below(3) == 0) return rng_.Below(2) == 0 ? EndTask() : Hello();
+  protocol::RankKey key = found->key;
+  key.attempt = world_->store().jobs().at(key.job).attempt;
+  for (key.rank = 0;; ++key.rank) {
+    auto rank = world_->store().ranks().find(key);
+    if (rank == world_->store().ranks().end()) return;
+    if (!rank->second.exit) AdvanceRank(core::RankRow(rank->second));
+  }
+}
+
+void RandomFleet::AdvanceRank(const core::RankRow& rank) {
+  auto tell = [&](protocol::TrainerReport report) {
+    Send(rank.node, protocol::FromTrainer{rank.key, rank.incarnation, std::move(report)});
+  };
+  base::Generation generation = world_->store().jobs().at(rank.key.job).generation;
+  if (rank.stop_requested || rank.finished) {
+    return Send(rank.node, protocol::RankExited{
+                               rank.key, rank.incarnation, {.stopped_by_us = rank.stop_requested}});
+  }
+  if (rank.pid == 0) return Send(rank.node, protocol::RankStarted{rank.key, rank.incarnation, 7});
+  if (rank.state == protocol::RankState::kStarting)
+    return tell(protocol::TrainerReady{"10.0.0.1:2", {}});
+  if (rank.state == protocol::RankState::kReady) {
+    return tell(protocol::GenerationFormed{.generation = generation});
+  }
+  base::CheckpointId open;
+  for (const auto& [id, row] : world_->store().checkpoints()) {
+    if (row.job == rank.key.job && row.state == core::CheckpointState::kOpen) open = id;
+  }
+  if (open && rng_.Below(3) == 0)
+    return tell(protocol::ManifestWritten{open, generation, "00ff", 9, 1});
+  if (open) return tell(protocol::ShardStored{open, generation, {.rank = rank.key.rank}});
+  if (rng_.Below(4) != 0) {
+    return tell(
+        protocol::OpenCheckpoint{generation, static_cast<int64_t>(rng_.Below(500)), 0, false});
+  }
+  tell(protocol::TrainingFinished{generation, 500, 0, "m", false});
 }
 
 void RandomFleet::Submit() {

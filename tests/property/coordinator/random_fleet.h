@@ -11,12 +11,15 @@ namespace coxswain::fakes {
 
 class RandomFleet {
  public:
-  RandomFleet(CoreWorld* world, uint64_t seed) : world_(world), rng_(seed) {}
+  RandomFleet(CoreWorld* world, uint64_t seed)
+      : world_(world), rng_(seed), kindness_(rng_.Below(10) * 10) {}
   void Step();
   bool restarted() const { return restarted_; }  // by the last step
 
  private:
   const coordinator::core::RankRow* AnyRank();
+  void Advance();  // every rank of a job does what it should do next
+  void AdvanceRank(const coordinator::core::RankRow& rank);
   void Submit();
   void Hello();
   void Bye();
@@ -30,6 +33,7 @@ class RandomFleet {
 
   CoreWorld* world_;
   base::Rng rng_;
+  uint64_t kindness_;  // in 100 steps, how many help a job on
   bool restarted_ = false;
   uint64_t next_session_ = 0, next_call_ = 0;
   std::map<std::string, coordinator::core::SessionId> sessions_;
