@@ -1,0 +1,146 @@
+#include "cli/verbs/job_view.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "cli/verbs/run_summary.h"
+
+namespace coxswain::cli::verbs {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const output::Terminal kPlain{};
+
+rpc::Job Running(int64_t step) {
+  rpc::Job job;
+  job.id = "j3";
+  job.state = "RUNNING";
+  job.workers = 2;
+  job.attempt = 1;
+  job.max_attempts = 3;
+  job.has_progress = true;
+  job.progress = {.epoch = 1,
+                  .epochs = 3,
+                  .step = step,
+                  .total_steps = 1407,
+                  .loss = 0.31219,
+                  .samples_per_second = 8119.7,
+                  .remaining_ms = 41'200};
+  return job;
+}
+
+TEST(ProgressText, HasEpochStepLossSpeedAndTimeLeft) {
+  EXPECT_EQ(ProgressText(Running(412)),
+            "epoch 2/3  step 412/1,407  loss 0.3122  8,120 samples/s  0:42 left");
+}
+
+TEST(ProgressText, TheLastEpochIsNeverExceeded) {
+  rpc::Job job = Running(1407);
+  job.progress.epoch = 3;
+  job.progress.remaining_ms = -1;
+  EXPECT_EQ(ProgressText(job), "epoch 3/3  step 1,407/1,407  loss 0.3122  8,120 samples/s");
+}
+
+TEST(ProgressText, AWaitingJobSaysWhy) {
+  rpc::Job job;
+  job.id = "j3";
+  job.state = "PENDING";
+  job.reason = "needs 4 CPU slots, 2 free";
+  EXPECT_EQ(ProgressText(job), "j3 pending: needs 4 CPU slots, 2 free");
+}
+
+TEST(JobView, StateEvaluationsAndWarningsStay) {
+  char* text = nullptr;
+  size_t size = 0;
+  std::FILE* out = open_memstream(&text, &size);
+  {
+    JobView view(out, kPlain);
+    rpc::Job job = Running(10);
+    view.Show(job, {});
+    job.progress.has_eval = true;
+    job.progress.eval_accuracy = 0.8801;
+    job.progress.eval_loss = 0.3312;
+    rpc::Event warning;
+    warning.text = "upload delayed\x1b[31m";
+    warning.severity = "warning";
+    view.Show(job, {warning});
+    view.Show(job, {});
+  }
+  std::fclose(out);
+  EXPECT_EQ(std::string(text, size),
+            "j3 running: 2 ranks\n"
+            "epoch 2/3  step 10/1,407  loss 0.3122  8,120 samples/s  0:42 left\n"
+            "warning: upload delayed?[31m\n"
+            "evaluated after 1 epoch: accuracy 88.01 %, loss 0.3312\n"
+            "epoch 2/3  step 10/1,407  loss 0.3122  8,120 samples/s  0:42 left\n");
+  std::free(text);
+}
+
+rpc::Job Failed() {
+  rpc::Job job = Running(10);
+  job.state = "FAILED";
+  job.reason = "rank 1 ended";
+  job.cause = rpc::Cause::kUser;
+  job.exit = {
+      .ended = true, .code = 0, .signal = 11, .rank = 1, .node = "n1", .last_log = "a\nbad\n"};
+  job.started_us = 1'000'000;
+  job.ended_us = 13'000'000;
+  return job;
+}
+
+TEST(FailureText, HasCauseSignalAndTheLastLines) {
+  EXPECT_EQ(EndLine(kPlain, Failed()), "j3 FAILED after 0:12: rank 1 ended");
+  EXPECT_EQ(FailureText(kPlain, Failed()),
+            "cause: user\nrank 1 on n1 ended with signal 11 (Segmentation fault)\n"
+            "the last lines of its log:\n  a\n  bad\n");
+}
+
+TEST(FailureText, NothingForAJobThatCompleted) {
+  rpc::Job job = Failed();
+  job.state = "COMPLETED";
+  EXPECT_EQ(FailureText(kPlain, job), "");
+}
+
+rpc::Checkpoint CheckpointAt(const std::string& id, const std::string& state, int64_t step) {
+  rpc::Checkpoint checkpoint;
+  checkpoint.id = id;
+  checkpoint.state = state;
+  checkpoint.step = step;
+  checkpoint.uri = "file:///d/" + id;
+  checkpoint.bytes = 1024;
+  return checkpoint;
+}
+
+TEST(RunSummary, HasCurvePlacesAndWhatIsNext) {
+  RunResult result;
+  result.job = Running(1407);
+  result.job.state = "COMPLETED";
+  result.job.model_uri = "file:///d/store/model";
+  result.file = "job.yaml";
+  result.data_dir = "/d";
+  result.default_data_dir = true;
+  result.epochs = 3;
+  result.loss = {{1, 2.3}, {2, 1.0}, {3, 0.5}};
+  result.checkpoints = {CheckpointAt("c2", "CORRUPT", 9), CheckpointAt("c1", "VERIFIED", 8)};
+  const std::string text = RunSummary(kPlain, result);
+  EXPECT_THAT(text, HasSubstr("     loss\n      2.3 |*"));
+  EXPECT_THAT(text, HasSubstr("Model:      /d/store/model\n"));
+  EXPECT_THAT(text, HasSubstr("Checkpoint: /d/c1  (step 8, 1.0 KiB, verified)\n"));
+  EXPECT_THAT(text, HasSubstr("cox run job.yaml --resume-from j3 --set spec.train.epochs=6\n"));
+}
+
+TEST(RunSummary, AFailureWithoutCheckpointOffersNoResume) {
+  RunResult result;
+  result.job = Failed();
+  result.file = "job.yaml";
+  const std::string text = RunSummary(kPlain, result);
+  EXPECT_THAT(text, HasSubstr("signal 11"));
+  EXPECT_THAT(text, Not(HasSubstr("--resume-from")));
+}
+
+}  // namespace
+}  // namespace coxswain::cli::verbs
