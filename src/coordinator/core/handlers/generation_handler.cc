@@ -179,7 +179,8 @@ void Handle(Turn& turn, const RankRow& rank, const protocol::TrainerReady& repor
   if (generation == nullptr) return FormIfAllReady(turn, *attempt);
   if (attempt->cause != Cause::kNone) return;
   if (!generation->formed) return SendFormGeneration(turn, rank, *generation);
-  // After a broken link a trainer says where it is; only one that is elsewhere needs a new generation.
+  // After a broken link a trainer says where it is; only one that is elsewhere needs a new
+  // generation.
   if (report.generation != generation->generation) ReformSoon(turn, rank);
 }
 
