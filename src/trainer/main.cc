@@ -10,6 +10,9 @@
 #include "trainer/runtime/environment.h"
 #include "trainer/runtime/rank_main.h"
 #include "trainer/runtime/standalone.h"
+#include "trainer/runtime/task_link.h"
+#include "trainer/task/by_hand.h"
+#include "trainer/task/worker_task.h"
 
 namespace coxswain::trainer {
 namespace {
@@ -40,8 +43,12 @@ int RunForWorker() {
 }
 
 int Main(const std::vector<std::string>& arguments) {
-  BlockSignals();
   log::Init("cox-trainer", log::Level::kInfo);
+  if (!arguments.empty() && arguments[0] == "--task") {  // before signals are blocked: SIGTERM ends it
+    std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
+    return rest.empty() ? task::RunForWorker(MakeTaskLink) : task::RunByHand(rest);
+  }
+  BlockSignals();
   if (arguments.empty()) return RunForWorker();
   if (arguments[0] == "--standalone") {
     return RunStandalone({arguments.begin() + 1, arguments.end()});

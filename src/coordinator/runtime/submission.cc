@@ -111,12 +111,29 @@ absl::StatusOr<core::JobId> FindJob(const std::string& id_or_name, store::StateR
   return absl::NotFoundError(absl::StrCat("no job ", id_or_name, ": `cox jobs` lists them"));
 }
 
+namespace {
+
+using Parsed = std::variant<config::ParsedJob, std::vector<config::Mistake>>;
+
+// A job that names no store gets the coordinator's, written into its text: whatever reads the job
+// later (trainers, tasks, people) finds the store there.
+Parsed ParseWithStore(const SubmitRequest& request, const std::string& default_store) {
+  Parsed parsed = config::ParseJob(request.spec_yaml, request.spec_name, request.overrides);
+  auto* job = std::get_if<config::ParsedJob>(&parsed);
+  if (job == nullptr || !job->spec.checkpoint.store.empty() || default_store.empty()) return parsed;
+  std::vector<std::string> overrides = request.overrides;
+  overrides.push_back("spec.checkpoint.store=" + default_store);
+  return config::ParseJob(request.spec_yaml, request.spec_name, overrides);
+}
+
+}  // namespace
+
 std::variant<Submission, Refusal> CheckSubmission(const SubmitRequest& request,
                                                   const std::string& default_store,
                                                   store::StateReader& reader) {
   absl::Status status = WhyNot(request);
   if (!status.ok()) return Refusal{status, {}};
-  auto parsed = config::ParseJob(request.spec_yaml, request.spec_name, request.overrides);
+  Parsed parsed = ParseWithStore(request, default_store);
   if (auto* mistakes = std::get_if<std::vector<config::Mistake>>(&parsed)) {
     std::string text = mistakes->empty() ? "the job file is wrong" : mistakes->front().ToString();
     if (mistakes->size() > 1) absl::StrAppend(&text, " (and ", mistakes->size() - 1, " more)");
