@@ -1,0 +1,54 @@
+// An Api that tells of one busy cluster: a running job, one that recovers, one that waits, one that
+// failed, one that ended; a node that is away. Tests change what they need.
+#pragma once
+
+#include "coordinator/runtime/api.h"
+
+namespace coxswain::coordinator::http {
+
+class FakeApi : public runtime::Api {
+ public:
+  FakeApi();
+
+  void Submit(runtime::SubmitRequest, runtime::SubmitCallback) override {}
+  void Cancel(core::JobId, std::string, bool,
+              std::function<void(absl::StatusOr<runtime::JobView>)>) override {}
+  void Drain(core::NodeId, std::string, bool,
+             std::function<void(absl::StatusOr<runtime::NodeView>)>) override {}
+  absl::StatusOr<core::JobId> ResolveJob(const std::string& id_or_name) override;
+  absl::StatusOr<runtime::JobView> GetJob(core::JobId job) override;
+  absl::StatusOr<std::vector<runtime::JobView>> ListJobs(const store::JobFilter& filter) override;
+  absl::StatusOr<std::vector<core::CheckpointRow>> ListCheckpoints(core::JobId job, bool) override;
+  absl::StatusOr<std::vector<runtime::NodeView>> ListNodes() override { return nodes; }
+  absl::StatusOr<std::vector<core::EventRow>> ListEvents(core::JobId job, core::EventSeq cursor,
+                                                         uint32_t limit) override;
+  absl::StatusOr<std::vector<store::StoredPoint>> ReadMetrics(
+      const store::MetricQuery& query) override;
+  absl::StatusOr<std::map<core::JobState, uint64_t>> CountJobs() override;
+  runtime::ServerStatus Status() override { return status; }
+  std::unique_ptr<runtime::Subscription> Subscribe(core::JobId, std::function<void()>) override {
+    return nullptr;
+  }
+  std::unique_ptr<runtime::Subscription> ReadLog(const runtime::LogRequest&,
+                                                 runtime::LogCallback) override {
+    return nullptr;
+  }
+
+  base::WallTime now;
+  std::vector<runtime::JobView> jobs;  // newest first
+  std::vector<runtime::NodeView> nodes;
+  std::vector<core::CheckpointRow> checkpoints;
+  std::vector<core::EventRow> events;
+  std::vector<store::StoredPoint> points;
+  runtime::ServerStatus status;
+
+ private:
+  runtime::JobView& AddJob(uint64_t id, const std::string& name, core::JobState state,
+                           const std::string& reason);
+  void AddRunning();
+  void AddTroubled();
+  void AddNodes();
+  void AddHistory();
+};
+
+}  // namespace coxswain::coordinator::http

@@ -1,0 +1,190 @@
+#include "coordinator/http/pages.h"
+
+#include <gmock/gmock.h>
+
+#include <thread>
+
+#include "coordinator/http/access.h"
+#include "coordinator/http/html_text.h"
+#include "coordinator/http/http_server.h"
+#include "coordinator/http/loss_curve.h"
+#include "fake_api.h"
+
+namespace coxswain::coordinator::http {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr char kEvil[] = "<script>alert('x')</script>\"onload=\"";
+
+std::string Overview(FakeApi& api) {
+  auto page = OverviewPage(api);
+  EXPECT_TRUE(page.ok()) << page.status();
+  return page.ok() ? *page : "";
+}
+
+TEST(Overview, WhatIsWrong_ComesBeforeWhatRuns) {
+  FakeApi api;
+  std::string page = Overview(api);
+  size_t wrong = page.find("Wrong now"), running = page.find("<h2>Running"),
+         pending = page.find("<h2>Pending"), events = page.find("<h2>Events");
+  EXPECT_LT(wrong, running);
+  EXPECT_LT(running, pending);
+  EXPECT_LT(pending, events);
+  for (const char* name : {"word-lm", "tabular-mlp", "node-b"}) {
+    size_t at = page.find(name, wrong);
+    EXPECT_LT(at, running) << name;
+  }
+  EXPECT_THAT(page, AllOf(HasSubstr("the loss is not finite at step 212"),
+                          HasSubstr("GPU 1 is not given out: Xid 79"),
+                          HasSubstr("<progress max=\"2345\" value=\"1180\""),
+                          HasSubstr("most free is 2 of 8 (node-a)")));
+}
+
+TEST(Overview, NothingWrong_SaysSo) {
+  FakeApi api;
+  api.nodes.pop_back();
+  api.nodes[0].row.inventory.gpus.clear();
+  std::erase_if(api.jobs, [](const runtime::JobView& job) {
+    return job.record.job.state == core::JobState::kFailed ||
+           job.record.job.state == core::JobState::kRecovering;
+  });
+  EXPECT_THAT(Overview(api), HasSubstr("Nothing is wrong"));
+}
+
+TEST(Overview, OldFailures_AreNoLongerWrongNow) {
+  FakeApi api;
+  for (runtime::JobView& job : api.jobs) job.record.job.ended = base::WallTime{1};
+  EXPECT_THAT(Overview(api), Not(HasSubstr("tabular-mlp")));
+}
+
+TEST(Overview, ReadOnlyStoreAndWarnings_AreBanners) {
+  FakeApi api;
+  api.status.writable = false;
+  api.status.why_not = "no space left on the disk of /data";
+  api.status.warnings = {"plaintext on 10.0.0.1:7070"};
+  EXPECT_THAT(Overview(api), AllOf(HasSubstr("Read-only.</b> no space left"),
+                                   HasSubstr("banner warn\">plaintext on 10.0.0.1:7070")));
+}
+
+// Whatever a user or a machine may choose is shown as text, on every page.
+TEST(Pages, EverythingFromOutside_IsEscaped) {
+  FakeApi api;
+  for (runtime::JobView& job : api.jobs) {
+    core::JobRow& row = job.record.job;
+    row.request.name = row.reason = row.submitted_by = row.model_uri = row.resume_uri = kEvil;
+    row.request.labels = {{kEvil, kEvil}};
+    job.live.reason = job.masked_yaml = kEvil;
+    job.live.conditions = {kEvil};
+    if (row.exit) row.exit->record.last_log = kEvil;
+    for (core::RankRow& rank : job.record.ranks) rank.node = core::NodeId(kEvil);
+    core::AttemptRow attempt;
+    attempt.reason = attempt.resumed_uri = kEvil;
+    job.record.attempts = {attempt, attempt};
+  }
+  for (runtime::NodeView& node : api.nodes) {
+    node.row.name = node.row.drain_reason = kEvil;
+    node.row.draining = true;
+    protocol::Inventory& i = node.row.inventory;
+    i.address = i.version = i.gpu_note = kEvil;
+    i.labels = {{kEvil, kEvil}};
+    i.conditions = {kEvil};
+    for (protocol::GpuInfo& gpu : i.gpus) gpu.uuid = gpu.name = gpu.why_not = kEvil;
+  }
+  for (core::EventRow& event : api.events) event.kind = event.text = event.severity = kEvil;
+  for (core::CheckpointRow& row : api.checkpoints) row.uri = row.reason = kEvil;
+  api.status.warnings = {kEvil};
+  api.status.cluster = core::ClusterId(kEvil);
+  for (const auto& page : {OverviewPage(api), NodesPage(api), JobPage(api, "j14"),
+                           JobPage(api, "j12"), absl::StatusOr<std::string>(ErrorPage(kEvil))}) {
+    ASSERT_TRUE(page.ok()) << page.status();
+    EXPECT_THAT(*page, AllOf(Not(HasSubstr("<script>alert")), Not(HasSubstr("\"onload")),
+                             HasSubstr("&lt;script&gt;alert")));
+  }
+}
+
+TEST(JobPage, ShowsCurvesRanksCheckpointsAndMaskedFile) {
+  FakeApi api;
+  auto page = JobPage(api, "fashion-resnet");
+  ASSERT_TRUE(page.ok());
+  EXPECT_THAT(*page, AllOf(HasSubstr("<polyline class=\"curve one\""), HasSubstr("all-reduce"),
+                           HasSubstr("c31"), HasSubstr("26.0 MiB"), HasSubstr("API_KEY")));
+  auto failed = JobPage(api, "j12");
+  EXPECT_THAT(*failed, AllOf(HasSubstr("exit code 10"), HasSubstr("step 212 loss nan")));
+  EXPECT_TRUE(absl::IsNotFound(JobPage(api, "j99").status()));
+}
+
+TEST(HtmlText, NumbersForPeople) {
+  EXPECT_EQ(CountText(1234567), "1,234,567");
+  EXPECT_EQ(CountText(-100), "-100");
+  EXPECT_EQ(BytesText(1536), "1.5 KiB");
+  EXPECT_EQ(BytesText(512), "512 B");
+  EXPECT_EQ(NumberText(0.31274), "0.3127");
+  EXPECT_EQ(NumberText(18234.4), "18,234");
+  EXPECT_EQ(NumberText(1.234e-5), "1.23e-05");
+  EXPECT_EQ(DurationText(base::seconds(83)), "1 min 23 s");
+  EXPECT_EQ(DurationText(base::seconds(7400)), "2 h 3 min");
+  EXPECT_EQ(DurationText(base::seconds(200000)), "2 d 7 h");
+}
+
+TEST(LossCurve, TicksAreRoundAndCoverTheRange) {
+  EXPECT_THAT(Ticks(0.1, 0.93, 4), ElementsAre(0, 0.5, 1));
+  EXPECT_THAT(Ticks(0, 1000, 5), ElementsAre(0, 200, 400, 600, 800, 1000));
+}
+
+TEST(LossCurve, ValuesThatAreNoNumbers_AreLeftOut) {
+  std::string svg = CurvesSvg({{"loss", "one", {{1, 2.0}, {2, NAN}, {3, 1.0}}}});
+  EXPECT_THAT(svg, Not(HasSubstr("nan")));
+  EXPECT_EQ(CurvesSvg({{"loss", "one", {{1, NAN}}}}), "");
+  EXPECT_NE(CurvesSvg({{"loss", "one", {{1, 0.0}}}}), "");
+}
+
+TEST(AccessTest, HostHeaders) {
+  Access local("127.0.0.1", {"Train.Example"}, "secret");
+  for (const char* ours : {"127.0.0.1:7072", "localhost", "LOCALHOST:1", "[::1]:7072",
+                           "train.example:80", "train.example."}) {
+    EXPECT_TRUE(local.HostIsOurs(ours)) << ours;
+  }
+  for (const char* foreign :
+       {"", "evil.example", "localhost.evil.example", "10.0.0.1", "127.0.0.1.evil.example"}) {
+    EXPECT_FALSE(local.HostIsOurs(foreign)) << foreign;
+  }
+  Access everywhere("0.0.0.0", {}, "secret");
+  EXPECT_TRUE(everywhere.HostIsOurs("10.0.0.1:7072"));
+  EXPECT_FALSE(everywhere.HostIsOurs("evil.example"));
+}
+
+TEST(AccessTest, TokenOffLoopback) {
+  Access local("127.0.0.1", {}, "secret");
+  EXPECT_TRUE(local.Admits(""));
+  Access open("10.0.0.1", {}, "secret");
+  EXPECT_TRUE(open.Admits("Bearer secret"));
+  EXPECT_TRUE(open.Admits("basic eDpzZWNyZXQ="));  // x:secret
+  for (const char* wrong : {"", "Bearer ", "Bearer secre", "Bearer secrets", "Basic eDp5",
+                            "Basic ???", "Basic eHNlY3JldA==", "secret"}) {
+    EXPECT_FALSE(open.Admits(wrong)) << wrong;
+  }
+  EXPECT_FALSE(Access("10.0.0.1", {}, "").Admits("Bearer "));
+}
+
+TEST(AccessTest, Addresses) {
+  EXPECT_EQ(SplitAddress("[::1]:80")->host, "::1");
+  EXPECT_EQ(SplitAddress("127.0.0.1:0")->port, 0);
+  for (const char* wrong : {"", "127.0.0.1", ":80", "a:99999", "a:b"}) {
+    EXPECT_FALSE(SplitAddress(wrong)) << wrong;
+  }
+}
+
+// For working on the pages: --gtest_also_run_disabled_tests --gtest_filter='*ServeTheSample'.
+TEST(Pages, DISABLED_ServeTheSample) {
+  FakeApi api;
+  auto server = StartHttpServer({"127.0.0.1:7099", {}, ""}, &api);
+  ASSERT_TRUE(server.ok()) << server.status();
+  std::this_thread::sleep_for(std::chrono::minutes(10));
+}
+
+}  // namespace
+}  // namespace coxswain::coordinator::http
