@@ -43,6 +43,7 @@ void Worker::On(const RankEnded& event) {
   entry->exit = event.exit;
   entry->connection = ConnectionId();
   entry->waiting.clear();
+  for (const std::string& gpu : entry->start.gpu_uuids) gpu_released_[gpu] = event_->now;
   Say("rank " + ToString(event.key) + " " + HowItEnded(event.exit));
   TellState(*entry);
   if (!entry->next) return;

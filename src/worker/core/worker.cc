@@ -53,6 +53,11 @@ bool Worker::Lives(const protocol::RankKey& key) const {
   return it != ranks_.all().end() && it->second.Live();
 }
 
+base::Incarnation Worker::TaskIncarnation(base::TaskId task) const {
+  auto it = tasks_.all().find(task);
+  return it == tasks_.all().end() ? base::Incarnation() : it->second.incarnation;
+}
+
 void Worker::On(const LinkConnected&) {
   session_ = Session::kGreeting;
   SendHello();
@@ -201,12 +206,20 @@ void Worker::RefreshInventory() {
   std::vector<protocol::GpuInfo> judged;
   judged.reserve(gpus_.size());
   for (const GpuFacts& gpu : gpus_) {
-    judged.push_back(JudgeGpu(gpu, ranks_.HolderOf(gpu.uuid) != nullptr));
+    judged.push_back(JudgeGpu(gpu, ProcessesAreOurs(gpu.uuid)));
   }
   bool new_note = std::holds_alternative<GpusObserved>(event_->body) && judged.empty();
   if (judged == settings_.inventory.gpus && !new_note) return;
   settings_.inventory.gpus = std::move(judged);
   SendHeartbeat(true);
+}
+
+// GPUs are looked at only every few seconds: a rank that has just ended is still seen.
+bool Worker::ProcessesAreOurs(const std::string& gpu_uuid) const {
+  if (ranks_.HolderOf(gpu_uuid) != nullptr) return true;
+  auto released = gpu_released_.find(gpu_uuid);
+  return released != gpu_released_.end() &&
+         event_->now < released->second + settings_.deadlines.lease * 2;
 }
 
 void Worker::Report(protocol::WorkerReport report) {

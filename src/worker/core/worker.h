@@ -2,6 +2,7 @@
 // the same events give the same decisions.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -42,6 +43,8 @@ class Worker {
   std::optional<protocol::RankKey> RankOn(ConnectionId connection) const;
 
   bool Lives(const protocol::RankKey& key) const;
+  // Of the process that was launched for it; 0: none was.
+  base::Incarnation TaskIncarnation(base::TaskId task) const;
 
   const protocol::Inventory& inventory() const { return settings_.inventory; }
   // The whole state as text, for tests and for finding out what is wrong.
@@ -65,6 +68,7 @@ class Worker {
   void SendHello();
   void SendHeartbeat(bool with_inventory);
   void RefreshInventory();
+  bool ProcessesAreOurs(const std::string& gpu_uuid) const;
   void ExitWhenEmpty();
   // orders.cc: what the coordinator wants.
   void Obey(const protocol::StartRank&);
@@ -106,6 +110,9 @@ class Worker {
   TaskTable tasks_;
   std::set<base::JobId> to_forget_;
   std::vector<GpuFacts> gpus_;
+  // When the last rank on a GPU ended: what is seen there until two leases later may still be its
+  // own.
+  std::map<std::string, base::Time> gpu_released_;
   std::optional<base::Time> next_heartbeat_;
 
   // Of the Decide call that runs.

@@ -25,9 +25,7 @@ JobMetrics::JobMetrics(std::string folder, base::JobId job, uint64_t segment_byt
     : folder_(std::move(folder)), job_(job), segment_bytes_(segment_bytes) {}
 
 JobMetrics::~JobMetrics() {
-  if (fd_ < 0) return;
-  fdatasync(fd_);
-  close(fd_);
+  if (fd_ >= 0) close(fd_);
 }
 
 absl::StatusOr<std::unique_ptr<JobMetrics>> JobMetrics::Open(const std::string& folder,
@@ -75,10 +73,7 @@ absl::Status JobMetrics::BeginSegment() {
   std::string path = Path(segment);
   int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (fd < 0) return process::ErrnoStatus(errno, path);
-  if (fd_ >= 0) {
-    fdatasync(fd_);
-    close(fd_);
-  }
+  if (fd_ >= 0) close(fd_);
   fd_ = fd;
   if (segments_.empty() || segments_.back().first != segment.first) segments_.push_back(segment);
   return absl::OkStatus();

@@ -1,9 +1,9 @@
 // The metric points of one job that the coordinator has not acknowledged: records appended to
 // segment files named by their first batch ("17.seg"). Used by the worker's loop alone.
 //
-// A batch is in the page cache when Append returns: it survives kill -9 of the worker. It is synced
-// when its segment is full; a power cut may take the batches since, which the job makes again when
-// it resumes from its checkpoint.
+// A batch is in the page cache when Append returns: it survives kill -9 of the worker. It is never
+// synced, because the loop must not wait for a disk: a power cut takes the batches of the last
+// seconds, and the job, which it ends too, makes their points again from its checkpoint.
 #pragma once
 
 #include <cstdint>
