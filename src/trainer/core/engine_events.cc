@@ -80,7 +80,7 @@ void TrainerCore::On(const LossNotFinite& event) {
   Fail("the loss is not finite (a NaN or an infinity) in step " + std::to_string(event.step) +
            " on rank " + (ranks.empty() ? "?" : ranks) +
            ": lower spec.train.optimizer.learning_rate, set spec.train.clip_norm, or look for bad "
-           "samples; the state before this step is kept in the newest checkpoint",
+           "samples",
        protocol::kExitUserError);
 }
 
