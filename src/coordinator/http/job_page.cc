@@ -27,7 +27,14 @@ std::string LogHtml(const protocol::ExitRecord& exit) {
   return text.empty() ? "" : "<pre>" + Escape(text) + "</pre>";
 }
 
-std::string Head(const runtime::JobView& job) {
+// Names of nodes by id; a node that is gone keeps its id.
+using NodeNames = std::map<core::NodeId, std::string>;
+std::string NameOf(const NodeNames& names, const core::NodeId& id) {
+  auto it = names.find(id);
+  return Escape(it == names.end() ? id.value : it->second);
+}
+
+std::string Head(const runtime::JobView& job, const NodeNames& names) {
   const core::JobRow& row = job.record.job;
   std::string out =
       absl::StrCat("<section><div class=\"line\">", BadgeHtml(row.state), "<h1 class=\"title\">",
@@ -38,7 +45,7 @@ std::string Head(const runtime::JobView& job) {
     out += "<p class=\"why\">" + Escape(text) + "</p>";
   }
   if (row.exit) {
-    absl::StrAppend(&out, "<p>Rank ", row.exit->rank, " on ", Escape(row.exit->node.value), ": ",
+    absl::StrAppend(&out, "<p>Rank ", row.exit->rank, " on ", NameOf(names, row.exit->node), ": ",
                     ExitText(row.exit->record), "</p>", LogHtml(row.exit->record));
   }
   return out;
@@ -128,7 +135,7 @@ std::string Curves(runtime::Api& api, core::JobId job) {
   return "<section><h2>Curves</h2><div class=\"charts\">" + loss + accuracy + "</div></section>";
 }
 
-std::string Ranks(const runtime::JobView& job) {
+std::string Ranks(const runtime::JobView& job, const NodeNames& names) {
   std::string rows;
   for (const core::RankRow& row : job.record.ranks) {
     std::string now = row.exit ? ExitText(*row.exit) : protocol::ToString(row.state);
@@ -139,7 +146,7 @@ std::string Ranks(const runtime::JobView& job) {
           protocol::ToString(live.phase), ", step ", CountText(live.step));
     }
     absl::StrAppend(&rows, "<tr><td class=\"num\">", row.key.rank, "</td><td>",
-                    Escape(row.node.value), "</td><td>", now, "</td><td class=\"num\">", row.pid,
+                    NameOf(names, row.node), "</td><td>", now, "</td><td class=\"num\">", row.pid,
                     "</td><td class=\"num\">",
                     row.gpu_uuids.empty() ? "–" : absl::StrCat(row.gpu_uuids.size()), "</td></tr>");
   }
@@ -193,10 +200,14 @@ absl::StatusOr<std::string> JobPage(runtime::Api& api, const std::string& id_or_
   if (!checkpoints.ok()) return checkpoints.status();
   auto events = api.ListEvents(*id, {}, kMostEvents);
   if (!events.ok()) return events.status();
+  auto nodes = api.ListNodes();
+  if (!nodes.ok()) return nodes.status();
+  NodeNames names;
+  for (const runtime::NodeView& node : *nodes) names[node.row.id] = node.row.name;
   base::WallTime now = base::WallNow();
-  std::string main = Head(*job);
+  std::string main = Head(*job, names);
   if (job->live.progress) main += ProgressFacts(*job->live.progress, job->live.progress_at, now);
-  main += FactsHtml(*job, now) + "</section>" + Curves(api, *id) + Ranks(*job) +
+  main += FactsHtml(*job, now) + "</section>" + Curves(api, *id) + Ranks(*job, names) +
           Attempts(*job, now) + Checkpoints(*checkpoints, now);
   main += "<section><h2>Events</h2>" + EventsHtml(*events, now, false) + "</section>";
   main += "<section><details id=\"spec\"><summary>Job file</summary><pre>" +

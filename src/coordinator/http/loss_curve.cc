@@ -12,7 +12,7 @@
 namespace coxswain::coordinator::http {
 namespace {
 
-constexpr double kWidth = 720, kHeight = 240, kLeft = 52, kRight = 12, kTop = 26, kBottom = 26;
+constexpr double kWidth = 500, kHeight = 220, kLeft = 48, kRight = 12, kTop = 26, kBottom = 26;
 
 struct Range {
   double low = std::numeric_limits<double>::infinity();
@@ -118,7 +118,7 @@ std::string CurvesSvg(const std::vector<Curve>& curves) {
       "<svg class=\"chart\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"curves over "
       "steps\">",
       kWidth, kHeight);
-  out += Axes(s, Ticks(s.x.low, s.x.high, 6), y_ticks);
+  out += Axes(s, Ticks(s.x.low, s.x.high, 5), y_ticks);
   double at = kLeft;
   for (const Curve& curve : curves) {
     if (curve.points.empty()) continue;

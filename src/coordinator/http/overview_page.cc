@@ -139,7 +139,11 @@ std::string NodeTrouble(const runtime::NodeView& node, base::WallTime now) {
 
 std::string Trouble(const Facts& f) {
   std::string items;
-  for (const runtime::NodeView& node : f.nodes) items += NodeTrouble(node, f.now);
+  for (bool reachable : {false, true}) {
+    for (const runtime::NodeView& node : f.nodes) {
+      if (node.live.reachable == reachable) items += NodeTrouble(node, f.now);
+    }
+  }
   for (const runtime::JobView& job : f.active) {
     bool recovering = job.record.job.state == JobState::kRecovering;
     if (!recovering && job.live.conditions.empty()) continue;
@@ -186,6 +190,7 @@ std::string Running(const Facts& f) {
   std::string items;
   for (const runtime::JobView& job : f.active) {
     const core::JobRow& row = job.record.job;
+    if (row.state == JobState::kRecovering) continue;  // above, with what is wrong
     std::string side =
         absl::StrCat(row.request.workers, row.request.workers == 1 ? " rank" : " ranks",
                      ", started ", AgoHtml(row.started, f.now));
