@@ -20,15 +20,15 @@ bool Parse(int argc, char** argv, coxswain::shim::ShimOptions& options) {
     if (strcmp(argv[i], "--folder") == 0) {
       options.folder = value;
     } else if (strcmp(argv[i], "--control-fd") == 0) {
-      options.control_fd = atoi(value);
+      options.control_fd = static_cast<int>(strtol(value, nullptr, 10));
     } else if (strcmp(argv[i], "--lifeline-fd") == 0) {
-      options.lifeline_fd = atoi(value);
+      options.lifeline_fd = static_cast<int>(strtol(value, nullptr, 10));
     } else if (strcmp(argv[i], "--log-file-bytes") == 0) {
       options.log_file_bytes = strtoull(value, nullptr, 10);
     } else if (strcmp(argv[i], "--log-files") == 0) {
       options.log_files = static_cast<uint32_t>(strtoul(value, nullptr, 10));
     } else if (strcmp(argv[i], "--grace-ms") == 0) {
-      options.grace = coxswain::base::milliseconds(atoll(value));
+      options.grace = coxswain::base::milliseconds(strtoll(value, nullptr, 10));
     } else {
       return false;
     }

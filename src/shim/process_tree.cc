@@ -43,10 +43,11 @@ std::vector<pid_t> Descendants() {
   DIR* proc = opendir("/proc");
   if (proc == nullptr) return {};
   while (dirent* entry = readdir(proc)) {
-    pid_t pid = static_cast<pid_t>(atol(entry->d_name));
+    pid_t pid = static_cast<pid_t>(strtol(entry->d_name, nullptr, 10));
     if (pid <= 0) continue;
     std::string tail = StatTail(pid);  // "S 1 ...": state, parent
-    if (tail.size() > 2) children.emplace(static_cast<pid_t>(atol(tail.c_str() + 2)), pid);
+    if (tail.size() > 2)
+      children.emplace(static_cast<pid_t>(strtol(tail.c_str() + 2, nullptr, 10)), pid);
   }
   closedir(proc);
   std::vector<pid_t> found;

@@ -146,14 +146,15 @@ void ShimLoop::Obey(const ControlSocket::Line& line) {
   size_t space = line.text.find(' ');
   std::string word = line.text.substr(0, space);
   std::string argument = space == std::string::npos ? "" : line.text.substr(space + 1);
+  long long number = strtoll(argument.c_str(), nullptr, 10);
   if (word == "status" || word == "subscribe") {
     if (word == "subscribe") control_.Subscribe(line.client);
     if (running_ || reaped_) control_.Send(line.client, State());
-  } else if (word == "signal" && atoi(argument.c_str()) > 0) {
-    bool sent = !reaped_ && kill(child_.pid, atoi(argument.c_str())) == 0;
+  } else if (word == "signal" && number > 0) {
+    bool sent = !reaped_ && kill(child_.pid, static_cast<int>(number)) == 0;
     control_.Send(line.client, sent ? "ok" : "error the process has ended");
   } else if (word == "stop" && !argument.empty()) {
-    Stop(milliseconds(std::max(0LL, atoll(argument.c_str()))));
+    Stop(milliseconds(std::max(0LL, number)));
     control_.Send(line.client, "ok");
   } else if (word == "release" && reaped_) {
     released_ = true;

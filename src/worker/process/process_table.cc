@@ -134,7 +134,7 @@ void ProcessTable::Read(const std::shared_ptr<Shim>& shim) {
 
 void ProcessTable::TakeLine(const std::shared_ptr<Shim>& shim, const std::string& line) {
   if (absl::StartsWith(line, "running ")) {
-    shim->events.running(atoll(line.c_str() + 8));
+    shim->events.running(strtoll(line.c_str() + 8, nullptr, 10));
   } else if (absl::StartsWith(line, "exited ")) {
     auto exit = base::DecodeExit(base::UnescapeLine(std::string_view(line).substr(7)));
     if (exit) End(shim, ToExitRecord(*exit));

@@ -15,7 +15,7 @@ void KillSession(pid_t session) {
   DIR* proc = opendir("/proc");
   if (proc == nullptr) return;
   while (dirent* entry = readdir(proc)) {
-    pid_t pid = static_cast<pid_t>(atol(entry->d_name));
+    pid_t pid = static_cast<pid_t>(strtol(entry->d_name, nullptr, 10));
     if (pid > 0 && getsid(pid) == session) kill(pid, SIGKILL);
   }
   closedir(proc);

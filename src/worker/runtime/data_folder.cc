@@ -56,7 +56,7 @@ std::string Encode(const core::Identity& identity) {
 std::string LockHolder(int fd) {
   char text[32] = "";
   ssize_t n = pread(fd, text, sizeof text - 1, 0);
-  long pid = n > 0 ? atol(text) : 0;
+  long pid = n > 0 ? strtol(text, nullptr, 10) : 0;
   return pid > 0 ? absl::StrCat("pid ", pid) : "another process";
 }
 

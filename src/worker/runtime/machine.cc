@@ -102,7 +102,7 @@ uint32_t UsableCpus() {
 
 int64_t MemoryBytes() {
   int64_t bytes = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
-  int64_t limit = atoll(CgroupFile("memory.max").c_str());
+  int64_t limit = strtoll(CgroupFile("memory.max").c_str(), nullptr, 10);
   return limit > 0 ? std::min(bytes, limit) : bytes;
 }
 
