@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace coxswain::shim {
@@ -59,6 +60,11 @@ std::string WriteExitRecord(const base::ShimExit& exit) {
   if (fsync(folder) != 0) problem = Failure("fsync folder");
   close(folder);
   return problem;
+}
+
+bool FolderIsGone() {
+  struct stat about;
+  return stat(".", &about) == 0 && about.st_nlink == 0;
 }
 
 std::string WriteSmallFile(const std::string& name, const std::string& text) {

@@ -14,6 +14,9 @@ void ReserveExitRecord();
 // when the record is complete. Empty on success, else what failed.
 std::string WriteExitRecord(const base::ShimExit& exit);
 
+// The current folder has been removed: nothing written into it can be found again.
+bool FolderIsGone();
+
 // Writes a small file at once or not at all; not synced. Empty on success, else what failed.
 std::string WriteSmallFile(const std::string& name, const std::string& text);
 

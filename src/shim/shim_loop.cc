@@ -249,7 +249,8 @@ void ShimLoop::WriteRecord() {
   if (exit_.last_log.empty()) exit_.last_log = out_->Tail();
   std::string problem = WriteExitRecord(exit_);
   control_.SendToSubscribers(State());
-  recorded_ = problem.empty();
+  // Nobody can read a record in a folder that has been removed: waiting for it would be for ever.
+  recorded_ = problem.empty() || FolderIsGone();
   if (!recorded_) {
     fprintf(stderr, "cox-shim: exit record: %s; trying again\n", problem.c_str());
     next_try_ = MonotonicNow() + kRecordRetry;

@@ -63,7 +63,8 @@ def test_checkpoints_are_verified_and_old_ones_collected(cluster, tiny_data):
 def test_logs_events_nodes_and_pages(cluster, tiny_data):
     job = cluster.submit(cluster.job_file(tiny_data, epochs=1))
     cluster.cox("wait", job)
-    log = cluster.cox("logs", job, "--rank", "0").stdout
+    done = cluster.cox("logs", job, "--rank", "0")
+    log = done.stdout + done.stderr
     assert log.strip(), "rank 0 wrote nothing"
     kinds = [e["kind"] for e in cluster.json("events", "--job", job)["events"]]
     assert kinds[0] == "JobSubmitted" and "JobCompleted" in kinds, kinds

@@ -185,6 +185,18 @@ TEST_F(ShimTest, LogsRotateAndOffsetsStayTrue) {
   EXPECT_EQ(kept, whole.substr(oldest));
 }
 
+TEST_F(ShimTest, FolderRemoved_EndsWithItsRank) {
+  folder_ = root_ / "rank";
+  std::filesystem::create_directory(folder_);
+  std::filesystem::path start = root_ / "start";
+  StartScript("until [ -e " + start.string() + " ]; do sleep 0.01; done");
+  WaitUntilRunning();
+  std::filesystem::remove_all(folder_);
+  std::ofstream(start).put('x');
+  EXPECT_EQ(WaitForExit().code, 0);
+  EXPECT_EQ(WaitForShim(), 0) << "a shim that nobody can find again must not wait for ever";
+}
+
 TEST_F(ShimTest, FullDisk_NeverBlocksTheRankAndKeepsTheRecord) {
   if (mount("tmpfs", root_.c_str(), "tmpfs", 0, "size=256k,mode=0700") != 0) {
     GTEST_SKIP() << "needs the right to mount a tmpfs: " << strerror(errno);
