@@ -27,9 +27,12 @@ void ProgressLine::Show(const std::string& text, Clock::time_point now) {
     if (cut == shown_) return;
     std::fprintf(out_, "\r%s\033[K", cut.c_str());
     shown_ = cut;
+  } else if (safe == shown_) {
+    pending_.clear();  // a log needs no line that says what the last one said
   } else if (now >= next_) {
     std::fprintf(out_, "%s\n", safe.c_str());
     next_ = now + interval_;
+    shown_ = safe;
     pending_.clear();
   } else {
     pending_ = safe;
@@ -38,7 +41,7 @@ void ProgressLine::Show(const std::string& text, Clock::time_point now) {
 }
 
 void ProgressLine::Say(const std::string& text) {
-  const std::string again = shown_;
+  const std::string again = terminal_.tty ? shown_ : "";
   Erase();
   std::fprintf(out_, "%s\n", text.c_str());
   if (!again.empty()) {
@@ -49,7 +52,7 @@ void ProgressLine::Say(const std::string& text) {
 }
 
 void ProgressLine::Erase() {
-  if (shown_.empty()) return;
+  if (shown_.empty() || !terminal_.tty) return;
   std::fprintf(out_, "\r\033[K");
   shown_.clear();
 }

@@ -35,7 +35,7 @@ class ProgressLine {
   const Terminal terminal_;
   const Clock::duration interval_;
   Clock::time_point next_{};
-  std::string shown_;    // on the terminal now
+  std::string shown_;    // on the terminal now; elsewhere: the last line written
   std::string pending_;  // not yet written elsewhere
 };
 

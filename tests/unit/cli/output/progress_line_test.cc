@@ -54,5 +54,16 @@ TEST(ProgressLine, ElsewhereALineEverySomeSecondsAndTheLast) {
   EXPECT_EQ(out.text(), "step 1\nstep 3\nstep 4\n");
 }
 
+TEST(ProgressLine, ElsewhereTheSameTextIsWrittenOnce) {
+  Written out;
+  {
+    ProgressLine line(out.file(), {.tty = false}, seconds(5));
+    const Clock::time_point start = Clock::now();
+    for (int i = 0; i < 10; ++i) line.Show("waiting", start + seconds(5 * i));
+    line.Say("running");
+  }
+  EXPECT_EQ(out.text(), "waiting\nrunning\n");
+}
+
 }  // namespace
 }  // namespace coxswain::cli::output
