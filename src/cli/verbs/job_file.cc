@@ -71,4 +71,16 @@ std::variant<JobFile, int> ReadJobFile(const Session& session, const JobFileFlag
   return out;
 }
 
+absl::Status WithPlace(const absl::Status& refusal, const JobFileFlags& flags,
+                       const std::string& yaml) {
+  const std::string text(refusal.message());
+  const size_t colon = text.find(": ");
+  const bool names_key =
+      text.starts_with("spec.") && colon != std::string::npos && text.find(' ') > colon;
+  if (!absl::IsFailedPrecondition(refusal) || !names_key) return refusal;
+  const std::string name = flags.file == "-" ? "stdin" : flags.file;
+  return absl::FailedPreconditionError(
+      config::PlaceOfKey(yaml, name, flags.changes, text.substr(0, colon)) + ": " + text);
+}
+
 }  // namespace coxswain::cli::verbs

@@ -32,4 +32,9 @@ struct JobFile {
 // Warnings are printed too.
 std::variant<JobFile, int> ReadJobFile(const Session& session, const JobFileFlags& flags);
 
+// A refusal that begins with a key ("spec.data.train.images: cannot open ...") with the place where
+// the user gave that key put in front: "job.yaml:14: spec.data...". Others as they are.
+absl::Status WithPlace(const absl::Status& refusal, const JobFileFlags& flags,
+                       const std::string& yaml);
+
 }  // namespace coxswain::cli::verbs

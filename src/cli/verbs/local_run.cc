@@ -5,7 +5,6 @@
 #include <thread>
 
 #include "cli/local/endpoint.h"
-#include "cli/verbs/run_summary.h"
 
 namespace coxswain::cli::verbs {
 namespace {
@@ -104,7 +103,7 @@ absl::Status LocalRun::WaitForWorker() {
 
 absl::StatusOr<rpc::Job> LocalRun::SubmitAndWatch(const rpc::SubmitRequest& request) {
   const absl::StatusOr<rpc::Submitted> submitted = client_->Submit(request);
-  if (!submitted.ok()) return submitted.status();
+  if (!submitted.ok()) return WithPlace(submitted.status(), flags_.job, request.yaml);
   bool cancel = false;
   {
     std::lock_guard lock(mutex_);
@@ -128,6 +127,24 @@ absl::StatusOr<rpc::Job> LocalRun::SaveAfterTimeout(const std::string& job) {
   return control_->Watch(job, milliseconds(250), [](const rpc::Job&, const auto&) { return true; });
 }
 
+// The curve, and the last evaluation where the job does not say it any more.
+void LocalRun::ReadMetrics(RunResult* result) {
+  rpc::Progress* progress = &result->job.progress;
+  const bool has_eval = progress->has_eval;
+  const rpc::MetricRequest request{
+      .job = result->job.id, .names = {"loss", "eval.accuracy", "eval.loss"}, .max_points = 4000};
+  (void)control_->Metrics(request, [&](const rpc::MetricPoint& point) {
+    if (point.name == "loss") {
+      result->loss.push_back({point.step, point.value});
+    } else if (!has_eval) {
+      progress->has_eval = true;
+      (point.name == "eval.loss" ? progress->eval_loss : progress->eval_accuracy) = point.value;
+    }
+  });
+  std::stable_sort(result->loss.begin(), result->loss.end(),
+                   [](const auto& a, const auto& b) { return a.x < b.x; });
+}
+
 int LocalRun::Finish(const rpc::Job& job, int64_t epochs) {
   RunResult result{.job = job,
                    .loss = {},
@@ -137,12 +154,7 @@ int LocalRun::Finish(const rpc::Job& job, int64_t epochs) {
                    .default_data_dir = default_data_dir_,
                    .epochs = epochs};
   if (auto whole = control_->GetJob(job.id); whole.ok()) result.job = *std::move(whole);
-  (void)control_->Metrics({.job = job.id, .names = {"loss"}, .max_points = 4000},
-                          [&](const rpc::MetricPoint& point) {
-                            result.loss.push_back({point.step, point.value});
-                          });
-  std::stable_sort(result.loss.begin(), result.loss.end(),
-                   [](const auto& a, const auto& b) { return a.x < b.x; });
+  ReadMetrics(&result);
   // The last checkpoint is read back for a moment yet.
   for (const auto end = steady_clock::now() + seconds(3); steady_clock::now() < end;) {
     const auto listed = control_->ListCheckpoints(job.id, false);

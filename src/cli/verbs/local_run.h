@@ -10,6 +10,7 @@
 #include "cli/rpc/client.h"
 #include "cli/verbs/job_file.h"
 #include "cli/verbs/job_view.h"
+#include "cli/verbs/run_summary.h"
 #include "cli/verbs/session.h"
 
 namespace coxswain::cli::verbs {
@@ -34,6 +35,7 @@ class LocalRun {
   absl::Status WaitForWorker();
   absl::StatusOr<rpc::Job> SubmitAndWatch(const rpc::SubmitRequest& request);
   absl::StatusOr<rpc::Job> SaveAfterTimeout(const std::string& job);
+  void ReadMetrics(RunResult* result);
   int Finish(const rpc::Job& job, int64_t epochs);
   int GiveUp(const absl::Status& status, bool submitting);
 

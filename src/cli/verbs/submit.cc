@@ -56,7 +56,7 @@ int Submit(const Session& session, const Flags& flags) {
   const absl::StatusOr<rpc::Submitted> submitted = (*client)->Submit(request);
   view.Finish();
   if (!submitted.ok()) {
-    const int code = session.Fail(submitted.status(), true);
+    const int code = session.Fail(WithPlace(submitted.status(), flags.job, request.yaml), true);
     if (code == kUnreachable || code == kTimeout) {
       session.Note("It may have been accepted all the same: repeat with --idempotency-key " +
                    request.idempotency_key + " and it will not run twice");

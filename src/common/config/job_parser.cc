@@ -99,6 +99,29 @@ std::vector<std::string> AbsolutePathOverrides(const JobSpec& spec, std::string_
   return overrides;
 }
 
+std::string PlaceOfKey(std::string_view yaml, std::string_view file,
+                       const std::vector<std::string>& overrides, std::string_view key) {
+  for (auto it = overrides.rbegin(); it != overrides.rend(); ++it) {
+    const Override change = ParseOverride(*it, "--set");
+    if (key == change.path || key.starts_with(change.path + ".")) return change.label;
+  }
+  Notebook notes{std::string(file)};
+  YAML::Node at = LoadDocument(yaml, &notes);
+  uint32_t line = 0;
+  while (!key.empty() && at.IsDefined() && at.IsMap()) {
+    const std::string_view part = key.substr(0, key.find('.'));
+    key.remove_prefix(std::min(key.size(), part.size() + 1));
+    YAML::Node below;
+    for (const auto& pair : at) {
+      if (!pair.first.IsScalar() || pair.first.Scalar() != part) continue;
+      line = LineOf(pair.first);
+      below.reset(pair.second);
+    }
+    at.reset(below);
+  }
+  return std::string(file) + (line > 0 ? ":" + std::to_string(line) : "");
+}
+
 std::vector<std::string> KnownJobKeys() {
   Notebook notes("");
   JobSpec ignored;

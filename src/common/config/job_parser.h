@@ -36,6 +36,12 @@ bool IsSecretName(std::string_view name);
 // of the job file. For `cox`, which knows that folder; URIs with a scheme are left alone.
 std::vector<std::string> AbsolutePathOverrides(const JobSpec& spec, std::string_view directory);
 
+// Where a key of an accepted job was given, for mistakes that only a look at the data can find:
+// "job.yaml:14", "--set spec.data.limit=5", or the file alone where the key is not given at all.
+// `overrides` as for ParseJob.
+std::string PlaceOfKey(std::string_view yaml, std::string_view file,
+                       const std::vector<std::string>& overrides, std::string_view key);
+
 // Every key a job file may have, "spec.train.epochs" and so on, in the order of docs/job-spec.md.
 // Keys chosen by the user (labels, env) end in ".*".
 std::vector<std::string> KnownJobKeys();

@@ -395,6 +395,15 @@ TEST(AbsolutePathOverrides, TurnsPathsIntoFileUris) {
             "spec.data.train.images=file:///home/ann/x.gz");
 }
 
+TEST(PlaceOfKey, IsALineAnOverrideOrTheNearestSection) {
+  EXPECT_EQ(PlaceOfKey(kJob, "job.yaml", {}, "spec.train.epochs"), "job.yaml:16");
+  EXPECT_EQ(PlaceOfKey(kJob, "job.yaml", {}, "spec.data.train.images"), "job.yaml:13");
+  EXPECT_EQ(PlaceOfKey(kJob, "job.yaml", {}, "spec.checkpoint.store"), "job.yaml:20");
+  EXPECT_EQ(PlaceOfKey(kJob, "job.yaml", {"spec.train.epochs=5"}, "spec.train.epochs"),
+            "--set spec.train.epochs=5");
+  EXPECT_EQ(PlaceOfKey(kJob, "job.yaml", {}, "nothing.like.it"), "job.yaml");
+}
+
 TEST(KnownJobKeys, AreListedOnceEach) {
   std::vector<std::string> keys = KnownJobKeys();
   EXPECT_THAT(keys, testing::IsSupersetOf({"apiVersion", "spec.train.optimizer.learning_rate",
