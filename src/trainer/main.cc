@@ -44,7 +44,8 @@ int RunForWorker() {
 
 int Main(const std::vector<std::string>& arguments) {
   log::Init("cox-trainer", log::Level::kInfo);
-  if (!arguments.empty() && arguments[0] == "--task") {  // before signals are blocked: SIGTERM ends it
+  if (!arguments.empty() &&
+      arguments[0] == "--task") {  // before signals are blocked: SIGTERM ends it
     std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
     return rest.empty() ? task::RunForWorker(MakeTaskLink) : task::RunByHand(rest);
   }

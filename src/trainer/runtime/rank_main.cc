@@ -1,5 +1,6 @@
 #include "trainer/runtime/rank_main.h"
 
+#include <malloc.h>
 #include <signal.h>
 
 #include <fstream>
@@ -167,6 +168,9 @@ absl::StatusOr<ParsedSpec> ReadSpec(const std::string& path) {
 }
 
 void RunRank(RankSettings settings, ListenSocket socket, std::unique_ptr<TrainerLink> link) {
+  // Activations are freed and allocated again in each step: keep their pages.
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 2047 << 20);
   // Never destroyed: the process ends from the shell's thread.
   auto* process = new RankProcess(std::move(settings), std::move(socket), std::move(link));
   process->StartShell();

@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <malloc.h>
 
 #include <cstring>
 
@@ -46,9 +45,6 @@ absl::Status TrainingEngine::Prepare(const EngineSettings& settings, Datasets se
 }
 
 void TrainingEngine::BuildModel() {
-  // Activations are freed and allocated again in each step: keep their pages.
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  mallopt(M_TRIM_THRESHOLD, 2047 << 20);
   at::set_num_threads(static_cast<int>(settings_.threads));
   dtype_ = settings_.spec.train.precision == config::Precision::kFloat64 ? at::kDouble : at::kFloat;
   model_ = MakeModel(settings_.spec.model, shape_, settings_.spec.data.classes, dtype_,
