@@ -1,5 +1,8 @@
 #include "cli/rpc/wire.h"
 
+#include <pwd.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <thread>
 
@@ -49,10 +52,22 @@ std::string MistakeLines(const grpc::Status& status) {
   return lines;
 }
 
+// user@machine, for `submitted_by`; metadata takes printable ASCII only.
+std::string Person() {
+  const passwd* user = getpwuid(geteuid());
+  char machine[256] = "";
+  gethostname(machine, sizeof machine - 1);
+  std::string person = user ? user->pw_name : std::to_string(geteuid());
+  person += "@" + std::string(machine);
+  std::replace_if(person.begin(), person.end(), [](char c) { return c <= ' ' || c > '~'; }, '?');
+  return person;
+}
+
 }  // namespace
 
 void Client::Wire::Prepare(grpc::ClientContext* call, milliseconds limit) const {
   coxswain::rpc::Authorize(call, options.token);
+  call->AddMetadata("coxswain-user", Person());
   std::optional<SteadyTime> end = options.until;
   if (limit.count() > 0) {
     const SteadyTime by_limit = steady_clock::now() + limit;

@@ -211,7 +211,7 @@ std::string Pending(const Facts& f) {
   }
   std::string items;
   for (auto job = f.pending.rbegin(); job != f.pending.rend(); ++job) {
-    items += Item("", JobTitle(*job), "since " + AgoHtml(job->record.job.submitted, f.now),
+    items += Item("", JobTitle(*job), "submitted " + AgoHtml(job->record.job.submitted, f.now),
                   "<p class=\"why\">" + Escape(ReasonOf(*job)) + "</p>");
   }
   return "<section><h2>Pending" + more + "</h2><ul class=\"items\">" + items + "</ul></section>";
