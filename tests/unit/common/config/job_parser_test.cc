@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/unit/common/config/example_job.h"
+
 namespace coxswain::config {
 namespace {
 
@@ -10,47 +12,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-
-// Line numbers in the expectations below count from here; "apiVersion" is line 1.
-constexpr char kJob[] = R"(apiVersion: coxswain/v1
-kind: TrainingJob
-metadata:
-  name: digits
-  labels: {team: vision}
-spec:
-  workers: 2
-  resources: {cpus: 1, memory: 2GiB}
-  model:
-    recipe: cnn
-    channels: [16, 32]
-  data:
-    train: {images: train-images.gz, labels: s3://bucket/train-labels.gz}
-    evaluate: {images: /data/t10k-images.gz, labels: file:///data/t10k-labels.gz}
-  train:
-    epochs: 3
-    global_batch_size: 256
-    optimizer: {name: adamw, learning_rate: 2e-3}
-    schedule: {name: cosine, warmup_steps: 100}
-  checkpoint: {every_time: 5m, keep: 2}
-  time_limit: 1h30m
-  env: {OMP_NUM_THREADS: "1", API_KEY: hunter2hunter2}
-)";
-
-std::string Replaced(const std::string& from, const std::string& to) {
-  std::string text = kJob;
-  const size_t at = text.find(from);
-  EXPECT_NE(at, std::string::npos) << from;
-  return text.replace(at, from.size(), to);
-}
-
-ParsedJob Parsed(std::string_view yaml, const std::vector<std::string>& overrides = {}) {
-  auto result = ParseJob(yaml, "job.yaml", overrides);
-  if (auto* mistakes = std::get_if<std::vector<Mistake>>(&result)) {
-    ADD_FAILURE() << ToString(*mistakes);
-    return {};
-  }
-  return std::get<ParsedJob>(std::move(result));
-}
 
 std::vector<std::string> MistakesIn(std::string_view yaml,
                                     const std::vector<std::string>& overrides = {}) {
@@ -356,60 +317,6 @@ TEST(JobParser, UselessSettingsAreWarnedOf) {
   const std::string yaml = Replaced("{cpus: 1, memory: 2GiB}", "{gpus: 2}");
   EXPECT_THAT(Parsed(yaml).warnings, ElementsAre(HasSubstr("a rank of a recipe uses one GPU")));
   EXPECT_THAT(Parsed(kJob).warnings, IsEmpty());
-}
-
-TEST(MaskSecrets, HidesValuesOfSecretNamesAndAllComments) {
-  const std::string masked = MaskSecrets(std::string(kJob) + "# the key is hunter2hunter2\n");
-  EXPECT_THAT(masked, Not(HasSubstr("hunter2")));
-  EXPECT_THAT(masked, HasSubstr("API_KEY: \"***\""));
-  EXPECT_THAT(masked, HasSubstr("OMP_NUM_THREADS: 1"));
-  EXPECT_EQ(Parsed(masked).spec.env.at("API_KEY"), "***");
-  EXPECT_EQ(Parsed(masked).spec.train.epochs, 3);
-}
-
-TEST(MaskSecrets, AnchorsDoNotCarryThemOut) {
-  const std::string masked = MaskSecrets("spec:\n  env: {A_TOKEN: &t topsecret, B_SECRET: *t}\n");
-  EXPECT_THAT(masked, Not(HasSubstr("topsecret")));
-}
-
-TEST(MaskSecrets, WhatIsNotYamlIsNotShown) {
-  EXPECT_THAT(MaskSecrets("API_KEY: [hunter2"), Not(HasSubstr("hunter2")));
-  EXPECT_THAT(MaskSecrets("hunter2"), Not(HasSubstr("hunter2")));
-}
-
-TEST(MaskSecrets, KnowsTheNames) {
-  for (const char* name : {"API_KEY", "AWS_SECRET", "hf_token", "DB_PASSWORD", "KEY"}) {
-    EXPECT_TRUE(IsSecretName(name)) << name;
-  }
-  for (const char* name : {"KEYBOARD", "TOKENIZERS_PARALLELISM", "PATH"}) {
-    EXPECT_FALSE(IsSecretName(name)) << name;
-  }
-}
-
-TEST(AbsolutePathOverrides, TurnsPathsIntoFileUris) {
-  EXPECT_THAT(AbsolutePathOverrides(Parsed(kJob).spec, "/home/ann/jobs"),
-              ElementsAre("spec.data.train.images=file:///home/ann/jobs/train-images.gz",
-                          "spec.data.evaluate.images=file:///data/t10k-images.gz"));
-  const JobSpec up = Parsed(Replaced("train-images.gz", "../x.gz")).spec;
-  EXPECT_EQ(AbsolutePathOverrides(up, "/home/ann/jobs")[0],
-            "spec.data.train.images=file:///home/ann/x.gz");
-}
-
-TEST(PlaceOfKey, IsALineAnOverrideOrTheNearestSection) {
-  EXPECT_EQ(PlaceOfKey(kJob, "job.yaml", {}, "spec.train.epochs"), "job.yaml:16");
-  EXPECT_EQ(PlaceOfKey(kJob, "job.yaml", {}, "spec.data.train.images"), "job.yaml:13");
-  EXPECT_EQ(PlaceOfKey(kJob, "job.yaml", {}, "spec.checkpoint.store"), "job.yaml:20");
-  EXPECT_EQ(PlaceOfKey(kJob, "job.yaml", {"spec.train.epochs=5"}, "spec.train.epochs"),
-            "--set spec.train.epochs=5");
-  EXPECT_EQ(PlaceOfKey(kJob, "job.yaml", {}, "nothing.like.it"), "job.yaml");
-}
-
-TEST(KnownJobKeys, AreListedOnceEach) {
-  std::vector<std::string> keys = KnownJobKeys();
-  EXPECT_THAT(keys, testing::IsSupersetOf({"apiVersion", "spec.train.optimizer.learning_rate",
-                                           "spec.data.evaluate.images", "spec.env.*"}));
-  std::sort(keys.begin(), keys.end());
-  EXPECT_EQ(std::adjacent_find(keys.begin(), keys.end()), keys.end());
 }
 
 }  // namespace
