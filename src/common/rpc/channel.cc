@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -145,7 +146,10 @@ std::string WhyFailed(const std::string& address, const grpc::Status& status) {
 void QuietLibraries() {
   static const bool done = [] {
     if (std::getenv("GRPC_VERBOSITY") == nullptr && std::getenv("GRPC_TRACE") == nullptr) {
-      gpr_set_log_function([](gpr_log_func_args*) {});
+      gpr_set_log_function([](gpr_log_func_args* args) {  // what it says before it aborts is told
+        if (std::strstr(args->message, "assertion failed") == nullptr) return;
+        std::fprintf(stderr, "%s:%d: %s\n", args->file, args->line, args->message);
+      });
       google::protobuf::SetLogHandler(nullptr);
     }
     return true;

@@ -4,6 +4,9 @@
 // decides what leaves first, and outlives the call. Handlers run on gRPC's threads and must not
 // block; none runs after `ended`. `received` and `ended` come one at a time; `next` may come at the
 // same time as they do, and is called under this object's lock: it must not call back.
+//
+// The owner keeps the call until `ended` has come, and lets go of it on a thread of its own, never
+// in a handler: the last owner of a channel waits for gRPC's threads, so one of those cannot be it.
 #pragma once
 
 #include <grpcpp/client_context.h>
@@ -16,8 +19,7 @@
 namespace coxswain::rpc {
 
 template <class Up, class Down>
-class DuplexClient final : public grpc::ClientBidiReactor<Up, Down>,
-                           public std::enable_shared_from_this<DuplexClient<Up, Down>> {
+class DuplexClient final : public grpc::ClientBidiReactor<Up, Down> {
  public:
   struct Handlers {
     std::function<void()> opened;  // the server has taken the call
@@ -32,11 +34,8 @@ class DuplexClient final : public grpc::ClientBidiReactor<Up, Down>,
   static std::shared_ptr<DuplexClient> Make(Handlers handlers) {
     return std::shared_ptr<DuplexClient>(new DuplexClient(std::move(handlers)));
   }
-  // Once. `prepare` sets up the context (token, deadline). The call keeps itself until `ended` has
-  // returned. Before `opened` only Cancel may be called.
+  // Once. `prepare` sets up the context (token, deadline). Before `opened` only Cancel may be called.
   void Begin(const std::function<void(grpc::ClientContext*)>& prepare, const Bind& bind) {
-    self_ = this->shared_from_this();
-    std::shared_ptr<DuplexClient> keep = self_;
     prepare(&context_);
     bind(&context_, this);
     this->AddHold();  // for writes begun by Kick, until there will be no more
@@ -100,11 +99,8 @@ class DuplexClient final : public grpc::ClientBidiReactor<Up, Down>,
     }
   }
   void OnDone(const grpc::Status& status) override {
-    std::shared_ptr<DuplexClient> self = std::move(self_);
-    handlers_.ended(status);
-    Handlers last;  // what they hold may hold this call
-    std::lock_guard lock(mutex_);
-    std::swap(last, handlers_);
+    auto ended = std::move(handlers_.ended);
+    ended(status);  // this object may be gone now
   }
 
   Handlers handlers_;
@@ -115,7 +111,6 @@ class DuplexClient final : public grpc::ClientBidiReactor<Up, Down>,
   bool writing_ = false;  // guarded by mutex_
   bool closing_ = false;  // guarded by mutex_
   bool done_ = false;     // guarded by mutex_: nothing may be started any more, the hold is gone
-  std::shared_ptr<DuplexClient> self_;
 };
 
 }  // namespace coxswain::rpc

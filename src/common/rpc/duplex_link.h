@@ -123,7 +123,7 @@ class DuplexLink {
                 });
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return status_.has_value(); });
-    call_ = nullptr;
+    call_ = nullptr;  // `call` and `channel` go here, on this thread: see DuplexClient
     return *status_;
   }
 
