@@ -68,7 +68,7 @@ struct JobRequest {
   base::Duration grace{};
   uint32_t keep_checkpoints = 3;
   std::string store;         // URI; empty: the coordinator's default
-  bool local_store = false;  // file:// : all ranks on one node unless `shared_store`
+  bool local_store = false;  // file:// : on one node, or on several that prove it to be one place
   friend bool operator==(const JobRequest&, const JobRequest&) = default;
 };
 

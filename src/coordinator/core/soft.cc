@@ -21,6 +21,7 @@ void AddJob(RowHash& hash, const JobSoft& job) {
       .Add(job.check_note)
       .Add(job.not_before)
       .Add(job.back_off_reason)
+      .Add(job.store_proven)
       .Add(job.attempt_started)
       .Add(job.form_tries)
       .Add(job.form_deadline)
@@ -84,6 +85,7 @@ void Soft::AddTo(RowHash& hash) const {
         .Add(task.job)
         .Add(task.checkpoints)
         .Add(task.deadline);
+    if (task.proof) hash.Add(task.proof->mark).Add(task.proof->machines).Add(task.proof->at);
   }
   for (const auto& [id, waiting] : submissions) hash.Add(id).Add(waiting.calls);
   for (const auto& [key, ended] : ended_keys) hash.Add(key).Add(ended.job);

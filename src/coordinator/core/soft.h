@@ -36,7 +36,8 @@ struct JobSoft {
   std::string check_note;          // why the last check said nothing
   std::optional<Time> not_before;  // back-off
   std::string back_off_reason;
-  std::set<NodeId> nodes;  // that have run ranks of it
+  std::set<NodeId> store_proven;  // its file:// store is one place for these
+  std::set<NodeId> nodes;         // that have run ranks of it
 
   // Of the active attempt:
   Time attempt_started;  // placed
@@ -76,6 +77,13 @@ struct NodeSoft {
   Time refused_at;
 };
 
+// One step of the proof that a file:// store is one place for several machines.
+struct StoreProof {
+  std::string mark;
+  std::vector<NodeId> machines;  // the first writes, the others must see
+  size_t at = 0;                 // whose turn this step is
+};
+
 struct TaskSoft {
   protocol::TaskKind kind = protocol::TaskKind::kCheck;
   NodeId node;
@@ -83,6 +91,7 @@ struct TaskSoft {
   std::vector<CheckpointId> checkpoints;  // kVerify: one
   CheckpointRow verifying;                // kVerify: as it was, should its job end meanwhile
   Time deadline;
+  std::optional<StoreProof> proof;  // kCheck: only this
 };
 
 struct WaitingSubmission {

@@ -66,6 +66,7 @@ absl::Status CheckPlace(const Context& context) {
       return WriteMark(**store, token);
     std::string token = TextAt(*probe, "see");
     absl::Status seen = SeeMark(**store, token);
+    if (seen.ok() && probe->value("keep", false)) return seen;
     absl::Status removed = RemoveMark(**store, token);
     return seen.ok() ? removed : seen;
   }

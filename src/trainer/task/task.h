@@ -5,8 +5,8 @@
 //   "height",
 //                                                      "width", "store"}
 //     "probe": {"write": "TOKEN"} leaves a mark in the store, {"see": "TOKEN"} asks for one that
-//     another machine left (and removes it): only this is checked then. Proves that a file:// store
-//     is shared.
+//     another machine left (and removes it, without "keep": true): only this is checked then.
+//     Proves that a file:// store is shared.
 //   kVerify   {"uri", "manifest_hash"?}               {"step", "shards", "bytes", "manifest_hash",
 //                                                      "committed"}
 //   kCollect  {"uris", "prefix"?}                     {"deleted", "bytes", "aborted_uploads"}

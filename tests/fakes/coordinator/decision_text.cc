@@ -149,7 +149,11 @@ std::string Line(const protocol::AcknowledgeExit& o) { return "AcknowledgeExit "
 std::string Line(const protocol::AcknowledgeMetrics&) { return "AcknowledgeMetrics"; }
 std::string Line(const protocol::ReadLog&) { return "ReadLog"; }
 std::string Line(const protocol::StartTask& o) {
-  std::string argument = o.kind == protocol::TaskKind::kCheck ? "" : " " + o.argument;
+  std::string argument = " " + o.argument;
+  if (o.kind == protocol::TaskKind::kCheck) {  // the job file is left out
+    size_t probe = o.argument.find(",\"probe\":");
+    argument = probe == std::string::npos ? "" : " {" + o.argument.substr(probe + 1);
+  }
   for (size_t at = argument.find("/step-"); at != std::string::npos;
        at = argument.find("/step-", at + 1)) {
     size_t end = argument.find('"', at);

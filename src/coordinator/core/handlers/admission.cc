@@ -37,7 +37,7 @@ protocol::Rejected IdInUse(Turn& turn, NodeSoft& node, const protocol::WorkerHel
   std::string text = "a worker with this id (" + hello.node.value +
                      ") is connected already: " + other +
                      ". If this machine's disk was copied from it, remove the file " +
-                     "'node_id' from this worker's data directory to get an id of its own";
+                     "'identity' from this worker's data directory to get an id of its own";
   if (!both_live) text += "; if it is the same machine, it is let in when the old stream ends";
   return {text, both_live};
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "coordinator/core/handlers/attempt_handler.h"
+#include "coordinator/core/handlers/shared_store_handler.h"
 #include "coordinator/core/handlers/submit_handler.h"
 #include "coordinator/core/text.h"
 
@@ -58,17 +59,31 @@ void RefreshCapacity(Turn& turn) {
   turn.soft.stale_capacity.clear();
 }
 
-PendingJob Pending(JobId id, const JobRequest& request) {
-  return {.id = id,
-          .ranks = request.workers,
-          .cpus = request.cpus,
-          .gpus = request.gpus,
-          .memory = request.memory_bytes,
-          .one_node = request.local_store,
-          .only = std::nullopt};
+// A job with a file:// store stays on one node, the one that holds its checkpoints if there are
+// any, as long as that is large enough. Otherwise it spans nodes, and its store has to be proven to
+// be one place for them.
+PendingJob Pending(const Turn& turn, JobId id, const JobRequest& request,
+                   const std::optional<NodeId>& holder) {
+  PendingJob job{.id = id,
+                 .ranks = request.workers,
+                 .cpus = request.cpus,
+                 .gpus = request.gpus,
+                 .memory = request.memory_bytes,
+                 .one_node = false,
+                 .only = std::nullopt};
+  if (!request.local_store) return job;
+  const PlacementView& all = turn.soft.capacity;
+  if (holder) {
+    auto node = all.find(*holder);
+    job.one_node = node == all.end() || FitsOneNode({*node}, job);
+    if (job.one_node) job.only = holder;
+  } else {
+    job.one_node = all.empty() || FitsOneNode(all, job);
+  }
+  return job;
 }
 
-// file:// checkpoints tie the job to the machine that holds them.
+// Which machine a job's file:// checkpoints were written on.
 std::optional<NodeId> HolderOf(const Turn& turn, const JobRow& job) {
   if (!job.request.local_store) return std::nullopt;
   std::vector<const CheckpointRow*> rows = turn.tables.checkpoints().OfJob(job.id);
@@ -91,8 +106,7 @@ std::vector<PendingJob> Head(const Turn& turn, bool* all) {
     auto soft = turn.soft.jobs.find(id);
     if (soft != turn.soft.jobs.end() && soft->second.not_before) continue;
     const JobRow& job = turn.tables.jobs().Get(id);
-    pending.push_back(Pending(id, job.request));
-    pending.back().only = HolderOf(turn, job);
+    pending.push_back(Pending(turn, id, job.request, HolderOf(turn, job)));
   }
   *all = true;
   return pending;
@@ -115,10 +129,17 @@ bool PlaceSome(Turn& turn) {
   Plan plan = PlanPlacements(turn.soft.capacity, pending, {}, turn.now);
   bool checks = false;
   for (const Placement& placement : plan.placements) {
-    if (turn.tables.jobs().Get(placement.job).check == CheckState::kPassed) {
+    const JobRow& job = turn.tables.jobs().Get(placement.job);
+    std::set<NodeId> machines = NodesOf(placement);
+    bool passed = job.check == CheckState::kPassed;
+    if (passed && StoreServes(turn, job, machines)) {
       StartAttempt(turn, placement);
+      continue;
+    }
+    checks = true;  // its slots stay with it in this plan and the next ones
+    if (passed) {
+      ProveStore(turn, job, machines, HolderOf(turn, job));
     } else {
-      checks = true;  // its slots stay with it in this plan and the next ones
       CheckJob(turn, placement.job, placement.ranks.front().node);
     }
   }
@@ -147,7 +168,14 @@ void PlaceJobs(Turn& turn) {
 
 std::string WhyNeverPlaced(Turn& turn, const JobRequest& request) {
   RefreshCapacity(turn);
-  return WhyNever(turn.soft.capacity, Pending({}, request));
+  return WhyNever(turn.soft.capacity, Pending(turn, {}, request, std::nullopt));
+}
+
+std::set<NodeId> WouldRunOn(Turn& turn, const JobRequest& request) {
+  RefreshCapacity(turn);
+  PendingJob job = Pending(turn, {}, request, std::nullopt);
+  Plan plan = PlanPlacements(turn.soft.capacity, {job}, {}, turn.now);
+  return plan.placements.empty() ? std::set<NodeId>{} : NodesOf(plan.placements.front());
 }
 
 }  // namespace coxswain::coordinator::core

@@ -12,5 +12,7 @@ void QueueGrew(Turn& turn, JobId job);
 void PlaceJobs(Turn& turn);
 // Why no state of the known fleet could hold it; empty: it could, or no fleet is known.
 std::string WhyNeverPlaced(Turn& turn, const JobRequest& request);
+// The nodes it would run on if it were placed now and alone; empty: it would have to wait.
+std::set<NodeId> WouldRunOn(Turn& turn, const JobRequest& request);
 
 }  // namespace coxswain::coordinator::core

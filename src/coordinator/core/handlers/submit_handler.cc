@@ -2,6 +2,7 @@
 
 #include "coordinator/core/handlers/job_end_handler.h"
 #include "coordinator/core/handlers/placement_handler.h"
+#include "coordinator/core/handlers/shared_store_handler.h"
 #include "coordinator/core/handlers/task_handler.h"
 #include "coordinator/core/text.h"
 
@@ -66,8 +67,14 @@ std::string WhyNot(Turn& turn, const JobSubmitted& event, ReplyCode* code) {
   return WhyNeverPlaced(turn, event.request);
 }
 
-void Accept(Turn& turn, const JobSubmitted& event, const std::vector<CallId>& calls, bool checked,
-            const std::string& note) {
+struct Finding {
+  bool checked = false;
+  std::string note;               // why not
+  std::set<NodeId> store_proven;  // see JobSoft
+};
+
+void Accept(Turn& turn, const JobSubmitted& event, const std::vector<CallId>& calls,
+            const Finding& finding) {
   JobRow row;
   row.id = turn.NextJob();
   row.request = event.request;
@@ -75,15 +82,17 @@ void Accept(Turn& turn, const JobSubmitted& event, const std::vector<CallId>& ca
   row.idempotency_key = event.idempotency_key;
   row.request_digest = event.request_digest;
   row.submitted_by = event.submitted_by;
-  row.check = checked ? CheckState::kPassed : CheckState::kNotChecked;
+  row.check = finding.checked ? CheckState::kPassed : CheckState::kNotChecked;
   row.submitted = turn.wall;
   row.resume_uri = event.resume_uri;
   row.allow_uncommitted = event.allow_uncommitted;
   turn.Persist(row);
-  turn.soft.jobs[row.id].check_note = note;
+  turn.soft.jobs[row.id].check_note = finding.note;
+  turn.soft.jobs[row.id].store_proven = finding.store_proven;
   std::string who = event.submitted_by.empty() ? "" : " by " + event.submitted_by;
   turn.Note("JobSubmitted",
-            "'" + event.request.name + "'" + who + (checked ? "" : "; not yet checked: " + note),
+            "'" + event.request.name + "'" + who +
+                (finding.checked ? "" : "; not yet checked: " + finding.note),
             {.job = row.id});
   for (size_t i = 0; i < calls.size(); ++i) {
     turn.Reply({.call = calls[i], .job = row.id, .node = {}, .already_existed = i > 0});
@@ -92,12 +101,27 @@ void Accept(Turn& turn, const JobSubmitted& event, const std::vector<CallId>& ca
   QueueGrew(turn, row.id);
 }
 
-void Answer(Turn& turn, const JobSubmitted& event, const std::vector<CallId>& calls, bool checked,
-            const std::string& note) {
-  if (!event.dry_run) return Accept(turn, event, calls, checked, note);
-  std::string text =
-      checked ? "it would be accepted" : "it would be accepted, not yet checked: " + note;
+void Answer(Turn& turn, const JobSubmitted& event, const std::vector<CallId>& calls,
+            const Finding& finding) {
+  if (!event.dry_run) return Accept(turn, event, calls, finding);
+  std::string text = "it would be accepted";
+  if (!finding.checked) text += ", not yet checked: " + finding.note;
   for (CallId call : calls) turn.Reply({.call = call, .text = text, .job = {}, .node = {}});
+}
+
+void Wait(Turn& turn, TaskId task, WaitingSubmission waiting) {
+  const std::string& key = waiting.event.idempotency_key;
+  if (!key.empty()) turn.soft.submission_keys[key] = task;
+  turn.soft.submissions[task] = std::move(waiting);
+}
+
+// What has to end well before the answer, after a step that did; nothing: all is checked.
+std::optional<TaskId> NextCheck(Turn& turn, const TaskSoft& done, const JobSubmitted& event) {
+  if (done.proof) return NextProofStep(turn, done, event.spec_yaml);
+  if (!event.request.local_store) return std::nullopt;
+  std::set<NodeId> machines = WouldRunOn(turn, event.request);
+  if (machines.size() < 2) return std::nullopt;
+  return StartProof(turn, {}, event.spec_yaml, {machines.begin(), machines.end()});
 }
 
 }  // namespace
@@ -111,23 +135,33 @@ void Handle(Turn& turn, const JobSubmitted& event) {
   if (!node) {
     std::string note =
         turn.soft.sessions.empty() ? "no worker is connected" : "no worker is free for it";
-    return Answer(turn, event, {event.call}, false, note);
+    return Answer(turn, event, {event.call}, {.checked = false, .note = note});
   }
   TaskId task = StartTask(turn, {.kind = protocol::TaskKind::kCheck, .node = *node},
                           CheckArgument(event.request, event.spec_yaml), event.spec_yaml);
-  turn.soft.submissions[task] = {event, {event.call}};
-  if (!event.idempotency_key.empty()) turn.soft.submission_keys[event.idempotency_key] = task;
+  Wait(turn, task, {event, {event.call}});
 }
 
-void SubmissionChecked(Turn& turn, TaskId id, const protocol::TaskEnded& end, bool lost) {
+void SubmissionChecked(Turn& turn, TaskId id, const TaskSoft& task, const protocol::TaskEnded& end,
+                       bool lost) {
   auto found = turn.soft.submissions.find(id);
   if (found == turn.soft.submissions.end()) return;
   WaitingSubmission waiting = std::move(found->second);
   turn.soft.submissions.erase(found);
   turn.soft.submission_keys.erase(waiting.event.idempotency_key);
-  if (end.ok) return Answer(turn, waiting.event, waiting.calls, true, "");
-  if (lost || !end.user_error) return Answer(turn, waiting.event, waiting.calls, false, end.error);
-  Refuse(turn, waiting.calls, ReplyCode::kFailedPrecondition, end.error);
+  const JobSubmitted& event = waiting.event;
+  if (end.ok) {
+    std::optional<TaskId> next = NextCheck(turn, task, event);
+    if (next) return Wait(turn, *next, std::move(waiting));
+    Finding finding{.checked = true, .note = "", .store_proven = {}};
+    if (task.proof)
+      finding.store_proven = {task.proof->machines.begin(), task.proof->machines.end()};
+    return Answer(turn, event, waiting.calls, finding);
+  }
+  std::string why = task.proof ? ProofFailed(turn, task, end, event.spec_yaml) : end.error;
+  if (lost || !end.user_error)
+    return Answer(turn, event, waiting.calls, {.checked = false, .note = why});
+  Refuse(turn, waiting.calls, ReplyCode::kFailedPrecondition, why);
 }
 
 void CheckJob(Turn& turn, JobId job, const NodeId& node) {
@@ -148,18 +182,31 @@ void JobChecked(Turn& turn, const TaskSoft& task, const protocol::TaskEnded& end
   JobSoft& soft = turn.soft.jobs[task.job];
   soft.check = {};
   turn.soft.placement_due = true;
+  if (end.ok && task.proof) {
+    const std::string& yaml = turn.tables.jobs().Get(task.job).spec_yaml;
+    if (std::optional<TaskId> next = NextProofStep(turn, task, yaml)) {
+      soft.check = *next;
+      return;
+    }
+    soft.store_proven = {task.proof->machines.begin(), task.proof->machines.end()};
+    turn.Note("StoreShared", "its file:// store is one place for the machines it will run on",
+              {.job = task.job});
+    return;
+  }
   if (end.ok) {
     turn.EditJob(task.job, [](JobRow& row) { row.check = CheckState::kPassed; });
     turn.Note("JobChecked", "data and store can be read and written",
               {.job = task.job, .node = task.node});
     return;
   }
+  std::string why = end.error;
+  if (task.proof) why = ProofFailed(turn, task, end, turn.tables.jobs().Get(task.job).spec_yaml);
   if (end.user_error && !lost) {
-    return EndJob(turn, task.job, {JobState::kFailed, Cause::kUser, end.error, std::nullopt});
+    return EndJob(turn, task.job, {JobState::kFailed, Cause::kUser, why, std::nullopt});
   }
-  soft.check_note = end.error;
+  soft.check_note = why;
   soft.not_before = turn.now + turn.deadlines().lease;
-  soft.back_off_reason = "not yet checked: " + end.error;
+  soft.back_off_reason = "not yet checked: " + why;
   turn.WakeJob(task.job, *soft.not_before);
   turn.Explain(task.job, soft.back_off_reason);
 }

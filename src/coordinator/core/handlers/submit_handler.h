@@ -9,7 +9,8 @@ namespace coxswain::coordinator::core {
 
 void Handle(Turn& turn, const JobSubmitted& event);
 // The check of a submission that waits has ended; `lost`: nobody will ever say how.
-void SubmissionChecked(Turn& turn, TaskId id, const protocol::TaskEnded& end, bool lost);
+void SubmissionChecked(Turn& turn, TaskId id, const TaskSoft& task, const protocol::TaskEnded& end,
+                       bool lost);
 // The check of an accepted job has ended.
 void JobChecked(Turn& turn, const TaskSoft& task, const protocol::TaskEnded& end, bool lost);
 // Has an accepted job's data and store checked on this node, unless that is under way.

@@ -14,7 +14,7 @@ void TaskResult(Turn& turn, TaskId id, const TaskSoft& task, const protocol::Tas
   switch (task.kind) {
     case protocol::TaskKind::kCheck:
       if (task.job) return JobChecked(turn, task, end, lost);
-      return SubmissionChecked(turn, id, end, lost);
+      return SubmissionChecked(turn, id, task, end, lost);
     case protocol::TaskKind::kVerify:
       return Verified(turn, task, end);
     case protocol::TaskKind::kCollect:

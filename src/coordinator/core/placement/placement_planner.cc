@@ -149,6 +149,13 @@ std::string NeedText(const PendingJob& job) {
   return out;
 }
 
+bool FitsOneNode(const PlacementView& view, const PendingJob& job) {
+  return std::any_of(view.begin(), view.end(), [&](const auto& entry) {
+    const NodeCapacity& node = entry.second;
+    return RoomFor(job, node.cpus, node.gpus, node.memory) >= job.ranks;
+  });
+}
+
 Plan PlanPlacements(PlacementView view, const std::vector<PendingJob>& pending, const Policy&,
                     base::Time) {
   Plan plan;

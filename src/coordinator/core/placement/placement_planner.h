@@ -59,6 +59,9 @@ Plan PlanPlacements(PlacementView view, const std::vector<PendingJob>& pending,
 // "2 ranks of 1 CPU slot and 2 GPUs each".
 std::string NeedText(const PendingJob& job);
 
+// One node, all of it free, would hold the whole job.
+bool FitsOneNode(const PlacementView& view, const PendingJob& job);
+
 // What no state of the fleet could ever satisfy, in words with numbers; empty: it could fit when
 // all nodes of `view` are free and usable.
 std::string WhyNever(const PlacementView& view, const PendingJob& job);

@@ -154,7 +154,9 @@ TEST_F(TaskTest, Check_LocalStoreForSeveralMachines_IsRefused) {
 TEST_F(TaskTest, Check_Probe_SeesAMarkOfTheSamePlaceOnly) {
   store_ = "file://" + At("ckpt");
   EXPECT_TRUE(Run(protocol::TaskKind::kCheck, R"({"probe": {"write": "abc"}})").ok);
+  EXPECT_TRUE(Run(protocol::TaskKind::kCheck, R"({"probe": {"see": "abc", "keep": true}})").ok);
   EXPECT_TRUE(Run(protocol::TaskKind::kCheck, R"({"probe": {"see": "abc"}})").ok);
+  EXPECT_FALSE(Run(protocol::TaskKind::kCheck, R"({"probe": {"see": "abc"}})").ok);
   protocol::TaskEnded other = Run(protocol::TaskKind::kCheck, R"({"probe": {"see": "xyz"}})");
   EXPECT_THAT(other.error, HasSubstr("is not the same place on all machines"));
 }
