@@ -72,9 +72,10 @@ absl::Status StartRuntime(const CoordinatorConfig& config, Daemon& daemon) {
   if (!state.ok()) return state.status();
   // Only the owner of the directory looks at the ports: two coordinators on one directory are told
   // so.
-  for (const std::string* address : {&config.listen, &config.worker_listen}) {
+  for (const auto& [setting, address] :
+       {std::pair("listen", &config.listen), std::pair("worker_listen", &config.worker_listen)}) {
     absl::Status free = coxswain::rpc::CanListen(*address);
-    if (!free.ok()) return free;
+    if (!free.ok()) return absl::Status(free.code(), absl::StrCat(setting, ": ", free.message()));
   }
   auto metrics = coordinator::store::OpenSqliteMetricStore(config.data_dir + "/metrics.db");
   if (!metrics.ok()) return metrics.status();
@@ -125,6 +126,7 @@ void WarnOfPlaintext(Daemon& daemon) {
 
 absl::Status StartAll(const CoordinatorConfig& config, Daemon& daemon) {
   absl::Status status = coordinator::runtime::MakeDataDir(config.data_dir);
+  if (status.ok()) status = coordinator::runtime::CheckStateNotEmptied(config.data_dir);
   if (status.ok()) status = StartRuntime(config, daemon);
   if (status.ok()) status = StartEdges(config, daemon);
   if (!status.ok()) return status;

@@ -31,11 +31,14 @@ def coordinator(folder, data_dir, *flags, preexec=None):
                   folder / "extra.log", preexec=preexec)
 
 
-def test_port_in_use(cluster, tmp_path):
-    taken = cluster.endpoint()["api"]
-    other = Daemon("coordinator", [BIN / "cox-coordinator", "--data-dir", tmp_path / "other", "--listen", taken,
-                                   "--worker-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"], tmp_path / "extra.log")
-    ends_with_line(other, taken, "in use")
+@pytest.mark.parametrize("door, flag", [("api", "--listen"), ("worker", "--worker-listen"), ("http", "--http-listen")])
+def test_port_in_use(cluster, tmp_path, door, flag):
+    taken = cluster.endpoint()[door]
+    flags = {"--listen": "127.0.0.1:0", "--worker-listen": "127.0.0.1:0", "--http-listen": "127.0.0.1:0", flag: taken}
+    other = Daemon("coordinator", [BIN / "cox-coordinator", "--data-dir", tmp_path / "other",
+                                   *[word for pair in flags.items() for word in pair]], tmp_path / "extra.log")
+    line = ends_with_line(other, taken, "in use")
+    assert flag in line or flag[2:].replace("-", "_") + ":" in line, "it names the setting: " + line
 
 
 def test_two_coordinators_on_one_data_directory(cluster, tmp_path):
@@ -96,6 +99,31 @@ def test_full_disk_refuses_and_recovers(small_disk, tmp_path, tiny_data):
         assert cluster.job(first)["state"] == "PENDING"
 
 
+@pytest.mark.parametrize("file, left", [("state.db", 0.5), ("metrics.db", 0.5), ("state.db", 0), ("token", 0)])
+def test_coordinators_own_files_cut_short(tmp_path, file, left):
+    """Neither a start on half of the state, nor one on nothing that forgets every job."""
+    with Cluster(tmp_path) as cluster:
+        cluster.start_coordinator()
+        cluster.coordinator.stop()
+        cut = cluster.coordinator_dir / file
+        os.truncate(cut, int(cut.stat().st_size * left))
+        before = cluster.coordinator.text()
+        again = cluster.start_coordinator(wait=False)
+        line = ends_with_line(again, str(cut))
+        assert any(words in line for words in ("restore it from a backup", "expected one word")), line
+        assert len(again.text()[len(before):].strip().splitlines()) == 1, again.text()
+
+
+def test_workers_identity_cut_short(cluster):
+    worker = cluster.workers["node-a"]
+    worker.stop()
+    identity = cluster.worker_dir("node-a") / "identity"
+    os.truncate(identity, identity.stat().st_size // 2)
+    again = cluster.start_worker("node-a")
+    ends_with_line(again, str(identity), "damaged", "remove it")
+    assert again.process.returncode == 78
+
+
 def test_wrong_token(cluster):
     done = cluster.cox("jobs", check=False, env={"COX_TOKEN": "0" * 64})
     assert done.returncode == 1 and "token" in done.stderr and len(done.stderr.strip().splitlines()) <= 2
@@ -125,15 +153,15 @@ def test_worker_of_another_cluster(cluster, tmp_path_factory):
 
 
 def test_cloned_worker_is_refused(cluster):
-    wait_until(lambda: (cluster.worker_dir("node-a") / "endpoint").exists(), "the worker is up")
     copy = cluster.folder / "worker-copy"
     shutil.copytree(cluster.worker_dir("node-a"), copy, symlinks=True,
-                    ignore=lambda d, names: [n for n in names if n.endswith(".sock") or n in ("lock", "jobs", "endpoint")])
+                    ignore=lambda d, names: [n for n in names if n.endswith(".sock") or n in ("lock", "jobs")])
     end = cluster.endpoint()
     clone = Daemon("clone", [BIN / "cox-worker", "--data-dir", copy, "--coordinator", end["worker"], "--token-file",
                              end["token_file"], "--name", "clone"], cluster.folder / "clone.log")
     try:
-        ends_with_line(clone, "node-a")
+        ends_with_line(clone, "connected already", "'identity'")
+        assert clone.process.returncode == 78, "a restart would not help"
     finally:
         clone.stop()
     assert [n["state"] for n in cluster.json("nodes")["nodes"]] == ["READY"]
@@ -151,7 +179,9 @@ def test_data_cut_short(cluster, tiny_data, tmp_path):
     raw = gzip.decompress((data / "train-images.idx.gz").read_bytes())
     (data / "train-images.idx.gz").write_bytes(gzip.compress(raw[:-1000], 1))
     message = submit_refused(cluster, cluster.job_file(data))
-    assert "train-images.idx.gz" in message and str(len(raw) - 16 - 1000) in message.replace(",", ""), message
+    assert "train-images.idx.gz: cut short" in message, message
+    assert f"found {len(raw) - 1000} unpacked bytes, expected {len(raw)}" in message and "job.yaml:" in message, message
+    assert len(message.strip().splitlines()) == 1, message
     whole = (tiny_data / "train-images.idx.gz").read_bytes()
     (data / "train-images.idx.gz").write_bytes(whole[:len(whole) // 2])
     assert "train-images.idx.gz" in submit_refused(cluster, cluster.job_file(data))

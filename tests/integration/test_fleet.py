@@ -1,8 +1,8 @@
 """The steps of docs/howto/fleet.md, as a test: two machines, here two network namespaces joined by a virtual cable."""
 import json
 import os
-import pathlib
 import re
+import shutil
 import subprocess
 import uuid
 
@@ -62,10 +62,22 @@ def in_namespace(ns, *command):
     return ["ip", "netns", "exec", ns, *command]
 
 
+def with_a_disk_of_its_own(folder, *command):
+    """The command, for which `folder` is another, empty disk: the namespace has its own mounts."""
+    return ["sh", "-c", 'mount -t tmpfs tmpfs "$0" && exec "$@"', folder, *command]
+
+
 @pytest.fixture
 def fleet(network, tmp_path):
-    """Coordinator and worker a on machine A, worker b on machine B."""
-    cluster = Cluster(tmp_path)
+    with_daemons = Cluster(tmp_path)
+    with_daemons.network = network
+    yield with_daemons
+    with_daemons.close()
+
+
+def start(cluster, shared_store=True):
+    """Coordinator and worker a on machine A, worker b on machine B; then waits until both are READY."""
+    network, tmp_path = cluster.network, cluster.folder
     etc = tmp_path / "etc"
     etc.mkdir()
     (etc / "coordinator.yaml").write_text(
@@ -75,21 +87,26 @@ def fleet(network, tmp_path):
         (etc / f"worker-{name}.yaml").write_text(
             f"coordinator: {A}:7071\nname: machine-{name}\ncpu_slots: 1\nadvertise_address: {address}\n"
             f"token_file: {tmp_path}/token\n")
-    try:
-        cluster.coordinator = Daemon("coordinator", in_namespace(
-            network.a, BIN / "cox-coordinator", "--config", etc / "coordinator.yaml", "--data-dir", cluster.coordinator_dir),
-            tmp_path / "coordinator.log")
-        wait_until(lambda: cluster.endpoint() or not cluster.coordinator.alive(), "the coordinator serves")
-        assert cluster.coordinator.alive(), cluster.coordinator.text()
-        (tmp_path / "token").write_text(cluster.token())  # as an administrator copies it
-        for name, ns in (("a", network.a), ("b", network.b)):
-            cluster.workers[name] = Daemon(f"worker-{name}", in_namespace(
-                ns, BIN / "cox-worker", "--config", etc / f"worker-{name}.yaml", "--data-dir", tmp_path / f"worker-{name}"),
-                tmp_path / f"worker-{name}.log")
-        cluster.network = network
-        yield cluster
-    finally:
-        cluster.close()
+    cluster.coordinator = Daemon("coordinator", in_namespace(
+        network.a, BIN / "cox-coordinator", "--config", etc / "coordinator.yaml", "--data-dir", cluster.coordinator_dir),
+        tmp_path / "coordinator.log")
+    wait_until(lambda: cluster.endpoint() or not cluster.coordinator.alive(), "the coordinator serves")
+    assert cluster.coordinator.alive(), cluster.coordinator.text()
+    (tmp_path / "token").write_text(cluster.token())  # as an administrator copies it
+    cluster.store.mkdir()
+    for name, ns in (("a", network.a), ("b", network.b)):
+        command = [BIN / "cox-worker", "--config", etc / f"worker-{name}.yaml", "--data-dir", tmp_path / f"worker-{name}"]
+        if name == "b" and not shared_store:
+            command = with_a_disk_of_its_own(cluster.store, *command)
+        cluster.workers[name] = Daemon(f"worker-{name}", in_namespace(ns, *command), tmp_path / f"worker-{name}.log")
+    wait_for_two(cluster)
+
+
+def wait_for_two(cluster):
+    def both():
+        done = cox(cluster, cluster.network.b, "nodes", "-o", "json", check=False)
+        return done.returncode == 0 and sum(n["state"] == "READY" for n in json.loads(done.stdout).get("nodes", [])) == 2
+    wait_until(both, "both machines are READY")
 
 
 def cox(cluster, ns, *args, check=True):
@@ -101,24 +118,33 @@ def cox(cluster, ns, *args, check=True):
 
 
 def test_a_job_over_two_machines(fleet, tiny_data):
+    """Its checkpoints go to a folder that both see: proven when it is submitted."""
     b = fleet.network.b
-
-    def both():
-        done = cox(fleet, b, "nodes", "-o", "json", check=False)
-        return done.returncode == 0 and sum(n["state"] == "READY" for n in json.loads(done.stdout).get("nodes", [])) == 2
-    wait_until(both, "both machines are READY")
+    start(fleet)
     before = fleet.network.bytes_over_the_cable()
     job = json.loads(cox(fleet, b, "submit", fleet.job_file(tiny_data, epochs=3), "-o", "json").stdout)["id"]
     assert cox(fleet, b, "wait", job, check=False).returncode == 0, cox(fleet, b, "describe", job).stdout
     done = json.loads(cox(fleet, b, "describe", job, "-o", "json").stdout)
-    assert sorted(r["node"] for r in done["ranks"]) == ["machine-a", "machine-b"]
+    names = {n["id"]: n["name"] for n in json.loads(cox(fleet, b, "nodes", "-o", "json").stdout)["nodes"]}
+    assert sorted(names.get(r["node"], r["node"]) for r in done["ranks"]) == ["machine-a", "machine-b"]
     assert done["progress"]["evalAccuracy"] > 0.95
     moved = fleet.network.bytes_over_the_cable() - before
     assert moved > 90 * 50_000 * 4, f"gradients must cross the cable, only {moved} bytes did"
     page = subprocess.run(in_namespace(b, "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"http://{A}:7072/"),
                           capture_output=True, text=True).stdout
     assert page == "401", "off loopback the page needs the token"
-    assert "plaintext" in cox(fleet, b, "version").stdout + fleet.coordinator.text()
+    assert "plaintext" in cox(fleet, b, "version").stdout and "plaintext" in fleet.coordinator.text()
+    assert not list(fleet.store.glob("**/shared-*")), "the mark of the proof is taken away"
+
+
+def test_a_store_on_one_machine_is_refused_for_two(fleet, tiny_data):
+    start(fleet, shared_store=False)
+    done = cox(fleet, fleet.network.b, "submit", fleet.job_file(tiny_data), check=False)
+    assert done.returncode == 106, done.stdout + done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    for words in (f"file://{fleet.store}", "not the same place on all machines", "machine-a", "machine-b", "use s3://"):
+        assert words in done.stderr, done.stderr
+    wait_until(lambda: not list(fleet.store.glob("**/shared-*")), "the mark of the proof is taken away", 20)
 
 
 def test_another_address_needs_allow_plaintext(network, tmp_path):
@@ -126,3 +152,76 @@ def test_another_address_needs_allow_plaintext(network, tmp_path):
                                                  f"{A}:7070"), tmp_path / "coordinator.log")
     wait_until(lambda: not refused.alive(), "it refuses")
     assert "allow_plaintext" in refused.text() and refused.process.returncode != 0
+
+
+def install(root, *args):
+    return subprocess.run([ROOT / "deploy/systemd/install", *map(str, args), "--root", root], capture_output=True, text=True)
+
+
+def put_programs(root):
+    """What `install build` leaves."""
+    (root / "usr/local/bin").mkdir(parents=True)
+    (root / "usr/local/lib/coxswain").mkdir(parents=True)
+    for program in ("cox", "cox-coordinator", "cox-worker", "cox-shim", "cox-trainer"):
+        (root / "usr/local/bin" / program).symlink_to(BIN / program)
+
+
+def start_unit(root, unit, ns, log):
+    """What systemd would run, below `root`."""
+    text = (root / f"etc/systemd/system/{unit}.service").read_text()
+    command = re.search(r"^ExecStart=(.*)$", text, re.M).group(1).split()
+    state = root / "var/lib" / re.search(r"^StateDirectory=(.*)$", text, re.M).group(1)
+    state.mkdir(parents=True, exist_ok=True)
+    state.chmod(0o700)
+    return Daemon(unit, in_namespace(ns, *[f"{root}{word}" if word.startswith("/") else word for word in command]), log)
+
+
+def test_installed_and_removed_as_the_howto_says(fleet, tmp_path):
+    """deploy/systemd/install on two machines, each below a folder; the daemons run as their units say."""
+    root = {"a": tmp_path / "root-a", "b": tmp_path / "root-b"}
+    missing = install(root["a"], "coordinator", "--address", A)
+    assert missing.returncode == 1 and "install build first" in missing.stderr, missing.stderr
+    for r in root.values():
+        put_programs(r)
+    done = install(root["a"], "coordinator", "--address", A, "--store", "s3://bucket/coxswain")
+    assert done.returncode == 0, done.stderr
+    etc = root["a"] / "etc/coxswain"
+    assert (etc / "coordinator.yaml").stat().st_mode & 0o777 == 0o640
+    fleet.coordinator = start_unit(root["a"], "coxswain-coordinator", fleet.network.a, tmp_path / "coordinator.log")
+    fleet.coordinator_dir = root["a"] / "var/lib/coxswain/coordinator"
+    wait_until(lambda: fleet.endpoint() or not fleet.coordinator.alive(), "the coordinator serves")
+    assert fleet.coordinator.alive(), fleet.coordinator.text()
+    assert str(fleet.coordinator_dir / "token") in done.stdout, "it says where the token is"
+
+    incomplete = install(root["b"], "worker", "--coordinator", f"{A}:7071", "--address", B)
+    assert incomplete.returncode == 2 and "--token-file" in incomplete.stderr, incomplete.stderr
+    for name, address in (("a", A), ("b", B)):
+        token = root[name] / "etc/coxswain/token"
+        token.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(fleet.coordinator_dir / "token", token)
+        done = install(root[name], "worker", "--coordinator", f"{A}:7071", "--token-file", token, "--address", address,
+                       "--name", f"machine-{name}")
+        assert done.returncode == 0, done.stderr
+        ns = getattr(fleet.network, name)
+        fleet.workers[name] = start_unit(root[name], "coxswain-worker", ns, tmp_path / f"worker-{name}.log")
+    wait_for_two(fleet)
+    nodes = json.loads(cox(fleet, fleet.network.b, "nodes", "-o", "json").stdout)["nodes"]
+    assert sorted(n["name"] for n in nodes) == ["machine-a", "machine-b"]
+
+    settings = (etc / "coordinator.yaml").read_text()
+    again = install(root["a"], "coordinator", "--address", "10.0.0.99")
+    assert again.returncode == 0 and f"kept {etc}/coordinator.yaml" in again.stdout, again.stdout
+    assert (etc / "coordinator.yaml").read_text() == settings, "existing settings are never overwritten"
+
+    for daemon in (*fleet.workers.values(), fleet.coordinator):
+        daemon.stop()
+        assert daemon.process.returncode == 0, daemon.text()
+    done = install(root["a"], "remove")
+    assert done.returncode == 0 and "removed the unit coxswain-coordinator" in done.stdout, done.stdout + done.stderr
+    assert not list(root["a"].glob("usr/local/bin/*")) and not list(root["a"].glob("etc/systemd/system/*"))
+    assert (etc / "coordinator.yaml").exists() and fleet.token(), "settings and data stay"
+    for r in root.values():
+        assert install(r, "remove", "--purge").returncode == 0
+        left = [str(p) for p in r.rglob("*") if not p.is_dir()]
+        assert left == [], "remove --purge leaves nothing"
+    assert install(root["a"], "remove", "--purge").returncode == 0, "twice does no harm"

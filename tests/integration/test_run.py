@@ -1,12 +1,11 @@
 """`cox run`: a coordinator, a worker and a job from one command, and nothing left when it ends."""
 import os
-import pathlib
 import signal
 import subprocess
 
-import pytest
+from cluster import BIN, wait_until
 
-from cluster import BIN, Cluster, alive, kill, wait_until
+PROGRAMS = ("cox-coordinator", "cox-worker", "cox-shim", "cox-trainer")
 
 
 class Run:
@@ -23,8 +22,7 @@ class Run:
         return self.process.returncode, out
 
     def family(self):
-        c = self.cluster
-        return [p for name in ("cox-coordinator", "cox-worker", "cox-shim", "cox-trainer") for p in c._pids(name)]
+        return [p for name in PROGRAMS for p in self.cluster._pids(name)]
 
     def gone(self):
         wait_until(lambda: not self.family(), "every process of cox run has ended", 60)
@@ -34,15 +32,32 @@ def test_run_trains_and_shows_the_result(bare_cluster, tiny_data):
     run = Run(bare_cluster, bare_cluster.job_file(tiny_data, epochs=3))
     code, out = run.end()
     assert code == 0, out
-    assert "model.safetensors" in out or "/model" in out, out
-    assert "loss" in out
+    for words in ("j1 COMPLETED", "accuracy", "loss", "Model:", "Checkpoint:", "Next:"):
+        assert words in out, out
+    models = list(run.data_dir.rglob("model.safetensors"))
+    assert len(models) == 1 and str(models[0].parent) in out and (models[0].parent / "config.json").exists(), out
     run.gone()
 
 
 def test_run_twice_in_one_data_directory(bare_cluster, tiny_data):
     file = bare_cluster.job_file(tiny_data, epochs=1)
-    assert Run(bare_cluster, file).end()[0] == 0
-    assert Run(bare_cluster, file).end()[0] == 0
+    for job in ("j1", "j2"):  # the second run goes on with what the first left
+        run = Run(bare_cluster, file)
+        code, out = run.end()
+        assert code == 0 and f"{job} COMPLETED" in out, (code, out)
+    run.gone()
+
+
+def test_two_runs_at_once_in_one_data_directory(bare_cluster, tiny_data):
+    first = Run(bare_cluster, bare_cluster.job_file(tiny_data, epochs=5000, evaluate=False))
+    started(first)
+    second = Run(bare_cluster, bare_cluster.job_file(tiny_data, name="second"))
+    code, out = second.end()
+    assert code not in (0, 106) and str(first.data_dir) in out, (code, out)
+    assert first.process.poll() is None and first.family(), "the first one goes on"
+    first.process.send_signal(signal.SIGINT)
+    first.end()
+    first.gone()
 
 
 def test_run_of_a_wrong_file_starts_nothing(bare_cluster, tiny_data):
@@ -53,15 +68,15 @@ def test_run_of_a_wrong_file_starts_nothing(bare_cluster, tiny_data):
 
 
 def started(run):
-    wait_until(lambda: run.cluster._pids("cox-trainer"), "ranks run", 60)
+    """All four programs run, and the ranks make steps."""
+    wait_until(lambda: all(run.cluster._pids(name) for name in PROGRAMS), "ranks run", 60)
+    logs = lambda: [p for p in run.data_dir.rglob("*") if p.is_file() and p.stat().st_size and "metrics" in str(p.parent)]
+    wait_until(logs, "points of metrics come, so steps are made", 60)
 
 
 def test_interrupt_saves_and_stops_everything(bare_cluster, tiny_data):
     run = Run(bare_cluster, bare_cluster.job_file(tiny_data, epochs=5000, evaluate=False))
     started(run)
-    wait_until(lambda: list((run.data_dir).rglob("metrics.db")), "the daemons are up")
-    import time
-    time.sleep(3)  # let it make some steps
     run.process.send_signal(signal.SIGINT)
     code, out = run.end()
     assert code == 103, (code, out)

@@ -52,6 +52,18 @@ absl::Status MakeDataDir(const std::string& directory) {
   return absl::OkStatus();
 }
 
+absl::Status CheckStateNotEmptied(const std::string& directory) {
+  std::error_code state_error, metrics_error;
+  std::filesystem::path state = std::filesystem::path(directory) / "state.db";
+  std::filesystem::path metrics = std::filesystem::path(directory) / "metrics.db";
+  bool empty = std::filesystem::file_size(state, state_error) == 0 && !state_error;
+  bool used = std::filesystem::file_size(metrics, metrics_error) > 0 && !metrics_error;
+  if (!empty || !used) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(
+      state.string(), " is empty, but this coordinator has run before: restore it from a backup, ",
+      "or move it and metrics.db away to start with an empty one"));
+}
+
 absl::Status WriteEndpoint(const std::string& directory, const Endpoint& endpoint) {
   nlohmann::json j = {{"api", endpoint.api},
                       {"worker", endpoint.worker},

@@ -12,6 +12,10 @@ namespace coxswain::coordinator::runtime {
 // to do.
 absl::Status MakeDataDir(const std::string& directory);
 
+// DataLoss: state.db is empty although metrics.db, which is made after it, is not. SQLite would
+// take an empty file for a new one, and a fleet would find itself without its jobs.
+absl::Status CheckStateNotEmptied(const std::string& directory);
+
 // Where to reach a coordinator: `cox` and workers on the same machine read it.
 struct Endpoint {
   std::string api, worker, http, token_file, cluster_id;

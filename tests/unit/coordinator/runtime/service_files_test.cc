@@ -42,6 +42,19 @@ TEST_F(ServiceFiles, DataDir_IsClosedToOthers) {
             folder_ + "/file is not a directory: choose another --data-dir");
 }
 
+TEST_F(ServiceFiles, StateThatWasEmptied_IsNotTakenForNew) {
+  EXPECT_TRUE(CheckStateNotEmptied(folder_).ok());
+  std::ofstream(folder_ + "/state.db");  // a first start that was cut off
+  EXPECT_TRUE(CheckStateNotEmptied(folder_).ok());
+  std::ofstream(folder_ + "/metrics.db") << "x";
+  EXPECT_EQ(CheckStateNotEmptied(folder_).message(),
+            folder_ +
+                "/state.db is empty, but this coordinator has run before: restore it from a "
+                "backup, or move it and metrics.db away to start with an empty one");
+  std::ofstream(folder_ + "/state.db") << "x";
+  EXPECT_TRUE(CheckStateNotEmptied(folder_).ok());
+}
+
 TEST_F(ServiceFiles, Endpoint_IsWholeAndPrivate) {
   ASSERT_TRUE(
       WriteEndpoint(folder_, {"127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "/t", "c"}).ok());
