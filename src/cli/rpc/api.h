@@ -22,7 +22,7 @@ struct ExitInfo {
 enum class Cause { kNone, kUser, kInfrastructure, kOutOfMemory, kTimeLimit, kCancelled };
 
 struct Progress {
-  int64_t epoch = 0;
+  int64_t epoch = 0;  // 1-based
   int64_t epochs = 0;
   int64_t step = 0;
   int64_t total_steps = 0;

@@ -29,7 +29,7 @@ std::string ProgressText(const rpc::Job& job) {
     return job.id + " " + Lower(job.state) + (job.reason.empty() ? "" : ": " + job.reason);
   }
   std::string text;
-  if (p.epochs > 0) text += "epoch " + OutOf(std::min(p.epoch + 1, p.epochs), p.epochs) + "  ";
+  if (p.epochs > 0) text += "epoch " + OutOf(p.epoch, p.epochs) + "  ";
   text += "step " + OutOf(p.step, p.total_steps) + "  loss " + output::Number(p.loss);
   if (p.samples_per_second > 0) {
     text += "  " + output::Count(static_cast<int64_t>(p.samples_per_second + 0.5)) + " samples/s";
@@ -71,8 +71,7 @@ void JobView::ShowChanges(const rpc::Job& job) {
   if (p.has_eval && (p.eval_accuracy != last_accuracy_ || p.eval_loss != last_eval_loss_)) {
     last_accuracy_ = p.eval_accuracy;
     last_eval_loss_ = p.eval_loss;
-    line_.Say("evaluated after " + std::to_string(p.epoch) + (p.epoch == 1 ? " epoch" : " epochs") +
-              ": accuracy " + output::Percent(p.eval_accuracy) + ", loss " +
+    line_.Say("evaluated: accuracy " + output::Percent(p.eval_accuracy) + ", loss " +
               output::Number(p.eval_loss));
   }
 }

@@ -124,7 +124,7 @@ struct TrainerProgress {
   Generation generation;
   int64_t step = 0;
   Phase phase = Phase::kStarting;
-  int64_t epoch = 0;
+  int64_t epoch = 0;  // in progress, 1-based; the last one at the end
   int64_t epochs = 0;
   int64_t total_steps = 0;
   int64_t position = 0;

@@ -62,7 +62,7 @@ std::string ProgressFacts(const protocol::TrainerProgress& p, base::WallTime at,
   out += FactHtml("Step",
                   CountText(p.step) + (p.total_steps > 0 ? " of " + CountText(p.total_steps) : ""));
   if (p.epochs > 0) {
-    out += FactHtml("Epoch", absl::StrCat(std::min(p.epoch + 1, p.epochs), " of ", p.epochs));
+    out += FactHtml("Epoch", absl::StrCat(p.epoch, " of ", p.epochs));
   }
   out += FactHtml("Phase", protocol::ToString(p.phase)) + FactHtml("Loss", NumberText(p.loss));
   if (p.has_eval) {
