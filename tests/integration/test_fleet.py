@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from cluster import BIN, ROOT, Cluster, Daemon, wait_until
+from cluster import BIN, ROOT, Cluster, Daemon, kill, wait_until
 
 A, B = "10.77.0.1", "10.77.0.2"
 
@@ -127,7 +127,8 @@ def test_a_job_over_two_machines(fleet, tiny_data):
     done = json.loads(cox(fleet, b, "describe", job, "-o", "json").stdout)
     names = {n["id"]: n["name"] for n in json.loads(cox(fleet, b, "nodes", "-o", "json").stdout)["nodes"]}
     assert sorted(names.get(r["node"], r["node"]) for r in done["ranks"]) == ["machine-a", "machine-b"]
-    assert done["progress"]["evalAccuracy"] > 0.95
+    found = json.loads(cox(fleet, b, "metrics", job, "--name", "eval.accuracy", "-o", "json").stdout)["points"]
+    assert [p["step"] for p in found] and found[-1]["value"] > 0.95, found
     moved = fleet.network.bytes_over_the_cable() - before
     assert moved > 90 * 50_000 * 4, f"gradients must cross the cable, only {moved} bytes did"
     page = subprocess.run(in_namespace(b, "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"http://{A}:7072/"),
@@ -135,6 +136,31 @@ def test_a_job_over_two_machines(fleet, tiny_data):
     assert page == "401", "off loopback the page needs the token"
     assert "plaintext" in cox(fleet, b, "version").stdout and "plaintext" in fleet.coordinator.text()
     assert not list(fleet.store.glob("**/shared-*")), "the mark of the proof is taken away"
+
+
+def test_a_rank_lost_on_one_machine_resumes_over_both(fleet, tiny_data):
+    """The next attempt reads on both machines what rank 0 saved on one of them."""
+    start(fleet)
+    b = fleet.network.b
+    file = fleet.job_file(tiny_data, epochs=200, evaluate=False, checkpoint="every_steps: 50")
+    job = json.loads(cox(fleet, b, "submit", file, "-o", "json").stdout)["id"]
+
+    def described():
+        return json.loads(cox(fleet, b, "describe", job, "-o", "json").stdout)
+
+    def saved():
+        done = cox(fleet, b, "checkpoints", job, "-o", "json", check=False)
+        return done.returncode == 0 and "VERIFIED" in done.stdout
+    wait_until(saved, "a checkpoint is there", pause=0.2)
+    of_b = [p for p in fleet.rank_pids() if f"{fleet.folder}/worker-b/".encode() in open(f"/proc/{p}/environ", "rb").read()]
+    assert len(of_b) == 1
+    kill(of_b[0])
+    resumed = wait_until(lambda: (d := described())["attempt"] == 2 and d["state"] == "RUNNING" and d, "it resumes", pause=0.2)
+    names = {n["id"]: n["name"] for n in json.loads(cox(fleet, b, "nodes", "-o", "json").stdout)["nodes"]}
+    assert sorted(names.get(r["node"], r["node"]) for r in resumed["ranks"]) == ["machine-a", "machine-b"]
+    assert re.search(r"from c\d+, step [1-9]\d+", resumed["reason"]), resumed["reason"]
+    cox(fleet, b, "cancel", job)
+    assert cox(fleet, b, "wait", job, check=False).returncode == 103
 
 
 def test_a_store_on_one_machine_is_refused_for_two(fleet, tiny_data):
