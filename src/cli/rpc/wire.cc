@@ -59,7 +59,8 @@ std::string Person() {
   gethostname(machine, sizeof machine - 1);
   std::string person = user ? user->pw_name : std::to_string(geteuid());
   person += "@" + std::string(machine);
-  std::replace_if(person.begin(), person.end(), [](char c) { return c <= ' ' || c > '~'; }, '?');
+  std::replace_if(
+      person.begin(), person.end(), [](char c) { return c <= ' ' || c > '~'; }, '?');
   return person;
 }
 
