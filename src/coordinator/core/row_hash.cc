@@ -103,6 +103,8 @@ RowHash& RowHash::Add(const JobRequest& r) {
 
 RowHash& RowHash::Add(const Exit& exit) { return Add(exit.rank).Add(exit.node).Add(exit.record); }
 
+RowHash& RowHash::Add(const LastProgress& last) { return Add(last.progress).Add(last.at); }
+
 RowHash& RowHash::Add(const JobRow& row) {
   return Add(row.id)
       .Add(row.request)
@@ -126,7 +128,8 @@ RowHash& RowHash::Add(const JobRow& row) {
       .Add(row.resume_uri)
       .Add(row.allow_uncommitted)
       .Add(row.model_uri)
-      .Add(row.exit);
+      .Add(row.exit)
+      .Add(row.last_progress);
 }
 
 RowHash& RowHash::Add(const AttemptRow& row) {

@@ -69,6 +69,7 @@ class RowHash {
   RowHash& Add(const protocol::TrainerProgress& progress);
   RowHash& Add(const JobRequest& request);
   RowHash& Add(const Exit& exit);
+  RowHash& Add(const LastProgress& last);
   RowHash& Add(const JobRow& row);
   RowHash& Add(const AttemptRow& row);
   RowHash& Add(const RankRow& row);

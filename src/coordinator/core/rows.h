@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <variant>
 #include <vector>
 
@@ -79,6 +80,20 @@ struct Exit {
   friend bool operator==(const Exit&, const Exit&) = default;
 };
 
+// What the lowest rank had said last when an attempt ended.
+struct LastProgress {
+  protocol::TrainerProgress progress;
+  WallTime at;
+  static auto Fields(const protocol::TrainerProgress& p) {
+    return std::tie(p.generation, p.step, p.phase, p.epoch, p.epochs, p.total_steps, p.position,
+                    p.loss, p.samples_per_second, p.remaining_ms, p.has_eval, p.eval_loss,
+                    p.eval_accuracy, p.waiting_for);
+  }
+  friend bool operator==(const LastProgress& a, const LastProgress& b) {
+    return a.at == b.at && Fields(a.progress) == Fields(b.progress);
+  }
+};
+
 // How far the check of data and store has come.
 enum class CheckState : uint8_t { kNotChecked = 0, kChecking, kPassed };
 
@@ -104,7 +119,8 @@ struct JobRow {
   std::string resume_uri;  // of --resume-from, resolved to a checkpoint folder
   bool allow_uncommitted = false;
   std::string model_uri;
-  std::optional<Exit> exit;  // of the rank that decided the end
+  std::optional<Exit> exit;                   // of the rank that decided the end
+  std::optional<LastProgress> last_progress;  // of the last attempt that told any
   friend bool operator==(const JobRow&, const JobRow&) = default;
 };
 
@@ -228,16 +244,17 @@ struct DeleteNode {
 using Change = std::variant<ClusterRow, JobRow, AttemptRow, RankRow, GenerationRow, CheckpointRow,
                             NodeRow, EventRow, DeleteJob, DeleteEventsUpTo, DeleteNode>;
 
-// What a start finds in the store: live jobs whole (not final); of final ones only what is still to
-// be collected. "To collect": `collect` is set and the state is not kDeleted.
+// What a start finds in the store: live jobs whole (not final); final ones only while work on their
+// checkpoints is unfinished: one is kCommitted (to be verified), or is to be collected (`collect`
+// is set and the state is not kDeleted).
 struct Snapshot {
   ClusterRow cluster;
   std::vector<NodeRow> nodes;
-  std::vector<JobRow> jobs;          // not final, and final ones with checkpoints to collect
+  std::vector<JobRow> jobs;          // not final, and final ones with unfinished checkpoints
   std::vector<AttemptRow> attempts;  // of the jobs that are not final
   std::vector<RankRow> ranks;  // of the jobs that are not final: last attempt's, and not exited
   std::vector<GenerationRow> generations;  // of the jobs that are not final, newest only
-  std::vector<CheckpointRow> checkpoints;  // of the jobs that are not final, and those to collect
+  std::vector<CheckpointRow> checkpoints;  // of all these jobs, but kDeleted ones
 };
 
 }  // namespace coxswain::coordinator::core

@@ -69,7 +69,12 @@ void JobSoft::ForgetAttempt() {
 }
 
 void Soft::AddTo(RowHash& hash) const {
-  hash.Add(sessions).Add(submission_keys).Add(store_work).Add(placement_due).Add(blocked);
+  hash.Add(sessions)
+      .Add(submission_keys)
+      .Add(store_work)
+      .Add(store_due)
+      .Add(placement_due)
+      .Add(blocked);
   for (const auto& [id, node] : nodes) {
     hash.Add(id);
     AddNode(hash, node);

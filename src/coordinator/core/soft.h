@@ -89,7 +89,6 @@ struct TaskSoft {
   NodeId node;
   JobId job;                              // 0: of a submission that waits
   std::vector<CheckpointId> checkpoints;  // kVerify: one
-  CheckpointRow verifying;                // kVerify: as it was, should its job end meanwhile
   Time deadline;
   std::optional<StoreProof> proof;  // kCheck: only this
 };
@@ -151,6 +150,7 @@ struct Soft {
   std::map<std::string, EndedKey> ended_keys;  // of jobs that ended lately: the store may not show
   std::deque<std::string> ended_keys_order;    // them yet to whoever looked before
   std::map<JobId, Time> store_work;  // jobs with checkpoints to verify or collect, not before
+  std::set<JobId> store_due;         // those of them whose time has come
 
   TimerTable<JobId> job_timers;
   TimerTable<NodeId> node_timers;

@@ -20,7 +20,7 @@ namespace coxswain::coordinator::runtime {
 // A job as people see it: committed rows, and the soft part laid over them.
 struct JobView {
   store::JobRecord record;
-  core::LiveJob live;       // default when the job is final
+  core::LiveJob live;       // of a final job only the last known progress
   std::string masked_yaml;  // filled by GetJob only
 };
 struct NodeView {

@@ -10,6 +10,11 @@ namespace {
 JobView ViewOf(store::JobRecord record, const LiveBoard& board) {
   JobView view;
   if (!core::IsFinal(record.job.state)) view.live = board.Job(record.job.id);
+  const std::optional<core::LastProgress>& last = record.job.last_progress;
+  if (!view.live.progress && last) {
+    view.live.progress = last->progress;
+    view.live.progress_at = last->at;
+  }
   view.record = std::move(record);
   return view;
 }

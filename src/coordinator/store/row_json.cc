@@ -1,5 +1,7 @@
 #include "coordinator/store/row_json.h"
 
+#include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 namespace coxswain::coordinator::store {
@@ -35,6 +37,13 @@ void Take(const json& j, const char* key, base::Duration& out) {
   out = base::Duration(us);
 }
 
+// JSON has no NaN and no infinity: they are null, and come back as NaN.
+void Take(const json& j, const char* key, double& out) {
+  auto it = j.find(key);
+  if (it == j.end()) return;
+  out = it->is_null() ? std::numeric_limits<double>::quiet_NaN() : it->get<double>();
+}
+
 json ExitJson(const protocol::ExitRecord& r) {
   return {{"code", r.code},
           {"signal", r.signal},
@@ -60,6 +69,39 @@ void TakeExit(const json& j, protocol::ExitRecord& r) {
   Take(j, "peak_rss_bytes", r.peak_rss_bytes);
   Take(j, "last_log", r.last_log);
   Take(j, "note", r.note);
+}
+
+json ProgressJson(const protocol::TrainerProgress& p) {
+  return {{"generation", p.generation.value},
+          {"step", p.step},
+          {"phase", static_cast<int>(p.phase)},
+          {"epoch", p.epoch},
+          {"epochs", p.epochs},
+          {"total_steps", p.total_steps},
+          {"position", p.position},
+          {"loss", p.loss},
+          {"samples_per_second", p.samples_per_second},
+          {"remaining_ms", p.remaining_ms},
+          {"has_eval", p.has_eval},
+          {"eval_loss", p.eval_loss},
+          {"eval_accuracy", p.eval_accuracy},
+          {"waiting_for", p.waiting_for}};
+}
+void TakeProgress(const json& j, protocol::TrainerProgress& p) {
+  Take(j, "generation", p.generation.value);
+  Take(j, "step", p.step);
+  p.phase = static_cast<protocol::Phase>(j.value("phase", 0));
+  Take(j, "epoch", p.epoch);
+  Take(j, "epochs", p.epochs);
+  Take(j, "total_steps", p.total_steps);
+  Take(j, "position", p.position);
+  Take(j, "loss", p.loss);
+  Take(j, "samples_per_second", p.samples_per_second);
+  Take(j, "remaining_ms", p.remaining_ms);
+  Take(j, "has_eval", p.has_eval);
+  Take(j, "eval_loss", p.eval_loss);
+  Take(j, "eval_accuracy", p.eval_accuracy);
+  Take(j, "waiting_for", p.waiting_for);
 }
 
 json GpuJson(const protocol::GpuInfo& g) {
@@ -122,6 +164,20 @@ bool FromJson(const std::string& text, std::optional<core::Exit>* exit) {
     Take(j, "node", e.node.value);
     TakeExit(j.at("record"), e.record);
     out = std::move(e);
+  });
+}
+
+std::string ToJson(const std::optional<core::LastProgress>& last) {
+  if (!last) return "";
+  return Dump({{"at_us", last->at.us}, {"progress", ProgressJson(last->progress)}});
+}
+bool FromJson(const std::string& text, std::optional<core::LastProgress>* last) {
+  if (text.empty()) return last->reset(), true;
+  return Parse(text, last, [](const json& j, std::optional<core::LastProgress>& out) {
+    core::LastProgress value;
+    Take(j, "at_us", value.at.us);
+    TakeProgress(j.at("progress"), value.progress);
+    out = std::move(value);
   });
 }
 

@@ -73,6 +73,10 @@ CREATE TABLE events(
   kind TEXT NOT NULL, severity TEXT NOT NULL, attempt INTEGER NOT NULL,
   generation INTEGER NOT NULL, text TEXT NOT NULL);
 CREATE INDEX events_by_job ON events(job, seq);
+)sql",
+                                   R"sql(
+CREATE INDEX checkpoints_to_verify ON checkpoints(job) WHERE state = 2;
+ALTER TABLE jobs ADD COLUMN last_progress TEXT NOT NULL DEFAULT '';
 )sql"};
 
 const char* const kMetricSteps[] = {R"sql(

@@ -176,7 +176,10 @@ absl::Status SqliteStateStore::LoadSpecs(std::vector<core::JobRow>& jobs) {
 
 absl::StatusOr<core::Snapshot> SqliteStateStore::Load(const core::ClusterId& id_if_new) {
   const std::string of_live = "WHERE job IN (SELECT id FROM jobs WHERE state <= 3)";
-  const std::string to_collect = "(collect <> 0 AND state <> 6)";
+  // Each half of the union has a partial index of its own: the finished are not looked at.
+  const std::string unfinished =
+      "(SELECT job FROM checkpoints WHERE collect <> 0 AND state <> 6 UNION "
+      "SELECT job FROM checkpoints WHERE state = 2)";
   core::Snapshot snapshot;
   std::vector<core::ClusterRow> clusters;
   absl::Status status = LoadRows(*db_, "", clusters);
@@ -190,10 +193,8 @@ absl::StatusOr<core::Snapshot> SqliteStateStore::Load(const core::ClusterId& id_
   }
   if (status.ok()) status = LoadRows(*db_, "ORDER BY id", snapshot.nodes);
   if (status.ok()) {
-    status = LoadRows(*db_,
-                      "WHERE state <= 3 OR id IN (SELECT job FROM checkpoints WHERE " + to_collect +
-                          ") ORDER BY id",
-                      snapshot.jobs);
+    status =
+        LoadRows(*db_, "WHERE state <= 3 OR id IN " + unfinished + " ORDER BY id", snapshot.jobs);
   }
   if (status.ok()) status = LoadSpecs(snapshot.jobs);
   if (status.ok()) status = LoadRows(*db_, of_live + " ORDER BY job, number", snapshot.attempts);
@@ -212,7 +213,10 @@ absl::StatusOr<core::Snapshot> SqliteStateStore::Load(const core::ClusterId& id_
                       snapshot.generations);
   }
   if (status.ok()) {
-    status = LoadRows(*db_, of_live + " AND state <> 6 OR " + to_collect + " ORDER BY id",
+    status = LoadRows(*db_,
+                      "WHERE state <> 6 AND job IN (SELECT id FROM jobs WHERE state <= 3 UNION "
+                      "SELECT job FROM checkpoints WHERE collect <> 0 AND state <> 6 UNION "
+                      "SELECT job FROM checkpoints WHERE state = 2) ORDER BY id",
                       snapshot.checkpoints);
   }
   if (!status.ok()) return status;

@@ -66,14 +66,15 @@ struct Table<core::JobRow> {  // spec_yaml is in job_specs
   static constexpr char kColumns[] =
       "id, name, state, idempotency_key, request_digest, submitted_by, reason, cause, check_state, "
       "submitted_us, started_us, ended_us, attempt, failures, generation, ran_us, "
-      "cancel_requested, cancel_reason, resume_uri, allow_uncommitted, model_uri, request, exit";
+      "cancel_requested, cancel_reason, resume_uri, allow_uncommitted, model_uri, request, exit, "
+      "last_progress";
   template <class R>
   static auto FieldsOf(R& r) {
     return Fields(r.id, r.request.name, r.state, r.idempotency_key, r.request_digest,
                   r.submitted_by, r.reason, r.cause, r.check, r.submitted, r.started, r.ended,
                   r.attempt, r.failures, r.generation, r.ran, r.cancel_requested, r.cancel_reason,
                   r.resume_uri, r.allow_uncommitted, r.model_uri, JsonField{r.request},
-                  JsonField{r.exit});
+                  JsonField{r.exit}, JsonField{r.last_progress});
   }
 };
 

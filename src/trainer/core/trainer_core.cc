@@ -123,9 +123,10 @@ void TrainerCore::DropSavesIf(bool (*predicate)(const Save&, base::Generation cu
 void TrainerCore::FinishNow(bool stopped) {
   mode_ = Mode::kFinished;
   stopped_ = stopped;
+  phase_ = protocol::Phase::kDone;
+  SendProgress();  // what people see of the job from now on
   Report(protocol::TrainingFinished{generation_, step_, position_, model_uri_, stopped});
   repeat_at_ = now_ + settings_.deadlines.Repeat();
-  phase_ = protocol::Phase::kDone;
   if (stop_ && stop_->by_signal) Leave(protocol::kExitStopped, stop_->reason);
 }
 

@@ -41,6 +41,7 @@ std::string Line(const core::JobRow& r) {
   if (r.cancel_requested) out += " cancel";
   if (r.cause != core::Cause::kNone) out += std::string(" cause=") + CauseText(r.cause);
   if (!r.model_uri.empty()) out += " model=" + r.model_uri;
+  if (r.last_progress) out += " at=" + std::to_string(r.last_progress->progress.step);
   if (!r.reason.empty()) out += " (" + r.reason + ")";
   return out;
 }

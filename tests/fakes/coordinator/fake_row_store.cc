@@ -29,7 +29,7 @@ core::Snapshot FakeRowStore::Load() {
   cluster_.term = cluster_.term.Next();
   core::Snapshot snapshot;
   snapshot.cluster = cluster_;
-  std::set<base::JobId> collecting;
+  std::set<base::JobId> unfinished;
   auto live = [&](base::JobId job) {
     auto found = jobs_.find(job);
     return found != jobs_.end() && !core::IsFinal(found->second.state);
@@ -37,11 +37,14 @@ core::Snapshot FakeRowStore::Load() {
   for (const auto& [id, row] : nodes_) snapshot.nodes.push_back(row);
   for (const auto& [id, row] : checkpoints_) {
     bool collect = row.collect && row.state != core::CheckpointState::kDeleted;
-    if (collect) collecting.insert(row.job);
-    if (collect || live(row.job)) snapshot.checkpoints.push_back(row);
+    if (collect || row.state == core::CheckpointState::kCommitted) unfinished.insert(row.job);
+  }
+  for (const auto& [id, row] : checkpoints_) {
+    if (row.state == core::CheckpointState::kDeleted) continue;
+    if (live(row.job) || unfinished.contains(row.job)) snapshot.checkpoints.push_back(row);
   }
   for (const auto& [id, row] : jobs_) {
-    if (live(id) || collecting.contains(id)) snapshot.jobs.push_back(row);
+    if (live(id) || unfinished.contains(id)) snapshot.jobs.push_back(row);
   }
   for (const auto& [key, row] : attempts_) {
     if (live(row.job)) snapshot.attempts.push_back(row);

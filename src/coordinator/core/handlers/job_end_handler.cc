@@ -132,7 +132,9 @@ void EndAttempt(Turn& turn, JobId job) {
   if (const GenerationRow* generation = turn.tables.attempts().Generation(job)) {
     turn.EditRow(*generation, [](GenerationRow& row) { row.closed = true; });
   }
+  const JobSoft& soft = turn.soft.jobs[job];
   turn.EditJob(job, [&](JobRow& row) {
+    if (soft.progress) row.last_progress = LastProgress{*soft.progress, soft.progress_wall};
     row.ran += ran;
     row.failures += failed ? 1 : 0;
   });

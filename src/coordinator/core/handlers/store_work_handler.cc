@@ -7,6 +7,7 @@ namespace coxswain::coordinator::core {
 namespace {
 
 constexpr size_t kCollectAtOnce = 32;
+constexpr size_t kJobsAtOnce = 16;  // per turn; the others at the next one
 
 bool Running(const Turn& turn, JobId job, protocol::TaskKind kind) {
   for (const auto& [id, task] : turn.soft.tasks) {
@@ -41,44 +42,49 @@ bool CollectSome(Turn& turn, const JobRow& job) {
   return true;
 }
 
-const CheckpointRow* NewestCommitted(const Turn& turn, JobId job) {
-  std::vector<const CheckpointRow*> rows = turn.tables.checkpoints().OfJob(job);
+const JobRow* FindJob(const Turn& turn, JobId job) {
+  const JobRow* live = turn.tables.jobs().Find(job);
+  return live != nullptr ? live : turn.tables.jobs().FindEnded(job);
+}
+
+// While a job runs the newest will do; after its end, all that is kept is to be sound.
+const CheckpointRow* ToVerify(const Turn& turn, const JobRow& job) {
+  std::vector<const CheckpointRow*> rows = turn.tables.checkpoints().OfJob(job.id);
   for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
-    if ((*row)->state == CheckpointState::kVerified) return nullptr;
+    if ((*row)->state == CheckpointState::kVerified && !IsFinal(job.state)) return nullptr;
     if ((*row)->state == CheckpointState::kCommitted && !(*row)->collect) return *row;
   }
   return nullptr;
 }
 
 // False: something is left that no worker is free for.
-bool WorkOn(Turn& turn, JobId job) {
-  const JobRow* live = turn.tables.jobs().Find(job);
-  const JobRow* row = live != nullptr ? live : turn.tables.jobs().FindEnded(job);
-  if (row == nullptr) return true;
-  if (live != nullptr) VerifyNewest(turn, job);
-  bool left = live != nullptr && NewestCommitted(turn, job) != nullptr &&
-              !Running(turn, job, protocol::TaskKind::kVerify);
-  if (Running(turn, job, protocol::TaskKind::kCollect)) return !left;
-  return CollectSome(turn, *row) && !left;
+bool WorkOn(Turn& turn, JobId id) {
+  const JobRow* job = FindJob(turn, id);
+  if (job == nullptr) return true;
+  VerifyNewest(turn, id);
+  bool left = ToVerify(turn, *job) != nullptr && !Running(turn, id, protocol::TaskKind::kVerify);
+  if (Running(turn, id, protocol::TaskKind::kCollect)) return !left;
+  return CollectSome(turn, *job) && !left;
 }
 
 void TryLater(Turn& turn, JobId job) {
   turn.soft.store_work[job] = turn.now + turn.deadlines().TrainerReady();
+  turn.soft.store_due.erase(job);
   turn.soft.store_timers.Wake(job, turn.soft.store_work[job]);
 }
 
 }  // namespace
 
-void WantStoreWork(Turn& turn, JobId job) { turn.soft.store_work.try_emplace(job, turn.now); }
+void WantStoreWork(Turn& turn, JobId job) {
+  if (turn.soft.store_work.try_emplace(job, turn.now).second) turn.soft.store_due.insert(job);
+}
 
 void DoStoreWork(Turn& turn) {
-  if (turn.soft.store_work.empty()) return;
-  std::vector<JobId> jobs;
-  for (const auto& [job, not_before] : turn.soft.store_work) {
-    if (not_before <= turn.now) jobs.push_back(job);
-  }
-  for (JobId job : jobs) {
+  std::set<JobId>& due = turn.soft.store_due;
+  for (size_t done = 0; done < kJobsAtOnce && !due.empty(); ++done) {
     if (!NodeForTask(turn, std::nullopt)) return;  // all are busy or away
+    JobId job = *due.begin();
+    due.erase(due.begin());
     if (WorkOn(turn, job)) {
       turn.soft.store_work.erase(job);
     } else {
@@ -88,46 +94,36 @@ void DoStoreWork(Turn& turn) {
 }
 
 void MarkForCollection(Turn& turn, JobId job) {
-  uint32_t keep = std::max<uint32_t>(1, turn.tables.jobs().Get(job).request.keep_checkpoints);
-  std::vector<const CheckpointRow*> rows = turn.tables.checkpoints().OfJob(job);
-  uint32_t verified = 0;
-  for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
-    const CheckpointRow& each = **row;
-    if (each.state == CheckpointState::kVerified && ++verified <= keep) continue;
-    // Newer than enough verified ones: still needed, or on its way.
-    bool behind = verified >= keep;
-    if (each.final || !behind || each.state == CheckpointState::kOpen || each.collect) continue;
-    turn.EditRow(each, [](CheckpointRow& changed) { changed.collect = true; });
+  const JobRow* row = FindJob(turn, job);
+  if (row == nullptr) return;
+  for (const CheckpointRow* each :
+       turn.tables.checkpoints().NotKept(job, row->request.keep_checkpoints)) {
+    turn.EditRow(*each, [](CheckpointRow& changed) { changed.collect = true; });
     WantStoreWork(turn, job);
   }
 }
 
-void VerifyNewest(Turn& turn, JobId job) {
-  const JobRow& row = turn.tables.jobs().Get(job);
-  const CheckpointRow* newest = NewestCommitted(turn, job);
-  if (newest == nullptr || Running(turn, job, protocol::TaskKind::kVerify)) return;
-  std::optional<NodeId> node = NodeForTask(turn, OnlyOn(row, *newest));
+void VerifyNewest(Turn& turn, JobId id) {
+  const JobRow* job = FindJob(turn, id);
+  if (job == nullptr || Running(turn, id, protocol::TaskKind::kVerify)) return;
+  const CheckpointRow* newest = ToVerify(turn, *job);
+  if (newest == nullptr) return;
+  std::optional<NodeId> node = NodeForTask(turn, OnlyOn(*job, *newest));
   if (!node) return;
   std::string argument = "{\"uri\":" + JsonQuote(newest->uri) +
                          ",\"manifest_hash\":" + JsonQuote(newest->manifest_hash) + "}";
-  StartTask(turn,
-            {.kind = protocol::TaskKind::kVerify,
-             .node = *node,
-             .job = job,
-             .checkpoints = {newest->id},
-             .verifying = *newest},
-            std::move(argument), row.spec_yaml);
+  StartTask(
+      turn,
+      {.kind = protocol::TaskKind::kVerify, .node = *node, .job = id, .checkpoints = {newest->id}},
+      std::move(argument), job->spec_yaml);
 }
 
 void Verified(Turn& turn, const TaskSoft& task, const protocol::TaskEnded& end) {
-  const CheckpointRow* found = turn.tables.checkpoints().Find(task.verifying.id);
-  const CheckpointRow row = found != nullptr ? *found : task.verifying;
-  bool live = turn.tables.jobs().Find(row.job) != nullptr;
-  if (row.state != CheckpointState::kCommitted) return;
-  if (!end.ok && !end.user_error) {  // could not be read now
-    if (live) TryLater(turn, row.job);
-    return;
-  }
+  const CheckpointRow* found = turn.tables.checkpoints().Find(task.checkpoints.front());
+  if (found == nullptr) return;  // with its job, by retention
+  const CheckpointRow row = *found;
+  if (row.state != CheckpointState::kCommitted) return WantStoreWork(turn, row.job);
+  if (!end.ok && !end.user_error) return TryLater(turn, row.job);  // could not be read now
   turn.EditRow(row, [&](CheckpointRow& changed) {
     changed.state = end.ok ? CheckpointState::kVerified : CheckpointState::kCorrupt;
     changed.verified = end.ok ? turn.wall : WallTime{};
@@ -138,7 +134,6 @@ void Verified(Turn& turn, const TaskSoft& task, const protocol::TaskEnded& end) 
             name + (end.ok ? ": every shard was read back and hashed" : ": " + end.error),
             {.job = row.job, .node = task.node, .generation = row.generation},
             end.ok ? "info" : "error");
-  if (!live) return;
   turn.TouchJob(row.job);
   MarkForCollection(turn, row.job);
   WantStoreWork(turn, row.job);

@@ -138,7 +138,10 @@ void Handle(Turn& turn, const TimePassed& event) {
   while (auto task = turn.soft.task_timers.TakeDue(turn.now)) {
     LoseTask(turn, *task, "the worker did not answer in time");
   }
-  while (auto job = turn.soft.store_timers.TakeDue(turn.now)) turn.soft.store_work[*job] = turn.now;
+  while (auto job = turn.soft.store_timers.TakeDue(turn.now)) {
+    turn.soft.store_work[*job] = turn.now;
+    turn.soft.store_due.insert(*job);
+  }
   // Once each: a job that wants to be asked again at once is asked by the next event.
   std::vector<JobId> jobs;
   while (auto job = turn.soft.job_timers.TakeDue(turn.now)) jobs.push_back(*job);

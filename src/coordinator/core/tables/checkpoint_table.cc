@@ -1,5 +1,7 @@
 #include "coordinator/core/tables/checkpoint_table.h"
 
+#include <algorithm>
+
 namespace coxswain::coordinator::core {
 
 void CheckpointTable::Apply(const CheckpointRow& row) {
@@ -16,10 +18,8 @@ void CheckpointTable::Drop(CheckpointId id) {
   rows_.erase(row);
 }
 
-void CheckpointTable::DropAllButToCollect(JobId job) {
-  for (const CheckpointRow* row : OfJob(job)) {
-    if (!ToCollect(*row)) Drop(row->id);
-  }
+void CheckpointTable::DropJob(JobId job) {
+  for (const CheckpointRow* row : OfJob(job)) Drop(row->id);
 }
 
 const CheckpointRow* CheckpointTable::Find(CheckpointId id) const {
@@ -35,11 +35,27 @@ std::vector<const CheckpointRow*> CheckpointTable::OfJob(JobId job) const {
   return rows;
 }
 
-bool CheckpointTable::HasToCollect(JobId job) const {
-  for (const CheckpointRow* row : OfJob(job)) {
-    if (ToCollect(*row)) return true;
+std::vector<const CheckpointRow*> CheckpointTable::NotKept(JobId job, uint32_t keep) const {
+  keep = std::max<uint32_t>(1, keep);
+  std::vector<const CheckpointRow*> rows = OfJob(job);
+  std::vector<const CheckpointRow*> surplus;
+  uint32_t verified = 0;
+  for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
+    const CheckpointRow& each = **row;
+    if (each.state == CheckpointState::kVerified && ++verified <= keep) continue;
+    // Newer than enough verified ones: still needed, or on its way.
+    bool behind = verified >= keep;
+    if (each.final || !behind || each.state == CheckpointState::kOpen || each.collect) continue;
+    surplus.push_back(&each);
   }
-  return false;
+  return surplus;
+}
+
+bool CheckpointTable::HasStoreWork(JobId job, uint32_t keep) const {
+  for (const CheckpointRow* row : OfJob(job)) {
+    if (Unfinished(*row)) return true;
+  }
+  return !NotKept(job, keep).empty();
 }
 
 std::vector<JobId> CheckpointTable::Jobs() const {

@@ -1,4 +1,4 @@
-// Checkpoints of live jobs, and those of any job that are still to be collected.
+// Checkpoints of live jobs, and of ended ones that still need work on a store.
 #pragma once
 
 #include <map>
@@ -14,15 +14,25 @@ inline bool ToCollect(const CheckpointRow& row) {
   return row.collect && row.state != CheckpointState::kDeleted;
 }
 
+// Something on a store remains to be done for it once its job has ended: at least to read it back,
+// or to delete it.
+inline bool Unfinished(const CheckpointRow& row) {
+  return ToCollect(row) || row.state == CheckpointState::kCommitted;
+}
+
 class CheckpointTable {
  public:
   void Apply(const CheckpointRow& row);
   void Drop(CheckpointId id);
-  void DropAllButToCollect(JobId job);
+  void DropJob(JobId job);
 
   const CheckpointRow* Find(CheckpointId id) const;
   std::vector<const CheckpointRow*> OfJob(JobId job) const;  // ascending by id
-  bool HasToCollect(JobId job) const;
+  // What is neither final nor among the newest `keep` verified ones, nor newer than those; without
+  // what is open or to be collected already.
+  std::vector<const CheckpointRow*> NotKept(JobId job, uint32_t keep) const;
+  // Of a job that has ended: some are to be verified or deleted.
+  bool HasStoreWork(JobId job, uint32_t keep) const;
   std::vector<JobId> Jobs() const;
   void AddTo(RowHash& hash) const { hash.Add(rows_); }
 

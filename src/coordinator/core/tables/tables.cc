@@ -5,7 +5,7 @@ namespace coxswain::coordinator::core {
 Tables::Tables(const Snapshot& snapshot) {
   Apply(snapshot.cluster);
   for (const NodeRow& row : snapshot.nodes) Apply(row);
-  // Checkpoints before jobs: an ended job stays only while it has some to collect.
+  // Checkpoints before jobs: an ended job stays only while it has some to work on.
   for (const CheckpointRow& row : snapshot.checkpoints) {
     if (row.state != CheckpointState::kDeleted) checkpoints_.Apply(row);
   }
@@ -28,7 +28,6 @@ void Tables::On(const JobRow& row) {
   waiting_.erase(row.id);
   attempts_.DropJob(row.id);
   ranks_.DropJob(row.id);
-  checkpoints_.DropAllButToCollect(row.id);
   DropEndedUnlessNeeded(row.id);
 }
 
@@ -48,14 +47,13 @@ void Tables::On(const GenerationRow& row) { attempts_.Apply(row); }
 
 void Tables::On(const CheckpointRow& row) {
   checkpoints_.Apply(row);
-  bool live = jobs_.Find(row.job) != nullptr;
-  if (live ? row.state == CheckpointState::kDeleted : !ToCollect(row)) checkpoints_.Drop(row.id);
-  if (!live) DropEndedUnlessNeeded(row.job);
+  if (row.state == CheckpointState::kDeleted) checkpoints_.Drop(row.id);
+  if (jobs_.Find(row.job) == nullptr) DropEndedUnlessNeeded(row.job);
 }
 
 void Tables::On(const DeleteJob& gone) {
   jobs_.Apply(gone);
-  for (const CheckpointRow* row : checkpoints_.OfJob(gone.job)) checkpoints_.Drop(row->id);
+  checkpoints_.DropJob(gone.job);
 }
 
 void Tables::RefreshWaiting(JobId job) {
@@ -67,7 +65,10 @@ void Tables::RefreshWaiting(JobId job) {
 }
 
 void Tables::DropEndedUnlessNeeded(JobId job) {
-  if (!checkpoints_.HasToCollect(job)) jobs_.DropEnded(job);
+  const JobRow* row = jobs_.FindEnded(job);
+  if (row != nullptr && checkpoints_.HasStoreWork(job, row->request.keep_checkpoints)) return;
+  checkpoints_.DropJob(job);
+  jobs_.DropEnded(job);
 }
 
 const NodeRow* Tables::FindNode(const NodeId& node) const {

@@ -13,11 +13,12 @@ JobRow Job(uint64_t id, JobState state = JobState::kPending) {
   return row;
 }
 
-CheckpointRow Checkpoint(uint64_t id, bool collect = false) {
+CheckpointRow Checkpoint(uint64_t id, bool collect = false,
+                         CheckpointState state = CheckpointState::kCommitted) {
   CheckpointRow row;
   row.id = CheckpointId(id);
   row.job = JobId(1);
-  row.state = CheckpointState::kCommitted;
+  row.state = state;
   row.collect = collect;
   return row;
 }
@@ -40,24 +41,42 @@ TEST(Tables, EndedJob_LeavesNothing) {
   tables.Apply(AttemptRow{.job = JobId(1), .number = Attempt(1)});
   tables.Apply(RankRow{
       .key = {JobId(1), Attempt(1), 0}, .node = NodeId("a"), .exit = protocol::ExitRecord{}});
-  tables.Apply(Checkpoint(1));
+  tables.Apply(Checkpoint(1, false, CheckpointState::kVerified));
   tables.Apply(Job(1, JobState::kCompleted));
   EXPECT_EQ(tables.Digest(), empty);
   EXPECT_EQ(tables.jobs().FindKey("k1"), nullptr);
 }
 
+TEST(Tables, EndedJobWithACheckpointToVerify_StaysWholeUntilItIs) {
+  Tables tables;
+  JobRow job = Job(1);
+  job.request.keep_checkpoints = 1;
+  tables.Apply(job);
+  tables.Apply(Checkpoint(1, false, CheckpointState::kVerified));
+  tables.Apply(Checkpoint(2));
+  job.state = JobState::kCompleted;
+  tables.Apply(job);
+  ASSERT_NE(tables.jobs().FindEnded(JobId(1)), nullptr);
+  EXPECT_NE(tables.checkpoints().Find(CheckpointId(1)), nullptr);
+  // The first is one too many now, though nobody has marked it yet.
+  tables.Apply(Checkpoint(2, false, CheckpointState::kVerified));
+  ASSERT_EQ(tables.checkpoints().NotKept(JobId(1), 1).size(), 1u);
+  EXPECT_NE(tables.jobs().FindEnded(JobId(1)), nullptr);
+  tables.Apply(Checkpoint(1, true, CheckpointState::kVerified));
+  tables.Apply(Checkpoint(1, true, CheckpointState::kDeleted));
+  EXPECT_EQ(tables.jobs().FindEnded(JobId(1)), nullptr);
+  EXPECT_EQ(tables.checkpoints().Find(CheckpointId(2)), nullptr);
+}
+
 TEST(Tables, EndedJobWithCheckpointsToCollect_StaysUntilTheyAreDeleted) {
   Tables tables;
   tables.Apply(Job(1));
-  tables.Apply(Checkpoint(1));
+  tables.Apply(Checkpoint(1, false, CheckpointState::kVerified));
   tables.Apply(Checkpoint(2, true));
   tables.Apply(Job(1, JobState::kFailed));
   EXPECT_EQ(tables.jobs().Find(JobId(1)), nullptr);
   ASSERT_NE(tables.jobs().FindEnded(JobId(1)), nullptr);
-  EXPECT_EQ(tables.checkpoints().Find(CheckpointId(1)), nullptr);
-  CheckpointRow gone = Checkpoint(2, true);
-  gone.state = CheckpointState::kDeleted;
-  tables.Apply(gone);
+  tables.Apply(Checkpoint(2, true, CheckpointState::kDeleted));
   EXPECT_EQ(tables.jobs().FindEnded(JobId(1)), nullptr);
 }
 

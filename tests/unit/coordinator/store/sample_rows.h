@@ -49,6 +49,22 @@ inline core::JobRow SampleJob(uint64_t id, core::JobState state = core::JobState
   exit.record.last_log = "Segmentation fault\n\t\"at\" line 3";
   exit.record.note = "core dumped";
   row.exit = exit;
+  core::LastProgress last{.progress = {}, .at = base::WallTime{6}};
+  last.progress.generation = core::Generation(7);
+  last.progress.step = 96;
+  last.progress.phase = protocol::Phase::kDone;
+  last.progress.epoch = 2;
+  last.progress.epochs = 3;
+  last.progress.total_steps = 97;
+  last.progress.position = 6144;
+  last.progress.loss = 0.25;
+  last.progress.samples_per_second = 1e4;
+  last.progress.remaining_ms = 40;
+  last.progress.has_eval = true;
+  last.progress.eval_loss = 0.5;
+  last.progress.eval_accuracy = 0.96875;
+  last.progress.waiting_for = "the store";
+  row.last_progress = last;
   return row;
 }
 

@@ -65,7 +65,7 @@ TEST_F(SqliteStateStore, NewerVersion_IsRefusedUnchanged) {
   Fill(1);
   Execute("PRAGMA user_version = 99");
   EXPECT_THAT(OpenError(), HasSubstr("has schema version 99, this coordinator knows up to "));
-  Execute("PRAGMA user_version = 1");
+  Execute("PRAGMA user_version = " + std::to_string(kStateMigrations.size()));
   EXPECT_EQ(OpenError(), "opened");
 }
 

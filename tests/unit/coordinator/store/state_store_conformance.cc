@@ -1,6 +1,8 @@
 #include "state_store_conformance.h"
 
 #include <gmock/gmock.h>
+#include <cmath>
+#include <limits>
 
 #include "sample_rows.h"
 
@@ -81,6 +83,29 @@ TEST_P(StateStoreConformance, UnreadableBytesInALog_DoNotStopTheCommit) {
   Commit({job});
   EXPECT_NE(reader_->GetJob(core::JobId(1))->job.exit->record.last_log.find("broken"),
             std::string::npos);
+}
+
+TEST_P(StateStoreConformance, LossThatIsNoNumber_ComesBackAsOne) {
+  core::JobRow job = SampleJob(1);
+  job.last_progress->progress.loss = std::numeric_limits<double>::infinity();
+  Commit({job});
+  core::JobRow back = reader_->GetJob(core::JobId(1))->job;
+  ASSERT_TRUE(back.last_progress.has_value());
+  EXPECT_TRUE(std::isnan(back.last_progress->progress.loss));
+  EXPECT_EQ(back.last_progress->progress.step, 96);
+}
+
+TEST_P(StateStoreConformance, Load_FinishedJobsWhileOneOfTheirCheckpointsIsUnfinished) {
+  Commit({SampleJob(1, JobState::kCompleted), SampleJob(2, JobState::kCompleted),
+          SampleCheckpoint(1, 1, CheckpointState::kDeleted),
+          SampleCheckpoint(2, 1, CheckpointState::kVerified),
+          SampleCheckpoint(3, 1, CheckpointState::kCommitted),
+          SampleCheckpoint(4, 2, CheckpointState::kVerified)});
+  core::Snapshot snapshot = Load();
+  EXPECT_THAT(snapshot.jobs, ElementsAre(SampleJob(1, JobState::kCompleted)));
+  EXPECT_THAT(snapshot.checkpoints,
+              ElementsAre(SampleCheckpoint(2, 1, CheckpointState::kVerified),
+                          SampleCheckpoint(3, 1, CheckpointState::kCommitted)));
 }
 
 TEST_P(StateStoreConformance, Load_OfFinishedJobsOnlyWhatIsToBeCollected) {
