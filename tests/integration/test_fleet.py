@@ -152,11 +152,11 @@ def test_a_rank_lost_on_one_machine_resumes_over_both(fleet, tiny_data):
         done = cox(fleet, b, "checkpoints", job, "-o", "json", check=False)
         return done.returncode == 0 and "VERIFIED" in done.stdout
     wait_until(saved, "a checkpoint is there", pause=0.2)
-    of_b = [p for p in fleet.rank_pids() if f"{fleet.folder}/worker-b/".encode() in open(f"/proc/{p}/environ", "rb").read()]
-    assert len(of_b) == 1
+    names = {n["id"]: n["name"] for n in json.loads(cox(fleet, b, "nodes", "-o", "json").stdout)["nodes"]}
+    of_b = [int(r["pid"]) for r in described()["ranks"] if names.get(r["node"], r["node"]) == "machine-b"]
+    assert len(of_b) == 1, described()["ranks"]
     kill(of_b[0])
     resumed = wait_until(lambda: (d := described())["attempt"] == 2 and d["state"] == "RUNNING" and d, "it resumes", pause=0.2)
-    names = {n["id"]: n["name"] for n in json.loads(cox(fleet, b, "nodes", "-o", "json").stdout)["nodes"]}
     assert sorted(names.get(r["node"], r["node"]) for r in resumed["ranks"]) == ["machine-a", "machine-b"]
     assert re.search(r"from c\d+, step [1-9]\d+", resumed["reason"]), resumed["reason"]
     cox(fleet, b, "cancel", job)
