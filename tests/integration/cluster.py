@@ -154,13 +154,13 @@ class Cluster:
         return self.workers[name]
 
     def close(self):
-        for pid in self.rank_pids():
+        for pid in self._pids("cox-trainer"):
             kill(pid)
         for worker in self.workers.values():
             worker.stop()
         if self.coordinator:
             self.coordinator.stop()
-        for pid in self.rank_pids() + self.shim_pids():
+        for pid in self._pids("cox-trainer") + self._pids("cox-shim"):
             kill(pid)
 
     def logs(self):
@@ -172,7 +172,7 @@ class Cluster:
 
     # -- processes, found by their arguments and folders ----------------------------------------------
 
-    def _pids(self, program):
+    def _pids(self, program, without=b"\0no such argument\0"):
         found = []
         mark = str(self.folder)
         for entry in os.listdir("/proc"):
@@ -185,18 +185,20 @@ class Cluster:
                 with open(f"/proc/{entry}/environ", "rb") as f:
                     about = f.read()
                 with open(f"/proc/{entry}/cmdline", "rb") as f:
-                    about += f.read()
+                    arguments = f.read()
             except OSError:
                 continue
-            if mark.encode() in about and alive(int(entry)):
+            about += arguments
+            if mark.encode() in about and without not in arguments and alive(int(entry)):
                 found.append(int(entry))
         return sorted(found)
 
     def rank_pids(self):
-        return self._pids("cox-trainer")
+        """The ranks' processes, without the tasks on stores that run beside them."""
+        return self._pids("cox-trainer", without=b"\0--task\0")
 
     def shim_pids(self):
-        return self._pids("cox-shim")
+        return self._pids("cox-shim", without=b"\0--task\0")
 
     # -- the command line -----------------------------------------------------------------------------
 

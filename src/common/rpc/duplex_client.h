@@ -34,7 +34,8 @@ class DuplexClient final : public grpc::ClientBidiReactor<Up, Down> {
   static std::shared_ptr<DuplexClient> Make(Handlers handlers) {
     return std::shared_ptr<DuplexClient>(new DuplexClient(std::move(handlers)));
   }
-  // Once. `prepare` sets up the context (token, deadline). Before `opened` only Cancel may be called.
+  // Once. `prepare` sets up the context (token, deadline). Before `opened` only Cancel may be
+  // called.
   void Begin(const std::function<void(grpc::ClientContext*)>& prepare, const Bind& bind) {
     prepare(&context_);
     bind(&context_, this);

@@ -109,11 +109,14 @@ class WorkerClient final : public TrainerLink {
     return writing_;
   }
 
-  // Hello first, then reports in order, progress, metrics.
+  // Hello first, then reports in order, progress, metrics; but metrics before a checkpoint's
+  // commit, so that the worker has every point of the steps that will not be done again.
   bool FillNext(wire::TrainerUp* out) {
     if (!hello_sent_) {
       hello_sent_ = true;
       FillHello(out->mutable_hello());
+    } else if (const MetricBuffer::Batch* before = MetricsBeforeCommit()) {
+      FillMetrics(*before, out->mutable_metrics());
     } else if (!reports_.empty()) {
       rpc::ToProto(reports_.front(), out->mutable_report());
       reports_.pop_front();
@@ -126,6 +129,11 @@ class WorkerClient final : public TrainerLink {
       return false;
     }
     return true;
+  }
+  const MetricBuffer::Batch* MetricsBeforeCommit() {
+    bool commit =
+        !reports_.empty() && std::holds_alternative<protocol::ManifestWritten>(reports_.front());
+    return commit ? metrics_.Next() : nullptr;
   }
   void FillHello(wire::TrainerHello* hello) {
     rpc::ToProto(settings_.key, hello->mutable_key());

@@ -69,6 +69,9 @@ void Shell::Handle(const core::Event& event) {
 void Shell::CarryOut(const core::Decisions& decisions) {
   for (const protocol::TrainerReport& report : decisions.reports) {
     if (std::holds_alternative<protocol::TrainingFailed>(report)) last_words_ = report;
+    // A later attempt goes on from this checkpoint: the points up to it must not die with this
+    // rank.
+    if (std::holds_alternative<protocol::ManifestWritten>(report)) SendMetrics();
     doors_.link->SendReport(report);
   }
   for (const core::Action& action : decisions.actions) Do(action);
