@@ -28,13 +28,13 @@ std::string LogHtml(const protocol::ExitRecord& exit) {
 }
 
 // Names of nodes by id; a node that is gone keeps its id.
-using NodeNames = std::map<core::NodeId, std::string>;
-std::string NameOf(const NodeNames& names, const core::NodeId& id) {
+using NamesById = std::map<core::NodeId, std::string>;
+std::string NameOf(const NamesById& names, const core::NodeId& id) {
   auto it = names.find(id);
   return Escape(it == names.end() ? id.value : it->second);
 }
 
-std::string Head(const runtime::JobView& job, const NodeNames& names) {
+std::string Head(const runtime::JobView& job, const NamesById& names) {
   const core::JobRow& row = job.record.job;
   std::string out =
       absl::StrCat("<section><div class=\"line\">", BadgeHtml(row.state), "<h1 class=\"title\">",
@@ -135,7 +135,7 @@ std::string Curves(runtime::Api& api, core::JobId job) {
   return "<section><h2>Curves</h2><div class=\"charts\">" + loss + accuracy + "</div></section>";
 }
 
-std::string Ranks(const runtime::JobView& job, const NodeNames& names) {
+std::string Ranks(const runtime::JobView& job, const NamesById& names) {
   std::string rows;
   for (const core::RankRow& row : job.record.ranks) {
     std::string now = row.exit ? ExitText(*row.exit) : protocol::ToString(row.state);
@@ -202,7 +202,7 @@ absl::StatusOr<std::string> JobPage(runtime::Api& api, const std::string& id_or_
   if (!events.ok()) return events.status();
   auto nodes = api.ListNodes();
   if (!nodes.ok()) return nodes.status();
-  NodeNames names;
+  NamesById names;
   for (const runtime::NodeView& node : *nodes) names[node.row.id] = node.row.name;
   base::WallTime now = base::WallNow();
   std::string main = Head(*job, names);

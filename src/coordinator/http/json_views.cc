@@ -19,11 +19,11 @@ const char* CauseName(core::Cause cause) {
   return kNames[static_cast<size_t>(cause) % std::size(kNames)];
 }
 
-json ExitJson(const protocol::ExitRecord& record, core::Rank rank, const core::NodeId& node) {
+json ExitJson(const protocol::ExitRecord& record, core::Rank rank, const std::string& node) {
   return {{"code", record.code},
           {"signal", record.signal},
           {"rank", rank},
-          {"node", node.value},
+          {"node", node},
           {"last_log", record.last_log.empty() ? record.note : record.last_log}};
 }
 
@@ -48,12 +48,13 @@ json ProgressJson(const protocol::TrainerProgress& p, base::WallTime at) {
   return j;
 }
 
-json RankJson(const core::RankRow& row, const core::LiveJob& live) {
-  json j = {{"rank", row.key.rank},   {"attempt", row.key.attempt.value},
-            {"node", row.node.value}, {"state", protocol::ToString(row.state)},
-            {"pid", row.pid},         {"gpu_uuids", row.gpu_uuids},
+json RankJson(const core::RankRow& row, const core::LiveJob& live, const NodeNames& names) {
+  const std::string node = names(row.node);
+  json j = {{"rank", row.key.rank}, {"attempt", row.key.attempt.value},
+            {"node", node},         {"state", protocol::ToString(row.state)},
+            {"pid", row.pid},       {"gpu_uuids", row.gpu_uuids},
             {"reachable", true}};
-  if (row.exit) j["exit"] = ExitJson(*row.exit, row.key.rank, row.node);
+  if (row.exit) j["exit"] = ExitJson(*row.exit, row.key.rank, node);
   for (const core::LiveRank& rank : live.ranks) {
     if (rank.rank != row.key.rank || row.exit) continue;
     j["reachable"] = rank.reachable;
@@ -63,7 +64,7 @@ json RankJson(const core::RankRow& row, const core::LiveJob& live) {
   return j;
 }
 
-json AttemptJson(const core::AttemptRow& row) {
+json AttemptJson(const core::AttemptRow& row, const NodeNames& names) {
   json j = {{"number", row.number.value},
             {"started_us", row.started.us},
             {"ended_us", row.ended.us},
@@ -72,7 +73,7 @@ json AttemptJson(const core::AttemptRow& row) {
             {"resumed_from", row.resumed ? base::ToString(row.resumed) : row.resumed_uri},
             {"resumed_position", row.resumed_position},
             {"last_step", row.last_step}};
-  if (row.exit) j["exit"] = ExitJson(row.exit->record, row.exit->rank, row.exit->node);
+  if (row.exit) j["exit"] = ExitJson(row.exit->record, row.exit->rank, names(row.exit->node));
   return j;
 }
 
@@ -93,11 +94,11 @@ json CheckpointJson(const core::CheckpointRow& row) {
           {"reason", row.reason}};
 }
 
-json EventJson(const core::EventRow& row) {
+json EventJson(const core::EventRow& row, const NodeNames& names) {
   return {{"cursor", row.seq.value},
           {"time_us", row.time.us},
           {"job", row.job ? base::ToString(row.job) : ""},
-          {"node", row.node.value},
+          {"node", names(row.node)},
           {"kind", row.kind},
           {"text", row.text},
           {"severity", row.severity},
@@ -105,7 +106,7 @@ json EventJson(const core::EventRow& row) {
           {"generation", row.generation.value}};
 }
 
-json SummaryJson(const runtime::JobView& view) {
+json SummaryJson(const runtime::JobView& view, const NodeNames& names) {
   const core::JobRow& row = view.record.job;
   json j = {{"id", base::ToString(row.id)},
             {"name", row.request.name},
@@ -127,7 +128,7 @@ json SummaryJson(const runtime::JobView& view) {
   if (view.live.progress) {
     j["progress"] = ProgressJson(*view.live.progress, view.live.progress_at);
   }
-  if (row.exit) j["exit"] = ExitJson(row.exit->record, row.exit->rank, row.exit->node);
+  if (row.exit) j["exit"] = ExitJson(row.exit->record, row.exit->rank, names(row.exit->node));
   if (view.record.last_checkpoint) {
     j["last_checkpoint"] = CheckpointJson(*view.record.last_checkpoint);
   }
@@ -188,21 +189,23 @@ const std::string& ReasonOf(const runtime::JobView& job) {
   return live ? job.live.reason : job.record.job.reason;
 }
 
-std::string JobsJson(const std::vector<runtime::JobView>& jobs,
-                     const std::string& next_page_token) {
-  return Dump({{"jobs", ArrayOf(jobs, SummaryJson)}, {"next_page_token", next_page_token}});
+std::string JobsJson(const std::vector<runtime::JobView>& jobs, const std::string& next_page_token,
+                     const NodeNames& names) {
+  return Dump({{"jobs", ArrayOf(jobs, [&](const auto& job) { return SummaryJson(job, names); })},
+               {"next_page_token", next_page_token}});
 }
 
 std::string JobJson(const runtime::JobView& job,
                     const std::vector<core::CheckpointRow>& checkpoints,
-                    const std::vector<core::EventRow>& events) {
-  json j = SummaryJson(job);
+                    const std::vector<core::EventRow>& events, const NodeNames& names) {
+  json j = SummaryJson(job, names);
   j["spec_yaml"] = job.masked_yaml;
   j["ranks"] = ArrayOf(job.record.ranks,
-                       [&job](const core::RankRow& row) { return RankJson(row, job.live); });
-  j["attempts"] = ArrayOf(job.record.attempts, AttemptJson);
+                       [&](const core::RankRow& row) { return RankJson(row, job.live, names); });
+  j["attempts"] =
+      ArrayOf(job.record.attempts, [&](const auto& row) { return AttemptJson(row, names); });
   j["checkpoints"] = ArrayOf(checkpoints, CheckpointJson);
-  j["events"] = ArrayOf(events, EventJson);
+  j["events"] = ArrayOf(events, [&](const auto& row) { return EventJson(row, names); });
   return Dump(j);
 }
 

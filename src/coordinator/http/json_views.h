@@ -2,6 +2,7 @@
 // (docs/api.md).
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -9,11 +10,14 @@
 
 namespace coxswain::coordinator::http {
 
+using NodeNames = std::function<std::string(const core::NodeId&)>;  // Api::NodeName
+
 // `next_page_token`: empty on the last page.
-std::string JobsJson(const std::vector<runtime::JobView>& jobs, const std::string& next_page_token);
+std::string JobsJson(const std::vector<runtime::JobView>& jobs, const std::string& next_page_token,
+                     const NodeNames& names);
 std::string JobJson(const runtime::JobView& job,
                     const std::vector<core::CheckpointRow>& checkpoints,
-                    const std::vector<core::EventRow>& events);
+                    const std::vector<core::EventRow>& events, const NodeNames& names);
 std::string NodesJson(const std::vector<runtime::NodeView>& nodes);
 std::string ErrorJson(const std::string& text);
 

@@ -10,14 +10,18 @@ using coxswain::rpc::Utf8;
 
 std::string IdOrNothing(core::JobId id) { return id ? base::ToString(id) : std::string(); }
 
-void FillExit(const protocol::ExitRecord& record, core::Rank rank, const core::NodeId& node,
+void FillExit(const protocol::ExitRecord& record, core::Rank rank, const std::string& node,
               v1::ExitInfo* out) {
   out->set_ended(true);
   out->set_code(record.code);
   out->set_signal(record.signal);
   out->set_rank(rank);
-  out->set_node(Utf8(node.value));
+  out->set_node(Utf8(node));
   out->set_last_log(Utf8(record.last_log.empty() ? record.note : record.last_log));
+}
+
+void FillExit(const core::Exit& exit, const NodeNames& names, v1::ExitInfo* out) {
+  FillExit(exit.record, exit.rank, names(exit.node), out);
 }
 
 void FillProgress(const runtime::JobView& in, v1::Job* out) {
@@ -44,13 +48,15 @@ void FillProgress(const runtime::JobView& in, v1::Job* out) {
   }
 }
 
-void FillRank(const core::RankRow& row, const core::LiveJob& live, v1::RankStatus* out) {
+void FillRank(const core::RankRow& row, const core::LiveJob& live, const NodeNames& names,
+              v1::RankStatus* out) {
   out->set_rank(row.key.rank);
-  out->set_node(Utf8(row.node.value));
+  const std::string node = names(row.node);
+  out->set_node(Utf8(node));
   out->set_state(protocol::ToString(row.state));
   out->set_pid(row.pid);
   for (const std::string& uuid : row.gpu_uuids) out->add_gpu_uuids(Utf8(uuid));
-  if (row.exit) FillExit(*row.exit, row.key.rank, row.node, out->mutable_exit());
+  if (row.exit) FillExit(*row.exit, row.key.rank, node, out->mutable_exit());
   out->set_reachable(true);
   for (const core::LiveRank& rank : live.ranks) {
     if (rank.rank != row.key.rank || row.exit) continue;
@@ -60,20 +66,20 @@ void FillRank(const core::RankRow& row, const core::LiveJob& live, v1::RankStatu
   }
 }
 
-void FillAttempt(const core::AttemptRow& row, v1::Attempt* out) {
+void FillAttempt(const core::AttemptRow& row, const NodeNames& names, v1::Attempt* out) {
   out->set_number(static_cast<uint32_t>(row.number.value));
   out->set_started_us(row.started.us);
   out->set_ended_us(row.ended.us);
   out->set_cause(static_cast<v1::FailureCause>(row.cause));
   out->set_reason(Utf8(row.reason));
-  if (row.exit) FillExit(row.exit->record, row.exit->rank, row.exit->node, out->mutable_exit());
+  if (row.exit) FillExit(*row.exit, names, out->mutable_exit());
   out->set_resumed_from(row.resumed ? base::ToString(row.resumed) : Utf8(row.resumed_uri));
   out->set_resumed_position(row.resumed_position);
 }
 
 }  // namespace
 
-void Fill(const runtime::JobView& in, JobParts parts, v1::Job* out) {
+void Fill(const runtime::JobView& in, JobParts parts, const NodeNames& names, v1::Job* out) {
   const core::JobRow& row = in.record.job;
   bool final = core::IsFinal(row.state);
   out->set_id(IdOrNothing(row.id));
@@ -92,7 +98,7 @@ void Fill(const runtime::JobView& in, JobParts parts, v1::Job* out) {
     (*out->mutable_labels())[Utf8(key)] = Utf8(value);
   }
   FillProgress(in, out);
-  if (row.exit) FillExit(row.exit->record, row.exit->rank, row.exit->node, out->mutable_exit());
+  if (row.exit) FillExit(*row.exit, names, out->mutable_exit());
   out->set_model_uri(Utf8(row.model_uri));
   if (in.record.last_checkpoint) {
     Fill(*in.record.last_checkpoint, out->mutable_last_checkpoint());
@@ -101,9 +107,10 @@ void Fill(const runtime::JobView& in, JobParts parts, v1::Job* out) {
   out->set_cursor(in.record.last_event.value);
   for (const std::string& condition : in.live.conditions) out->add_conditions(Utf8(condition));
   if (parts == JobParts::kList) return;
-  for (const core::RankRow& rank : in.record.ranks) FillRank(rank, in.live, out->add_ranks());
+  for (const core::RankRow& rank : in.record.ranks)
+    FillRank(rank, in.live, names, out->add_ranks());
   for (const core::AttemptRow& attempt : in.record.attempts) {
-    FillAttempt(attempt, out->add_attempts());
+    FillAttempt(attempt, names, out->add_attempts());
   }
   if (parts == JobParts::kAll) out->set_spec_yaml(Utf8(in.masked_yaml));
 }
@@ -161,11 +168,11 @@ void Fill(const core::CheckpointRow& in, v1::Checkpoint* out) {
   out->set_final(in.final);
 }
 
-void Fill(const core::EventRow& in, v1::Event* out) {
+void Fill(const core::EventRow& in, const NodeNames& names, v1::Event* out) {
   out->set_cursor(in.seq.value);
   out->set_time_us(in.time.us);
   out->set_job(IdOrNothing(in.job));
-  out->set_node(Utf8(in.node.value));
+  out->set_node(Utf8(names(in.node)));
   out->set_kind(Utf8(in.kind));
   out->set_text(Utf8(in.text));
   out->set_severity(Utf8(in.severity));

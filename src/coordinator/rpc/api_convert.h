@@ -1,6 +1,8 @@
 // What the runtime shows, as messages of coxswain.v1. Pure.
 #pragma once
 
+#include <functional>
+
 #include "coordinator/runtime/api.h"
 
 namespace coxswain::v1 {
@@ -17,10 +19,16 @@ namespace coxswain::coordinator::rpc {
 // How much of a job: kList leaves out spec_yaml, ranks and attempts; kWatch spec_yaml.
 enum class JobParts { kList, kWatch, kAll };
 
-void Fill(const runtime::JobView& in, JobParts parts, v1::Job* out);
+// People know nodes by name: rows hold ids.
+using NodeNames = std::function<std::string(const core::NodeId&)>;
+inline NodeNames NamesFrom(runtime::Api* api) {
+  return [api](const core::NodeId& node) { return api->NodeName(node); };
+}
+
+void Fill(const runtime::JobView& in, JobParts parts, const NodeNames& names, v1::Job* out);
 void Fill(const runtime::NodeView& in, v1::Node* out);
 void Fill(const core::CheckpointRow& in, v1::Checkpoint* out);
-void Fill(const core::EventRow& in, v1::Event* out);
+void Fill(const core::EventRow& in, const NodeNames& names, v1::Event* out);
 void Fill(const store::StoredPoint& in, v1::MetricPoint* out);
 void Fill(const runtime::ServerStatus& in, v1::ServerInfo* out);
 

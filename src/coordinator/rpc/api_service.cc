@@ -62,15 +62,17 @@ class Service final : public v1::Coxswain::CallbackService {
         .resume_from = request->resume_from(),
         .allow_uncommitted = request->allow_uncommitted(),
         .submitted_by = SubmitterOf(*context)};
-    api_->Submit(std::move(submit), [call](absl::StatusOr<runtime::SubmitResult> result,
-                                           std::vector<config::Mistake> mistakes) {
-      if (!result.ok()) return call->Answer(JobFileError(result.status(), mistakes));
-      v1::SubmitJobResponse response;
-      Fill(result->job, JobParts::kAll, response.mutable_job());
-      response.set_already_existed(result->already_existed);
-      for (const std::string& warning : result->warnings) response.add_warnings(warning);
-      call->Answer(grpc::Status::OK, &response);
-    });
+    api_->Submit(std::move(submit),
+                 [call, names = NamesFrom(api_)](absl::StatusOr<runtime::SubmitResult> result,
+                                                 std::vector<config::Mistake> mistakes) {
+                   if (!result.ok()) return call->Answer(JobFileError(result.status(), mistakes));
+                   v1::SubmitJobResponse response;
+                   Fill(result->job, JobParts::kAll, names, response.mutable_job());
+                   response.set_already_existed(result->already_existed);
+                   for (const std::string& warning : result->warnings)
+                     response.add_warnings(warning);
+                   call->Answer(grpc::Status::OK, &response);
+                 });
     return call.get();
   }
 
@@ -80,7 +82,7 @@ class Service final : public v1::Coxswain::CallbackService {
       absl::StatusOr<core::JobId> id = api_->ResolveJob(name);
       if (!id.ok()) return ToGrpc(id.status());
       absl::StatusOr<runtime::JobView> job = api_->GetJob(*id);
-      if (job.ok()) Fill(*job, JobParts::kAll, response);
+      if (job.ok()) Fill(*job, JobParts::kAll, NamesFrom(api_), response);
       return ToGrpc(job.status());
     });
   }
@@ -99,7 +101,8 @@ class Service final : public v1::Coxswain::CallbackService {
         core::JobId last = jobs->back().record.job.id;
         response->set_next_page_token(MakePageToken(std::to_string(last.value), scope));
       }
-      for (const runtime::JobView& job : *jobs) Fill(job, JobParts::kList, response->add_jobs());
+      for (const runtime::JobView& job : *jobs)
+        Fill(job, JobParts::kList, NamesFrom(api_), response->add_jobs());
       return grpc::Status::OK;
     });
   }
@@ -113,9 +116,9 @@ class Service final : public v1::Coxswain::CallbackService {
       absl::StatusOr<core::JobId> id = api_->ResolveJob(request.job());
       if (!id.ok()) return call->Answer(ToGrpc(id.status()));
       api_->Cancel(*id, request.reason(), request.save(),
-                   [call](absl::StatusOr<runtime::JobView> job) {
+                   [call, names = NamesFrom(api_)](absl::StatusOr<runtime::JobView> job) {
                      v1::CancelJobResponse response;
-                     if (job.ok()) Fill(*job, JobParts::kWatch, response.mutable_job());
+                     if (job.ok()) Fill(*job, JobParts::kWatch, names, response.mutable_job());
                      call->Answer(ToGrpc(job.status()), &response);
                    });
     });

@@ -36,7 +36,7 @@ class EventStream final : public StreamCall<v1::Event> {
       page_.assign(events->begin(), events->end());
       if (page_.empty()) return last ? Step::End(grpc::Status::OK) : Step::Wait();
     }
-    Fill(page_.front(), out);
+    Fill(page_.front(), NamesFrom(api_), out);
     cursor_ = page_.front().seq.value;
     page_.pop_front();
     ++sent_;

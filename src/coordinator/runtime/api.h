@@ -103,6 +103,8 @@ class Api {
   virtual absl::StatusOr<std::vector<core::CheckpointRow>> ListCheckpoints(
       core::JobId job, bool include_deleted) = 0;
   virtual absl::StatusOr<std::vector<NodeView>> ListNodes() = 0;
+  // What people call the node; its id when it is not known (any more).
+  virtual std::string NodeName(const core::NodeId& node) = 0;
   virtual absl::StatusOr<std::vector<core::EventRow>> ListEvents(core::JobId job,
                                                                  core::EventSeq cursor,
                                                                  uint32_t limit) = 0;

@@ -73,6 +73,7 @@ class Runtime : public Api, public WorkerGateway {
   absl::StatusOr<std::vector<core::CheckpointRow>> ListCheckpoints(core::JobId job,
                                                                    bool include_deleted) override;
   absl::StatusOr<std::vector<NodeView>> ListNodes() override;
+  std::string NodeName(const core::NodeId& node) override;
   absl::StatusOr<std::vector<core::EventRow>> ListEvents(core::JobId job, core::EventSeq cursor,
                                                          uint32_t limit) override;
   absl::StatusOr<std::vector<store::StoredPoint>> ReadMetrics(

@@ -61,6 +61,13 @@ absl::StatusOr<std::vector<NodeView>> Runtime::ListNodes() {
   return views;
 }
 
+std::string Runtime::NodeName(const core::NodeId& node) {
+  if (node.empty()) return "";
+  absl::StatusOr<std::string> name =
+      readers_.With([&](store::StateReader& reader) { return reader.NodeName(node); });
+  return name.ok() && !name->empty() ? *name : node.value;
+}
+
 absl::StatusOr<std::vector<core::EventRow>> Runtime::ListEvents(core::JobId job,
                                                                 core::EventSeq cursor,
                                                                 uint32_t limit) {

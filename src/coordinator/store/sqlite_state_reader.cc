@@ -28,6 +28,9 @@ class SqliteStateReader : public StateReader {
                                                                    bool include_deleted) override;
   absl::StatusOr<core::CheckpointRow> GetCheckpoint(core::CheckpointId id) override;
   absl::StatusOr<std::vector<core::NodeRow>> ListNodes() override;
+  absl::StatusOr<std::string> NodeName(const core::NodeId& node) override {
+    return Scalar(std::string(), "SELECT name FROM nodes WHERE id = ?", node);
+  }
   absl::StatusOr<std::vector<core::EventRow>> ListEvents(core::JobId job, core::EventSeq cursor,
                                                          uint32_t limit) override;
   absl::StatusOr<std::map<core::JobState, uint64_t>> CountJobs() override;
@@ -153,9 +156,9 @@ absl::StatusOr<core::RankRow> SqliteStateReader::GetRank(const protocol::RankKey
                               key.job, key.attempt, key.rank);
   if (!status.ok()) return status;
   if (!rows.empty()) return rows.front();
-  return absl::NotFoundError(absl::StrCat(
-      base::ToString(key.job), " has no rank ", key.rank,
-      key.attempt ? absl::StrCat(" in attempt ", key.attempt.value) : " yet"));
+  return absl::NotFoundError(
+      absl::StrCat(base::ToString(key.job), " has no rank ", key.rank,
+                   key.attempt ? absl::StrCat(" in attempt ", key.attempt.value) : " yet"));
 }
 
 absl::StatusOr<core::JobId> SqliteStateReader::FindJobByName(const std::string& name) {

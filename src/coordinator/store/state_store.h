@@ -60,7 +60,8 @@ class StateReader {
   virtual absl::StatusOr<std::vector<core::CheckpointRow>> ListCheckpoints(
       core::JobId job, bool include_deleted) = 0;  // newest first
   virtual absl::StatusOr<core::CheckpointRow> GetCheckpoint(core::CheckpointId id) = 0;
-  virtual absl::StatusOr<std::vector<core::NodeRow>> ListNodes() = 0;  // by id
+  virtual absl::StatusOr<std::vector<core::NodeRow>> ListNodes() = 0;          // by id
+  virtual absl::StatusOr<std::string> NodeName(const core::NodeId& node) = 0;  // empty: not known
   // Ascending, after `cursor`; job 0: all.
   virtual absl::StatusOr<std::vector<core::EventRow>> ListEvents(core::JobId job,
                                                                  core::EventSeq cursor,

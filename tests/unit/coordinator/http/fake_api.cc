@@ -69,7 +69,7 @@ void FakeApi::AddRunning() {
   for (core::Rank rank : {0u, 1u}) {
     core::RankRow row;
     row.key = {core::JobId(14), core::Attempt(1), rank};
-    row.node = core::NodeId("node-a");
+    row.node = core::NodeId("n-node-a");
     row.state = protocol::RankState::kRunning;
     row.pid = 4711 + rank;
     view.record.ranks.push_back(row);
@@ -115,7 +115,7 @@ void FakeApi::AddTroubled() {
              "rank 0 ended with exit code 10: the loss is not finite at step 212");
   failed.record.job.ended = now + (-base::seconds(1300));
   core::Exit exit;
-  exit.node = core::NodeId("node-a");
+  exit.node = core::NodeId("n-node-a");
   exit.record.code = 10;
   exit.record.last_log = "step 211 loss 87.2\nstep 212 loss nan\nerror: the loss is not finite";
   failed.record.job.exit = exit;
@@ -125,7 +125,7 @@ void FakeApi::AddTroubled() {
 void FakeApi::AddNodes() {
   for (const char* name : {"node-a", "node-b"}) {
     runtime::NodeView& node = nodes.emplace_back();
-    node.row.id = node.live.id = core::NodeId(name);
+    node.row.id = node.live.id = core::NodeId(std::string("n-") + name);
     node.row.name = name;
     node.row.inventory.address = "10.0.0.7";
     node.row.inventory.cpu_slots = 8;

@@ -20,6 +20,12 @@ class FakeApi : public runtime::Api {
   absl::StatusOr<std::vector<runtime::JobView>> ListJobs(const store::JobFilter& filter) override;
   absl::StatusOr<std::vector<core::CheckpointRow>> ListCheckpoints(core::JobId job, bool) override;
   absl::StatusOr<std::vector<runtime::NodeView>> ListNodes() override { return nodes; }
+  std::string NodeName(const core::NodeId& node) override {
+    for (const runtime::NodeView& view : nodes) {
+      if (view.row.id == node) return view.row.name;
+    }
+    return node.value;
+  }
   absl::StatusOr<std::vector<core::EventRow>> ListEvents(core::JobId job, core::EventSeq cursor,
                                                          uint32_t limit) override;
   absl::StatusOr<std::vector<store::StoredPoint>> ReadMetrics(

@@ -76,6 +76,7 @@ TEST_F(HttpServerTest, Job_WholeOrNotFound) {
   EXPECT_EQ(job["checkpoints"][0]["state"], "VERIFIED");
   EXPECT_EQ(job["events"].size(), 3u);
   EXPECT_EQ(job["ranks"].size(), 2u);
+  EXPECT_EQ(job["ranks"][0]["node"], "node-a");
   EXPECT_EQ(Get("/api/v1/jobs/j99").status, 404);
   EXPECT_EQ(Get("/jobs/j99").status, 404);
   EXPECT_EQ(Get("/nowhere").status, 404);

@@ -125,6 +125,13 @@ class FakeApi final : public runtime::Api {
     std::lock_guard lock(mutex_);
     return nodes_;
   }
+  std::string NodeName(const core::NodeId& node) override {
+    std::lock_guard lock(mutex_);
+    for (const runtime::NodeView& view : nodes_) {
+      if (view.row.id == node) return view.row.name;
+    }
+    return node.value;
+  }
   absl::StatusOr<std::vector<core::EventRow>> ListEvents(core::JobId job, core::EventSeq cursor,
                                                          uint32_t limit) override {
     std::lock_guard lock(mutex_);

@@ -145,6 +145,25 @@ TEST_F(ServersTest, ListJobs_PagesWithTokensBoundToTheFilter) {
   EXPECT_TRUE(refused(second_page, ""));
 }
 
+TEST_F(ServersTest, Job_NamesNodesAsPeopleDo) {
+  api_.AddNode("n-a30a94c0", "machine-a");
+  runtime::JobView job = Job(1, core::JobState::kFailed);
+  core::RankRow rank;
+  rank.node = core::NodeId("n-a30a94c0");
+  rank.exit.emplace();
+  job.record.ranks = {rank};
+  job.record.job.exit = core::Exit{0, core::NodeId("n-gone"), {}};
+  api_.PutJob(job);
+  v1::GetJobRequest request;
+  request.set_job("j1");
+  v1::Job out;
+  Context context;
+  ASSERT_TRUE(stub_->GetJob(&context, request, &out).ok());
+  EXPECT_EQ(out.ranks(0).node(), "machine-a");
+  EXPECT_EQ(out.ranks(0).exit().node(), "machine-a");
+  EXPECT_EQ(out.exit().node(), "n-gone") << "the id is all that is left of it";
+}
+
 TEST_F(ServersTest, Drain_FindsNodesByIdOrUniqueName) {
   api_.AddNode("n1", "alpha");
   api_.AddNode("n2", "beta");
