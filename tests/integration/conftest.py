@@ -6,6 +6,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from ceph_gateway import ceph_gateway  # noqa: E402, F401 (a fixture, one gateway for all tests)
 from cluster import Cluster, make_idx_dataset  # noqa: E402
 
 

@@ -8,7 +8,6 @@ import time
 
 import pytest
 
-from ceph_gateway import ceph_gateway  # noqa: F401 (a fixture)
 from cluster import BIN
 
 STORE_TEST = BIN / "s3_store_test"
@@ -16,12 +15,12 @@ TRAINER = BIN / "cox-trainer"
 
 
 @pytest.fixture(scope="module")
-def bucket(ceph_gateway):  # noqa: F811
+def bucket(ceph_gateway):
     return ceph_gateway.make_bucket("store-test")
 
 
 @pytest.fixture
-def environment(ceph_gateway, bucket):  # noqa: F811
+def environment(ceph_gateway, bucket):
     clean = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
     return {**clean, **ceph_gateway.environment(), "COXSWAIN_TEST_STORE": f"{bucket}/pre/fix"}
 
@@ -51,13 +50,13 @@ def test_every_store_test_passes(environment):
     assert int(re.search(r"PASSED\s*\] (\d+) tests", out).group(1)) >= 17, out
 
 
-def test_nothing_is_left_unfinished(environment, ceph_gateway, bucket):  # noqa: F811
+def test_nothing_is_left_unfinished(environment, ceph_gateway, bucket):
     store_test(environment, "--gtest_filter=*Dropped*:*AbortUploads*")
     answer = ceph_gateway.request("GET", "/store-test", query="uploads=").decode()
     assert "<UploadId>" not in answer
 
 
-def test_upload_outlives_a_stopped_gateway(environment, ceph_gateway):  # noqa: F811
+def test_upload_outlives_a_stopped_gateway(environment, ceph_gateway):
     outage_s = float(os.environ.get("COXSWAIN_TEST_OUTAGE_S", "30"))
     upload = subprocess.Popen([STORE_TEST, "--gtest_filter=S3Outage.*"], text=True, stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, env={**environment, "COXSWAIN_TEST_OUTAGE": "1"})
@@ -85,7 +84,7 @@ def test_upload_outlives_a_stopped_gateway(environment, ceph_gateway):  # noqa: 
     assert re.search(r"waiting: checkpoint store s3://\S+ unreachable since \d\d:\d\d:\d\d: .*127\.0\.0\.1", text), text
 
 
-def test_verify_names_the_corrupt_shard(environment, ceph_gateway, bucket):  # noqa: F811
+def test_verify_names_the_corrupt_shard(environment, ceph_gateway, bucket):
     uri = save_checkpoint(environment, f"{bucket}/ckpt/c/j1/step-1")
     code, good = task(environment, "verify", "--uri", uri)
     assert code == 0 and good["result"]["shards"] == 2 and good["result"]["committed"], good
@@ -97,7 +96,7 @@ def test_verify_names_the_corrupt_shard(environment, ceph_gateway, bucket):  # n
     assert "is truncated: found 5 bytes, expected" in task(environment, "verify", "--uri", uri)[1]["error"]
 
 
-def test_collect_deletes_the_checkpoint_alone(environment, ceph_gateway, bucket):  # noqa: F811
+def test_collect_deletes_the_checkpoint_alone(environment, ceph_gateway, bucket):
     first = save_checkpoint(environment, f"{bucket}/ckpt/c/j2/step-1")
     second = save_checkpoint(environment, f"{bucket}/ckpt/c/j2/step-10")
     code, done = task(environment, "collect", "--prefix", f"{bucket}/ckpt", "--uri", first)

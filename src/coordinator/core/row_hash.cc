@@ -65,6 +65,10 @@ RowHash& RowHash::Add(const protocol::Shard& shard) {
   return Add(shard.rank).Add(shard.object).Add(shard.bytes).Add(shard.hash);
 }
 
+RowHash& RowHash::Add(const protocol::RestoreCandidate& candidate) {
+  return Add(candidate.id).Add(candidate.uri).Add(candidate.manifest_hash);
+}
+
 RowHash& RowHash::Add(const protocol::TrainerReady& ready) {
   return Add(ready.address).Add(ready.generation);
 }
@@ -98,7 +102,8 @@ RowHash& RowHash::Add(const JobRequest& r) {
       .Add(r.grace)
       .Add(r.keep_checkpoints)
       .Add(r.store)
-      .Add(r.local_store);
+      .Add(r.local_store)
+      .Add(r.resume_from);
 }
 
 RowHash& RowHash::Add(const Exit& exit) { return Add(exit.rank).Add(exit.node).Add(exit.record); }

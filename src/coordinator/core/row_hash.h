@@ -65,6 +65,7 @@ class RowHash {
   RowHash& Add(const protocol::Inventory& inventory);
   RowHash& Add(const protocol::Member& member);
   RowHash& Add(const protocol::Shard& shard);
+  RowHash& Add(const protocol::RestoreCandidate& candidate);
   RowHash& Add(const protocol::TrainerReady& ready);
   RowHash& Add(const protocol::TrainerProgress& progress);
   RowHash& Add(const JobRequest& request);

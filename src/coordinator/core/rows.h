@@ -70,6 +70,8 @@ struct JobRequest {
   uint32_t keep_checkpoints = 3;
   std::string store;         // URI; empty: the coordinator's default
   bool local_store = false;  // file:// : on one node, or on several that prove it to be one place
+  // Of --resume-from JOB: the checkpoints that it had then, newest first (resume_uri is the first).
+  std::vector<protocol::RestoreCandidate> resume_from;
   friend bool operator==(const JobRequest&, const JobRequest&) = default;
 };
 
@@ -195,6 +197,12 @@ struct CheckpointRow {
   friend bool operator==(const CheckpointRow&, const CheckpointRow&) = default;
 };
 
+// A restore may try it.
+inline bool CanRestore(const CheckpointRow& row) {
+  bool whole = row.state == CheckpointState::kCommitted || row.state == CheckpointState::kVerified;
+  return whole && !row.collect;
+}
+
 struct NodeRow {
   NodeId id;
   std::string name;
@@ -230,6 +238,13 @@ struct ClusterRow {
   friend bool operator==(const ClusterRow&, const ClusterRow&) = default;
 };
 
+// A checkpoint was proved wrong by another job that resumed from it. Its own job may have ended, so
+// that its row is not in memory.
+struct CheckpointDamaged {
+  CheckpointId id;
+  std::string reason;
+};
+
 // A row written, or a row removed (by key).
 struct DeleteJob {
   JobId job;
@@ -241,8 +256,9 @@ struct DeleteNode {
   NodeId id;
 };
 
-using Change = std::variant<ClusterRow, JobRow, AttemptRow, RankRow, GenerationRow, CheckpointRow,
-                            NodeRow, EventRow, DeleteJob, DeleteEventsUpTo, DeleteNode>;
+using Change =
+    std::variant<ClusterRow, JobRow, AttemptRow, RankRow, GenerationRow, CheckpointRow, NodeRow,
+                 EventRow, CheckpointDamaged, DeleteJob, DeleteEventsUpTo, DeleteNode>;
 
 // What a start finds in the store: live jobs whole (not final); final ones only while work on their
 // checkpoints is unfinished: one is kCommitted (to be verified), or is to be collected (`collect`

@@ -39,6 +39,7 @@ core::JobId JobOf(const core::Change& change) {
     core::JobId operator()(const core::DeleteJob& change) { return change.job; }
     core::JobId operator()(const core::ClusterRow&) { return {}; }
     core::JobId operator()(const core::NodeRow&) { return {}; }
+    core::JobId operator()(const core::CheckpointDamaged&) { return {}; }
     core::JobId operator()(const core::DeleteEventsUpTo&) { return {}; }
     core::JobId operator()(const core::DeleteNode&) { return {}; }
   } job_of;

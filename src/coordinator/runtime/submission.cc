@@ -11,6 +11,7 @@ namespace {
 
 constexpr size_t kMostSpecBytes = 1 << 20;
 constexpr size_t kMostKeyBytes = 128;
+constexpr size_t kMostCandidates = 8;
 
 // Tells a repeated request from another one with the same key.
 std::string Digest(const std::string& yaml, const SubmitRequest& request) {
@@ -55,28 +56,37 @@ absl::Status WhyNot(const SubmitRequest& request) {
   return absl::OkStatus();
 }
 
-// The newest checkpoint of a job that can be resumed from.
-absl::StatusOr<std::string> NewestCheckpoint(core::JobId job, store::StateReader& reader) {
+// The checkpoints of a job that can be resumed from, newest first: if one turns out to be damaged,
+// the one before it is taken.
+absl::StatusOr<std::vector<protocol::RestoreCandidate>> CheckpointsOf(core::JobId job,
+                                                                      store::StateReader& reader) {
   absl::StatusOr<std::vector<core::CheckpointRow>> rows = reader.ListCheckpoints(job, false);
   if (!rows.ok()) return rows.status();
+  std::vector<protocol::RestoreCandidate> found;
   for (const core::CheckpointRow& row : *rows) {
-    bool good = row.state == core::CheckpointState::kCommitted ||
-                row.state == core::CheckpointState::kVerified;
-    if (good && !row.collect) return row.uri;
+    if (core::CanRestore(row)) found.push_back({row.id, row.uri, row.manifest_hash});
+    if (found.size() == kMostCandidates) break;
   }
+  if (!found.empty()) return found;
   return absl::NotFoundError(
       absl::StrCat("job ", base::ToString(job), " has no checkpoint to resume from"));
 }
 
-absl::StatusOr<std::string> ResolveResume(const std::string& from, store::StateReader& reader) {
-  if (from.empty() || from.find("://") != std::string::npos) return from;
+absl::Status ResolveResume(const std::string& from, store::StateReader& reader,
+                           core::JobSubmitted* event) {
+  event->resume_uri = from;
+  if (from.empty() || from.find("://") != std::string::npos) return absl::OkStatus();
   if (std::optional<core::CheckpointId> id = base::ParseCheckpointId(from)) {
     absl::StatusOr<core::CheckpointRow> row = reader.GetCheckpoint(*id);
-    if (row.ok()) return row->uri;
+    if (row.ok()) return event->resume_uri = row->uri, absl::OkStatus();
   }
   absl::StatusOr<core::JobId> job = FindJob(from, reader);
   if (!job.ok()) return job.status();
-  return NewestCheckpoint(*job, reader);
+  absl::StatusOr<std::vector<protocol::RestoreCandidate>> found = CheckpointsOf(*job, reader);
+  if (!found.ok()) return found.status();
+  event->resume_uri = found->front().uri;
+  event->request.resume_from = *std::move(found);
+  return absl::OkStatus();
 }
 
 // The job that an earlier life of this key made, if it has ended: the core no longer knows those.
@@ -149,9 +159,8 @@ std::variant<Submission, Refusal> CheckSubmission(const SubmitRequest& request,
   out.event.submitted_by = request.submitted_by;
   out.event.allow_uncommitted = request.allow_uncommitted;
   out.event.dry_run = request.dry_run;
-  absl::StatusOr<std::string> resume = ResolveResume(request.resume_from, reader);
-  if (!resume.ok()) return Refusal{resume.status(), {}};
-  out.event.resume_uri = *std::move(resume);
+  status = ResolveResume(request.resume_from, reader, &out.event);
+  if (!status.ok()) return Refusal{status, {}};
   absl::StatusOr<core::JobId> ended = EndedJobOfKey(out.event, reader);
   if (!ended.ok()) return Refusal{ended.status(), {}};
   out.answered_by = *ended;

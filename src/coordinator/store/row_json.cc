@@ -103,6 +103,23 @@ void TakeProgress(const json& j, protocol::TrainerProgress& p) {
   Take(j, "eval_accuracy", p.eval_accuracy);
   Take(j, "waiting_for", p.waiting_for);
 }
+json CandidatesJson(const std::vector<protocol::RestoreCandidate>& candidates) {
+  json list = json::array();
+  for (const protocol::RestoreCandidate& c : candidates) {
+    list.push_back({{"id", c.id.value}, {"uri", c.uri}, {"manifest_hash", c.manifest_hash}});
+  }
+  return list;
+}
+void TakeCandidates(const json& j, const char* key, std::vector<protocol::RestoreCandidate>& out) {
+  auto list = j.find(key);
+  if (list == j.end()) return;
+  for (const json& each : *list) {
+    protocol::RestoreCandidate& c = out.emplace_back();
+    Take(each, "id", c.id.value);
+    Take(each, "uri", c.uri);
+    Take(each, "manifest_hash", c.manifest_hash);
+  }
+}
 
 json GpuJson(const protocol::GpuInfo& g) {
   return {{"uuid", g.uuid},           {"name", g.name},
@@ -131,7 +148,8 @@ std::string ToJson(const core::JobRequest& r) {
                {"grace_us", r.grace.count()},
                {"keep_checkpoints", r.keep_checkpoints},
                {"store", r.store},
-               {"local_store", r.local_store}});
+               {"local_store", r.local_store},
+               {"resume_from", CandidatesJson(r.resume_from)}});
 }
 bool FromJson(const std::string& text, core::JobRequest* request) {
   std::string name = request->name;
@@ -148,6 +166,7 @@ bool FromJson(const std::string& text, core::JobRequest* request) {
     Take(j, "keep_checkpoints", r.keep_checkpoints);
     Take(j, "store", r.store);
     Take(j, "local_store", r.local_store);
+    TakeCandidates(j, "resume_from", r.resume_from);
   });
 }
 

@@ -56,6 +56,7 @@ class SqliteStateStore : public StateStore {
   template <class Row>
   absl::Status Write(const Row& row);
   absl::Status Write(const core::JobRow& row);
+  absl::Status Write(const core::CheckpointDamaged& change);
   absl::Status Write(const core::DeleteJob& change);
   absl::Status Write(const core::DeleteEventsUpTo& change);
   absl::Status Write(const core::DeleteNode& change);
@@ -70,7 +71,7 @@ class SqliteStateStore : public StateStore {
              std::pair<core::GenerationRow*, Statement>, std::pair<core::CheckpointRow*, Statement>,
              std::pair<core::NodeRow*, Statement>, std::pair<core::EventRow*, Statement>>
       upserts_;
-  Statement spec_, drop_labels_, add_labels_, delete_events_, delete_node_;
+  Statement spec_, drop_labels_, add_labels_, delete_events_, delete_node_, damage_;
   std::vector<Statement> delete_job_;
 };
 
@@ -103,6 +104,9 @@ absl::Status SqliteStateStore::PrepareStatements() {
           "json_each(?2)");
   prepare(delete_events_, "DELETE FROM events WHERE seq <= ?");
   prepare(delete_node_, "DELETE FROM nodes WHERE id = ?");
+  prepare(damage_,
+          "UPDATE checkpoints SET state = ?2, reason = ?3 WHERE id = ?1 AND state IN (?4, ?5) AND "
+          "collect = 0");
   for (const char* sql :
        {"DELETE FROM jobs WHERE id = ?", "DELETE FROM job_specs WHERE job = ?",
         "DELETE FROM job_labels WHERE job = ?", "DELETE FROM attempts WHERE job = ?",
@@ -127,6 +131,13 @@ absl::Status SqliteStateStore::Write(const core::JobRow& row) {
   if (status.ok()) status = drop_labels_.Bind(row.id, labels).Run();
   if (status.ok()) status = add_labels_.Bind(row.id, labels).Run();
   return status;
+}
+
+absl::Status SqliteStateStore::Write(const core::CheckpointDamaged& change) {
+  using State = core::CheckpointState;
+  return damage_
+      .Bind(change.id, State::kCorrupt, change.reason, State::kCommitted, State::kVerified)
+      .Run();
 }
 
 absl::Status SqliteStateStore::Write(const core::DeleteJob& change) {

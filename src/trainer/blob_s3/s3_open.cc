@@ -98,7 +98,7 @@ absl::StatusOr<std::unique_ptr<BlobStore>> OpenS3Store(const StoreUri& uri,
       settings.region.empty() ? FirstSet({"AWS_REGION", "AWS_DEFAULT_REGION"}) : settings.region;
   if (options.region.empty()) options.region = "us-east-1";
   options.connect_timeout = 3;
-  options.request_timeout = 30;
+  options.request_timeout = 15;       // without a byte; below the quiet time of Patience
   options.allow_delayed_open = true;  // small objects in one request
   auto patience = settings.patience
                       ? settings.patience

@@ -172,9 +172,12 @@ Result Run(const protocol::StartTask& task, const std::string& default_store) {
   return absl::InternalError("unknown kind of task");
 }
 
-bool IsUserError(protocol::TaskKind kind, const absl::Status& status) {
-  if (kind == protocol::TaskKind::kVerify) return blob::IsCorrupt(status);
-  return !blob::IsRetryable(status) && !absl::IsInternal(status);
+bool IsUserError(const protocol::StartTask& task, const absl::Status& status) {
+  if (task.kind == protocol::TaskKind::kVerify) return blob::IsCorrupt(status);
+  if (absl::IsInternal(status)) return false;
+  if (!blob::IsRetryable(status)) return true;
+  ordered_json argument = ordered_json::parse(task.argument, nullptr, false);
+  return argument.is_object() && argument.value("at_submit", false);
 }
 
 }  // namespace
@@ -188,7 +191,7 @@ protocol::TaskEnded RunTask(const protocol::StartTask& task, const std::string& 
     ended.result = result->dump(-1, ' ', false, ordered_json::error_handler_t::replace);
   } else {
     ended.error = std::string(result.status().message());
-    ended.user_error = IsUserError(task.kind, result.status());
+    ended.user_error = IsUserError(task, result.status());
   }
   return ended;
 }

@@ -1,9 +1,8 @@
 // One task of a worker, from its order to its end: what `cox-trainer --task` runs.
 //
 // Arguments and results are JSON:
-//   kCheck    {"spec_yaml", "multi_node", "probe"?}   {"train_samples", "evaluate_samples",
-//   "height",
-//                                                      "width", "store"}
+//   kCheck    {"spec_yaml", "multi_node", "at_submit"?, "probe"?}
+//             {"train_samples", "evaluate_samples", "height", "width", "store"}
 //     "probe": {"write": "TOKEN"} leaves a mark in the store, {"see": "TOKEN"} asks for one that
 //     another machine left (and removes it, without "keep": true): only this is checked then.
 //     Proves that a file:// store is shared.
@@ -13,8 +12,8 @@
 //     "prefix": only what is below may be deleted; without it the store of the job.
 //
 // TaskEnded::user_error of a failure: kCheck: the job file, data or store must be corrected by a
-// person; kVerify: the checkpoint is proved wrong (false: it could not be read now); kCollect: the
-// order is wrong. Blocking; one task at a time.
+// person, or ("at_submit") cannot be reached now; kVerify: the checkpoint is proved wrong (false:
+// it could not be read now); kCollect: the order is wrong. Blocking; one task at a time.
 #pragma once
 
 #include <string>

@@ -95,6 +95,9 @@ std::string Line(const core::EventRow& r) {
 }
 
 std::string Line(const core::ClusterRow&) { return ""; }
+std::string Line(const core::CheckpointDamaged& r) {
+  return "checkpoint " + base::ToString(r.id) + " CORRUPT (" + r.reason + ")";
+}
 std::string Line(const core::DeleteJob& r) { return "delete " + base::ToString(r.job); }
 std::string Line(const core::DeleteEventsUpTo& r) {
   return "delete events up to " + std::to_string(r.seq.value);

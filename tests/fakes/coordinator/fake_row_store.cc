@@ -12,6 +12,13 @@ void FakeRowStore::Commit(const std::vector<core::Change>& changes) {
   }
 }
 
+void FakeRowStore::On(const core::CheckpointDamaged& damaged) {
+  auto found = checkpoints_.find(damaged.id);
+  if (found == checkpoints_.end() || !core::CanRestore(found->second)) return;
+  found->second.state = core::CheckpointState::kCorrupt;
+  found->second.reason = damaged.reason;
+}
+
 void FakeRowStore::On(const core::DeleteJob& gone) {
   jobs_.erase(gone.job);
   std::erase_if(attempts_, [&](const auto& entry) { return entry.first.first == gone.job; });

@@ -42,6 +42,7 @@ class FakeRowStore {
   void On(const coordinator::core::CheckpointRow& row) { checkpoints_[row.id] = row; }
   void On(const coordinator::core::NodeRow& row) { nodes_[row.id] = row; }
   void On(const coordinator::core::EventRow& row) { events_[row.seq] = row; }
+  void On(const coordinator::core::CheckpointDamaged& damaged);
   void On(const coordinator::core::DeleteJob& gone);
   void On(const coordinator::core::DeleteEventsUpTo& gone);
   void On(const coordinator::core::DeleteNode& gone) { nodes_.erase(gone.id); }

@@ -180,6 +180,17 @@ void CoreScript::AddWorkerCommands() {
   };
 }
 
+// As runtime/submission.cc does it.
+void CoreScript::ResumeFrom(base::JobId job, core::JobSubmitted* event) const {
+  const auto& rows = world_.store().checkpoints();
+  for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
+    const core::CheckpointRow& c = row->second;
+    if (c.job != job || !core::CanRestore(c)) continue;
+    event->request.resume_from.push_back({c.id, c.uri, c.manifest_hash});
+  }
+  event->resume_uri = event->request.resume_from.at(0).uri;
+}
+
 void CoreScript::AddUserCommands() {
   commands_["submit"] = [this](const Arguments& args) {
     core::JobSubmitted event;
@@ -200,6 +211,7 @@ void CoreScript::AddUserCommands() {
     event.request_digest = args.Text("digest", "d");
     event.submitted_by = args.Text("by");
     event.resume_uri = args.Text("resume");
+    if (args.values.contains("from")) ResumeFrom(*base::ParseJobId(args.Text("from")), &event);
     event.dry_run = args.Has("dry");
     return Decide(std::move(event));
   };

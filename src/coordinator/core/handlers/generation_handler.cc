@@ -23,12 +23,15 @@ std::vector<protocol::RestoreCandidate> RestoreCandidates(const Turn& turn, cons
   std::vector<protocol::RestoreCandidate> found;
   std::vector<const CheckpointRow*> rows = turn.tables.checkpoints().OfJob(job.id);
   for (auto row = rows.rbegin(); row != rows.rend() && found.size() < kRestoreCandidates; ++row) {
-    bool usable =
-        (*row)->state == CheckpointState::kCommitted || (*row)->state == CheckpointState::kVerified;
-    if (usable && !(*row)->collect)
-      found.push_back({(*row)->id, (*row)->uri, (*row)->manifest_hash});
+    if (CanRestore(**row)) found.push_back({(*row)->id, (*row)->uri, (*row)->manifest_hash});
   }
-  if (!job.resume_uri.empty()) found.push_back({CheckpointId(), job.resume_uri, ""});
+  // Without an id: asked for by the user, so that a start afresh is no way out.
+  for (const protocol::RestoreCandidate& asked : job.request.resume_from) {
+    found.push_back({CheckpointId(), asked.uri, asked.manifest_hash});
+  }
+  if (job.request.resume_from.empty() && !job.resume_uri.empty()) {
+    found.push_back({CheckpointId(), job.resume_uri, ""});
+  }
   return found;
 }
 
@@ -100,19 +103,22 @@ void ReformSoon(Turn& turn, const RankRow& rank) {
   turn.WakeJob(rank.key.job, *soft.reform_at);
 }
 
+// 0: not one that we know of.
+CheckpointId IdOf(const Turn& turn, JobId job, const std::string& uri) {
+  for (const CheckpointRow* each : turn.tables.checkpoints().OfJob(job)) {
+    if (each->uri == uri) return each->id;
+  }
+  for (const auto& asked : turn.tables.jobs().Get(job).request.resume_from) {
+    if (asked.uri == uri) return asked.id;
+  }
+  return {};
+}
+
 void TakeRefused(Turn& turn, JobId job, const protocol::GenerationFormed& report) {
   for (const auto& refused : report.refused) {
-    const CheckpointRow* row = nullptr;
-    for (const CheckpointRow* each : turn.tables.checkpoints().OfJob(job)) {
-      if (each->uri == refused.uri) row = each;
-    }
-    std::string name = row == nullptr ? refused.uri : base::ToString(row->id);
-    if (refused.corrupt && row != nullptr) {
-      turn.EditRow(*row, [&](CheckpointRow& changed) {
-        changed.state = CheckpointState::kCorrupt;
-        changed.reason = refused.reason;
-      });
-    }
+    CheckpointId id = IdOf(turn, job, refused.uri);
+    std::string name = id ? base::ToString(id) : refused.uri;
+    if (refused.corrupt && id) turn.Persist(CheckpointDamaged{id, refused.reason});
     turn.Note(refused.corrupt ? "CheckpointCorrupt" : "CheckpointUnreadable",
               name + " was not used for the restore: " + refused.reason,
               {.job = job, .generation = report.generation}, refused.corrupt ? "error" : "warning");

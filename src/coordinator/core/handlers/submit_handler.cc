@@ -138,7 +138,7 @@ void Handle(Turn& turn, const JobSubmitted& event) {
     return Answer(turn, event, {event.call}, {.checked = false, .note = note});
   }
   TaskId task = StartTask(turn, {.kind = protocol::TaskKind::kCheck, .node = *node},
-                          CheckArgument(event.request, event.spec_yaml), event.spec_yaml);
+                          CheckArgument(event.request, event.spec_yaml, true), event.spec_yaml);
   Wait(turn, task, {event, {event.call}});
 }
 
@@ -173,7 +173,7 @@ void CheckJob(Turn& turn, JobId job, const NodeId& node) {
                         "not yet checked: " + turn.NodeName(node) + " is busy with other checks");
   const JobRow& row = turn.tables.jobs().Get(job);
   soft.check = StartTask(turn, {.kind = protocol::TaskKind::kCheck, .node = node, .job = job},
-                         CheckArgument(row.request, row.spec_yaml), row.spec_yaml);
+                         CheckArgument(row.request, row.spec_yaml, false), row.spec_yaml);
   turn.Explain(job, "its data and store are being checked on " + turn.NodeName(node));
 }
 

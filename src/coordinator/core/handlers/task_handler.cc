@@ -74,10 +74,11 @@ void LoseTask(Turn& turn, TaskId id, const std::string& why) {
   TaskResult(turn, id, *task, end, true);
 }
 
-std::string CheckArgument(const JobRequest& request, const std::string& spec_yaml) {
+std::string CheckArgument(const JobRequest& request, const std::string& spec_yaml, bool at_submit) {
   bool multi_node = request.workers > 1 && !request.local_store;
   return "{\"spec_yaml\":" + JsonQuote(spec_yaml) +
-         ",\"multi_node\":" + (multi_node ? "true" : "false") + "}";
+         ",\"multi_node\":" + (multi_node ? "true" : "false") +
+         ",\"at_submit\":" + (at_submit ? "true" : "false") + "}";
 }
 
 }  // namespace coxswain::coordinator::core

@@ -17,6 +17,8 @@ void Handle(Turn& turn, const protocol::TaskEnded& report);
 // Its worker is gone, or its time is over.
 void LoseTask(Turn& turn, TaskId id, const std::string& why);
 
-std::string CheckArgument(const JobRequest& request, const std::string& spec_yaml);
+// `at_submit`: a store that cannot be reached is then the submission's fault; later it is waited
+// for.
+std::string CheckArgument(const JobRequest& request, const std::string& spec_yaml, bool at_submit);
 
 }  // namespace coxswain::coordinator::core

@@ -51,6 +51,15 @@ void Tables::On(const CheckpointRow& row) {
   if (jobs_.Find(row.job) == nullptr) DropEndedUnlessNeeded(row.job);
 }
 
+void Tables::On(const CheckpointDamaged& damaged) {
+  const CheckpointRow* found = checkpoints_.Find(damaged.id);
+  if (found == nullptr || !CanRestore(*found)) return;
+  CheckpointRow row = *found;
+  row.state = CheckpointState::kCorrupt;
+  row.reason = damaged.reason;
+  On(row);
+}
+
 void Tables::On(const DeleteJob& gone) {
   jobs_.Apply(gone);
   checkpoints_.DropJob(gone.job);

@@ -36,6 +36,7 @@ class Tables {
   void On(const CheckpointRow& row);
   void On(const NodeRow& row) { nodes_[row.id] = row; }
   void On(const EventRow&) {}  // read from the store, never from here
+  void On(const CheckpointDamaged& damaged);
   void On(const DeleteJob& gone);
   void On(const DeleteEventsUpTo&) {}
   void On(const DeleteNode& gone) { nodes_.erase(gone.id); }

@@ -195,6 +195,18 @@ TEST_P(StateStoreConformance, Checkpoints_NewestFirst) {
   EXPECT_EQ(reader_->GetJob(core::JobId(1))->last_checkpoint->id.value, 2u);
 }
 
+TEST_P(StateStoreConformance, CheckpointDamaged_OnlyIfItCouldBeRestored) {
+  core::CheckpointRow damaged = SampleCheckpoint(1, 1, CheckpointState::kVerified);
+  damaged.collect = false;
+  core::CheckpointRow gone = SampleCheckpoint(2, 1, CheckpointState::kDeleted);
+  Commit({damaged, gone});
+  Commit({core::CheckpointDamaged{damaged.id, "shard 1"},
+          core::CheckpointDamaged{gone.id, "shard 1"}});
+  damaged.state = CheckpointState::kCorrupt;
+  damaged.reason = "shard 1";
+  EXPECT_THAT(*reader_->ListCheckpoints(core::JobId(1), true), ElementsAre(gone, damaged));
+}
+
 TEST_P(StateStoreConformance, Events_AscendingAfterTheCursor) {
   Commit({SampleEvent(1, 1), SampleEvent(2, 2), SampleEvent(3, 1), SampleEvent(4, 0)});
   EXPECT_THAT(*reader_->ListEvents({}, core::EventSeq(1), 2),
