@@ -33,7 +33,7 @@ def test_two_ranks_train_to_the_end(cluster, tiny_data):
 
     model = path_of(done["modelUri"])
     config = json.loads((model / "config.json").read_text())
-    assert config["recipe"] == "mlp" and config["classes"] == 10
+    assert config["model"]["recipe"] == "mlp" and config["output"]["classes"] == 10
     tensors, payload = read_safetensors(model / "model.safetensors")
     assert sum(t["data_offsets"][1] - t["data_offsets"][0] for t in tensors.values()) == payload
     assert [64, 784] in [t["shape"] for t in tensors.values()]
