@@ -10,6 +10,8 @@ import subprocess
 import threading
 import time
 
+import pytest
+
 from cluster import BIN, alive, kill, wait_until
 from test_train import path_of, points
 
@@ -215,6 +217,8 @@ def kill_coordinator_while_saving(cluster, job, rng):
     return any(not (folder / "committed").exists() for folder in folders())
 
 
+@pytest.mark.skipif("COXSWAIN_TEST_CHAOS" not in os.environ,
+                    reason="chaos, by name: set COXSWAIN_TEST_CHAOS=1 (commits are slow after a restart: see docs/benchmarks.md)")
 def test_coordinator_killed_during_saves(cluster, tiny_data):
     seed = int(os.environ.get("COXSWAIN_TEST_SEED", "0")) or random.randrange(1, 1 << 31)
     print(f"\nCOXSWAIN_TEST_SEED={seed}")
