@@ -29,6 +29,26 @@ def wait_until(condition, what, timeout=PATIENCE, pause=0.02):
         time.sleep(pause)
 
 
+def files_below(folder):
+    """Every file below a folder that others change meanwhile: what vanishes on the way is left out."""
+    return [pathlib.Path(parent) / name for parent, _, names in os.walk(folder) for name in names]
+
+
+def bytes_of(path):
+    """b"" if it has gone meanwhile, or is no plain file (a socket)."""
+    try:
+        return path.read_bytes() if path.is_file() else b""
+    except FileNotFoundError:
+        return b""
+
+
+def size_of(path):
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))

@@ -3,7 +3,7 @@ import os
 import signal
 import subprocess
 
-from cluster import BIN, wait_until
+from cluster import BIN, files_below, size_of, wait_until
 
 PROGRAMS = ("cox-coordinator", "cox-worker", "cox-shim", "cox-trainer")
 
@@ -70,7 +70,7 @@ def test_run_of_a_wrong_file_starts_nothing(bare_cluster, tiny_data):
 def started(run):
     """All four programs run, and the ranks make steps."""
     wait_until(lambda: all(run.cluster._pids(name) for name in PROGRAMS), "ranks run", 60)
-    logs = lambda: [p for p in run.data_dir.rglob("*") if p.is_file() and p.stat().st_size and "metrics" in str(p.parent)]
+    logs = lambda: [p for p in files_below(run.data_dir) if "metrics" in str(p.parent) and size_of(p)]
     wait_until(logs, "points of metrics come, so steps are made", 60)
 
 

@@ -10,7 +10,7 @@ import urllib.parse
 
 import pytest
 
-from cluster import BIN, Cluster, kill, wait_until
+from cluster import bytes_of, files_below, BIN, Cluster, kill, wait_until
 from test_train import points
 
 GOOD = ("CHECKPOINT_COMMITTED", "CHECKPOINT_VERIFIED")
@@ -154,9 +154,8 @@ def test_training_goes_on_while_the_gateway_is_away(fleet, ceph_gateway, store, 
 
 def everything_told(cluster, jobs):
     """All that a person, a scraper or a thief of the disk can read: (where, bytes)."""
-    for path in cluster.folder.rglob("*"):
-        if path.is_file():
-            yield str(path), path.read_bytes()
+    for path in files_below(cluster.folder):
+        yield str(path), bytes_of(path)
     pages = ["/", "/nodes", "/metrics", "/api/v1/jobs", "/api/v1/nodes"]
     for job in jobs:
         pages += [f"/jobs/{job}", f"/api/v1/jobs/{job}"]
@@ -211,5 +210,5 @@ def test_wrong_credentials_are_refused_at_submit(bare_cluster, ceph_gateway, sto
     line = refusal(bare_cluster, s3_job(bare_cluster, tiny_data, store, "stranger", epochs=1))
     assert "stranger.yaml:" in line and "spec.checkpoint.store" in line, line
     assert "SIGNATURE_DOES_NOT_MATCH" in line and "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in line, line
-    for path in pathlib.Path(bare_cluster.folder).rglob("*"):
-        assert not path.is_file() or b"not-the-secret-of-anybody" not in path.read_bytes(), path
+    for path in files_below(bare_cluster.folder):
+        assert b"not-the-secret-of-anybody" not in bytes_of(path), path
