@@ -27,6 +27,7 @@ spec:
     format: idx
     train: {images: file:///data/train-images.gz, labels: file:///data/train-labels.gz}
   train: {epochs: 1}
+  checkpoint: {store: "file:///store"}  # named, so that the text is kept to the byte
 )";
 constexpr int kSubmissions = 1000;
 
