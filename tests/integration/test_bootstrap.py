@@ -208,6 +208,6 @@ def test_another_system_is_told_what_it_needs(bootstrap, tmp_path):
 
 def test_wrong_usage(bootstrap):
     code, _, err = bootstrap.run("--with", "everything")
-    assert code == 2 and "--with takes: tests" in err
+    assert code == 2 and "--with takes: tests, peers" in err
     code, _, err = bootstrap.run("--verbose")
     assert code == 2 and "unknown option '--verbose'" in err
