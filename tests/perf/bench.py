@@ -11,7 +11,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
-from cluster import BIN, Cluster, make_idx_dataset  # noqa: E402,F401
+from cluster import BIN, Cluster, kill, make_idx_dataset, wait_until  # noqa: E402,F401
 
 PEERS = pathlib.Path(os.environ.get("COXSWAIN_PEERS", pathlib.Path(
     os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "coxswain" / "peers"))
@@ -38,13 +38,19 @@ def peer_python():
     return python
 
 
+def torchrun_command(*arguments, ranks=2):
+    """tests/perf/peers/ddp_job.py under torchrun; to be run with TORCHRUN_ENV."""
+    return [peer_python(), "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}",
+            ROOT / "tests" / "perf" / "peers" / "ddp_job.py", *map(str, arguments)]
+
+
+TORCHRUN_ENV = {**os.environ, "OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+
+
 def torchrun(*arguments, ranks=2):
-    """Runs tests/perf/peers/ddp_job.py under torchrun; returns (start time, its JSON lines)."""
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+    """Runs it to its end; returns (start time, its JSON lines)."""
     begin = time.time()
-    done = subprocess.run([peer_python(), "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}",
-                           ROOT / "tests" / "perf" / "peers" / "ddp_job.py", *map(str, arguments)],
-                          capture_output=True, text=True, env=env, timeout=600)
+    done = subprocess.run(torchrun_command(*arguments, ranks=ranks), capture_output=True, text=True, env=TORCHRUN_ENV, timeout=600)
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
     return begin, [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]

@@ -1,14 +1,14 @@
 """A PyTorch DDP job for torchrun (gloo, fused AdamW): the peer of our `startup` and `train` benchmarks.
-Prints JSON lines: {"event": "first_step", "time": ...} by rank 0, then {"event": "rate", "samples_per_second": ...}."""
+Prints JSON lines: {"event": "first_step", "time": ...} by rank 0. With --stamps it trains on until it is killed."""
 import argparse
 import json
+import os
 import time
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--model", choices=["mlp", "cnn"], required=True)
 parser.add_argument("--batch", type=int, required=True, help="samples per rank and step")
-parser.add_argument("--warmup", type=int, default=20)
-parser.add_argument("--steps", type=int, default=0, help="measured steps; 0: end after the first step")
+parser.add_argument("--stamps", help="go on until killed; each rank writes its pid, then the time of each step, to FILE.RANK")
 parser.add_argument("--threads", type=int, default=1)
 options = parser.parse_args()
 
@@ -45,13 +45,10 @@ def say(**fields):
 
 step()
 say(event="first_step", time=time.time())
-if options.steps:
-    for _ in range(options.warmup):
-        step()
-    dist.barrier()
-    begin = time.perf_counter()
-    for _ in range(options.steps):
-        step()
-    seconds = time.perf_counter() - begin
-    say(event="rate", samples_per_second=options.steps * options.batch * dist.get_world_size() / seconds)
+if options.stamps:
+    with open(f"{options.stamps}.{dist.get_rank()}", "w", buffering=1) as stamps:
+        print(os.getpid(), file=stamps)
+        while True:
+            step()
+            print(time.time(), file=stamps)
 dist.destroy_process_group()
