@@ -20,7 +20,9 @@ namespace coxswain::coordinator::runtime {
 // A job as people see it: committed rows, and the soft part laid over them.
 struct JobView {
   store::JobRecord record;
-  core::LiveJob live;       // of a final job only the last known progress
+  // Of a final job only the last known progress. The condition that metric points were left out is
+  // added by GetJob only.
+  core::LiveJob live;
   std::string masked_yaml;  // filled by GetJob only
 };
 struct NodeView {

@@ -19,6 +19,13 @@ JobView ViewOf(store::JobRecord record, const LiveBoard& board) {
   return view;
 }
 
+// Begins the same whatever the number: who shows it as news does so once.
+std::string ThinnedText(uint64_t points) {
+  return absl::StrCat("metrics were thinned out: ", points, points == 1 ? " point" : " points",
+                      " left out on the way, because a buffer or the coordinator's disk was full; "
+                      "no step waited for it");
+}
+
 }  // namespace
 
 absl::StatusOr<core::JobId> Runtime::ResolveJob(const std::string& id_or_name) {
@@ -31,6 +38,9 @@ absl::StatusOr<JobView> Runtime::GetJob(core::JobId job) {
   if (!record.ok()) return record.status();
   JobView view = ViewOf(*std::move(record), board_);
   view.masked_yaml = config::MaskSecrets(view.record.job.spec_yaml);
+  absl::StatusOr<uint64_t> thinned =
+      metric_readers_.With([&](store::MetricReader& reader) { return reader.CountDropped(job); });
+  if (thinned.ok() && *thinned > 0) view.live.conditions.push_back(ThinnedText(*thinned));
   return view;
 }
 

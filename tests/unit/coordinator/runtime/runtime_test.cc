@@ -300,6 +300,23 @@ TEST_F(RuntimeTest, Metrics_AreAcknowledgedWhenTheyCanBeRead) {
   EXPECT_EQ(runtime_->ReadMetrics(query)->size(), 1u);
 }
 
+TEST_F(RuntimeTest, MetricPointsThatWereThinnedOut_AreSaidWithTheirJob) {
+  ASSERT_TRUE(Submit(Request()).ok());
+  core::SessionId id;
+  auto session = Connect(&id);
+  session->Wait<protocol::Welcome>();
+  EXPECT_THAT(runtime_->GetJob(core::JobId(1))->live.conditions, testing::IsEmpty());
+  protocol::MetricBatch batch;
+  batch.job = core::JobId(1);
+  batch.batch = 1;
+  batch.dropped = 1204;
+  runtime_->Reported(id, batch);
+  session->Wait<protocol::AcknowledgeMetrics>();
+  EXPECT_THAT(runtime_->GetJob(core::JobId(1))->live.conditions,
+              testing::ElementsAre(testing::StartsWith(
+                  "metrics were thinned out: 1204 points left out on the way")));
+}
+
 TEST_F(RuntimeTest, LogOfAnUnknownRank_IsNotFound) {
   absl::Status status;
   LogRequest request;
