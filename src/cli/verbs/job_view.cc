@@ -31,6 +31,10 @@ std::string ProgressText(const rpc::Job& job) {
   std::string text;
   if (p.epochs > 0) text += "epoch " + OutOf(p.epoch, p.epochs) + "  ";
   text += "step " + OutOf(p.step, p.total_steps) + "  loss " + output::Number(p.loss);
+  // What follows the last step has no speed, but a reason.
+  if (p.total_steps > 0 && p.step >= p.total_steps && !job.reason.empty()) {
+    return text + "  " + job.reason;
+  }
   if (p.samples_per_second > 0) {
     text += "  " + output::Count(static_cast<int64_t>(p.samples_per_second + 0.5)) + " samples/s";
   }

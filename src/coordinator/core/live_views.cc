@@ -17,6 +17,35 @@ void AddCondition(LiveJob* live, const std::string& text) {
   live->conditions.push_back(text);
 }
 
+bool IsInPhase(const JobSoft& job, Rank rank, protocol::Phase phase) {
+  auto found = job.ranks.find(rank);
+  return found != job.ranks.end() && found->second.phase == phase;
+}
+
+// What a job still does after its last step; empty: steps remain.
+std::string EndingReason(const Tables& tables, const JobSoft& job, const AttemptRow& attempt) {
+  bool done = job.progress && job.progress->total_steps > 0 &&
+              job.progress->step >= job.progress->total_steps;
+  if (!done || attempt.cause != Cause::kNone) return "";
+  std::string what;
+  auto add = [&](const std::string& text) { what += (what.empty() ? "" : ", ") + text; };
+  if (IsInPhase(job, 0, protocol::Phase::kEvaluation)) add("evaluating the model");
+  if (IsInPhase(job, 0, protocol::Phase::kExport)) add("exporting the model");
+  bool open = false;
+  for (const CheckpointRow* row : tables.checkpoints().OfJob(attempt.job)) {
+    if (row->state != CheckpointState::kOpen) continue;
+    open = true;
+    add("waiting for checkpoint " + base::ToString(row->id) + " to be committed");
+  }
+  if (!open && IsInPhase(job, 0, protocol::Phase::kCheckpoint)) add("saving the last checkpoint");
+  std::vector<Rank> others;
+  for (const RankRow* rank : tables.ranks().Of(attempt.job, attempt.number)) {
+    if (!rank->finished) others.push_back(rank->key.rank);
+  }
+  if (what.empty() && !others.empty()) add("waiting for " + RanksText(others) + " to finish");
+  return "the last step is done: " + (what.empty() ? "its processes end" : what);
+}
+
 LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
   LiveJob live{.id = id};
   auto found = soft.jobs.find(id);
@@ -28,6 +57,8 @@ LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
   live.progress_at = job.progress_wall;
   const AttemptRow* attempt = tables.attempts().Active(id);
   if (attempt == nullptr) return live;
+  bool running = tables.jobs().Get(id).state == JobState::kRunning;
+  if (running && live.reason.empty()) live.reason = EndingReason(tables, job, *attempt);
   for (const RankRow* row : tables.ranks().Of(id, attempt->number)) {
     auto node = soft.nodes.find(row->node);
     auto rank = job.ranks.find(row->key.rank);

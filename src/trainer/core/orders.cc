@@ -37,7 +37,7 @@ void TrainerCore::On(const TerminateSignalled&) {
 }
 
 void TrainerCore::On(const TimerFired& event) {
-  if (mode_ != Mode::kFinished) phase_ = event.phase;
+  if (mode_ != Mode::kFinished) phase_ = PhaseNow(event.phase);
   if (stop_ && mode_ == Mode::kTraining && !LastStepDone() && now_ >= stop_->give_up) {
     Do(Note{"the present step does not end; stopping without it: " + stop_->reason});
     return FinishNow(true);

@@ -27,7 +27,18 @@ void TrainerCore::Command(EngineCommand command) {
   engine_busy_ = true;
   in_collective_ = !std::holds_alternative<TakeSnapshot>(command) &&
                    !std::holds_alternative<ExportModel>(command);
+  copying_ = std::holds_alternative<TakeSnapshot>(command);
+  exporting_ = std::holds_alternative<ExportModel>(command);
   out_.engine.push_back(std::move(command));
+}
+
+// The engine knows the phases of a step only; what follows the last one is told apart here.
+protocol::Phase TrainerCore::PhaseNow(protocol::Phase of_engine) const {
+  if (engine_busy_ && exporting_) return protocol::Phase::kExport;
+  if (engine_busy_ && copying_) return protocol::Phase::kCheckpoint;
+  bool waits_for_save =
+      mode_ == Mode::kTraining && !engine_busy_ && LastStepDone() && SaveInFlight();
+  return waits_for_save ? protocol::Phase::kCheckpoint : of_engine;
 }
 
 void TrainerCore::Pump() {

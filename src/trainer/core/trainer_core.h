@@ -93,6 +93,7 @@ class TrainerCore {
   void PumpAfterLastStep();
   RunStep NextStep();
   void Command(EngineCommand command);
+  protocol::Phase PhaseNow(protocol::Phase of_engine) const;
   void BeginSave(bool final);
   void UploadIfOpened(Save& save);
   void DropSavesIf(bool (*predicate)(const Save&, base::Generation current));
@@ -117,6 +118,8 @@ class TrainerCore {
   Mode mode_ = Mode::kWaiting;
   bool engine_busy_ = false;
   bool in_collective_ = false;  // the engine's command needs the other ranks
+  bool copying_ = false;        // ... is TakeSnapshot
+  bool exporting_ = false;      // ... is ExportModel
   std::string address_;
   base::Generation generation_;                      // joined or being joined
   std::optional<protocol::FormGeneration> pending_;  // newer than generation_, not begun

@@ -52,6 +52,7 @@ void CoreScript::AddTrainerCommands() {
     protocol::TrainerProgress report;
     report.generation = G(args);
     report.step = args.Number("step");
+    report.total_steps = args.Number("of");
     report.phase = PhaseOf(args.Text("phase", "forward"));
     report.loss = 0.5;
     report.waiting_for = args.Text("waiting");

@@ -44,6 +44,13 @@ TEST(ProgressText, AnUnknownTimeLeftIsLeftOut) {
   EXPECT_EQ(ProgressText(job), "epoch 2/3  step 1,407/1,407  loss 0.3122  8,120 samples/s");
 }
 
+TEST(ProgressText, AfterTheLastStepItSaysWhatRemains) {
+  rpc::Job job = Running(1407);
+  job.reason = "the last step is done: exporting the model";
+  EXPECT_EQ(ProgressText(job),
+            "epoch 2/3  step 1,407/1,407  loss 0.3122  the last step is done: exporting the model");
+}
+
 TEST(ProgressText, AWaitingJobSaysWhy) {
   rpc::Job job;
   job.id = "j3";
