@@ -37,6 +37,7 @@ class MetricBuffer {
   // A new stream: what has no answer is to be sent again, in order.
   void Reconnected();
 
+  size_t waiting() const { return waiting_.size(); }  // for room in the window
   bool empty() const { return waiting_.empty() && batches_.empty(); }
   size_t size() const { return waiting_.size() + in_batches_; }
   // Everything given to Add so far is acknowledged once this many points are.

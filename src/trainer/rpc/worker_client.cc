@@ -117,6 +117,8 @@ class WorkerClient final : public TrainerLink {
       FillHello(out->mutable_hello());
     } else if (const MetricBuffer::Batch* before = MetricsBeforeCommit()) {
       FillMetrics(*before, out->mutable_metrics());
+    } else if (CommitIsNext() && metrics_.waiting() > 0) {
+      return false;  // an acknowledgement opens the window for them, and then the commit goes
     } else if (!reports_.empty()) {
       rpc::ToProto(reports_.front(), out->mutable_report());
       reports_.pop_front();
@@ -130,10 +132,11 @@ class WorkerClient final : public TrainerLink {
     }
     return true;
   }
+  bool CommitIsNext() const {
+    return !reports_.empty() && std::holds_alternative<protocol::ManifestWritten>(reports_.front());
+  }
   const MetricBuffer::Batch* MetricsBeforeCommit() {
-    bool commit =
-        !reports_.empty() && std::holds_alternative<protocol::ManifestWritten>(reports_.front());
-    return commit ? metrics_.Next() : nullptr;
+    return CommitIsNext() ? metrics_.Next() : nullptr;
   }
   void FillHello(wire::TrainerHello* hello) {
     rpc::ToProto(settings_.key, hello->mutable_key());

@@ -80,6 +80,12 @@ protocol::MetricPoint Point(int64_t step) {
   return point;
 }
 
+protocol::ManifestWritten Manifest() {
+  protocol::ManifestWritten manifest;
+  manifest.id = base::CheckpointId(7);
+  return manifest;
+}
+
 TEST_F(TrainerLink, ReportsAndOrders_GoBothWays) {
   Gateway worker(socket_);
   Begin();
@@ -108,6 +114,40 @@ TEST_F(TrainerLink, WorkerReplacedByAnother_ComesBackAndRepeatsPointsWithoutAnsw
   connected_.Take();
   EXPECT_EQ(second.metrics.Take().at(1), Point(2));
   EXPECT_TRUE(link_->Flush(base::seconds(10)));
+}
+
+TEST_F(TrainerLink, PointsOfTheStepsBefore_ArriveAheadOfAManifest) {
+  Gateway worker(socket_);
+  Begin();
+  connected_.Take();
+  size_t points = 0;
+  for (int64_t step = 1; step <= 50; ++step) {
+    link_->SendMetrics({Point(step)});
+    link_->SendReport(Manifest());
+  }
+  for (size_t reports = 1; reports <= 50; ++reports) {
+    worker.reports.Take();
+    while (worker.metrics.size() > 0) points += worker.metrics.Take().size();
+    ASSERT_GE(points, reports);
+  }
+}
+
+TEST_F(TrainerLink, AFullWindowOfPoints_HoldsTheManifestBack) {
+  Gateway worker(socket_);
+  worker.answer_metrics = false;
+  Begin();
+  connected_.Take();
+  for (int64_t step = 1; step <= 4; ++step) {
+    link_->SendMetrics({Point(step)});
+    worker.metrics.Take();
+  }
+  link_->SendMetrics({Point(5)});
+  link_->SendReport(Manifest());
+  EXPECT_FALSE(link_->Flush(base::milliseconds(5)));
+  EXPECT_EQ(worker.reports.size(), 0u);
+  worker.gateway->AcknowledgeMetrics(worker.connections.Take(), 1);
+  worker.reports.Take();
+  EXPECT_EQ(worker.metrics.size(), 1u) << "its points came first";
 }
 
 TEST_F(TrainerLink, NoWorkerYet_KeepsPointsAndTheNewestProgress) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <zlib.h>
 
 #include <filesystem>
@@ -142,6 +143,35 @@ TEST_F(TaskTest, Check_StoreIsAFile_OneClearLine) {
   store_ = "file://" + At("file") + "/ckpt";
   ExpectUserError(AllOf(HasSubstr("spec.checkpoint.store: cannot create the folder"),
                         HasSubstr("a file stands where a folder should")));
+}
+
+// Opens nothing while it lives: a trouble that may pass, as an unreachable store is.
+class NoFilesLeft {
+ public:
+  NoFilesLeft() {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    rlimit none = before_;
+    none.rlim_cur = 0;
+    setrlimit(RLIMIT_NOFILE, &none);
+  }
+  ~NoFilesLeft() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST_F(TaskTest, Check_TroubleThatMayPass_IsTheSubmissionsFaultOnlyAtSubmit) {
+  for (bool at_submit : {true, false}) {
+    protocol::TaskEnded ended;
+    {
+      NoFilesLeft none;
+      ended = Run(protocol::TaskKind::kCheck,
+                  at_submit ? R"({"at_submit": true})" : R"({"at_submit": false})");
+    }
+    EXPECT_FALSE(ended.ok);
+    EXPECT_THAT(ended.error, HasSubstr("Too many open files"));
+    EXPECT_EQ(ended.user_error, at_submit);
+  }
 }
 
 TEST_F(TaskTest, Check_LocalStoreForSeveralMachines_IsRefused) {

@@ -1,0 +1,61 @@
+// Which check is ordered when: at the submission, or later for a job that was accepted unchecked.
+#include <gmock/gmock.h>
+
+#include "tests/fakes/coordinator/core_world.h"
+
+namespace coxswain::coordinator::core {
+namespace {
+
+using testing::HasSubstr;
+
+class CheckOrder : public testing::Test {
+ protected:
+  CheckOrder() : world_(Settings{.default_store = "s3://ckpt"}) {}
+
+  void ConnectWorker() {
+    protocol::WorkerHello hello;
+    hello.node = NodeId("a");
+    hello.incarnation = Incarnation(1);
+    hello.protocol_oldest = hello.protocol_newest = 1;
+    hello.inventory.name = "a";
+    hello.inventory.cpu_slots = 4;
+    Take(world_.Decide(WorkerConnected{SessionId(1), hello}));
+  }
+  void Submit(uint32_t workers, bool local_store) {
+    JobSubmitted event;
+    event.call = CallId(1);
+    event.request.name = "digits";
+    event.request.workers = workers;
+    event.request.local_store = local_store;
+    event.spec_yaml = "name: \"digits\"";
+    Take(world_.Decide(event));
+  }
+  void Take(const Decisions& decisions) {
+    for (const Action& action : decisions.send) {
+      if (const auto* task = std::get_if<protocol::StartTask>(&action.order)) ordered_ = *task;
+    }
+  }
+
+  fakes::CoreWorld world_;
+  std::optional<protocol::StartTask> ordered_;
+};
+
+TEST_F(CheckOrder, AtTheSubmission_SaysSo) {
+  ConnectWorker();
+  Submit(1, false);
+  ASSERT_TRUE(ordered_);
+  EXPECT_EQ(ordered_->kind, protocol::TaskKind::kCheck);
+  EXPECT_EQ(ordered_->argument,
+            R"({"spec_yaml":"name: \"digits\"","multi_node":false,"at_submit":true})");
+}
+
+TEST_F(CheckOrder, OfAJobAcceptedUnchecked_DoesNot) {
+  Submit(2, false);
+  EXPECT_FALSE(ordered_) << "there is no worker yet";
+  ConnectWorker();
+  ASSERT_TRUE(ordered_);
+  EXPECT_THAT(ordered_->argument, HasSubstr(R"("multi_node":true,"at_submit":false})"));
+}
+
+}  // namespace
+}  // namespace coxswain::coordinator::core
