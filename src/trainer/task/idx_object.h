@@ -25,7 +25,9 @@ class IdxObject {
 
   // INVALID_ARGUMENT: not IDX of unsigned bytes.
   absl::StatusOr<IdxHeader> ReadHeader();
-  // INVALID_ARGUMENT unless the unpacked file has the size that its header demands.
+  // INVALID_ARGUMENT unless the unpacked file has the size that its header demands. A gzip file's
+  // own word for it is believed, to be quick: only the trainer, which unpacks all of it, finds one
+  // that lost its middle.
   absl::Status CheckSize(const IdxHeader& header);
   // Hands over everything after the header, in parts.
   absl::Status ReadElements(const IdxHeader& header,

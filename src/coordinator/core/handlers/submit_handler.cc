@@ -115,6 +115,15 @@ void Wait(Turn& turn, TaskId task, WaitingSubmission waiting) {
   turn.soft.submissions[task] = std::move(waiting);
 }
 
+// What is wrong with data or store may be wrong on one machine only: with several, which one it
+// was.
+std::string WhyChecked(Turn& turn, const TaskSoft& task, const protocol::TaskEnded& end,
+                       const std::string& spec_yaml) {
+  if (task.proof) return ProofFailed(turn, task, end, spec_yaml);
+  bool several = end.user_error && turn.soft.sessions.size() > 1;
+  return end.error + (several ? " (on " + turn.NodeName(task.node) + ")" : "");
+}
+
 // What has to end well before the answer, after a step that did; nothing: all is checked.
 std::optional<TaskId> NextCheck(Turn& turn, const TaskSoft& done, const JobSubmitted& event) {
   if (done.proof) return NextProofStep(turn, done, event.spec_yaml);
@@ -158,7 +167,7 @@ void SubmissionChecked(Turn& turn, TaskId id, const TaskSoft& task, const protoc
       finding.store_proven = {task.proof->machines.begin(), task.proof->machines.end()};
     return Answer(turn, event, waiting.calls, finding);
   }
-  std::string why = task.proof ? ProofFailed(turn, task, end, event.spec_yaml) : end.error;
+  std::string why = WhyChecked(turn, task, end, event.spec_yaml);
   if (lost || !end.user_error)
     return Answer(turn, event, waiting.calls, {.checked = false, .note = why});
   Refuse(turn, waiting.calls, ReplyCode::kFailedPrecondition, why);
@@ -199,8 +208,7 @@ void JobChecked(Turn& turn, const TaskSoft& task, const protocol::TaskEnded& end
               {.job = task.job, .node = task.node});
     return;
   }
-  std::string why = end.error;
-  if (task.proof) why = ProofFailed(turn, task, end, turn.tables.jobs().Get(task.job).spec_yaml);
+  std::string why = WhyChecked(turn, task, end, turn.tables.jobs().Get(task.job).spec_yaml);
   if (end.user_error && !lost) {
     return EndJob(turn, task.job, {JobState::kFailed, Cause::kUser, why, std::nullopt});
   }
