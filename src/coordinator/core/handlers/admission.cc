@@ -20,6 +20,15 @@ std::string WrongProtocol(const protocol::WorkerHello& hello) {
          ": install matching versions (the coordinator may be one version ahead of its workers)";
 }
 
+protocol::Rejected RefuseForGood(Turn& turn, const protocol::WorkerHello& hello,
+                                 const std::string& why) {
+  turn.Note("NodeRefused",
+            "the worker " + hello.inventory.name + " (" + hello.inventory.address +
+                ") was refused: " + why,
+            {.job = {}, .node = hello.node}, "warning");
+  return {why, true};
+}
+
 // The id is in use by a stream whose lease has not run out. It may be the same machine, started
 // again before its old stream was found dead: so the first refusal is not for good. If the other
 // one renews its lease after that, both live.
@@ -46,11 +55,11 @@ protocol::Rejected IdInUse(Turn& turn, NodeSoft& node, const protocol::WorkerHel
 
 std::optional<protocol::Rejected> WhyRejected(Turn& turn, const protocol::WorkerHello& hello) {
   if (!hello.cluster.empty() && hello.cluster != turn.cluster().id) {
-    return protocol::Rejected{WrongCluster(turn, hello), true};
+    return RefuseForGood(turn, hello, WrongCluster(turn, hello));
   }
   if (hello.protocol_newest < base::kProtocolOldest ||
       hello.protocol_oldest > base::kProtocolNewest) {
-    return protocol::Rejected{WrongProtocol(hello), true};
+    return RefuseForGood(turn, hello, WrongProtocol(hello));
   }
   if (hello.node.empty()) return protocol::Rejected{"the worker sent no node id", true};
   auto found = turn.soft.nodes.find(hello.node);
