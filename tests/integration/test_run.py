@@ -3,7 +3,7 @@ import os
 import signal
 import subprocess
 
-from cluster import BIN, files_below, size_of, wait_until
+from cluster import BIN, files_below, kill, size_of, wait_until
 
 PROGRAMS = ("cox-coordinator", "cox-worker", "cox-shim", "cox-trainer")
 
@@ -82,6 +82,40 @@ def test_interrupt_saves_and_stops_everything(bare_cluster, tiny_data):
     assert code == 103, (code, out)
     run.gone()
     assert list(run.data_dir.rglob("committed")), "Ctrl-C saves first\n" + out
+
+
+def read_until(run, words):
+    """What it has written up to these words."""
+    text = ""
+    while words not in text:
+        line = run.process.stdout.readline()
+        assert line, "it ended before it said: " + words + "\n" + text
+        text += line
+    return text
+
+
+def test_second_interrupt_stops_at_once(bare_cluster, tiny_data):
+    """Although its ranks do nothing any more, so that the save of the first Ctrl-C would never end."""
+    run = Run(bare_cluster, bare_cluster.job_file(tiny_data, epochs=5000, evaluate=False))
+    started(run)
+    for pid in run.cluster.rank_pids():
+        kill(pid, signal.SIGSTOP)
+    run.process.send_signal(signal.SIGINT)
+    read_until(run, "saving a checkpoint, then stopping; Ctrl-C again stops now")
+    run.process.send_signal(signal.SIGINT)
+    code, out = run.end(20)
+    assert code == 103 and "stopping now" in out, (code, out)
+    run.gone()
+
+
+def test_timeout_saves_and_ends_with_124(bare_cluster, tiny_data):
+    run = Run(bare_cluster, bare_cluster.job_file(tiny_data, epochs=5000, evaluate=False), "--timeout", "10s")
+    code, out = run.end()
+    assert code == 124, (code, out)
+    for words in ("--timeout ran out: saving and stopping", "CANCELLED", "Checkpoint:"):
+        assert words in out, out
+    run.gone()
+    assert list(run.data_dir.rglob("committed")), "it saves first\n" + out
 
 
 def test_killed_run_ends_its_children(bare_cluster, tiny_data):
