@@ -187,6 +187,20 @@ def test_data_cut_short(cluster, tiny_data, tmp_path):
     assert "train-images.idx.gz" in submit_refused(cluster, cluster.job_file(data))
 
 
+def test_data_without_its_middle_fails_the_job_by_name(cluster, tiny_data, tmp_path):
+    """The check believes a gzip file's own word for its size; the trainer unpacks all of it."""
+    data = tmp_path / "cut"
+    shutil.copytree(tiny_data, data)
+    whole = (data / "train-images.idx.gz").read_bytes()
+    (data / "train-images.idx.gz").write_bytes(whole[:len(whole) // 2] + whole[-8:])
+    job = cluster.submit(cluster.job_file(data))
+    assert cluster.cox("wait", job, check=False).returncode == 100
+    done = cluster.job(job)
+    assert done["attempt"] == 1, "another try cannot help"
+    for words in ("spec.data.train.images: ", "train-images.idx.gz", "damaged or cut short", "copy the file again"):
+        assert words in done["reason"], done["reason"]
+
+
 def test_data_missing_or_mismatched(cluster, tiny_data, tmp_path):
     data = tmp_path / "bad"
     shutil.copytree(tiny_data, data)

@@ -75,8 +75,9 @@ def fleet(network, tmp_path):
     with_daemons.close()
 
 
-def start(cluster, shared_store=True):
-    """Coordinator and worker a on machine A, worker b on machine B; then waits until both are READY."""
+def start(cluster, shared_store=True, own_disks=None):
+    """Coordinator and worker a on machine A, worker b on machine B; then waits until both are READY.
+    `own_disks`: a folder that is another, empty disk on each."""
     network, tmp_path = cluster.network, cluster.folder
     etc = tmp_path / "etc"
     etc.mkdir()
@@ -98,6 +99,8 @@ def start(cluster, shared_store=True):
         command = [BIN / "cox-worker", "--config", etc / f"worker-{name}.yaml", "--data-dir", tmp_path / f"worker-{name}"]
         if name == "b" and not shared_store:
             command = with_a_disk_of_its_own(cluster.store, *command)
+        if own_disks:
+            command = with_a_disk_of_its_own(own_disks, *command)
         cluster.workers[name] = Daemon(f"worker-{name}", in_namespace(ns, *command), tmp_path / f"worker-{name}.log")
     wait_for_two(cluster)
 
@@ -171,6 +174,34 @@ def test_a_store_on_one_machine_is_refused_for_two(fleet, tiny_data):
     for words in (f"file://{fleet.store}", "not the same place on all machines", "machine-a", "machine-b", "use s3://"):
         assert words in done.stderr, done.stderr
     wait_until(lambda: not list(fleet.store.glob("**/shared-*")), "the mark of the proof is taken away", 20)
+
+
+def test_data_missing_on_one_machine_is_named(fleet, tiny_data):
+    """The check sees one machine; the rank on the other says in one line what is missing, where, and what to do."""
+    b, disk = fleet.network.b, fleet.folder / "disk"
+    disk.mkdir()
+    start(fleet, own_disks=disk)
+    nodes = json.loads(cox(fleet, b, "nodes", "-o", "json").stdout)["nodes"]
+    checked, other = [n["name"] for n in sorted(nodes, key=lambda n: n["id"])]  # checks go to the first that is idle
+
+    def fill(machine):
+        pid = fleet.workers[machine.removeprefix("machine-")].pid
+        shutil.copytree(tiny_data, f"/proc/{pid}/root{disk}/data")
+    file = fleet.job_file(disk / "data", epochs=1)
+    refused = cox(fleet, b, "submit", file, check=False)
+    assert refused.returncode == 106 and len(refused.stderr.strip().splitlines()) == 1, refused.stdout + refused.stderr
+    for words in ("spec.data.train.images", f"{disk}/data/train-images.idx.gz", f"(on {checked})"):
+        assert words in refused.stderr, refused.stderr
+    fill(checked)
+    job = json.loads(cox(fleet, b, "submit", file, "-o", "json").stdout)["id"]
+    assert cox(fleet, b, "wait", job, check=False).returncode == 100, cox(fleet, b, "describe", job).stdout
+    done = json.loads(cox(fleet, b, "describe", job, "-o", "json").stdout)
+    assert (done["state"], done["attempt"]) == ("FAILED", 1) and done["cause"].endswith("USER"), done
+    for words in (f" on {other}: spec.data.train.images: ", f"{disk}/data/train-images.idx.gz", "every machine", "s3://"):
+        assert words in done["reason"], done["reason"]
+    fill(other)
+    job = json.loads(cox(fleet, b, "submit", file, "-o", "json").stdout)["id"]
+    assert cox(fleet, b, "wait", job, check=False).returncode == 0, cox(fleet, b, "describe", job).stdout
 
 
 def test_another_address_needs_allow_plaintext(network, tmp_path):
