@@ -73,12 +73,14 @@ class WorkerTest : public testing::Test {
     }
   }
 
+  // Of whom the worker takes for its coordinator.
+  virtual int Port() const { return coordinator_->port(); }
   void StartWorker(std::vector<std::string> more = {}) {
     std::vector<std::string> words = {(root_ / "bin/cox-worker").string(),
                                       "--data-dir",
                                       data_.string(),
                                       "--coordinator",
-                                      "127.0.0.1:" + std::to_string(coordinator_->port()),
+                                      "127.0.0.1:" + std::to_string(Port()),
                                       "--token-file",
                                       (root_ / "token").string(),
                                       "--name",
