@@ -150,7 +150,8 @@ void Worker::On(const LifelineClosed&) {
   for (auto& [key, entry] : ranks_.all()) {
     entry.next.reset();
     if (!entry.Live()) continue;
-    Do(SignalRank{key, entry.start.incarnation, settings_.deadlines.StopGrace()});
+    // Whoever wanted a save has asked for it before; what is stuck is not waited for.
+    Do(SignalRank{key, entry.start.incarnation, settings_.deadlines.Heartbeat() * 2});
   }
 }
 
