@@ -21,7 +21,7 @@ using ::testing::StartsWith;
 class JobDataTest : public ::testing::Test {
  protected:
   JobDataTest() {
-    std::string pattern = ::testing::TempDir() + "job-dataXXXXXX";
+    std::string pattern = std::filesystem::temp_directory_path() / "job-dataXXXXXX";
     folder_ = mkdtemp(pattern.data());
     std::string images("\0\0\10\3\0\0\0\6\0\0\0\144\0\0\1\54", 16);
     for (uint64_t i = 0; i < 180'000; ++i) images += static_cast<char>(i * i >> 5);

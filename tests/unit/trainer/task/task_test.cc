@@ -28,7 +28,7 @@ std::string Idx(std::vector<uint32_t> dims, std::string elements) {
 class TaskTest : public ::testing::Test {
  protected:
   TaskTest() {
-    std::string pattern = ::testing::TempDir() + "taskXXXXXX";
+    std::string pattern = std::filesystem::temp_directory_path() / "taskXXXXXX";
     folder_ = mkdtemp(pattern.data());
     Write("images", Idx({6, 2, 3}, std::string(36, 'x')));
     Write("labels", Idx({6}, std::string("\0\1\2\0\1\2", 6)));
@@ -75,7 +75,8 @@ class TaskTest : public ::testing::Test {
   }
 
   std::string folder_;
-  std::string store_ = "file://" + ::testing::TempDir() + "store-" + std::to_string(getpid());
+  std::string store_ = "file://" + (std::filesystem::temp_directory_path() / "store-").string() +
+                       std::to_string(getpid());
   blob::SampleState state_{5};
   std::string hash_;
 };
