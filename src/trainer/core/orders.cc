@@ -72,6 +72,8 @@ void TrainerCore::On(const protocol::CheckpointOpened& order) {
     if (order.step > committed_step_) early_ = order;
     return;
   }
+  // Said again: the coordinator has restarted and knows no more of this save than that it is open.
+  if (save->id == order.id) return SendOf(*save);
   if (save->id) return;
   save->id = order.id;
   save->uri = order.uri;

@@ -7,12 +7,12 @@
 namespace coxswain::worker::core {
 namespace {
 
-// Said once by the trainer and not repeated by it, so the worker keeps it while nobody listens.
+// What the coordinator must hear is kept while nobody listens: it is told with the next welcome,
+// not only when the trainer repeats it. The hello has where a trainer is; progress is soon out of
+// date.
 bool KeptForLater(const protocol::TrainerReport& report) {
-  return std::holds_alternative<protocol::GenerationFormed>(report) ||
-         std::holds_alternative<protocol::CollectiveFailed>(report) ||
-         std::holds_alternative<protocol::TrainingFinished>(report) ||
-         std::holds_alternative<protocol::TrainingFailed>(report);
+  return !std::holds_alternative<protocol::TrainerReady>(report) &&
+         !std::holds_alternative<protocol::TrainerProgress>(report);
 }
 
 std::string HowItEnded(const protocol::ExitRecord& exit) {

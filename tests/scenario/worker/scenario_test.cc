@@ -5,9 +5,10 @@
 //   reject REASON... | reject-for-now REASON... | start KEY inc=N [gpu=UUID] [term=N] | stop KEY
 //   [grace=MS] ack KEY inc=N | forget JOB | to-trainer KEY inc=N | task N [kind=check|verify] |
 //   metrics-ack JOB N running KEY inc=N pid=P | ended KEY inc=N [code=N] [signal=N] | trainer C KEY
-//   inc=N | gone C ready C | formed C | progress C | failed C | task-stream C N | task-result C
-//   RESULT task-exit N [code=C] | gpus UUID[:xid=N|:ecc=N|:pid=N]... | disk TEXT... | wait MS |
-//   sigterm lifeline | found KEY inc=N pid=P [signal=N] (before the first other command) | state
+//   inc=N | gone C ready C | formed C | progress C | failed C | open C | stored C | manifest C |
+//   save-failed C task-stream C N | task-result C RESULT task-exit N [code=C] |
+//   gpus UUID[:xid=N|:ecc=N|:pid=N]... | disk TEXT... | wait MS | sigterm lifeline |
+//   found KEY inc=N pid=P [signal=N] (before the first other command) | state
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -157,6 +158,10 @@ class Scenario {
     if (verb == "formed") return TrainerReported{c.Connection(), protocol::GenerationFormed{}};
     if (verb == "progress") return TrainerReported{c.Connection(), protocol::TrainerProgress{}};
     if (verb == "failed") return TrainerReported{c.Connection(), protocol::TrainingFailed{}};
+    if (verb == "open") return TrainerReported{c.Connection(), protocol::OpenCheckpoint{}};
+    if (verb == "stored") return TrainerReported{c.Connection(), protocol::ShardStored{}};
+    if (verb == "manifest") return TrainerReported{c.Connection(), protocol::ManifestWritten{}};
+    if (verb == "save-failed") return TrainerReported{c.Connection(), protocol::CheckpointFailed{}};
     if (verb == "task-stream") {
       return TrainerConnected{c.Connection(), {{}, {}, base::TaskId(std::stoull(c.words[2]))}};
     }

@@ -204,12 +204,16 @@ void AbortOpenCheckpoints(Turn& turn, JobId job, const std::string& reason) {
   }
 }
 
-void RepeatOpenCheckpoints(Turn& turn, const RankRow& rank) {
+void RepeatCheckpoints(Turn& turn, const RankRow& rank) {
   const GenerationRow* generation = turn.tables.attempts().Generation(rank.key.job);
+  const CheckpointRow* committed = nullptr;
   for (const CheckpointRow* row : turn.tables.checkpoints().OfJob(rank.key.job)) {
-    if (row->state != CheckpointState::kOpen || row->generation != generation->generation) continue;
-    turn.OrderRank(rank, OpenedOrder(*row));
+    if (row->generation != generation->generation) continue;
+    if (row->state == CheckpointState::kOpen) turn.OrderRank(rank, OpenedOrder(*row));
+    if (CanRestore(*row)) committed = row;
   }
+  if (committed == nullptr) return;
+  turn.OrderRank(rank, protocol::CheckpointCommitted{committed->id, committed->manifest_hash});
 }
 
 }  // namespace coxswain::coordinator::core

@@ -22,7 +22,8 @@ void Handle(Turn& turn, const TrainerSender& from, const protocol::CheckpointFai
 
 // Its attempt or generation is over: what was not committed never will be.
 void AbortOpenCheckpoints(Turn& turn, JobId job, const std::string& reason);
-// The rank's worker has come back: what is open is said again.
-void RepeatOpenCheckpoints(Turn& turn, const RankRow& rank);
+// The rank's worker has come back, or this coordinator has: what is open is said again, to which
+// the rank answers at once with how far it is; and the newest commit, in case nobody heard of it.
+void RepeatCheckpoints(Turn& turn, const RankRow& rank);
 
 }  // namespace coxswain::coordinator::core

@@ -298,7 +298,7 @@ void CatchUp(Turn& turn, const RankRow& rank, const std::optional<protocol::Trai
     SendFormGeneration(turn, rank, *generation);
     turn.WakeJob(rank.key.job, turn.now + turn.deadlines().Repeat());
   }
-  RepeatOpenCheckpoints(turn, rank);
+  RepeatCheckpoints(turn, rank);
 }
 
 std::optional<Time> TickGeneration(Turn& turn, const AttemptRow& attempt) {
