@@ -26,7 +26,9 @@ def test_a_state_of_version_1_is_brought_forward_and_served(bare_cluster, tiny_d
     kept = cluster.json("checkpoints", "digits")["checkpoints"]
     assert [(c["id"], c["state"]) for c in kept] == [("c3", "CHECKPOINT_COMMITTED"), ("c2", "CHECKPOINT_VERIFIED")]
     assert "digits" in cluster.http("/") and "no such column" in cluster.http("/jobs/j2")
-    # Ids go on where they were, and the same cluster does new work.
+    # Ids go on where they were, and the same cluster does new work once the queue's head is out of the way.
+    cluster.cox("cancel", "waits")
+    assert cluster.job("waits")["state"] == "CANCELLED"
     cluster.start_worker("node-b")
     cluster.wait_nodes(1)
     job = cluster.submit(cluster.job_file(tiny_data, name="new", epochs=1))
