@@ -28,7 +28,8 @@ class StateOfVersion1 : public testing::Test {
     sqlite3* db = nullptr;
     ASSERT_EQ(sqlite3_open(Path().c_str(), &db), SQLITE_OK);
     char* error = nullptr;
-    ASSERT_EQ(sqlite3_exec(db, text.str().c_str(), nullptr, nullptr, &error), SQLITE_OK) << error;
+    std::string all = "PRAGMA synchronous = OFF; BEGIN; " + text.str() + "COMMIT";
+    ASSERT_EQ(sqlite3_exec(db, all.c_str(), nullptr, nullptr, &error), SQLITE_OK) << error;
     sqlite3_close(db);
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
