@@ -21,7 +21,7 @@ endfunction()
 function(cox_program binary source)
   add_executable(${binary} ${source})
   target_include_directories(${binary} PRIVATE ${CMAKE_SOURCE_DIR}/src)
-  target_link_libraries(${binary} PRIVATE ${ARGN})
+  target_link_libraries(${binary} PRIVATE ${COXSWAIN_LINK_FIRST} ${ARGN})
   install(TARGETS ${binary} RUNTIME DESTINATION bin)
 endfunction()
 
@@ -31,7 +31,8 @@ function(cox_unit_test target)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   add_executable(${target} ${sources})
   target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})
-  target_link_libraries(${target} PRIVATE ${ARGN} GTest::gmock GTest::gtest GTest::gtest_main)
+  target_link_libraries(${target} PRIVATE ${COXSWAIN_LINK_FIRST} ${ARGN} GTest::gmock GTest::gtest
+    GTest::gtest_main)
   file(RELATIVE_PATH label ${CMAKE_SOURCE_DIR}/tests ${CMAKE_CURRENT_SOURCE_DIR})
   string(REGEX REPLACE "/.*" "" label ${label})
   # Unit tests sync small files all the time: in memory that costs nothing, whatever the disk does.

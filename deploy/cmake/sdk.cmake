@@ -30,6 +30,14 @@ if(COXSWAIN_TESTS)
   include(GoogleTest)
 endif()
 
+# What every program links before all else; see the file. Only in a build with the thread sanitizer.
+set(COXSWAIN_LINK_FIRST)
+if(COXSWAIN_SANITIZE MATCHES thread)
+  add_library(coxswain_tsan_grpc SHARED ${CMAKE_SOURCE_DIR}/deploy/cmake/tsan_grpc.cc)
+  target_link_libraries(coxswain_tsan_grpc PRIVATE absl::synchronization gRPC::grpc++)
+  set(COXSWAIN_LINK_FIRST coxswain_tsan_grpc)
+endif()
+
 # The CUDA runtime that LibTorch's CPU library needs: a toolkit's, or the unpacked wheels'. The same
 # places in deploy/bootstrap.
 if(DEFINED ENV{COXSWAIN_CUDA_ROOT})

@@ -32,8 +32,9 @@ struct EventData {
 };
 constexpr int kSuccess = 0, kInvalid = 2, kGpuIsLost = 15, kTimeout = 10, kNotLoaded = 9;
 
+// Never destroyed: a call that hung may come back while the process ends.
 std::mutex mutex;
-std::vector<Gpu> gpus;
+std::vector<Gpu>& gpus = *new std::vector<Gpu>;
 
 // True if the file says "hang".
 bool Read() {
