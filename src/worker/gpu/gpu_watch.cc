@@ -42,11 +42,14 @@ struct GpuWatch::Shared {
     told = observation;
     observed(observation);
   }
-  void BeginLook() {
+  // False: stop. Whoever stops either sees this look or prevents it, so none is waited for unseen.
+  bool BeginLook() {
     std::lock_guard lock(mutex);
+    if (stopping) return false;
     looking_since = std::chrono::steady_clock::now();
     looking_since_text = ClockTime();
     changed.notify_all();
+    return true;
   }
   // False: stop.
   bool EndLook(Observation observation) {
@@ -66,8 +69,7 @@ struct GpuWatch::Shared {
 void GpuWatch::Shared::Look() {
   std::unique_ptr<Nvml> nvml;
   bool go_on = true;
-  while (go_on) {
-    BeginLook();
+  while (go_on && BeginLook()) {
     Observation observation;
     if (!nvml) nvml = Nvml::Load(settings.library, observation.note);
     if (nvml) observation.gpus = nvml->Probe(observation.note);
