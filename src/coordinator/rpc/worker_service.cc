@@ -3,8 +3,7 @@
 #include <atomic>
 
 #include "common/rpc/convert.h"
-#include "common/rpc/duplex_server.h"
-#include "common/rpc/send_queue.h"
+#include "common/rpc/queued_server.h"
 #include "common/rpc/token.h"
 #include "coxswain/internal/v1/internal.grpc.pb.h"
 
@@ -12,10 +11,8 @@ namespace coxswain::coordinator::rpc {
 namespace {
 
 namespace wire = ::coxswain::internal::v1;
-using Call = coxswain::rpc::DuplexServer<wire::WorkerReport, wire::WorkerOrder>;
-using Queue = coxswain::rpc::SendQueue<wire::WorkerOrder>;
-
-constexpr size_t kStuckBytes = 64u << 20;
+using Stream = coxswain::rpc::QueuedServer<wire::WorkerReport, wire::WorkerOrder>;
+using Call = Stream::Call;
 
 // One worker's stream: the way out (WorkerSession) and, through its reactions, the way in.
 class Session final : public runtime::WorkerSession, public std::enable_shared_from_this<Session> {
@@ -23,41 +20,25 @@ class Session final : public runtime::WorkerSession, public std::enable_shared_f
   explicit Session(runtime::WorkerGateway* gateway) : gateway_(gateway) {}
 
   Call* Begin() {
-    auto self = shared_from_this();
-    call_ = Call::Make({[self](wire::WorkerReport& in) { self->Received(in); },
-                        [self](wire::WorkerOrder* out) {
-                          std::lock_guard lock(self->mutex_);
-                          return self->queue_.Pop(out);
-                        },
-                        [] {}, [self] { self->Ended(); }});
-    Call* call = call_.get();
-    call->Begin();
-    return call;
+    return stream_.Begin(
+        shared_from_this(), [this](wire::WorkerReport& in) { Received(in); }, [this] { Ended(); });
   }
 
   void Send(core::Term term, const protocol::WorkerOrder& order) override {
     wire::WorkerOrder message;
     coxswain::rpc::ToProto(order, term, &message);
-    bool stuck = false;
-    {
-      std::lock_guard lock(mutex_);
-      queue_.Push(Queue::Lane::kUrgent, std::move(message));
-      stuck = queue_.bytes() > kStuckBytes;
-    }
-    if (stuck) {
-      call_->Abort({grpc::StatusCode::RESOURCE_EXHAUSTED, "the worker reads nothing"});
-    } else {
-      call_->Kick();
-    }
+    stream_.Send(std::move(message));
   }
-  void Close() override { call_->End({grpc::StatusCode::UNAVAILABLE, "the coordinator ended it"}); }
+  void Close() override {
+    stream_.End({grpc::StatusCode::UNAVAILABLE, "the coordinator ended it"});
+  }
 
  private:
   void Received(const wire::WorkerReport& in) {
     grpc::Status status = Take(in);
     if (status.ok()) return;
     why_ = status.error_message();
-    call_->End(status);
+    stream_.End(status);
   }
 
   grpc::Status Take(const wire::WorkerReport& in) {
@@ -82,11 +63,9 @@ class Session final : public runtime::WorkerSession, public std::enable_shared_f
   }
 
   runtime::WorkerGateway* const gateway_;
-  std::shared_ptr<Call> call_;
+  Stream stream_{"the worker"};
   core::SessionId id_;  // touched by reactions only, as is why_
   std::string why_;     // our reason for ending the stream
-  std::mutex mutex_;
-  Queue queue_;  // guarded by mutex_
 };
 
 class Service final : public wire::WorkerGateway::CallbackService {

@@ -1,12 +1,10 @@
 // TrainerGateway over gRPC, on a Unix socket.
-#include <condition_variable>
 #include <map>
 #include <mutex>
 
 #include "common/base/version.h"
 #include "common/rpc/convert.h"
-#include "common/rpc/duplex_server.h"
-#include "common/rpc/send_queue.h"
+#include "common/rpc/queued_server.h"
 #include "common/rpc/server.h"
 #include "coxswain/internal/v1/internal.grpc.pb.h"
 #include "worker/runtime/trainer_gateway.h"
@@ -15,12 +13,8 @@ namespace coxswain::worker {
 namespace {
 
 namespace wire = ::coxswain::internal::v1;
-using Call = rpc::DuplexServer<wire::TrainerUp, wire::TrainerDown>;
-using Queue = rpc::SendQueue<wire::TrainerDown>;
-
-// A process that reads nothing while this much waits is stuck: its stream is ended, it may come
-// back.
-constexpr size_t kStuckBytes = 64u << 20;
+using Stream = rpc::QueuedServer<wire::TrainerUp, wire::TrainerDown>;
+using Call = Stream::Call;
 
 class TrainerServer;
 
@@ -29,13 +23,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(TrainerServer* server, ConnectionId id) : server_(server), id_(id) {}
 
-  Call* Begin();
-  void Send(wire::TrainerDown message);
+  Call* Begin() {
+    return stream_.Begin(
+        shared_from_this(), [this](wire::TrainerUp& in) { Received(in); }, [this] { Ended(); });
+  }
+  void Send(wire::TrainerDown message) { stream_.Send(std::move(message)); }
   void Refuse(const std::string& reason) {
-    call_->End({grpc::StatusCode::PERMISSION_DENIED, rpc::Utf8(reason)});
+    stream_.End({grpc::StatusCode::PERMISSION_DENIED, rpc::Utf8(reason)});
   }
   void Leave() {
-    call_->Abort({grpc::StatusCode::UNAVAILABLE, "the worker is shutting down; ranks go on"});
+    stream_.Abort({grpc::StatusCode::UNAVAILABLE, "the worker is shutting down; ranks go on"});
   }
   ConnectionId id() const { return id_; }
 
@@ -48,10 +45,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   TrainerServer* const server_;
   const ConnectionId id_;
-  std::shared_ptr<Call> call_;
+  Stream stream_{"the process"};
   bool known_ = false;  // its hello has come; touched by reactions only
-  std::mutex mutex_;
-  Queue queue_;  // guarded by mutex_
 };
 
 class TrainerServer final : public TrainerGateway, public wire::TrainerGateway::CallbackService {
@@ -143,36 +138,9 @@ class TrainerServer final : public TrainerGateway, public wire::TrainerGateway::
   bool stopping_ = false;                                            // guarded by mutex_
 };
 
-Call* Connection::Begin() {
-  auto self = shared_from_this();
-  call_ = Call::Make({[self](wire::TrainerUp& in) { self->Received(in); },
-                      [self](wire::TrainerDown* out) {
-                        std::lock_guard lock(self->mutex_);
-                        return self->queue_.Pop(out);
-                      },
-                      [] {}, [self] { self->Ended(); }});
-  Call* call = call_.get();
-  call->Begin();
-  return call;
-}
-
-void Connection::Send(wire::TrainerDown message) {
-  bool stuck = false;
-  {
-    std::lock_guard lock(mutex_);
-    queue_.Push(Queue::Lane::kUrgent, std::move(message));
-    stuck = queue_.bytes() > kStuckBytes;
-  }
-  if (stuck) {
-    call_->Abort({grpc::StatusCode::RESOURCE_EXHAUSTED, "the process reads nothing"});
-  } else {
-    call_->Kick();
-  }
-}
-
 void Connection::Received(wire::TrainerUp& in) {
   grpc::Status status = known_ ? Body(in) : Hello(in);
-  if (!status.ok()) call_->End(status);
+  if (!status.ok()) stream_.End(status);
 }
 
 grpc::Status Connection::Hello(const wire::TrainerUp& in) {
