@@ -13,7 +13,7 @@ import time
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = pathlib.Path(os.environ.get("COXSWAIN_BIN", ROOT / "build" / "dev" / "bin"))
+BIN = pathlib.Path(os.environ.get("COXSWAIN_BIN", ROOT / "build" / "dev" / "bin")).absolute()
 PATIENCE = float(os.environ.get("COXSWAIN_TEST_PATIENCE", "60"))  # seconds; a hang, not a speed limit
 
 
