@@ -1,0 +1,87 @@
+// What one world is made of and what goes wrong in it, drawn from its seed: each fault is on in
+// some worlds and off in others, so that rare meetings of few faults happen too.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "coordinator/core/rows.h"
+#include "sim/dice.h"
+#include "trainer/core/training_plan.h"
+
+namespace coxswain::sim {
+
+enum class Fault : uint8_t {
+  kKillCoordinator,
+  kRefuseCommits,
+  kSlowCommits,
+  kLoseSync,
+  kStallCoordinator,
+  kJumpClock,
+  kRestoreBackup,
+  kKillWorker,
+  kStopWorker,
+  kCrashMachine,
+  kCutUp,
+  kCutDown,
+  kCutBoth,
+  kCutData,
+  kBreakStream,
+  kBreakSocket,
+  kKillRank,
+  kOutOfMemory,
+  kCrashRank,
+  kHangRank,
+  kKillShim,
+  kKillTask,
+  kBlobOutage,
+  kDamageBlob,
+  kDrain,
+  kCancel,
+  kCloneDisk,
+  kFillDisk,
+  kLast
+};
+constexpr size_t kFaults = static_cast<size_t>(Fault::kLast);
+const char* ToString(Fault fault);
+
+struct MachinePlan {
+  uint32_t cpus = 4;
+  uint32_t gpus = 0;
+};
+
+// What the job file says, and what its program does.
+struct JobPlan {
+  uint32_t number = 0;  // from 1; spec_yaml is "sim-job N"
+  coordinator::core::JobRequest request;
+  trainer::core::TrainingPlan plan;
+  base::Duration step_time{};
+  int64_t save_every_steps = 0;
+  base::Duration save_every_time{};
+  bool bad_data = false;         // the check finds it, or the trainer
+  int64_t not_finite_at = 0;     // step with a NaN; 0: never
+  int64_t crash_at = 0;          // rank 0 crashes in this step, always; 0: never
+  int64_t out_of_memory_at = 0;  // likewise
+  base::Time submit_at;
+  std::optional<base::Time> cancel_at;
+  bool cancel_saves = false;
+};
+
+struct Options {
+  std::vector<MachinePlan> machines;
+  std::vector<JobPlan> jobs;
+  std::array<bool, kFaults> faults{};
+  base::Duration faults_for{};               // then all is healed
+  base::Duration fault_pause{};              // mean
+  base::Duration delay_low{}, delay_high{};  // of messages between machines
+  base::Duration commit_low{}, commit_high{};
+  bool shared_files = false;    // file:// is one place for all machines
+  uint32_t repeat_percent = 0;  // of calls that a client sends again though it was answered
+  bool On(Fault fault) const { return faults[static_cast<size_t>(fault)]; }
+};
+
+Options DrawOptions(uint64_t seed);
+
+}  // namespace coxswain::sim

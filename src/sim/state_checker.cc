@@ -1,0 +1,36 @@
+#include "sim/state_checker.h"
+
+#include "sim/world.h"
+
+namespace coxswain::sim {
+
+void StateChecker::Formed(base::JobId job, const protocol::FormGeneration& form,
+                          const Agreed& agreed) {
+  std::string name = base::ToString(job) + " generation " + std::to_string(form.generation.value);
+  if (agreed.state.used != agreed.state.position) {
+    world_.journal.Fail(name + " begins at position " + std::to_string(agreed.state.position) +
+                        " with a state of " + std::to_string(agreed.state.used) + " samples");
+  }
+  const Rows& rows = world_.coordinator->rows();
+  const core::GenerationRow* newest = rows.NewestGeneration(job);
+  if (newest == nullptr || newest->generation != form.generation || newest->closed) return;
+  int64_t best = world_.row_checker.BestPosition(rows, job);
+  if (agreed.state.position >= best) return;
+  world_.journal.Fail(name + " begins at position " + std::to_string(agreed.state.position) +
+                      " though a whole checkpoint of position " + std::to_string(best) +
+                      " is committed");
+}
+
+void StateChecker::Finished(const JobPlan& plan, const protocol::TrainingFinished& report,
+                            const TrainState& state) {
+  if (report.stopped) return;
+  finished_.insert(plan.number);
+  bool done = plan.plan.Done(state.step, state.position) && state.used == state.position &&
+              report.step == state.step && report.position == state.position;
+  if (done) return;
+  world_.journal.Fail("a rank of job " + std::to_string(plan.number) +
+                      " says that it has finished at step " + std::to_string(report.step) +
+                      ", its state is of step " + std::to_string(state.step));
+}
+
+}  // namespace coxswain::sim

@@ -1,0 +1,27 @@
+// Looks at the training itself: where generations begin, what finished ranks have done.
+#pragma once
+
+#include <set>
+
+#include "sim/group.h"
+#include "sim/options.h"
+
+namespace coxswain::sim {
+
+class StateChecker {
+ public:
+  explicit StateChecker(World* world) : world_(*world) {}
+
+  // All ranks of a generation have agreed on a state.
+  void Formed(base::JobId job, const protocol::FormGeneration& form, const Agreed& agreed);
+  // A rank says that it has done all steps.
+  void Finished(const JobPlan& plan, const protocol::TrainingFinished& report,
+                const TrainState& state);
+  bool HasFinished(uint32_t plan_number) const { return finished_.contains(plan_number); }
+
+ private:
+  World& world_;
+  std::set<uint32_t> finished_;
+};
+
+}  // namespace coxswain::sim
