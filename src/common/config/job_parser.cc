@@ -9,6 +9,7 @@
 namespace coxswain::config {
 namespace {
 
+constexpr char kStoreKey[] = "spec.checkpoint.store";
 const std::vector<std::string> kFreeMaps = {"metadata.labels", "spec.env"};
 
 void AddPathOverride(const std::string& key, const std::string& value, std::string_view directory,
@@ -32,7 +33,8 @@ YAML::Node MaskedMap(const YAML::Node& env) {
 }  // namespace
 
 std::variant<ParsedJob, std::vector<Mistake>> ParseJob(std::string_view yaml, std::string_view file,
-                                                       const std::vector<std::string>& overrides) {
+                                                       const std::vector<std::string>& overrides,
+                                                       const std::string& default_store) {
   Notebook notes{std::string(file)};
   YAML::Node root = LoadDocument(yaml, &notes);
   if (!notes.empty()) return notes.Take();
@@ -51,7 +53,14 @@ std::variant<ParsedJob, std::vector<Mistake>> ParseJob(std::string_view yaml, st
   }
   ReadJob(root, &notes, &out.spec, &out.warnings);
   if (!notes.empty()) return notes.Take();
-  out.yaml = overrides.empty() ? std::string(yaml) : Emit(root);
+  const bool names_no_store = out.spec.checkpoint.store.empty() && !default_store.empty();
+  if (names_no_store) {
+    ApplyOverride({"default_store=" + default_store, kStoreKey, default_store}, kFreeMaps, &root,
+                  &notes);
+    out.spec.checkpoint.store = default_store;
+  }
+  if (!notes.empty()) return notes.Take();
+  out.yaml = overrides.empty() && !names_no_store ? std::string(yaml) : Emit(root);
   return out;
 }
 

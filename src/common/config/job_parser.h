@@ -19,9 +19,11 @@ struct ParsedJob {
 };
 
 // `overrides`: "spec.train.epochs=3", applied in order. `file` is used in messages only.
+// `default_store`: written into a job that names no store; empty: nothing is written.
 // Returns all mistakes, in file order, never only the first.
 std::variant<ParsedJob, std::vector<Mistake>> ParseJob(std::string_view yaml, std::string_view file,
-                                                       const std::vector<std::string>& overrides);
+                                                       const std::vector<std::string>& overrides,
+                                                       const std::string& default_store = "");
 
 // The same document with the values of secret `env:` keys (ending in KEY, SECRET, TOKEN, PASSWORD)
 // replaced by "***": the only form that leaves the coordinator for people. Comments go too: they

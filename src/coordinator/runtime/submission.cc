@@ -21,7 +21,7 @@ std::string Digest(const std::string& yaml, const SubmitRequest& request) {
   return absl::StrFormat("%016x%016x", hash.high64, hash.low64);
 }
 
-core::JobRequest RequestOf(const config::JobSpec& spec, const std::string& default_store) {
+core::JobRequest RequestOf(const config::JobSpec& spec) {
   core::JobRequest r;
   r.name = spec.metadata.name;
   r.labels = spec.metadata.labels;
@@ -34,8 +34,7 @@ core::JobRequest RequestOf(const config::JobSpec& spec, const std::string& defau
   r.grace = spec.grace;
   r.keep_checkpoints = spec.checkpoint.keep;
   r.store = spec.checkpoint.store;
-  const std::string& store = r.store.empty() ? default_store : r.store;
-  r.local_store = store.find("://") == std::string::npos || store.starts_with("file://");
+  r.local_store = r.store.find("://") == std::string::npos || r.store.starts_with("file://");
   return r;
 }
 
@@ -121,29 +120,15 @@ absl::StatusOr<core::JobId> FindJob(const std::string& id_or_name, store::StateR
   return absl::NotFoundError(absl::StrCat("no job ", id_or_name, ": `cox jobs` lists them"));
 }
 
-namespace {
-
-using Parsed = std::variant<config::ParsedJob, std::vector<config::Mistake>>;
-
-// A job that names no store gets the coordinator's, written into its text: whatever reads the job
-// later (trainers, tasks, people) finds the store there.
-Parsed ParseWithStore(const SubmitRequest& request, const std::string& default_store) {
-  Parsed parsed = config::ParseJob(request.spec_yaml, request.spec_name, request.overrides);
-  auto* job = std::get_if<config::ParsedJob>(&parsed);
-  if (job == nullptr || !job->spec.checkpoint.store.empty() || default_store.empty()) return parsed;
-  std::vector<std::string> overrides = request.overrides;
-  overrides.push_back("spec.checkpoint.store=" + default_store);
-  return config::ParseJob(request.spec_yaml, request.spec_name, overrides);
-}
-
-}  // namespace
-
 std::variant<Submission, Refusal> CheckSubmission(const SubmitRequest& request,
                                                   const std::string& default_store,
                                                   store::StateReader& reader) {
   absl::Status status = WhyNot(request);
   if (!status.ok()) return Refusal{status, {}};
-  Parsed parsed = ParseWithStore(request, default_store);
+  // A job that names no store gets the coordinator's, written into its text: whatever reads the job
+  // later (trainers, tasks, people) finds the store there.
+  auto parsed =
+      config::ParseJob(request.spec_yaml, request.spec_name, request.overrides, default_store);
   if (auto* mistakes = std::get_if<std::vector<config::Mistake>>(&parsed)) {
     std::string text = mistakes->empty() ? "the job file is wrong" : mistakes->front().ToString();
     if (mistakes->size() > 1) absl::StrAppend(&text, " (and ", mistakes->size() - 1, " more)");
@@ -152,7 +137,7 @@ std::variant<Submission, Refusal> CheckSubmission(const SubmitRequest& request,
   config::ParsedJob& job = std::get<config::ParsedJob>(parsed);
   Submission out;
   out.warnings = std::move(job.warnings);
-  out.event.request = RequestOf(job.spec, default_store);
+  out.event.request = RequestOf(job.spec);
   out.event.idempotency_key = request.dry_run ? "" : request.idempotency_key;
   out.event.request_digest = Digest(job.yaml, request);
   out.event.spec_yaml = std::move(job.yaml);
