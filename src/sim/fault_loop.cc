@@ -215,16 +215,15 @@ void FaultLoop::Drain() {
 }
 
 void FaultLoop::DrainNothing() {
-  bool any = false;
   for (const auto& [id, row] : world_.coordinator->rows().nodes) {
     if (!row.draining) continue;
-    any = true;
     auto make = [&](core::CallId call) {
       return core::EventBody(core::DrainRequested{call, id, "", true});
     };
     world_.coordinator->Call(make, [](std::optional<core::Reply>) {});
   }
-  if (any) world_.queue.After(seconds(3), [this] { DrainNothing(); });
+  // A call that was under way may still drain one.
+  world_.queue.After(seconds(5), [this] { DrainNothing(); });
 }
 
 }  // namespace coxswain::sim

@@ -49,9 +49,10 @@ const JobPlan& World::PlanOf(const std::string& spec_yaml) const {
 }
 
 std::string World::PlaceOf(const core::CheckpointRow& row) const {
+  // Not by the node's id: a machine with a copied disk may have it.
   for (const auto& machine : machines) {
-    bool there = machine->identity && machine->identity->node == row.node;
-    if (there && !machine->clone_of) return blobs.Place(row.uri, machine->index());
+    std::string place = blobs.Place(row.uri, machine->index());
+    if (blobs.Has(place, row.uri, ShardName(0))) return place;
   }
   return blobs.Place(row.uri, 0);
 }
