@@ -9,6 +9,7 @@
 #include <cstring>
 #include <thread>
 
+#include "common/base/clock.h"
 #include "common/log/log.h"
 #include "coordinator/http/access.h"
 #include "coordinator/http/json_views.h"
@@ -25,6 +26,7 @@ NodeNames NamesFrom(runtime::Api* api) {
 constexpr int kThreads = 6;
 constexpr uint32_t kMostJobs = 1000;
 constexpr uint32_t kMostEvents = 1000;
+constexpr uint32_t kMostJobsWithMetrics = 1000;
 constexpr char kPolicy[] =
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -244,7 +246,12 @@ void Server::ServeMetrics(Response& response) {
   if (!jobs.ok()) return Fail(response, jobs.status());
   auto nodes = api_->ListNodes();
   if (!nodes.ok()) return Fail(response, nodes.status());
-  response.set_content(PrometheusText(api_->Status(), *jobs, *nodes),
+  store::JobFilter running;
+  running.states = {core::JobState::kRunning, core::JobState::kRecovering};
+  running.limit = kMostJobsWithMetrics;
+  auto active = api_->ListJobs(running);
+  if (!active.ok()) return Fail(response, active.status());
+  response.set_content(PrometheusText(api_->Status(), *jobs, *nodes, *active, base::WallNow()),
                        "text/plain; version=0.0.4; charset=utf-8");
 }
 

@@ -98,6 +98,7 @@ std::string FactsHtml(const runtime::JobView& job, base::WallTime now) {
     out += FactHtml("Model", "<code>" + Escape(row.model_uri) + "</code>");
   if (!row.resume_uri.empty())
     out += FactHtml("Resumes", "<code>" + Escape(row.resume_uri) + "</code>");
+  out += FactHtml("Logs", "<code>cox logs " + base::ToString(row.id) + "</code>");
   for (const auto& [key, value] : row.request.labels) out += FactHtml(Escape(key), Escape(value));
   return out + "</dl>";
 }
@@ -130,7 +131,7 @@ std::string Curves(runtime::Api& api, core::JobId job) {
   std::string loss = CurvesSvg({CurveOf(*points, "loss", "loss", "one"),
                                 CurveOf(*points, "eval.loss", "evaluation loss", "two")});
   std::string accuracy =
-      CurvesSvg({CurveOf(*points, "eval.accuracy", "evaluation accuracy", "three")});
+      CurvesSvg({CurveOf(*points, "eval.accuracy", "evaluation accuracy", "three")}, 1.0);
   if (loss.empty() && accuracy.empty()) return "";
   return "<section><h2>Curves</h2><div class=\"charts\">" + loss + accuracy + "</div></section>";
 }

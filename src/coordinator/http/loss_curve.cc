@@ -99,7 +99,7 @@ std::vector<double> Ticks(double low, double high, int most) {
   return ticks;
 }
 
-std::string CurvesSvg(const std::vector<Curve>& curves) {
+std::string CurvesSvg(const std::vector<Curve>& curves, double most) {
   Scale s;
   for (const Curve& curve : curves) {
     for (const auto& [step, value] : curve.points) {
@@ -111,7 +111,8 @@ std::string CurvesSvg(const std::vector<Curve>& curves) {
   if (s.x.empty()) return "";
   s.x.Widen();
   s.y.Widen();
-  std::vector<double> y_ticks = Ticks(s.y.low, s.y.high, 4);
+  std::vector<double> y_ticks = Ticks(s.y.low, std::min(s.y.high, most), 4);
+  while (y_ticks.size() > 2 && y_ticks.back() > most + 1e-9) y_ticks.pop_back();
   s.y.low = y_ticks.front();
   s.y.high = y_ticks.back();
   std::string out = absl::StrFormat(

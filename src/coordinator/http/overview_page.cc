@@ -18,9 +18,13 @@ constexpr uint32_t kMostShown = 100;
 constexpr uint32_t kMostRecent = 10;
 constexpr uint32_t kMostEvents = 25;
 constexpr base::Duration kRecentFailure = std::chrono::hours(24);
-// What somebody has to look at once it has happened.
+// An end that is no success. What the machines did is "wrong now" for a day; what a job did to
+// itself is its owner's to look at, and stands with what ended lately.
 const std::vector<JobState> kBadEnds = {JobState::kFailed, JobState::kTimeout, JobState::kNodeFail,
                                         JobState::kOutOfMemory};
+bool MachinesDidIt(const runtime::JobView& job) {
+  return job.record.job.cause == core::Cause::kInfrastructure;
+}
 
 // All that the page shows, read at once.
 struct Facts {
@@ -28,6 +32,7 @@ struct Facts {
   runtime::ServerStatus status;
   std::map<JobState, uint64_t> counts;
   std::vector<runtime::JobView> active, pending, bad, recent;
+  size_t failed = 0;  // in the last day, whoever's fault
   std::vector<runtime::NodeView> nodes;
   std::vector<core::EventRow> events;
 };
@@ -60,6 +65,14 @@ absl::StatusOr<Facts> ReadFacts(runtime::Api& api) {
   if (!status.ok()) return status;
   std::erase_if(f.bad, [&f](const runtime::JobView& job) {
     return f.now - job.record.job.ended > kRecentFailure;
+  });
+  f.failed = f.bad.size();
+  auto own = std::stable_partition(f.bad.begin(), f.bad.end(), MachinesDidIt);
+  f.recent.insert(f.recent.end(), std::make_move_iterator(own),
+                  std::make_move_iterator(f.bad.end()));
+  f.bad.erase(own, f.bad.end());
+  std::stable_sort(f.recent.begin(), f.recent.end(), [](const auto& a, const auto& b) {
+    return a.record.job.ended > b.record.job.ended;
   });
   auto nodes = api.ListNodes();
   if (!nodes.ok()) return nodes.status();
@@ -96,7 +109,7 @@ std::string Tiles(const Facts& f) {
       &out, Tile(CountText(count(JobState::kRunning)), "running"),
       Tile(CountText(recovering), "recovering", recovering > 0 ? "warn" : ""),
       Tile(CountText(count(JobState::kPending)), "pending"),
-      Tile(absl::StrCat(f.bad.size(), f.bad.size() == kMostRecent ? "+" : ""), "failed in 24 h",
+      Tile(absl::StrCat(f.failed, f.failed == kMostRecent ? "+" : ""), "failed in 24 h",
            f.bad.empty() ? "" : "bad"),
       Tile(absl::StrCat(ready, " / ", f.nodes.size()), "nodes reachable",
            ready < f.nodes.size() ? "bad" : ""),
@@ -223,7 +236,9 @@ std::string Ended(const Facts& f) {
     const core::JobRow& row = job.record.job;
     std::string side = (row.started ? "took " + DurationText(row.ended - row.started) + ", " : "") +
                        "ended " + AgoHtml(row.ended, f.now);
-    items += Item(BadgeHtml(row.state), JobTitle(job), side, "");
+    bool failed = std::find(kBadEnds.begin(), kBadEnds.end(), row.state) != kBadEnds.end();
+    items += Item(BadgeHtml(row.state), JobTitle(job), side,
+                  failed ? "<p class=\"why\">" + Escape(ReasonOf(job)) + "</p>" : "");
   }
   if (items.empty()) return "";
   return "<section><h2>Ended lately</h2><ul class=\"items tight\">" + items + "</ul></section>";

@@ -3,6 +3,8 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
+#include <optional>
 #include <sstream>
 
 #include "coordinator/http/json_views.h"
@@ -85,11 +87,82 @@ void AddNodes(Page& page, const std::vector<runtime::NodeView>& nodes) {
   page.Gauge("coxswain_gpus_unavailable", "Those of them that are not given out", gpus_bad);
 }
 
+Labels LabelsOf(const runtime::JobView& job) {
+  const core::JobRow& row = job.record.job;
+  return {{"job", base::ToString(row.id)}, {"name", row.request.name}};
+}
+
+// One gauge of the jobs that run; a job without a value is left out.
+template <class Value>
+void AddPerJob(Page& page, const std::vector<runtime::JobView>& running, const char* name,
+               const char* help, Value value) {
+  page.Begin(MetricType::Gauge, name, help);
+  for (const runtime::JobView& job : running) {
+    if (std::optional<double> v = value(job)) page.Add(*v, LabelsOf(job));
+  }
+}
+
+// Since the job's newest committed checkpoint, else since it started.
+std::optional<double> UnsavedSeconds(const runtime::JobView& job, base::WallTime now) {
+  const core::JobRow& row = job.record.job;
+  if (!row.started) return std::nullopt;
+  base::WallTime since = row.started;
+  if (job.record.last_checkpoint) since = std::max(since, job.record.last_checkpoint->committed);
+  return Seconds(now - since);
+}
+
+void AddRunningJobs(Page& page, const std::vector<runtime::JobView>& running, base::WallTime now) {
+  using Progress = const std::optional<protocol::TrainerProgress>;
+  AddPerJob(page, running, "coxswain_job_step", "Optimizer steps done, of running jobs",
+            [](const runtime::JobView& job) -> std::optional<double> {
+              Progress& p = job.live.progress;
+              return p ? std::optional<double>(static_cast<double>(p->step)) : std::nullopt;
+            });
+  AddPerJob(page, running, "coxswain_job_samples_per_second", "Training speed, of running jobs",
+            [](const runtime::JobView& job) -> std::optional<double> {
+              Progress& p = job.live.progress;
+              return p ? std::optional<double>(p->samples_per_second) : std::nullopt;
+            });
+  AddPerJob(page, running, "coxswain_job_progress_age_seconds",
+            "Since a running job last reported progress (else since its start)",
+            [now](const runtime::JobView& job) -> std::optional<double> {
+              base::WallTime at = job.live.progress ? job.live.progress_at : job.record.job.started;
+              return at ? std::optional<double>(Seconds(now - at)) : std::nullopt;
+            });
+  AddPerJob(page, running, "coxswain_job_unsaved_seconds",
+            "Since a running job's newest committed checkpoint (else since its start)",
+            [now](const runtime::JobView& job) { return UnsavedSeconds(job, now); });
+  AddPerJob(page, running, "coxswain_job_attempt", "Number of a running job's attempt",
+            [](const runtime::JobView& job) -> std::optional<double> {
+              return static_cast<double>(job.record.job.attempt.value);
+            });
+  AddPerJob(page, running, "coxswain_job_conditions",
+            "What a running job waits for or warns of, such as a store that cannot be reached",
+            [](const runtime::JobView& job) -> std::optional<double> {
+              return static_cast<double>(job.live.conditions.size());
+            });
+}
+
+void AddHeartbeats(Page& page, const std::vector<runtime::NodeView>& nodes, base::WallTime now) {
+  auto labels = [](const runtime::NodeView& node) -> Labels {
+    return {{"id", node.row.id.value}, {"node", node.row.name}};
+  };
+  page.Begin(MetricType::Gauge, "coxswain_node_reachable", "1: its lease holds");
+  for (const runtime::NodeView& node : nodes) page.Add(node.live.reachable, labels(node));
+  page.Begin(MetricType::Gauge, "coxswain_node_heartbeat_age_seconds",
+             "Since a node was last heard of, in this life of the coordinator");
+  for (const runtime::NodeView& node : nodes) {
+    if (!node.live.last_heartbeat) continue;
+    page.Add(Seconds(now - node.live.last_heartbeat), labels(node));
+  }
+}
+
 }  // namespace
 
 std::string PrometheusText(const runtime::ServerStatus& s,
                            const std::map<core::JobState, uint64_t>& jobs,
-                           const std::vector<runtime::NodeView>& nodes) {
+                           const std::vector<runtime::NodeView>& nodes,
+                           const std::vector<runtime::JobView>& running, base::WallTime now) {
   Page page;
   page.Begin(MetricType::Gauge, "coxswain_build_info", "Always 1; the labels say what runs");
   page.Add(1, {{"version", s.version}, {"cluster", s.cluster.value}});
@@ -101,7 +174,9 @@ std::string PrometheusText(const runtime::ServerStatus& s,
   page.Gauge("coxswain_warnings", "Warnings shown on the status page",
              static_cast<double>(s.warnings.size()));
   AddJobs(page, jobs);
+  AddRunningJobs(page, running, now);
   AddNodes(page, nodes);
+  AddHeartbeats(page, nodes, now);
   page.Counter("coxswain_events_decided_total", "Events the core has decided on",
                static_cast<double>(s.decided_events));
   page.Counter("coxswain_decide_seconds_total", "Time spent deciding", s.decide_seconds);

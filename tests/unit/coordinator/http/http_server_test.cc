@@ -92,6 +92,12 @@ TEST_F(HttpServerTest, Metrics_ForPrometheus) {
   EXPECT_THAT(text, HasSubstr("coxswain_jobs{state=\"RUNNING\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("coxswain_nodes{state=\"UNREACHABLE\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("coxswain_term 4\n"));
+  std::string job = "{job=\"j14\",name=\"fashion-resnet\"} ";
+  EXPECT_THAT(text, HasSubstr("coxswain_job_step" + job + "1180\n"));
+  EXPECT_THAT(text, HasSubstr("coxswain_job_unsaved_seconds" + job + "7"));  // 70 s and a little
+  EXPECT_THAT(text, HasSubstr("coxswain_job_progress_age_seconds" + job));
+  EXPECT_THAT(text, HasSubstr("coxswain_job_conditions{job=\"j13\",name=\"word-lm\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("coxswain_node_reachable{id=\"n-node-a\",node=\"node-a\"} 1\n"));
 }
 
 TEST_F(HttpServerTest, Ready_SaysWhyNot) {
