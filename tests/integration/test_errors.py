@@ -3,6 +3,7 @@ import gzip
 import json
 import os
 import pathlib
+import resource
 import shutil
 import subprocess
 import time
@@ -209,6 +210,28 @@ def test_data_missing_or_mismatched(cluster, tiny_data, tmp_path):
     write_idx(data / "test-labels.idx.gz", bytes(100), (100,))
     message = submit_refused(cluster, cluster.job_file(data))
     assert "100" in message and "256" in message, message
+
+
+def test_a_model_that_no_machine_holds_is_refused(cluster, tiny_data):
+    file = cluster.job_file(tiny_data)
+    for flags in ([], ["--dry-run"]):
+        message = submit_refused(cluster, file, "--set", "spec.model.hidden=[1000000,1000000]", *flags)
+        assert message.startswith("cox: --set spec.model.hidden=[1000000,1000000]: spec.model.hidden: each rank needs"), message
+        assert "14.56TiB" in message and "GiB; make the model smaller" in message, message
+    message = submit_refused(cluster, file, "--set", "spec.resources.memory=100KiB")
+    assert "spec.resources.memory: found 100KiB, but each rank needs at least" in message, message
+
+
+def test_out_of_memory_is_the_jobs_own_end(cluster, tiny_data):
+    """Less memory than the machine has: the trainers run into it, twice, and that is the end."""
+    limit = 3 << 30
+    resource.prlimit(cluster.workers["node-a"].pid, resource.RLIMIT_AS, (limit, limit))
+    job = cluster.submit(cluster.job_file(tiny_data), "--set", "spec.model.hidden=[20000,20000]")
+    assert cluster.cox("wait", job, check=False).returncode == 100
+    done = cluster.job(job)
+    assert (done["state"], done["cause"], done["attempt"]) == ("OUT_OF_MEMORY", "FAILURE_CAUSE_OUT_OF_MEMORY", 2), done["reason"]
+    assert "twice in a row" in done["reason"] and "make spec.model" in done["reason"], done["reason"]
+    assert done["exit"]["code"] == 12
 
 
 def test_mistakes_in_the_job_file_are_all_named(cluster, tiny_data):

@@ -8,6 +8,7 @@
 #include "trainer/blob/text.h"
 #include "trainer/task/collector.h"
 #include "trainer/task/idx_checker.h"
+#include "trainer/task/memory_checker.h"
 #include "trainer/task/store_checker.h"
 
 namespace coxswain::trainer::task {
@@ -76,6 +77,18 @@ absl::Status CheckPlace(const Context& context) {
   return CheckStore(**store);
 }
 
+absl::Status CheckMemory(const Context& context, const IdxSummary& images) {
+  MachineSize machine;
+  if (auto found = context.argument.find("machine"); found != context.argument.end()) {
+    machine = {found->value("memory", int64_t{0}), found->value("ranks", int64_t{1})};
+  }
+  state::StateList list = state::ListState(
+      context.spec, {static_cast<int64_t>(images.channels), static_cast<int64_t>(images.height),
+                     static_cast<int64_t>(images.width)});
+  std::string wrong = WhyTooLarge(context.spec, list, machine);
+  return wrong.empty() ? absl::OkStatus() : absl::InvalidArgumentError(wrong);
+}
+
 absl::Status CheckData(const Context& context, ordered_json* result) {
   const config::Data& data = context.spec.data;
   blob::StoreSettings settings = context.Settings("data");
@@ -85,6 +98,7 @@ absl::Status CheckData(const Context& context, ordered_json* result) {
   (*result)["train_samples"] = train->samples;
   (*result)["height"] = train->height;
   (*result)["width"] = train->width;
+  if (absl::Status status = CheckMemory(context, *train); !status.ok()) return status;
   if (!data.evaluate) return absl::OkStatus();
   absl::StatusOr<IdxSummary> evaluate =
       CheckIdxPair(*data.evaluate, "spec.data.evaluate", data.classes, settings);

@@ -1,11 +1,13 @@
 // One task of a worker, from its order to its end: what `cox-trainer --task` runs.
 //
 // Arguments and results are JSON:
-//   kCheck    {"spec_yaml", "multi_node", "at_submit"?, "probe"?}
+//   kCheck    {"spec_yaml", "multi_node", "at_submit"?, "machine"?, "probe"?}
 //             {"train_samples", "evaluate_samples", "height", "width", "store"}
 //     "probe": {"write": "TOKEN"} leaves a mark in the store, {"see": "TOKEN"} asks for one that
 //     another machine left (and removes it, without "keep": true): only this is checked then.
 //     Proves that a file:// store is shared.
+//     "machine": {"memory", "ranks"}: bytes of the fleet's largest machine, and how many ranks some
+//     machine must hold; a model that cannot fit there is refused.
 //   kVerify   {"uri", "manifest_hash"?}               {"step", "shards", "bytes", "manifest_hash",
 //                                                      "committed"}
 //   kCollect  {"uris", "prefix"?}                     {"deleted", "bytes", "aborted_uploads"}

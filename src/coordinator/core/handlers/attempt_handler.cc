@@ -110,7 +110,11 @@ void FailAttempt(Turn& turn, JobId job, const Failure& failure) {
       RecordFailure(turn, *attempt, failure);
     }
     if (!awaited) return;
-    turn.EditRow(*attempt, [&](AttemptRow& row) { row.exit = failure.exit; });
+    turn.EditRow(*attempt, [&](AttemptRow& row) {
+      row.exit = failure.exit;
+      // Its last words told what, its exit code tells of which kind.
+      if (failure.cause == Cause::kOutOfMemory) row.cause = failure.cause;
+    });
     return StopRanks(turn, job, turn.deadlines().Heartbeat() * 2, attempt->reason);
   }
   RecordFailure(turn, *attempt, failure);

@@ -21,6 +21,14 @@ bool SameAsBefore(const Turn& turn, const AttemptRow& attempt) {
          before->last_step == attempt.last_step;
 }
 
+// More memory will not be there next time either; once may have been another's doing.
+bool OutOfMemoryTwice(const Turn& turn, const AttemptRow& attempt) {
+  const AttemptRow* before =
+      turn.tables.attempts().Find(attempt.job, Attempt(attempt.number.value - 1));
+  return attempt.cause == Cause::kOutOfMemory && before != nullptr &&
+         before->cause == Cause::kOutOfMemory;
+}
+
 JobState FinalState(Cause cause) {
   switch (cause) {
     case Cause::kInfrastructure:
@@ -58,6 +66,12 @@ std::optional<JobEnd> Judge(const Turn& turn, const JobRow& job, const AttemptRo
   if (attempt.cause == Cause::kUser && SameAsBefore(turn, attempt)) {
     end.reason += "; the same failure at the same step (" + std::to_string(attempt.last_step) +
                   ") twice, so it is not tried again";
+    return end;
+  }
+  if (OutOfMemoryTwice(turn, attempt)) {
+    end.reason +=
+        "; out of memory twice in a row, so it is not tried again: make spec.model or "
+        "spec.train.global_batch_size smaller, or use machines with more memory";
     return end;
   }
   if (job.failures >= job.request.max_attempts) {

@@ -146,8 +146,9 @@ void Handle(Turn& turn, const JobSubmitted& event) {
         turn.soft.sessions.empty() ? "no worker is connected" : "no worker is free for it";
     return Answer(turn, event, {event.call}, {.checked = false, .note = note});
   }
-  TaskId task = StartTask(turn, {.kind = protocol::TaskKind::kCheck, .node = *node},
-                          CheckArgument(event.request, event.spec_yaml, true), event.spec_yaml);
+  TaskId task =
+      StartTask(turn, {.kind = protocol::TaskKind::kCheck, .node = *node},
+                CheckArgument(turn, event.request, event.spec_yaml, true), event.spec_yaml);
   Wait(turn, task, {event, {event.call}});
 }
 
@@ -182,7 +183,7 @@ void CheckJob(Turn& turn, JobId job, const NodeId& node) {
                         "not yet checked: " + turn.NodeName(node) + " is busy with other checks");
   const JobRow& row = turn.tables.jobs().Get(job);
   soft.check = StartTask(turn, {.kind = protocol::TaskKind::kCheck, .node = node, .job = job},
-                         CheckArgument(row.request, row.spec_yaml, false), row.spec_yaml);
+                         CheckArgument(turn, row.request, row.spec_yaml, false), row.spec_yaml);
   turn.Explain(job, "its data and store are being checked on " + turn.NodeName(node));
 }
 

@@ -1,5 +1,7 @@
 #include "coordinator/core/handlers/task_handler.h"
 
+#include <algorithm>
+
 #include "coordinator/core/handlers/store_work_handler.h"
 #include "coordinator/core/handlers/submit_handler.h"
 #include "coordinator/core/text.h"
@@ -20,6 +22,20 @@ void TaskResult(Turn& turn, TaskId id, const TaskSoft& task, const protocol::Tas
     case protocol::TaskKind::kCollect:
       return Collected(turn, task, end);
   }
+}
+
+// The largest machine, and how many ranks some machine must hold at least: what no placement can
+// do better than. Nothing for jobs whose state is in the memory of GPUs.
+std::string Machine(const Turn& turn, const JobRequest& request) {
+  uint64_t machines = turn.tables.nodes().size();
+  int64_t memory = 0;
+  for (const auto& [id, row] : turn.tables.nodes()) {
+    memory = std::max(memory, row.inventory.memory_bytes);
+  }
+  if (memory == 0 || request.gpus > 0) return "";
+  uint64_t ranks = (request.workers + machines - 1) / machines;
+  return ",\"machine\":{\"memory\":" + std::to_string(memory) +
+         ",\"ranks\":" + std::to_string(ranks) + "}";
 }
 
 }  // namespace
@@ -74,11 +90,12 @@ void LoseTask(Turn& turn, TaskId id, const std::string& why) {
   TaskResult(turn, id, *task, end, true);
 }
 
-std::string CheckArgument(const JobRequest& request, const std::string& spec_yaml, bool at_submit) {
+std::string CheckArgument(const Turn& turn, const JobRequest& request, const std::string& spec_yaml,
+                          bool at_submit) {
   bool multi_node = request.workers > 1 && !request.local_store;
   return "{\"spec_yaml\":" + JsonQuote(spec_yaml) +
          ",\"multi_node\":" + (multi_node ? "true" : "false") +
-         ",\"at_submit\":" + (at_submit ? "true" : "false") + "}";
+         ",\"at_submit\":" + (at_submit ? "true" : "false") + Machine(turn, request) + "}";
 }
 
 }  // namespace coxswain::coordinator::core

@@ -19,6 +19,7 @@ void LoseTask(Turn& turn, TaskId id, const std::string& why);
 
 // `at_submit`: a store that cannot be reached is then the submission's fault; later it is waited
 // for.
-std::string CheckArgument(const JobRequest& request, const std::string& spec_yaml, bool at_submit);
+std::string CheckArgument(const Turn& turn, const JobRequest& request, const std::string& spec_yaml,
+                          bool at_submit);
 
 }  // namespace coxswain::coordinator::core

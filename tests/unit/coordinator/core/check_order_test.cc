@@ -12,14 +12,15 @@ class CheckOrder : public testing::Test {
  protected:
   CheckOrder() : world_(Settings{.default_store = "s3://ckpt"}) {}
 
-  void ConnectWorker() {
+  void ConnectWorker(const std::string& name = "a", int64_t memory = 0) {
     protocol::WorkerHello hello;
-    hello.node = NodeId("a");
+    hello.node = NodeId(name);
     hello.incarnation = Incarnation(1);
     hello.protocol_oldest = hello.protocol_newest = 1;
-    hello.inventory.name = "a";
+    hello.inventory.name = name;
     hello.inventory.cpu_slots = 4;
-    Take(world_.Decide(WorkerConnected{SessionId(1), hello}));
+    hello.inventory.memory_bytes = memory;
+    Take(world_.Decide(WorkerConnected{SessionId(++sessions_), hello}));
   }
   void Submit(uint32_t workers, bool local_store) {
     JobSubmitted event;
@@ -37,6 +38,7 @@ class CheckOrder : public testing::Test {
   }
 
   fakes::CoreWorld world_;
+  uint64_t sessions_ = 0;
   std::optional<protocol::StartTask> ordered_;
 };
 
@@ -55,6 +57,14 @@ TEST_F(CheckOrder, OfAJobAcceptedUnchecked_DoesNot) {
   ConnectWorker();
   ASSERT_TRUE(ordered_);
   EXPECT_THAT(ordered_->argument, HasSubstr(R"("multi_node":true,"at_submit":false})"));
+}
+
+TEST_F(CheckOrder, LargestMachine_AndHowManyRanksOneMustHold) {
+  ConnectWorker("a", 1000);
+  ConnectWorker("b", 3000);
+  Submit(3, false);
+  ASSERT_TRUE(ordered_);
+  EXPECT_THAT(ordered_->argument, HasSubstr(R"("machine":{"memory":3000,"ranks":2}})"));
 }
 
 }  // namespace

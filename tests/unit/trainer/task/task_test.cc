@@ -46,7 +46,9 @@ class TaskTest : public ::testing::Test {
   }
   std::string Yaml() {
     return "apiVersion: coxswain/v1\nkind: TrainingJob\nmetadata: {name: t}\nspec:\n  workers: 1\n"
-           "  model: {recipe: mlp}\n  data:\n    format: idx\n    classes: 3\n    train: "
+           "" +
+           resources_ + "  model: " + model_ +
+           "\n  data:\n    format: idx\n    classes: 3\n    train: "
            "{images: " +
            At("images") + ", labels: " + At("labels") +
            "}\n  train: {epochs: 1}\n  checkpoint: {store: '" + store_ + "'}\n";
@@ -75,6 +77,7 @@ class TaskTest : public ::testing::Test {
   }
 
   std::string folder_;
+  std::string model_ = "{recipe: mlp}", resources_;
   std::string store_ = "file://" + (std::filesystem::temp_directory_path() / "store-").string() +
                        std::to_string(getpid());
   blob::SampleState state_{5};
@@ -88,6 +91,40 @@ TEST_F(TaskTest, Check_GoodDataAndStore) {
   EXPECT_EQ(ended.task, base::TaskId(7));
   EXPECT_EQ(ended.result, R"({"train_samples":6,"height":2,"width":3,"store":")" + store_ + "\"}");
   EXPECT_TRUE(std::filesystem::is_empty(At("ckpt")));
+}
+
+TEST_F(TaskTest, Check_ModelThatNoMachineHolds_IsRefusedWithBothNumbers) {
+  store_ = "file://" + At("ckpt");
+  model_ = "{recipe: mlp, hidden: [1000000, 1000000]}";
+  protocol::TaskEnded ended =
+      Run(protocol::TaskKind::kCheck, R"({"machine":{"memory":25232932864,"ranks":2}})");
+  EXPECT_FALSE(ended.ok);
+  EXPECT_TRUE(ended.user_error);
+  EXPECT_EQ(ended.error,
+            "spec.model.hidden: each rank needs at least 14.55TiB of memory for its "
+            "1000011000003 parameters of float32, their gradients and the two averages of adamw, "
+            "and 2 ranks have to share one machine, but the largest machine has 23.5GiB; make the "
+            "model smaller, ask for fewer workers or add machines");
+}
+
+TEST_F(TaskTest, Check_ModelThatJustFits_IsAccepted) {
+  store_ = "file://" + At("ckpt");
+  model_ = "{recipe: mlp, hidden: [5]}";
+  // 6 x 5 + 5 + 5 x 3 + 3 parameters, 16 bytes each.
+  EXPECT_TRUE(Run(protocol::TaskKind::kCheck, R"({"machine":{"memory":848,"ranks":1}})").ok);
+  EXPECT_TRUE(Run(protocol::TaskKind::kCheck, R"({"machine":{"memory":1696,"ranks":2}})").ok);
+  EXPECT_FALSE(Run(protocol::TaskKind::kCheck, R"({"machine":{"memory":847,"ranks":1}})").ok);
+  EXPECT_FALSE(Run(protocol::TaskKind::kCheck, R"({"machine":{"memory":1695,"ranks":2}})").ok);
+}
+
+TEST_F(TaskTest, Check_LessMemoryAskedForThanNeeded_IsRefused) {
+  store_ = "file://" + At("ckpt");
+  resources_ = "  resources: {memory: 847B}\n";
+  model_ = "{recipe: mlp, hidden: [5]}";
+  ExpectUserError(
+      HasSubstr("spec.resources.memory: found 847B, but each rank needs at least 848B"));
+  resources_ = "  resources: {memory: 848B}\n";
+  EXPECT_TRUE(Check().ok);
 }
 
 TEST_F(TaskTest, Check_MissingFile_IsNamedWithItsKey) {

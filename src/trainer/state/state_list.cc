@@ -1,0 +1,113 @@
+#include "trainer/state/state_list.h"
+
+#include <string>
+#include <utility>
+
+namespace coxswain::trainer::state {
+namespace {
+
+using blob::TensorInfo;
+
+class Listing {
+ public:
+  explicit Listing(const config::JobSpec& spec)
+      : spec_(spec),
+        dtype_(spec.train.precision == config::Precision::kFloat64 ? blob::DType::kFloat64
+                                                                   : blob::DType::kFloat32) {}
+
+  StateList List(const ImageShape& image) {
+    int64_t inputs = image.channels * image.height * image.width;
+    const char* prefix = "layers.";
+    if (spec_.model.recipe == config::Recipe::kCnn) {
+      inputs = Blocks(image);
+      prefix = "head.";
+    }
+    Layers(prefix, inputs);
+    return Join();
+  }
+
+ private:
+  void Parameter(std::string name, std::vector<int64_t> shape) {
+    parameters_.push_back({std::move(name), dtype_, std::move(shape)});
+  }
+  void Buffer(std::string name, std::vector<int64_t> shape) {
+    buffers_.push_back({std::move(name), dtype_, std::move(shape)});
+  }
+
+  // As model/cnn.cc; returns what goes into the head.
+  int64_t Blocks(const ImageShape& image) {
+    int64_t channels = image.channels, height = image.height, width = image.width;
+    int64_t count = 0;
+    for (int64_t outputs : spec_.model.channels) {
+      std::string name = "blocks." + std::to_string(count++);
+      Parameter(name + ".conv.weight", {outputs, channels, 3, 3});
+      if (spec_.model.batch_norm) {
+        Parameter(name + ".norm.weight", {outputs});
+        Parameter(name + ".norm.bias", {outputs});
+        Buffer(name + ".norm.running_mean", {outputs});
+        Buffer(name + ".norm.running_var", {outputs});
+      } else {
+        Parameter(name + ".conv.bias", {outputs});
+      }
+      channels = outputs;
+      if (count % spec_.model.pool_every != 0) continue;
+      height /= 2;
+      width /= 2;
+    }
+    return channels * height * width;
+  }
+
+  // As model/head.cc.
+  void Layers(const std::string& prefix, int64_t inputs) {
+    std::vector<int64_t> widths = spec_.model.hidden;
+    widths.push_back(spec_.data.classes);
+    for (size_t i = 0; i < widths.size(); ++i) {
+      std::string name = prefix + std::to_string(i);
+      Parameter(name + ".weight", {widths[i], inputs});
+      Parameter(name + ".bias", {widths[i]});
+      inputs = widths[i];
+    }
+  }
+
+  // As optim/optimizer.cc.
+  void Optimizer(const char* kind, StateList* out) {
+    for (const TensorInfo& parameter : parameters_) {
+      TensorInfo state = parameter;
+      state.name = std::string("optimizer.") + kind + "." + parameter.name;
+      out->tensors.push_back(std::move(state));
+    }
+  }
+
+  StateList Join() {
+    StateList out;
+    out.tensors = parameters_;
+    out.tensors.insert(out.tensors.end(), buffers_.begin(), buffers_.end());
+    if (spec_.train.optimizer.name == config::OptimizerName::kAdamW) {
+      Optimizer("exp_avg", &out);
+      Optimizer("exp_avg_sq", &out);
+    } else if (spec_.train.optimizer.momentum > 0) {
+      Optimizer("momentum", &out);
+    }
+    for (const TensorInfo& parameter : parameters_) Add(&out.parameter_bytes, parameter.bytes());
+    for (const TensorInfo& tensor : out.tensors) Add(&out.bytes, tensor.bytes());
+    out.parameters = out.parameter_bytes / blob::ElementBytes(dtype_);
+    return out;
+  }
+
+  static void Add(uint64_t* sum, uint64_t more) {
+    constexpr uint64_t kMost = uint64_t{1} << 62;  // so that two of them still fit
+    *sum = more > kMost - *sum ? kMost : *sum + more;
+  }
+
+  const config::JobSpec& spec_;
+  const blob::DType dtype_;
+  std::vector<TensorInfo> parameters_, buffers_;
+};
+
+}  // namespace
+
+StateList ListState(const config::JobSpec& spec, const ImageShape& image) {
+  return Listing(spec).List(image);
+}
+
+}  // namespace coxswain::trainer::state

@@ -1,0 +1,29 @@
+// The tensors of a rank's whole state, as the engine lists them (Engine::StateTensors), worked out
+// from the job file without making any.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "common/config/job_spec.h"
+#include "trainer/blob/tensor_info.h"
+
+namespace coxswain::trainer::state {
+
+struct ImageShape {
+  int64_t channels = 1, height = 1, width = 1;
+};
+
+struct StateList {
+  std::vector<blob::TensorInfo> tensors;  // parameters, buffers, optimizer state: in saved order
+  uint64_t parameters = 0;                // elements
+  uint64_t parameter_bytes = 0;
+  uint64_t bytes = 0;  // of all tensors
+  // The least that one rank holds at once: the state, and a gradient for every parameter.
+  uint64_t LeastMemory() const { return bytes + parameter_bytes; }
+};
+
+// `spec` has been parsed and checked; sizes saturate instead of wrapping round.
+StateList ListState(const config::JobSpec& spec, const ImageShape& image);
+
+}  // namespace coxswain::trainer::state

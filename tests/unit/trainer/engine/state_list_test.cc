@@ -1,0 +1,59 @@
+// The list made by arithmetic is the list of the real engine.
+#include "trainer/state/state_list.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/trainer/engine/ranks.h"
+
+namespace coxswain::trainer::engine {
+namespace {
+
+void ExpectSame(const config::JobSpec& spec) {
+  data::ImageDataset images = MakeImages(8, 12, 3);
+  std::unique_ptr<Engine> engine = MakeEngine();
+  EngineSettings settings;
+  settings.spec = spec;
+  ASSERT_TRUE(engine->Prepare(settings, {&images, nullptr}).ok());
+  state::StateList list = state::ListState(spec, {1, 12, 12});
+  EXPECT_EQ(list.tensors, engine->StateTensors());
+  uint64_t bytes = 0, model_bytes = 0;
+  for (size_t i = 0; i < list.tensors.size(); ++i) {
+    bytes += list.tensors[i].bytes();
+    if (i < engine->ModelTensorCount()) model_bytes += list.tensors[i].bytes();
+  }
+  EXPECT_EQ(list.bytes, bytes);
+  EXPECT_LE(list.parameter_bytes, model_bytes);
+  EXPECT_EQ(list.LeastMemory(), bytes + list.parameter_bytes);
+}
+
+config::JobSpec Spec(config::Recipe recipe) {
+  config::JobSpec spec;
+  spec.model.recipe = recipe;
+  spec.model.hidden = {7, 5};
+  spec.data.classes = 3;
+  spec.train.global_batch_size = 4;
+  return spec;
+}
+
+TEST(StateList, MlpWithAdamW_AsTheEngine) { ExpectSame(Spec(config::Recipe::kMlp)); }
+
+TEST(StateList, MlpWithSgdInFloat64_AsTheEngine) {
+  config::JobSpec spec = Spec(config::Recipe::kMlp);
+  spec.train.precision = config::Precision::kFloat64;
+  spec.train.optimizer.name = config::OptimizerName::kSgd;
+  ExpectSame(spec);
+  spec.train.optimizer.momentum = 0.9;
+  ExpectSame(spec);
+}
+
+TEST(StateList, CnnWithAndWithoutNorm_AsTheEngine) {
+  config::JobSpec spec = Spec(config::Recipe::kCnn);
+  spec.model.channels = {4, 6, 2};
+  spec.model.pool_every = 2;
+  ExpectSame(spec);
+  spec.model.batch_norm = true;
+  ExpectSame(spec);
+}
+
+}  // namespace
+}  // namespace coxswain::trainer::engine
