@@ -18,8 +18,8 @@ void TrainerCore::On(const GroupFormed& event) {
   early_.reset();
   DropSavesIf(
       [](const Save& save, base::Generation current) { return save.generation != current; });
-  // Only rank 0 knows what was restored, and what survivors saw committed may differ: so that all of
-  // several ranks come to the same end, each counts on the saves of this generation alone.
+  // Only rank 0 knows what was restored, and what survivors saw committed may differ: so that all
+  // of several ranks come to the same end, each counts on the saves of this generation alone.
   committed_step_ = world_size_ == 1 && event.restored ? event.step : -1;
   evaluation_due_ = plan_.EvaluationDue(step_, position_);
   formed_ = protocol::GenerationFormed{generation_,    event.refused, event.restored_uri,

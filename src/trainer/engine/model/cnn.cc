@@ -38,6 +38,9 @@ class Cnn : public Model {
                   });
   }
 
+  void KeepGradientMemory() override { head_->KeepGradientMemory(); }
+  void DropGradientMemory() override { head_->DropGradientMemory(); }
+
   at::Tensor Forward(const at::Tensor& input, const ForwardPass& pass) override {
     at::Tensor x = input;
     double* statistics = pass.statistics;

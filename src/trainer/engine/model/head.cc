@@ -11,9 +11,9 @@ Head::Head(const std::string& prefix, int64_t inputs, const std::vector<int64_t>
   widths.push_back(classes);
   for (int64_t width : widths) {
     std::string name = prefix + std::to_string(layers_.size());
-    at::Tensor weight = UniformByFanIn({width, inputs}, inputs, dtype, rng);
-    at::Tensor bias = UniformByFanIn({width}, inputs, dtype, rng);
-    layers_.push_back({add(name + ".weight", weight), add(name + ".bias", bias)});
+    at::Tensor weight = add(name + ".weight", UniformByFanIn({width, inputs}, inputs, dtype, rng));
+    at::Tensor bias = add(name + ".bias", UniformByFanIn({width}, inputs, dtype, rng));
+    layers_.emplace_back(std::move(weight), std::move(bias));
     inputs = width;
   }
 }
@@ -24,7 +24,7 @@ at::Tensor Head::Forward(at::Tensor x, const ForwardPass& pass) const {
     if (last && pass.training && dropout_ > 0) {
       x = KeyedDropout(x, dropout_, pass.seed, pass.position);
     }
-    x = at::linear(x, layers_[i].weight, layers_[i].bias);
+    x = layers_[i].Forward(x);
     if (!last) x = at::relu(x);
   }
   return x;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "trainer/engine/model/layers.h"
+#include "trainer/engine/model/linear.h"
 #include "trainer/engine/model/model.h"
 
 namespace coxswain::trainer::engine {
@@ -17,11 +18,14 @@ class Head {
   Head(const std::string& prefix, int64_t inputs, const std::vector<int64_t>& hidden,
        int64_t classes, double dropout, at::ScalarType dtype, base::Rng& rng, const Add& add);
   at::Tensor Forward(at::Tensor x, const ForwardPass& pass) const;
+  void KeepGradientMemory() {
+    for (Linear& layer : layers_) layer.KeepGradientMemory();
+  }
+  void DropGradientMemory() {
+    for (Linear& layer : layers_) layer.DropGradientMemory();
+  }
 
  private:
-  struct Linear {
-    at::Tensor weight, bias;
-  };
   std::vector<Linear> layers_;
   double dropout_;
 };

@@ -15,6 +15,9 @@ class Mlp : public Model {
                 return AddParameter(std::move(name), std::move(value));
               }) {}
 
+  void KeepGradientMemory() override { head_.KeepGradientMemory(); }
+  void DropGradientMemory() override { head_.DropGradientMemory(); }
+
   at::Tensor Forward(const at::Tensor& input, const ForwardPass& pass) override {
     return head_.Forward(input.flatten(1), pass);
   }

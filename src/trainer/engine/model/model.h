@@ -42,6 +42,10 @@ class Model {
   const std::vector<NamedTensor>& buffers() const { return buffers_; }
   // Doubles that ForwardPass::statistics holds.
   size_t statistics_size() const { return statistics_size_; }
+  // Of layers that write gradients where the last step's were (linear.h): before gradients are
+  // reset, and when the group with its buckets has gone.
+  virtual void KeepGradientMemory() {}
+  virtual void DropGradientMemory() {}
   // Moves the running statistics: new = old + momentum * (sums / rows - old).
   virtual void UpdateStatistics(const double* /*sums*/, double /*rows*/) {}
 

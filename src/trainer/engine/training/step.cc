@@ -114,9 +114,10 @@ at::Tensor TrainingEngine::ForwardMicroBatch(const data::Batch& batch, int64_t b
   return at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum);
 }
 
-// Gradients are views of the reducer's buckets; a fresh one is taken over by copy, which costs less
-// than to zero it and add to it.
+// Gradients are views of the reducer's buckets; a fresh one is written there (linear.h) or taken
+// over by copy, which costs less than to zero it and add to it.
 void TrainingEngine::ResetGradients() {
+  model_->KeepGradientMemory();
   for (const NamedTensor& parameter : model_->parameters()) parameter.tensor.mutable_grad().reset();
 }
 

@@ -108,7 +108,10 @@ absl::StatusOr<Joined> TrainingEngine::Join(const GroupSettings& group, const Re
 void TrainingEngine::LeaveGroup(bool broken) {
   loader_.reset();
   if (broken) sockets_.Shutdown();  // so that no thread of the old group waits for a peer
-  if (model_ != nullptr) ResetGradients();
+  if (model_ != nullptr) {
+    ResetGradients();
+    model_->DropGradientMemory();
+  }
   group_.reset();
   sockets_.Forget();
 }

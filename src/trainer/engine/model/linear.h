@@ -1,0 +1,33 @@
+// y = x W^T + b, made for data parallel training: the gradient of W is written where the last
+// step's gradient of W was, which is its place in the reducer's bucket. at::linear would make a new
+// tensor, which the reducer then copies into the bucket: twice the memory traffic of every weight.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+
+#include "common/base/rng.h"
+
+namespace coxswain::trainer::engine {
+
+class Linear {
+ public:
+  // Parameters that require gradients: weight (outputs, inputs), bias (outputs).
+  Linear(at::Tensor weight, at::Tensor bias);
+
+  // x: (rows, inputs).
+  at::Tensor Forward(const at::Tensor& x) const;
+
+  // Before the gradients of a step are reset: keeps the memory of W's for the next step.
+  void KeepGradientMemory();
+  // The group has gone, and with it the buckets.
+  void DropGradientMemory();
+
+ private:
+  at::Tensor weight_, bias_;
+  std::unique_ptr<at::Tensor> gradient_;  // undefined: none kept
+};
+
+}  // namespace coxswain::trainer::engine
