@@ -73,6 +73,7 @@ void Soft::AddTo(RowHash& hash) const {
       .Add(submission_keys)
       .Add(store_work)
       .Add(store_due)
+      .Add(held)
       .Add(placement_due)
       .Add(blocked);
   for (const auto& [id, node] : nodes) {

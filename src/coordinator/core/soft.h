@@ -151,6 +151,7 @@ struct Soft {
   std::deque<std::string> ended_keys_order;    // them yet to whoever looked before
   std::map<JobId, Time> store_work;  // jobs with checkpoints to verify or collect, not before
   std::set<JobId> store_due;         // those of them whose time has come
+  std::set<JobId> held;  // have ranks on lost nodes, and no other place to be: not given up
 
   TimerTable<JobId> job_timers;
   TimerTable<NodeId> node_timers;

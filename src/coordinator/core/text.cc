@@ -13,6 +13,17 @@ std::string Seconds(base::Duration duration) {
   return out + " s";
 }
 
+std::string ClockTime(base::WallTime at) {
+  int64_t second = at.us / 1'000'000 % 86'400;
+  std::string out;
+  for (int64_t part : {second / 3600, second / 60 % 60, second % 60}) {
+    if (!out.empty()) out += ':';
+    out += static_cast<char>('0' + part / 10);
+    out += static_cast<char>('0' + part % 10);
+  }
+  return out + " UTC";
+}
+
 std::string RanksText(const std::vector<base::Rank>& ranks) {
   std::string out = ranks.size() == 1 ? "rank " : "ranks ";
   for (size_t i = 0; i < ranks.size(); ++i) {

@@ -11,6 +11,7 @@ namespace coxswain::coordinator::core {
 
 std::string Plural(uint64_t count, std::string_view noun);       // "1 rank", "2 ranks"
 std::string Seconds(base::Duration duration);                    // "30 s", "1.5 s"
+std::string ClockTime(base::WallTime at);                        // "12:03:11 UTC"
 std::string RanksText(const std::vector<base::Rank>& ranks);     // "rank 0", "ranks 0, 2"
 std::string SignalName(int signal);                              // "SIGKILL", "signal 34"
 std::string LastLine(std::string_view text, size_t most = 200);  // last non-empty line, shortened

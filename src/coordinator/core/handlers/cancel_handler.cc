@@ -2,6 +2,7 @@
 
 #include "coordinator/core/handlers/attempt_handler.h"
 #include "coordinator/core/handlers/job_end_handler.h"
+#include "coordinator/core/handlers/node_handler.h"
 
 namespace coxswain::coordinator::core {
 
@@ -32,6 +33,9 @@ void Handle(Turn& turn, const CancelRequested& event) {
     return EndJob(turn, event.job, {JobState::kCancelled, Cause::kCancelled, reason, std::nullopt});
   }
   StopAttempt(turn, event.job, Cause::kCancelled, reason, event.save);
+  // Ranks on lost nodes cannot be told, and nobody waits for them.
+  const AttemptRow* attempt = turn.tables.attempts().Active(event.job);
+  if (attempt != nullptr) JudgeLostNodes(turn, *attempt);
 }
 
 }  // namespace coxswain::coordinator::core

@@ -1,6 +1,7 @@
 #include "coordinator/core/handlers/node_handler.h"
 
 #include "coordinator/core/handlers/attempt_handler.h"
+#include "coordinator/core/handlers/placement_handler.h"
 #include "coordinator/core/handlers/time_handler.h"
 #include "coordinator/core/text.h"
 
@@ -32,6 +33,10 @@ bool HasReachableRanks(const Turn& turn, JobId job) {
   return false;
 }
 
+std::string AwayText(const Turn& turn, const NodeId& node) {
+  return Seconds(turn.now - turn.soft.nodes[node].unreachable_since);
+}
+
 void EndLostRanks(Turn& turn, const AttemptRow& attempt) {
   JobId job = attempt.job;
   for (const protocol::RankKey& key : turn.tables.ranks().Keys(job, attempt.number)) {
@@ -41,10 +46,53 @@ void EndLostRanks(Turn& turn, const AttemptRow& attempt) {
     protocol::ExitRecord record;
     record.code = protocol::kExitInfrastructure;
     record.ended = turn.wall;
-    record.note =
-        "was lost: its node was unreachable for " + Seconds(turn.deadlines().NodeLostAfter());
+    record.note = "was lost: its node was unreachable for " + AwayText(turn, rank->node);
     EndRank(turn, key, record);
   }
+}
+
+// A job's ranks on nodes that count as lost.
+struct LostRanks {
+  std::set<NodeId> nodes;
+  bool others = false;  // some of its ranks can be reached
+};
+
+LostRanks LostRanksOf(const Turn& turn, const AttemptRow& attempt) {
+  LostRanks lost;
+  for (const RankRow* rank : turn.tables.ranks().Of(attempt.job, attempt.number)) {
+    if (rank->exit) continue;
+    const NodeSoft& node = turn.soft.nodes[rank->node];
+    if (node.lost) lost.nodes.insert(rank->node);
+    lost.others |= !node.lost && node.reachable;
+  }
+  return lost;
+}
+
+std::string Names(const Turn& turn, const std::set<NodeId>& nodes) {
+  std::string out;
+  for (const NodeId& id : nodes) out += (out.empty() ? "" : ", ") + turn.NodeName(id);
+  return out;
+}
+
+// The attempt is not given up: there is no better place for it, and its ranks may well be training.
+void Hold(Turn& turn, const AttemptRow& attempt, const LostRanks& lost, const std::string& why) {
+  const NodeId& first = *lost.nodes.begin();
+  Duration away = turn.now - turn.soft.nodes[first].unreachable_since;
+  std::string names = Names(turn, lost.nodes);
+  std::string text = "node " + names + " unreachable since " + ClockTime(turn.wall + -away) +
+                     "; no other place for it (" + why + "): waiting for " + names +
+                     ", or for room elsewhere";
+  turn.Explain(attempt.job, text);
+  if (!turn.soft.held.insert(attempt.job).second) return;
+  turn.Note("JobHeld", text, {.job = attempt.job, .node = first, .attempt = attempt.number},
+            "warning");
+}
+
+void Release(Turn& turn, const AttemptRow& attempt) {
+  if (turn.soft.held.erase(attempt.job) == 0 || attempt.cause != Cause::kNone) return;
+  turn.Note("JobReleased", "its nodes are back; its ranks go on",
+            {.job = attempt.job, .attempt = attempt.number});
+  turn.Explain(attempt.job, "");
 }
 
 }  // namespace
@@ -119,10 +167,13 @@ void LoseContact(Turn& turn, const NodeId& id, const std::string& why) {
   turn.Note("NodeUnreachable", text, {.job = {}, .node = id}, "warning");
   for (JobId job : jobs) {
     turn.TouchJob(job);
-    std::string then = HasReachableRanks(turn, job)
-                           ? "; the job is left alone while its other ranks make progress"
-                           : "; the job starts elsewhere if it is not back within " +
-                                 Seconds(turn.deadlines().NodeLostAfter());
+    std::string then = "; the job is left alone while its other ranks make progress";
+    if (!HasReachableRanks(turn, job)) {
+      then = WhyNoOtherPlace(turn, job).empty()
+                 ? "; the job starts elsewhere if it is not back within " +
+                       Seconds(turn.deadlines().NodeLostAfter())
+                 : "; there is no other place for the job now: it waits for " + turn.NodeName(id);
+    }
     turn.Note("NodeUnreachable", text + then, {.job = job, .node = id}, "warning");
   }
 }
@@ -164,30 +215,40 @@ void AwaitNodes(Turn& turn) {
 }
 
 std::optional<Time> JudgeLostNodes(Turn& turn, const AttemptRow& attempt) {
-  std::string names;
-  bool others = false;
-  for (const RankRow* rank : turn.tables.ranks().Of(attempt.job, attempt.number)) {
-    if (rank->exit) continue;
-    const NodeSoft& node = turn.soft.nodes[rank->node];
-    if (!node.lost) {
-      others |= node.reachable;
-    } else if (names.find(turn.NodeName(rank->node)) == std::string::npos) {
-      names += (names.empty() ? "" : ", ") + turn.NodeName(rank->node);
-    }
-  }
-  if (names.empty()) return std::nullopt;
+  LostRanks lost = LostRanksOf(turn, attempt);
+  if (lost.nodes.empty()) return Release(turn, attempt), std::nullopt;
   JobId job = attempt.job;
-  const Duration limit = turn.deadlines().NodeLostAfter();
-  Time stalled_at = turn.soft.jobs[job].progress_at + limit;
   if (attempt.cause == Cause::kNone) {
-    if (others && stalled_at > turn.now) return stalled_at;
+    Time stalled_at = turn.soft.jobs[job].progress_at + turn.deadlines().NodeLostAfter();
+    if (lost.others && stalled_at > turn.now) return stalled_at;
+    std::string why = WhyNoOtherPlace(turn, job);
+    if (!why.empty()) return Hold(turn, attempt, lost, why), std::nullopt;
     FailAttempt(turn, job,
-                {.reason = "node " + names + " unreachable for " + Seconds(limit) +
-                           (others ? " and no progress of the other ranks" : "")});
+                {.reason = "node " + Names(turn, lost.nodes) + " unreachable for " +
+                           AwayText(turn, *lost.nodes.begin()) +
+                           (lost.others ? " and no progress of the other ranks" : "")});
   }
+  turn.soft.held.erase(job);
   const AttemptRow* still = turn.tables.attempts().Active(job);
   if (still != nullptr) EndLostRanks(turn, *still);
+  // There is a place for it now: in a pause it would go to another job.
+  bool ended = turn.tables.attempts().Active(job) == nullptr;
+  if (auto soft = turn.soft.jobs.find(job); ended && soft != turn.soft.jobs.end()) {
+    soft->second.not_before.reset();
+  }
   return std::nullopt;
+}
+
+void JudgeHeldJobs(Turn& turn) {
+  if (!turn.soft.placement_due) return;
+  const std::set<JobId> held = turn.soft.held;
+  for (JobId job : held) {
+    if (turn.tables.attempts().Active(job) == nullptr) {
+      turn.soft.held.erase(job);
+    } else {
+      TickJob(turn, job);
+    }
+  }
 }
 
 }  // namespace coxswain::coordinator::core

@@ -18,9 +18,12 @@ void LengthenLeases(Turn& turn, Duration by);
 // After a start: nodes that hold ranks are awaited, and nothing is lost before NodeLostAfter.
 void AwaitNodes(Turn& turn);
 
-// Ranks of this job on lost nodes: the attempt fails unless the others make progress. Returns when
-// it wants to be asked again.
+// Ranks of this job on lost nodes: the attempt fails if the others make no progress and the job
+// could be placed elsewhere; with no other place it is held as it is. Returns when it wants to be
+// asked again.
 std::optional<Time> JudgeLostNodes(Turn& turn, const AttemptRow& attempt);
+// The held ones again, if anything has changed about what is free.
+void JudgeHeldJobs(Turn& turn);
 // The last rank of a draining node has gone.
 void NoteIfDrained(Turn& turn, const NodeId& node);
 

@@ -22,7 +22,8 @@ std::string WhyNotUsable(const Turn& turn, const NodeRow& row) {
   return "";
 }
 
-NodeCapacity CapacityOf(const Turn& turn, const NodeRow& row) {
+// `without`: as if this job had no rank there; 0: as it is.
+NodeCapacity CapacityOf(const Turn& turn, const NodeRow& row, JobId without = {}) {
   NodeCapacity node;
   node.name = turn.NodeName(row.id);
   node.why_not = WhyNotUsable(turn, row);
@@ -33,6 +34,7 @@ NodeCapacity CapacityOf(const Turn& turn, const NodeRow& row) {
   int64_t memory_used = 0;
   std::set<std::string> gpus_used;
   for (const protocol::RankKey& key : turn.tables.ranks().OnNode(row.id)) {
+    if (without && key.job == without) continue;
     const RankRow& rank = *turn.tables.ranks().Find(key);
     const JobRow* job = turn.tables.jobs().Find(key.job);
     cpus_used += rank.cpus;
@@ -164,6 +166,27 @@ void PlaceJobs(Turn& turn) {
   turn.soft.placement_due = false;
   RefreshCapacity(turn);
   while (PlaceSome(turn)) RefreshCapacity(turn);
+}
+
+std::string WhyNoOtherPlace(Turn& turn, JobId id) {
+  RefreshCapacity(turn);
+  PlacementView view = turn.soft.capacity;
+  for (auto& [node, capacity] : view) {
+    if (const NodeRow* row = turn.tables.FindNode(node)) capacity = CapacityOf(turn, *row, id);
+  }
+  bool all = true;
+  std::vector<PendingJob> pending = Head(turn, &all);
+  std::erase_if(pending, [&](const PendingJob& job) { return job.id >= id; });
+  const JobRow& job = turn.tables.jobs().Get(id);
+  pending.push_back(Pending(turn, id, job.request, HolderOf(turn, job)));
+  Plan plan = PlanPlacements(std::move(view), pending, {}, turn.now);
+  for (const Placement& placement : plan.placements) {
+    if (placement.job == id) return "";
+  }
+  for (const Explanation& why : plan.why) {
+    if (why.job == id) return why.text;
+  }
+  return "it does not fit";
 }
 
 std::string WhyNeverPlaced(Turn& turn, const JobRequest& request) {

@@ -12,6 +12,9 @@ void QueueGrew(Turn& turn, JobId job);
 void PlaceJobs(Turn& turn);
 // Why no state of the known fleet could hold it; empty: it could, or no fleet is known.
 std::string WhyNeverPlaced(Turn& turn, const JobRequest& request);
+// Why the job, if it left the slots it has now, could not be placed anew: on the nodes that are
+// reachable, behind the jobs that wait and are older. Empty: it could, at once.
+std::string WhyNoOtherPlace(Turn& turn, JobId job);
 // The nodes it would run on if it were placed now and alone; empty: it would have to wait.
 std::set<NodeId> WouldRunOn(Turn& turn, const JobRequest& request);
 
