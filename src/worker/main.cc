@@ -35,7 +35,10 @@ int TakeSignals() {
 absl::StatusOr<std::string> FindToken(const WorkerConfig& config) {
   if (!config.token_file.empty()) return coxswain::rpc::ReadToken(config.token_file);
   const char* given = getenv("COX_TOKEN");
-  if (given != nullptr && *given != '\0') return std::string(given);
+  if (given != nullptr && *given != '\0') {
+    const absl::Status text = coxswain::rpc::CheckTokenText(given, "COX_TOKEN");
+    return text.ok() ? absl::StatusOr<std::string>(given) : text;
+  }
   std::string local = absl::StrCat(coxswain::config::DefaultDataDir("coordinator"), "/token");
   absl::StatusOr<std::string> token = coxswain::rpc::ReadToken(local);
   if (!absl::IsNotFound(token.status())) return token;

@@ -15,6 +15,7 @@ namespace coxswain::rpc {
 namespace {
 
 constexpr size_t kTokenBytes = 32;
+constexpr size_t kLongestToken = 1024;
 constexpr char kHex[] = "0123456789abcdef";
 constexpr std::string_view kScheme = "Bearer ";
 
@@ -72,9 +73,7 @@ absl::StatusOr<std::string> ReadToken(const std::string& path) {
   if (count < 0) return Failed("cannot read token file", path, error);
   std::string text(buffer, static_cast<size_t>(count));
   while (!text.empty() && std::strchr(" \t\r\n", text.back()) != nullptr) text.pop_back();
-  bool word = !text.empty() && text.size() <= 1024;
-  for (char c : text) word = word && c > ' ' && c < 127;
-  if (!word) {
+  if (text.empty() || !CheckTokenText(text, path).ok()) {
     return absl::FailedPreconditionError("token file " + path +
                                          " holds no token: expected one word of printable ASCII");
   }
@@ -97,6 +96,23 @@ absl::StatusOr<std::string> MakeOrReadToken(const std::string& path) {
   if (error == 0) error = SyncFolderOf(path);
   if (error != 0) return Failed("cannot write token file", path, error);
   return token;
+}
+
+absl::Status CheckTokenText(std::string_view token, std::string_view where) {
+  const auto wrong = [&](const std::string& found) {
+    return absl::InvalidArgumentError("the token in " + std::string(where) + " " + found +
+                                      ", expected one word of printable ASCII");
+  };
+  if (token.size() > kLongestToken) return wrong("is longer than 1024 bytes");
+  for (size_t i = 0; i < token.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(token[i]);
+    if (byte > ' ' && byte < 0x7f) continue;
+    const std::string place = " (byte " + std::to_string(i + 1) + ")";
+    if (byte == ' ') return wrong("holds a space" + place);
+    return wrong((byte < 0x80 ? "holds a control character" : "holds a byte that is not ASCII") +
+                 place);
+  }
+  return absl::OkStatus();
 }
 
 bool SameToken(std::string_view a, std::string_view b) {

@@ -23,10 +23,15 @@ absl::StatusOr<std::string> MakeOrReadToken(const std::string& path);
 // printable ASCII; others: it could not be read. The text names the file, never its content.
 absl::StatusOr<std::string> ReadToken(const std::string& path);
 
+// OK, or InvalidArgument that begins "the token in `where` " and never shows the token: gRPC ends
+// the process over anything but printable ASCII, so no other text may reach Authorize. An empty
+// token is fine.
+absl::Status CheckTokenText(std::string_view token, std::string_view where);
+
 // Compares in a time that depends on the lengths only.
 bool SameToken(std::string_view a, std::string_view b);
 
-// Adds the token to a call; an empty one adds nothing.
+// Adds the token, as CheckTokenText wants it, to a call; an empty one adds nothing.
 void Authorize(grpc::ClientContext* call, const std::string& token);
 
 // OK, or UNAUTHENTICATED with what to do. An empty `token` lets nobody in.

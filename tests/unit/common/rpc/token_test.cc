@@ -61,6 +61,23 @@ TEST_F(Token, UnusableFiles_AreNamedWithoutTheirContent) {
   EXPECT_FALSE(MakeOrReadToken(folder_ / "none" / "token").ok());
 }
 
+TEST(CheckTokenText, NamesThePlaceAndWhatIsWrong_NeverTheToken) {
+  EXPECT_TRUE(CheckTokenText("", "COX_TOKEN").ok());
+  EXPECT_TRUE(CheckTokenText("a!~9", "COX_TOKEN").ok());
+  const auto said = [](const std::string& token) {
+    const absl::Status status = CheckTokenText(token, "COX_TOKEN");
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+    return std::string(status.message());
+  };
+  EXPECT_EQ(said("abc\r"),
+            "the token in COX_TOKEN holds a control character (byte 4), expected one word of "
+            "printable ASCII");
+  EXPECT_NE(said("a\x7f").find("control character (byte 2)"), std::string::npos);
+  EXPECT_NE(said("\xc3\xbc").find("not ASCII (byte 1)"), std::string::npos);
+  EXPECT_NE(said("two words").find("a space (byte 4)"), std::string::npos);
+  EXPECT_NE(said(std::string(1025, 'a')).find("longer than 1024 bytes"), std::string::npos);
+}
+
 TEST(SameToken, ComparesWhole) {
   EXPECT_TRUE(SameToken("abc", "abc"));
   EXPECT_FALSE(SameToken("abc", "abd"));
