@@ -282,3 +282,31 @@ def test_installed_and_removed_as_the_howto_says(fleet, tmp_path):
         left = [str(p) for p in r.rglob("*") if not p.is_dir()]
         assert left == [], "remove --purge leaves nothing"
     assert install(root["a"], "remove", "--purge").returncode == 0, "twice does no harm"
+
+
+def test_install_below_a_root_reads_nothing_outside_of_it(tmp_path):
+    """--root before or after the command; a path of another option is one within the root."""
+    root = tmp_path / "root"
+    put_programs(root)
+    outside = tmp_path / "token"
+    outside.write_text("secret")
+    command = [ROOT / "deploy/systemd/install"]
+    worker = ["worker", "--coordinator", "10.0.0.1:7071", "--address", "10.0.0.2", "--token-file"]
+
+    def run(*args):
+        return subprocess.run(list(map(str, [*command, *args])), capture_output=True, text=True)
+    refused = run("--root", root, *worker, outside)
+    assert refused.returncode == 1 and f"cannot read {root}{outside}" in refused.stderr, refused.stderr
+    (root / "etc/coxswain").mkdir(parents=True)
+    (root / "etc/coxswain/token").write_text("inside")
+    for args in (("--root", root, *worker, "/etc/coxswain/token"), (*worker, "/etc/coxswain/token", "--root", root)):
+        done = run(*args)
+        assert done.returncode == 0, done.stderr
+        settings = root / "etc/coxswain/worker.yaml"
+        assert "token_file: /etc/coxswain/token\n" in settings.read_text(), settings.read_text()
+        settings.unlink()
+    assert run("--root", root).returncode == 2, "no command"
+    two = run("--root", root, "remove", "build")
+    assert two.returncode == 2 and "'remove' and 'build'" in two.stderr, two.stderr
+    assert run("--root", "/", "remove").returncode == 2
+    assert run("--root", root, "remove", "--purge").returncode == 0 and outside.exists()
