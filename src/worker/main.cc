@@ -9,9 +9,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/config/daemon_config.h"
+#include "common/config/quantities.h"
 #include "common/log/log.h"
 #include "common/rpc/token.h"
 #include "worker/runtime/data_folder.h"
+#include "worker/runtime/token_wait.h"
 #include "worker/runtime/worker_loop.h"
 
 namespace {
@@ -32,20 +34,30 @@ int TakeSignals() {
   return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+std::string TokenFile(const WorkerConfig& config) {
+  if (!config.token_file.empty()) return config.token_file;
+  return absl::StrCat(coxswain::config::DefaultDataDir("coordinator"), "/token");
+}
+
+// NotFound: there is no such file, and none will appear by itself.
 absl::StatusOr<std::string> FindToken(const WorkerConfig& config) {
-  if (!config.token_file.empty()) return coxswain::rpc::ReadToken(config.token_file);
   const char* given = getenv("COX_TOKEN");
-  if (given != nullptr && *given != '\0') {
+  if (config.token_file.empty() && given != nullptr && *given != '\0') {
     const absl::Status text = coxswain::rpc::CheckTokenText(given, "COX_TOKEN");
     return text.ok() ? absl::StatusOr<std::string>(given) : text;
   }
-  std::string local = absl::StrCat(coxswain::config::DefaultDataDir("coordinator"), "/token");
-  absl::StatusOr<std::string> token = coxswain::rpc::ReadToken(local);
-  if (!absl::IsNotFound(token.status())) return token;
+  absl::StatusOr<std::string> token = coxswain::rpc::ReadToken(TokenFile(config));
+  if (!absl::IsNotFound(token.status()) || !config.token_file.empty()) return token;
   return absl::NotFoundError(
       absl::StrCat("no token: give --token-file FILE (the file `token` of the coordinator's data "
                    "directory) or set COX_TOKEN; there is none in ",
-                   local));
+                   TokenFile(config)));
+}
+
+// A coordinator on this machine may be starting just now: it makes its token first of all.
+bool MayStillCome(const absl::Status& token, const WorkerConfig& config) {
+  auto coordinator = coxswain::config::ParseHostPort(config.coordinator);
+  return absl::IsNotFound(token) && coordinator && coxswain::config::IsLoopback(coordinator->host);
 }
 
 int Fail(const absl::Status& status) {
@@ -67,11 +79,17 @@ int main(int argc, char** argv) {
   options.signal_fd = TakeSignals();
   options.lifeline_fd = lifeline_fd;
   absl::StatusOr<std::string> token = FindToken(config);
+  bool wait = MayStillCome(token.status(), config);
+  if (!token.ok() && !wait) return Fail(token.status());
+  auto folder = coxswain::worker::DataFolder::Open(config.data_dir);
+  if (!folder.ok()) return Fail(folder.status());
+  if (wait) {
+    token = coxswain::worker::WaitForToken(TokenFile(config), options.signal_fd, lifeline_fd);
+  }
+  if (absl::IsCancelled(token.status())) return 0;
   if (!token.ok()) return Fail(token.status());
   log::HideSecret(*token);
   options.token = *token;
-  auto folder = coxswain::worker::DataFolder::Open(config.data_dir);
-  if (!folder.ok()) return Fail(folder.status());
   std::filesystem::path programs = std::filesystem::read_symlink("/proc/self/exe").parent_path();
   options.shim_program = programs / "cox-shim";
   options.trainer_program = programs / "cox-trainer";

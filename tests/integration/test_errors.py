@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from cluster import BIN, Cluster, Daemon, wait_until, write_idx
+from cluster import BIN, Cluster, Daemon, free_port, wait_until, write_idx
 
 NOBODY = 65534
 
@@ -252,3 +252,60 @@ def test_unreachable_server_and_unknown_job(cluster, tmp_path):
     assert cluster.cox("describe", "j999", check=False).returncode == 102
     assert cluster.cox("wait", "nothing-like-it", check=False).returncode == 102
     assert cluster.cox("frobnicate", check=False).returncode == 2
+
+
+def test_worker_and_submit_wait_for_a_coordinator_started_with_them(tmp_path, tiny_data):
+    """As in the five-minute tour: `cox-coordinator & cox-worker & cox submit job.yaml`, on a machine that has no token yet."""
+    for n in range(5):
+        folder = tmp_path / str(n)
+        folder.mkdir()
+        with Cluster(folder) as cluster:
+            cluster.coordinator_dir = folder / "state" / "coxswain" / "coordinator"
+            api, worker = (f"127.0.0.1:{free_port()}" for _ in range(2))
+            env = {"XDG_STATE_HOME": str(folder / "state"), "HOME": str(folder), "NO_COLOR": "1", "COX_TOKEN": ""}
+            submit = subprocess.Popen(
+                [BIN / "cox", "submit", cluster.job_file(tiny_data), "--server", api, "--timeout", "60s"],
+                env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            cluster.workers["here"] = Daemon("worker", [BIN / "cox-worker", "--coordinator", worker], folder / "worker.log", env)
+            waits = "waiting for the coordinator's token in " + str(cluster.coordinator_dir / "token")
+            if n == 0:  # the other rounds are the race itself
+                wait_until(lambda: waits in cluster.workers["here"].text(), "the worker says what it waits for", 20)
+            cluster.coordinator = Daemon("coordinator", [
+                BIN / "cox-coordinator", "--listen", api, "--worker-listen", worker, "--http-listen", "127.0.0.1:0"],
+                folder / "coordinator.log", env)
+            out, err = submit.communicate(timeout=90)
+            assert submit.returncode == 0 and out.strip() == "j1", (out, err)
+            assert err.count("reconnecting") <= 1, err
+            cluster.wait_nodes(1)
+            assert cluster.workers["here"].text().count(waits) <= 1, cluster.workers["here"].text()
+
+
+def test_worker_ends_on_a_token_it_cannot_use(tmp_path):
+    """Waiting helps only where a coordinator on this machine will write the token."""
+    env = {"XDG_STATE_HOME": str(tmp_path), "COX_TOKEN": ""}
+    far = Daemon("worker", [BIN / "cox-worker", "--coordinator", "192.0.2.1:7071"], tmp_path / "far.log", env)
+    ends_with_line(far, "no token", "--token-file", str(tmp_path))
+    assert far.process.returncode == 78
+    empty = tmp_path / "empty"
+    empty.touch()
+    near = Daemon("worker", [BIN / "cox-worker", "--token-file", empty], tmp_path / "near.log", env)
+    ends_with_line(near, str(empty), "holds no token")
+    waiting = Daemon("worker", [BIN / "cox-worker", "--token-file", tmp_path / "none"], tmp_path / "waiting.log", env)
+    wait_until(lambda: "waiting for the coordinator's token" in waiting.text(), "it waits", 20)
+    assert waiting.kill(15) == 0, "SIGTERM ends the wait"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a file system")
+def test_worker_below_a_read_only_file_system(tmp_path):
+    folder = tmp_path / "read-only"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(folder)], capture_output=True).returncode:
+        pytest.skip("this sandbox refuses mount(2)")
+    try:
+        token = tmp_path / "token"
+        token.write_text("0" * 64)
+        worker = Daemon("worker", [BIN / "cox-worker", "--data-dir", folder / "worker", "--token-file", token],
+                        tmp_path / "worker.log")
+        ends_with_line(worker, str(folder / "worker"), "Read-only file system", "--data-dir")
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=False)

@@ -28,8 +28,9 @@ struct ClientOptions {
   // Called when an answer is being waited for again: "cannot reach 127.0.0.1:7070: Connection
   // refused".
   std::function<void(const std::string& why)> on_trouble;
-  // How long Submit and the streams try to reach a coordinator that has not answered yet.
-  std::chrono::milliseconds patience = std::chrono::seconds(30);
+  // How long Submit and the streams try to reach a coordinator that has not answered yet. Nothing:
+  // until `until`, or for 30 s.
+  std::optional<std::chrono::milliseconds> patience = std::nullopt;
   // Between two tries, doubling up to 2 s.
   std::chrono::milliseconds first_pause = std::chrono::milliseconds(100);
 };

@@ -17,6 +17,8 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 using std::chrono::system_clock;
 
+constexpr std::chrono::seconds kPatience(30);
+
 // gRPC's own texts for a connection that was refused, broken or closed; the coordinator's are
 // others.
 bool IsConnectionTrouble(const std::string& text) {
@@ -105,8 +107,14 @@ absl::Status Client::Wire::Why(const grpc::Status& status) const {
   return coxswain::rpc::FromGrpc(status);
 }
 
+std::optional<SteadyTime> Client::Wire::PatienceEnds(SteadyTime start) const {
+  if (options.patience) return start + *options.patience;
+  if (options.until) return std::nullopt;
+  return start + kPatience;
+}
+
 absl::Status Client::Wire::Repeat(const std::function<grpc::Status(bool* heard)>& call) const {
-  const SteadyTime start = steady_clock::now();
+  const std::optional<SteadyTime> patience_ends = PatienceEnds(steady_clock::now());
   milliseconds pause = options.first_pause;
   bool ever_heard = false;
   while (true) {
@@ -115,8 +123,7 @@ absl::Status Client::Wire::Repeat(const std::function<grpc::Status(bool* heard)>
     if (!absl::IsUnavailable(why)) return why;
     if (heard) pause = options.first_pause;
     ever_heard = ever_heard || heard;
-    const bool impatient = !options.until && steady_clock::now() - start > options.patience;
-    if (!ever_heard && impatient) return why;
+    if (!ever_heard && patience_ends && steady_clock::now() > *patience_ends) return why;
     if (options.on_trouble) options.on_trouble(std::string(why.message()));
     SteadyTime wake = steady_clock::now() + pause;
     if (options.until) wake = std::min(wake, *options.until);

@@ -21,6 +21,8 @@ struct Client::Wire {
   // In words, with the codes that client.h promises.
   absl::Status Why(const grpc::Status& status) const;
   bool TimeIsUp() const;
+  // When to give up on a coordinator that has never answered.
+  std::optional<SteadyTime> PatienceEnds(SteadyTime start) const;
 
   // Makes calls until one gives something else than UNAVAILABLE, pausing in between. `call` sets
   // *heard when the coordinator has answered anything. Gives up after options.patience if it never

@@ -21,7 +21,8 @@ bool Session::StartTimeout() {
 }
 
 absl::StatusOr<std::unique_ptr<rpc::Client>> Session::Connect(
-    std::function<void(const std::string&)> on_trouble) const {
+    std::function<void(const std::string&)> on_trouble,
+    std::optional<std::chrono::milliseconds> patience) const {
   absl::StatusOr<local::Server> found = local::FindServer(server, token_file);
   if (!found.ok()) return found.status();
   if (!on_trouble) {
@@ -33,7 +34,8 @@ absl::StatusOr<std::unique_ptr<rpc::Client>> Session::Connect(
   return rpc::Client::Make({.server = found->address,
                             .token = found->token,
                             .until = until_,
-                            .on_trouble = std::move(on_trouble)});
+                            .on_trouble = std::move(on_trouble),
+                            .patience = patience});
 }
 
 int Session::Fail(const absl::Status& status, bool submitting) const {

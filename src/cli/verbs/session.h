@@ -38,9 +38,10 @@ class Session {
   std::optional<rpc::SteadyTime> until() const { return until_; }
 
   // A client of the coordinator that flags, environment or files name. `on_trouble`: see
-  // ClientOptions; none: a line on stderr each time the text changes.
+  // ClientOptions, as is `patience`; none: a line on stderr each time the text changes.
   absl::StatusOr<std::unique_ptr<rpc::Client>> Connect(
-      std::function<void(const std::string&)> on_trouble = nullptr) const;
+      std::function<void(const std::string&)> on_trouble = nullptr,
+      std::optional<std::chrono::milliseconds> patience = std::nullopt) const;
 
   // Prints one line (more if the text has more) to stderr, what to do included; returns the code.
   int Fail(const absl::Status& status, bool submitting = false) const;

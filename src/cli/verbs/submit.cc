@@ -1,11 +1,16 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <thread>
 
+#include "cli/local/endpoint.h"
 #include "cli/verbs/job_file.h"
 #include "cli/verbs/job_view.h"
 #include "cli/verbs/verb.h"
 
 namespace coxswain::cli::verbs {
 namespace {
+
+constexpr std::chrono::milliseconds kLongestPause(2000);
 
 struct Flags {
   JobFileFlags job;
@@ -42,6 +47,33 @@ void Report(const Session& session, const Flags& flags, const rpc::Submitted& su
       job.id + "; follow it with `cox wait " + job.id + "` or `cox logs -f " + job.id + "`");
 }
 
+bool HasToken(const Session& session) {
+  const auto server = local::FindServer(session.server, session.token_file);
+  return server.ok() && !server->token.empty();
+}
+
+// A coordinator that was started together with this command has neither token nor address yet, so
+// both are looked up again for every try.
+absl::StatusOr<rpc::Submitted> SubmitOnceUp(const Session& session,
+                                            const rpc::SubmitRequest& request, JobView* view) {
+  const rpc::SteadyTime give_up =
+      session.until().value_or(rpc::SteadyTime::clock::now() + std::chrono::seconds(30));
+  for (std::chrono::milliseconds pause(50);; pause = std::min(pause * 2, kLongestPause)) {
+    const bool had_token = HasToken(session);
+    auto client = session.Connect([](const std::string&) {}, std::chrono::milliseconds(0));
+    if (!client.ok()) return client.status();
+    absl::StatusOr<rpc::Submitted> submitted = (*client)->Submit(request);
+    const bool not_up = absl::IsUnavailable(submitted.status());
+    const bool now_has_token =
+        absl::IsUnauthenticated(submitted.status()) && !had_token && HasToken(session);
+    if ((!not_up && !now_has_token) || rpc::SteadyTime::clock::now() + pause > give_up) {
+      return submitted;
+    }
+    if (not_up) view->Reconnecting(std::string(submitted.status().message()));
+    std::this_thread::sleep_for(pause);
+  }
+}
+
 int Submit(const Session& session, const Flags& flags) {
   auto read = ReadJobFile(session, flags.job);
   if (const int* code = std::get_if<int>(&read)) return *code;
@@ -51,9 +83,7 @@ int Submit(const Session& session, const Flags& flags) {
   request.allow_uncommitted = flags.uncommitted;
   request.dry_run = flags.dry_run;
   JobView view(stderr, session.err());
-  auto client = session.Connect([&](const std::string& why) { view.Reconnecting(why); });
-  if (!client.ok()) return session.Fail(client.status());
-  const absl::StatusOr<rpc::Submitted> submitted = (*client)->Submit(request);
+  const absl::StatusOr<rpc::Submitted> submitted = SubmitOnceUp(session, request, &view);
   view.Finish();
   if (!submitted.ok()) {
     const int code = session.Fail(WithPlace(submitted.status(), flags.job, request.yaml), true);
@@ -69,6 +99,8 @@ int Submit(const Session& session, const Flags& flags) {
     return kSuccess;
   }
   session.Note(submitted->job.name + " accepted as " + submitted->job.id);
+  auto client = session.Connect([&](const std::string& why) { view.Reconnecting(why); });
+  if (!client.ok()) return session.Fail(client.status());
   return WaitForEnd(session, **client, submitted->job.id, &view);
 }
 

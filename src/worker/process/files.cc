@@ -70,7 +70,10 @@ absl::Status MakeFolder(const std::string& path) {
     if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) {
       int error = errno;
       struct stat info;  // a parent on a read-only file system may well exist
-      if (stat(part.c_str(), &info) != 0) return ErrnoStatus(error, part);
+      if (stat(part.c_str(), &info) != 0) {
+        errno = error;  // not stat's
+        return ErrnoStatus(error, part);
+      }
     }
     if (at == std::string::npos) return absl::OkStatus();
   }

@@ -15,7 +15,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& path);
 // Mode 0600. With `sync`, file and folder are synced before it returns.
 absl::Status WriteFile(const std::string& path, const std::string& text, bool sync);
 
-// Mode 0700, with all that is missing above it.
+// Mode 0700, with all that is missing above it. On an error errno says why, too.
 absl::Status MakeFolder(const std::string& path);
 
 // "PATH: No space left on device" with the code that fits errno.
