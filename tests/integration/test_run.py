@@ -2,8 +2,9 @@
 import os
 import signal
 import subprocess
+import time
 
-from cluster import BIN, files_below, kill, size_of, wait_until
+from cluster import BIN, Daemon, files_below, free_port, kill, size_of, wait_until
 
 PROGRAMS = ("cox-coordinator", "cox-worker", "cox-shim", "cox-trainer")
 
@@ -124,3 +125,63 @@ def test_killed_run_ends_its_children(bare_cluster, tiny_data):
     run.process.kill()
     run.process.wait()
     run.gone()
+
+
+def test_second_interrupt_says_how_the_job_stands(bare_cluster, tiny_data):
+    """Within a moment, with the newest checkpoint and a command that goes on from it."""
+    file = bare_cluster.job_file(tiny_data, epochs=5000, evaluate=False, checkpoint="every_steps: 20")
+    run = Run(bare_cluster, file)
+    started(run)
+    wait_until(lambda: list(run.data_dir.rglob("committed")), "a checkpoint is committed", 60)
+    wait_until(lambda: any("RUNNING" in line or "step" in line for line in [run.process.stdout.readline()]), "progress", 60)
+    for pid in run.cluster.rank_pids():
+        kill(pid, signal.SIGSTOP)
+    run.process.send_signal(signal.SIGINT)
+    read_until(run, "Ctrl-C again stops now")
+    run.process.send_signal(signal.SIGINT)
+    begin = time.monotonic()
+    code, out = run.end(20)
+    took = time.monotonic() - begin
+    assert code == 103 and "j1 was RUNNING" in out, (code, out)
+    last = out.strip().splitlines()[-1]
+    assert out.endswith("\n") and "its newest checkpoint is " in out and "--resume-from j1" in last, out
+    assert took < 8, f"{took:.1f} s, although the ranks are killed at once"
+    run.gone()
+
+
+def test_jobs_of_a_killed_run_are_ended_by_the_next(bare_cluster, tiny_data):
+    file = bare_cluster.job_file(tiny_data, name="long", epochs=5000, evaluate=False, checkpoint="every_steps: 20")
+    run = Run(bare_cluster, file)
+    started(run)
+    wait_until(lambda: list(run.data_dir.rglob("committed")), "a checkpoint is committed", 60)
+    run.process.kill()
+    run.process.wait()
+    run.gone()
+    again = Run(bare_cluster, bare_cluster.job_file(tiny_data, name="short", epochs=1))
+    code, out = again.end()
+    assert code == 0 and "j2 COMPLETED" in out, (code, out)
+    line = next(line for line in out.splitlines() if line.startswith("j1 (long) of an earlier run was cut off"))
+    resume = f"Go on with it: cox run FILE --data-dir {run.data_dir} --resume-from j1"
+    assert "it is ended here" in line and line.endswith(resume), line
+    again.gone()
+    code, out = Run(bare_cluster, file, "--resume-from", "j1", "--set", "spec.train.epochs=1", "--timeout", "60s").end()
+    assert "of an earlier run" not in out, "each is told once\n" + out
+
+
+def test_what_the_summary_offers_answers_about_the_run(bare_cluster, tiny_data):
+    """A coordinator on what the run has left, started as the summary says (on free ports)."""
+    run = Run(bare_cluster, bare_cluster.job_file(tiny_data, epochs=1))
+    code, out = run.end()
+    offer = next(line.strip() for line in out.splitlines() if "cox-coordinator --data-dir" in line and "describe" in line)
+    coordinator, question = (part.split() for part in offer.split(" & "))
+    assert coordinator == ["cox-coordinator", "--data-dir", str(run.data_dir / "coordinator")], offer
+    api = f"127.0.0.1:{free_port()}"
+    daemon = Daemon("coordinator", [BIN / coordinator[0], *coordinator[1:], "--listen", api, "--worker-listen",
+                                    "127.0.0.1:0", "--http-listen", "127.0.0.1:0"], bare_cluster.folder / "again.log")
+    try:
+        wait_until(lambda: (run.data_dir / "coordinator" / "endpoint").exists(), "it serves", 30)
+        done = subprocess.run([BIN / question[0], *question[1:], "--server", api], capture_output=True, text=True,
+                              env={**os.environ, "COX_TOKEN": ""}, timeout=60)
+        assert done.returncode == 0 and "COMPLETED" in done.stdout, done.stdout + done.stderr
+    finally:
+        daemon.stop()

@@ -159,13 +159,13 @@ std::optional<std::string> LocalCluster::Trouble() {
   return std::nullopt;
 }
 
-void LocalCluster::Stop() {
+void LocalCluster::Stop(milliseconds patience) {
   EndNow();
   const auto all_ended = [&] {
     std::lock_guard lock(mutex_);
     return (!worker_ || worker_->Ended()) && (!coordinator_ || coordinator_->Ended());
   };
-  if (WaitFor(all_ended, seconds(15))) return;
+  if (WaitFor(all_ended, patience)) return;
   std::lock_guard lock(mutex_);
   for (auto* child : {&worker_, &coordinator_}) {
     if (*child) (*child)->Signal(SIGKILL);

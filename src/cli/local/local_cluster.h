@@ -2,6 +2,7 @@
 // this process does, however it ends: they hold the reading end of a pipe that only we keep open.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -35,9 +36,9 @@ class LocalCluster {
   // A line about a daemon that has ended although nobody stopped it; nothing otherwise.
   std::optional<std::string> Trouble();
   // Closes the lifeline, at which the daemons and all ranks end, and waits for the daemons; SIGKILL
-  // for what is left after 15 s. (SIGTERM would leave ranks running: that is how a worker is
+  // for what is left after `patience`. (SIGTERM would leave ranks running: that is how a worker is
   // upgraded.)
-  void Stop();
+  void Stop(std::chrono::milliseconds patience = std::chrono::seconds(15));
   // Closes the lifeline and does not wait.
   void EndNow();
 

@@ -1,5 +1,7 @@
 #include "cli/local/signal_watch.h"
 
+#include <algorithm>
+
 namespace coxswain::cli::local {
 
 SignalWatch::SignalWatch(std::initializer_list<int> signals) {
@@ -13,7 +15,7 @@ void SignalWatch::Begin(std::function<void(int)> handle) {
     while (!ending_) {
       const timespec pause{.tv_sec = 0, .tv_nsec = 100'000'000};
       const int signal = sigtimedwait(&signals_, nullptr, &pause);
-      if (signal > 0 && !ending_) handle(signal);
+      if (!ending_) handle(std::max(signal, 0));
     }
   });
 }

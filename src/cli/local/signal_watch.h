@@ -16,7 +16,8 @@ class SignalWatch {
   explicit SignalWatch(std::initializer_list<int> signals);
   ~SignalWatch();  // no call comes afterwards; the signals stay blocked
 
-  // From now on `handle` is called, one signal at a time; what came before is not lost.
+  // From now on `handle` is called, one signal at a time; what came before is not lost. It is also
+  // called with 0, about every 100 ms when no signal comes.
   void Begin(std::function<void(int)> handle);
 
  private:

@@ -13,6 +13,9 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
+constexpr seconds kEndOfAJob(5);       // from the last rank's end to the news of it
+constexpr milliseconds kAtOnce(1500);  // for what is asked to end at once; then SIGKILL
+
 std::string AbsoluteDataDir(const std::string& flag) {
   const std::string dir = flag.empty() ? local::DefaultRunDir() : flag;
   return std::filesystem::absolute(dir).lexically_normal().string();
@@ -35,6 +38,10 @@ LocalRun::LocalRun(const Session& session, const RunFlags& flags)
       view_(people_, terminal_),
       signals_({SIGINT, SIGTERM, SIGHUP, SIGCHLD}) {}
 
+LocalRun::~LocalRun() {
+  if (stopper_.joinable()) stopper_.join();
+}
+
 int LocalRun::Run() {
   auto read = ReadJobFile(session_, flags_.job);
   if (const int* code = std::get_if<int>(&read)) return *code;
@@ -48,6 +55,7 @@ int LocalRun::Run() {
   if (absl::IsDeadlineExceeded(end.status())) {
     session_.Note("cox: --timeout ran out: saving and stopping");
     end = SaveAfterTimeout(job_);
+    Show([&] { view_.Finish(); });
     if (end.ok()) Finish(*end, file.spec.train.epochs);
     cluster_->Stop();
     return kTimeout;
@@ -62,6 +70,7 @@ absl::Status LocalRun::Start(const config::JobSpec& spec) {
   const uint32_t slots = flags_.cpu_slots > 0
                              ? flags_.cpu_slots
                              : static_cast<uint32_t>(std::max<uint64_t>(there, needed));
+  grace_ = std::chrono::duration_cast<seconds>(spec.grace) + kEndOfAJob;
   auto cluster = local::LocalCluster::Start(
       {.data_dir = data_dir_, .bin_dir = FolderOfThisProgram(), .cpu_slots = slots});
   if (!cluster.ok()) return cluster.status();
@@ -70,7 +79,7 @@ absl::Status LocalRun::Start(const config::JobSpec& spec) {
       .server = cluster_->endpoint().api,
       .token = cluster_->token(),
       .until = session_.until(),
-      .on_trouble = [this](const std::string& why) { view_.Reconnecting(why); }};
+      .on_trouble = [this](const std::string& why) { Show([&] { view_.Reconnecting(why); }); }};
   auto client = rpc::Client::Make(options);
   if (!client.ok()) return client.status();
   client_ = *std::move(client);
@@ -83,7 +92,32 @@ absl::Status LocalRun::Start(const config::JobSpec& spec) {
   std::fprintf(people_, "coordinator and worker are up in %s (status page: http://%s/)\n",
                data_dir_.c_str(), cluster_->endpoint().http.c_str());
   std::fflush(people_);
+  if (absl::Status status = EndLeftovers(); !status.ok()) return status;
   return WaitForWorker();
+}
+
+// Cancelled before the worker is there, so that none of them starts. Their rows stay.
+absl::Status LocalRun::EndLeftovers() {
+  const auto left = control_->ListJobs(
+      {.states = {}, .name_prefix = "", .labels = {}, .active_only = true, .limit = 0});
+  if (!left.ok()) return left.status();
+  for (auto job = left->items.rbegin(); job != left->items.rend(); ++job) {
+    const auto cancelled = control_->CancelJob(job->id, "its cox run was cut off", false);
+    if (!cancelled.ok() && !absl::IsFailedPrecondition(cancelled.status())) {
+      return cancelled.status();
+    }
+    TellLeftover(*job);
+  }
+  return absl::OkStatus();
+}
+
+void LocalRun::TellLeftover(const rpc::Job& job) {
+  RunResult result = ResultOf(job);
+  if (auto listed = control_->ListCheckpoints(job.id, false); listed.ok()) {
+    result.checkpoints = listed->items;
+  }
+  std::fprintf(people_, "%s\n", LeftoverLine(result).c_str());
+  std::fflush(people_);
 }
 
 // With its worker there, the coordinator checks data and store before it accepts the job.
@@ -114,16 +148,16 @@ absl::StatusOr<rpc::Job> LocalRun::SubmitAndWatch(const rpc::SubmitRequest& requ
   if (cancel) (void)control_->CancelJob(submitted->job.id, "interrupted", false);
   return client_->Watch(submitted->job.id, milliseconds(250),
                         [this](const rpc::Job& job, const auto& events) {
-                          view_.Show(job, events);
+                          Show([&] { view_.Show(job, events); });
+                          std::lock_guard lock(mutex_);
+                          last_ = job;
                           return true;
                         });
 }
 
 absl::StatusOr<rpc::Job> LocalRun::SaveAfterTimeout(const std::string& job) {
   if (job.empty()) return absl::CancelledError("not yet accepted");
-  if (auto cancelled = control_->CancelJob(job, "--timeout ran out", true); !cancelled.ok()) {
-    return cancelled.status();
-  }
+  SaveBy(job, "--timeout ran out");
   return control_->Watch(job, milliseconds(250), [](const rpc::Job&, const auto&) { return true; });
 }
 
@@ -145,14 +179,19 @@ void LocalRun::ReadMetrics(RunResult* result) {
                    [](const auto& a, const auto& b) { return a.x < b.x; });
 }
 
+RunResult LocalRun::ResultOf(const rpc::Job& job) const {
+  return {.job = job,
+          .loss = {},
+          .checkpoints = {},
+          .file = flags_.job.file,
+          .data_dir = data_dir_,
+          .default_data_dir = default_data_dir_,
+          .epochs = 1};
+}
+
 int LocalRun::Finish(const rpc::Job& job, int64_t epochs) {
-  RunResult result{.job = job,
-                   .loss = {},
-                   .checkpoints = {},
-                   .file = flags_.job.file,
-                   .data_dir = data_dir_,
-                   .default_data_dir = default_data_dir_,
-                   .epochs = epochs};
+  RunResult result = ResultOf(job);
+  result.epochs = epochs;
   if (auto whole = control_->GetJob(job.id); whole.ok()) result.job = *std::move(whole);
   ReadMetrics(&result);
   // The last checkpoint is read back for a moment yet.
@@ -183,8 +222,15 @@ int LocalRun::GiveUp(const absl::Status& status, bool submitting) {
   return session_.Fail(status, submitting);
 }
 
+void LocalRun::Show(const std::function<void()>& show) {
+  std::lock_guard lock(view_mutex_);
+  if (!silent_) show();
+}
+
 void LocalRun::OnSignal(int signal) {
-  if (signal == SIGCHLD) {
+  if (signal == 0) {
+    OnIdle();
+  } else if (signal == SIGCHLD) {
     OnChildEnded();
   } else {
     OnInterrupt();
@@ -193,20 +239,71 @@ void LocalRun::OnSignal(int signal) {
 
 void LocalRun::OnInterrupt() {
   std::string job;
+  int interrupts = 0;
   {
     std::lock_guard lock(mutex_);
-    ++interrupts_;
+    interrupts = ++interrupts_;
     job = job_;
-    finishing_ = finishing_ || interrupts_ > 1;
   }
-  if (interrupts_ > 1) {
-    session_.Note("\ncox: stopping now");
-    cluster_->Stop();
-    std::_Exit(kCancelled);
-  }
+  if (interrupts > 1) StopNow("stopping now", kCancelled);
   session_.Note("\ncox: saving a checkpoint, then stopping; Ctrl-C again stops now");
   // Not yet accepted: SubmitAndWatch sees interrupts_.
-  if (!job.empty()) (void)control_->CancelJob(job, "interrupted", true);
+  SaveBy(job, "interrupted");
+}
+
+void LocalRun::SaveBy(const std::string& job, const std::string& reason) {
+  {
+    std::lock_guard lock(mutex_);
+    if (stop_by_) return;
+    stop_by_ = steady_clock::now() + grace_;
+  }
+  if (job.empty()) return;
+  stopper_ = std::thread([this, job, reason] { AskToSave(job, reason); });
+}
+
+void LocalRun::AskToSave(const std::string& job, const std::string& reason) {
+  for (std::string said;;) {
+    {
+      std::lock_guard lock(mutex_);
+      if (finishing_) return;
+    }
+    const absl::Status status = control_->CancelJob(job, reason, true).status();
+    if (status.ok() || absl::IsFailedPrecondition(status) || absl::IsNotFound(status)) return;
+    const std::string why(status.message());
+    if (why != said) session_.Note("cox: cannot save: " + why);
+    said = why;
+    std::this_thread::sleep_for(milliseconds(500));
+  }
+}
+
+void LocalRun::OnIdle() {
+  int code = kTimeout;
+  {
+    std::lock_guard lock(mutex_);
+    if (finishing_ || !stop_by_ || steady_clock::now() < *stop_by_) return;
+    if (interrupts_ > 0) code = kCancelled;
+  }
+  StopNow("no checkpoint could be saved within " + std::to_string(grace_.count()) +
+              " s; stopping without one",
+          code);
+}
+
+void LocalRun::StopNow(const std::string& why, int code) {
+  Show([&] { view_.Finish(); });
+  {
+    std::lock_guard lock(view_mutex_);
+    silent_ = true;
+  }
+  rpc::Job job;
+  {
+    std::lock_guard lock(mutex_);
+    finishing_ = true;
+    job = last_;
+  }
+  session_.Note("\ncox: " + why);
+  cluster_->Stop(kAtOnce);
+  if (!job.id.empty()) session_.Note(LastWords(ResultOf(job)));
+  std::_Exit(code);
 }
 
 void LocalRun::OnChildEnded() {
@@ -214,11 +311,9 @@ void LocalRun::OnChildEnded() {
     std::lock_guard lock(mutex_);
     if (finishing_) return;
   }
-  const std::optional<std::string> trouble = cluster_->Trouble();
-  if (!trouble) return;
-  session_.Note("\ncox: " + *trouble);
-  cluster_->Stop();
-  std::_Exit(kUnreachable);
+  if (const std::optional<std::string> trouble = cluster_->Trouble()) {
+    StopNow(*trouble, kUnreachable);
+  }
 }
 
 }  // namespace coxswain::cli::verbs

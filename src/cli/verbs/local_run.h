@@ -1,9 +1,12 @@
 // One `cox run`: the daemons, the job, the signals.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <thread>
 
 #include "cli/local/local_cluster.h"
 #include "cli/local/signal_watch.h"
@@ -26,6 +29,7 @@ struct RunFlags {
 class LocalRun {
  public:
   LocalRun(const Session& session, const RunFlags& flags);
+  ~LocalRun();
 
   // The whole run; returns the exit code. Every process it started has ended then.
   int Run();
@@ -33,9 +37,13 @@ class LocalRun {
  private:
   absl::Status Start(const config::JobSpec& spec);
   absl::Status WaitForWorker();
+  // An earlier run in this data directory that was cut off has left jobs that would start again.
+  absl::Status EndLeftovers();
+  void TellLeftover(const rpc::Job& job);
   absl::StatusOr<rpc::Job> SubmitAndWatch(const rpc::SubmitRequest& request);
   absl::StatusOr<rpc::Job> SaveAfterTimeout(const std::string& job);
   void ReadMetrics(RunResult* result);
+  RunResult ResultOf(const rpc::Job& job) const;
   int Finish(const rpc::Job& job, int64_t epochs);
   int GiveUp(const absl::Status& status, bool submitting);
 
@@ -43,6 +51,14 @@ class LocalRun {
   void OnSignal(int signal);
   void OnInterrupt();
   void OnChildEnded();
+  void OnIdle();
+  // Ends every process without a save, says how the job stands, and ends this one.
+  [[noreturn]] void StopNow(const std::string& why, int code);
+
+  // On the stopper thread: repeats until the coordinator has taken it.
+  void AskToSave(const std::string& job, const std::string& reason);
+  void SaveBy(const std::string& job, const std::string& reason);
+  void Show(const std::function<void()>& show);
 
   const Session& session_;
   const RunFlags flags_;
@@ -55,7 +71,13 @@ class LocalRun {
   std::unique_ptr<local::LocalCluster> cluster_;
   std::unique_ptr<rpc::Client> client_;   // ends with --timeout
   std::unique_ptr<rpc::Client> control_;  // does not
+  std::chrono::seconds grace_{30};        // the job's, and what its end takes
+  std::thread stopper_;                   // made once, by whoever stops the job first
+  std::mutex view_mutex_;                 // before mutex_
+  bool silent_ = false;                   // guarded by view_mutex_: the progress line has ended
   std::mutex mutex_;
+  rpc::Job last_;  // guarded by mutex_; as last heard of
+  std::optional<std::chrono::steady_clock::time_point> stop_by_;  // guarded by mutex_
   std::string job_;         // guarded by mutex_; empty: not yet accepted
   int interrupts_ = 0;      // guarded by mutex_
   bool finishing_ = false;  // guarded by mutex_: children may end

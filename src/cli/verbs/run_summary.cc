@@ -28,9 +28,19 @@ std::string CheckpointText(const rpc::Checkpoint& checkpoint) {
          output::Bytes(checkpoint.bytes) + (checkpoint.state == "VERIFIED" ? ", verified)" : ")");
 }
 
+std::string RunCommand(const RunResult& result, const std::string& file) {
+  return "cox run " + file + (result.default_data_dir ? "" : " --data-dir " + result.data_dir);
+}
+
+// A coordinator that stays, on what this run has left, so that it can be asked about.
+std::string AskCommand(const RunResult& result) {
+  const std::string dir = result.data_dir + "/coordinator";
+  return "cox-coordinator --data-dir " + dir + " & cox describe " + result.job.id +
+         (result.default_data_dir ? "" : " --token-file " + dir + "/token");
+}
+
 std::string Next(const output::Terminal& terminal, const RunResult& result, bool has_checkpoint) {
-  const std::string run =
-      "cox run " + result.file + (result.default_data_dir ? "" : " --data-dir " + result.data_dir);
+  const std::string run = RunCommand(result, result.file);
   std::string text = output::Paint(terminal, output::Colour::kBold, "Next:") + "\n";
   const auto add = [&](const std::string& command, const std::string& does) {
     text +=
@@ -52,10 +62,35 @@ std::string Next(const output::Terminal& terminal, const RunResult& result, bool
     add("cox validate " + result.file,
         "check the job file; the daemons' logs are in " + result.data_dir);
   }
+  add(AskCommand(result),
+      "ask about this run again: also events, metrics, checkpoints; ranks' logs: " +
+          result.data_dir + "/worker/jobs/" + result.job.id);
   return text;
 }
 
 }  // namespace
+
+std::string LastWords(const RunResult& result) {
+  const rpc::Job& job = result.job;
+  std::string text = "cox: " + job.id + " was " + job.state;
+  if (job.progress.step > 0) text += " at step " + output::Count(job.progress.step);
+  text += " when it was last heard of; ";
+  if (!job.has_checkpoint) return text + "no checkpoint of it was saved";
+  return text + "its newest checkpoint is " + CheckpointText(job.last_checkpoint) +
+         "\ncox: go on with: " + RunCommand(result, result.file) + " --resume-from " + job.id;
+}
+
+std::string LeftoverLine(const RunResult& result) {
+  const rpc::Job& job = result.job;
+  const rpc::Checkpoint* newest = Newest(result);
+  std::string text = job.id + " (" + output::Harmless(job.name) + ") of an earlier run ";
+  int64_t step = std::max(job.progress.step, newest == nullptr ? 0 : newest->step);
+  text += job.attempt == 0 ? "had not started" : "was cut off";
+  if (step > 0) text += " at step " + output::Count(step);
+  text += "; it is ended here.";
+  if (newest == nullptr) return text;
+  return text + " Go on with it: " + RunCommand(result, "FILE") + " --resume-from " + job.id;
+}
 
 std::string RunSummary(const output::Terminal& terminal, const RunResult& result) {
   std::string text =

@@ -22,5 +22,10 @@ struct RunResult {
 
 // Loss curve, where model and checkpoint are, what to try next. Every line ends in '\n'.
 std::string RunSummary(const output::Terminal& terminal, const RunResult& result);
+// How a job stands that was stopped without a save: as last heard of, its newest checkpoint, how to
+// go on. One or two lines, without the last '\n'.
+std::string LastWords(const RunResult& result);
+// One line about a job of an earlier run that was cut off.
+std::string LeftoverLine(const RunResult& result);
 
 }  // namespace coxswain::cli::verbs

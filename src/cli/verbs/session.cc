@@ -1,6 +1,7 @@
 #include "cli/verbs/session.h"
 
 #include <cstdio>
+#include <filesystem>
 #include <random>
 
 #include "cli/local/endpoint.h"
@@ -46,6 +47,11 @@ int Session::Fail(const absl::Status& status, bool submitting) const {
         ". Start one with `cox-coordinator` and `cox-worker`, name another with --server or "
         "COX_SERVER, "
         "or train right here with `cox run FILE`";
+    const std::string earlier = local::DefaultRunDir() + "/coordinator";
+    if (std::filesystem::exists(earlier + "/state.db")) {
+      text += ". To ask about an earlier `cox run`, start `cox-coordinator --data-dir " + earlier +
+              "`, then repeat this command";
+    }
   }
   Note(mistakes ? text : output::Paint(err_, output::Colour::kRed, "cox: ") + text);
   return ExitCodeOf(status, submitting);

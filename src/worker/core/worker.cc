@@ -150,8 +150,9 @@ void Worker::On(const LifelineClosed&) {
   for (auto& [key, entry] : ranks_.all()) {
     entry.next.reset();
     if (!entry.Live()) continue;
-    // Whoever wanted a save has asked for it before; what is stuck is not waited for.
-    Do(SignalRank{key, entry.start.incarnation, settings_.deadlines.Heartbeat() * 2});
+    // Whoever wanted a save has asked for it before: the coordinator, which would record it, ends
+    // too.
+    Do(SignalRank{key, entry.start.incarnation, base::Duration(0)});
   }
 }
 
