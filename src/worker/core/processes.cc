@@ -162,6 +162,16 @@ void Worker::EndTask(TaskEntry& entry, protocol::TaskEnded result) {
   Report(std::move(result));
 }
 
+// A coordinator that starts asks anew for all it wants. Its store may have been restored from an
+// older copy: then the numbers of its tasks come again, and an old result would answer another
+// question.
+void Worker::ForgetTasks() {
+  for (auto& [id, task] : tasks_.all()) {
+    if (task.incarnation && !task.process_ended) Do(StopTask{id});
+  }
+  tasks_ = TaskTable();
+}
+
 void Worker::StartTasks() {
   uint64_t entropy = event_->entropy;
   while (TaskEntry* entry = tasks_.NextToStart()) {

@@ -116,7 +116,9 @@ void Worker::Obey(const protocol::Welcome& welcome) {
   next_heartbeat_ = event_->now + settings_.deadlines.Heartbeat();
   Say("connected to the coordinator at " + settings_.coordinator + ", term " +
       std::to_string(welcome.term.value));
+  if (welcome.term > known.highest_term) ForgetTasks();
   TellWhatWaited();
+  if (!(settings_.inventory == told_inventory_)) SendHeartbeat(true);
   Do(BeginRelay{});
 }
 
@@ -194,12 +196,14 @@ void Worker::SendHello() {
     hello.ranks.push_back(RankTable::Report(entry));
     entry.told = true;
   }
+  told_inventory_ = settings_.inventory;
   Do(SendReport{std::move(hello)});
 }
 
 void Worker::SendHeartbeat(bool with_inventory) {
   protocol::Heartbeat heartbeat;
   if (with_inventory) heartbeat.changed_inventory = settings_.inventory;
+  if (with_inventory && session_ == Session::kWelcomed) told_inventory_ = settings_.inventory;
   Report(std::move(heartbeat));
 }
 

@@ -93,6 +93,7 @@ class Worker {
   void OnTaskConnected(const TrainerConnected&);
   void EndTask(TaskEntry& entry, protocol::TaskEnded result);
   void StartTasks();
+  void ForgetTasks();
   void TellState(RankEntry& entry);
   void TellWhatWaited();
 
@@ -103,7 +104,8 @@ class Worker {
   Settings settings_;
   Identity identity_;
   Session session_ = Session::kNone;
-  std::string last_loss_;  // of the link: said once per change
+  protocol::Inventory told_inventory_;  // what the coordinator was told on this stream
+  std::string last_loss_;               // of the link: said once per change
   bool ever_welcomed_ = false;
   bool ending_ = false;  // the lifeline is closed
   RankTable ranks_;
