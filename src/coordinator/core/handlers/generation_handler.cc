@@ -103,6 +103,14 @@ void ReformSoon(Turn& turn, const RankRow& rank) {
   turn.WakeJob(rank.key.job, *soft.reform_at);
 }
 
+// The store was restored from an older copy, so that the ranks are in a generation that it does not
+// know: they are given one above it.
+void GoAbove(Turn& turn, const RankRow& rank, const GenerationRow* ours, Generation theirs) {
+  if (theirs <= turn.tables.jobs().Get(rank.key.job).generation) return;
+  turn.EditJob(rank.key.job, [&](JobRow& row) { row.generation = theirs; });
+  if (ours != nullptr) ReformSoon(turn, rank);
+}
+
 // 0: not one that we know of.
 CheckpointId IdOf(const Turn& turn, JobId job, const std::string& uri) {
   for (const CheckpointRow* each : turn.tables.checkpoints().OfJob(job)) {
@@ -205,6 +213,7 @@ void Handle(Turn& turn, const RankRow& rank, const protocol::GenerationFormed& r
 void Handle(Turn& turn, const RankRow& rank, const protocol::TrainerProgress& report) {
   const AttemptRow* attempt = turn.tables.attempts().Active(rank.key.job);
   const GenerationRow* generation = Current(turn, *attempt);
+  GoAbove(turn, rank, generation, report.generation);
   if (generation == nullptr || generation->generation != report.generation) return;
   JobSoft& soft = turn.soft.jobs[rank.key.job];
   RankSoft& of_rank = soft.ranks[rank.key.rank];
