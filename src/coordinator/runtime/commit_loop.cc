@@ -71,7 +71,10 @@ void CommitLoop::Recover(absl::Status why) {
 absl::StatusOr<core::Snapshot> CommitLoop::ReloadAndProbe() {
   absl::StatusOr<core::Snapshot> snapshot = store_->Load(core::ClusterId());
   if (!snapshot.ok()) return snapshot;
-  core::Change probe = snapshot->cluster;  // as it is: only to see whether the store takes a write
+  // The tables begin a new life, which has a term of its own; and it shows whether the store takes
+  // a write.
+  snapshot->cluster.term = snapshot->cluster.term.Next();
+  core::Change probe = snapshot->cluster;
   absl::Status status = store_->Commit({&probe, 1});
   if (!status.ok()) return status;
   return snapshot;

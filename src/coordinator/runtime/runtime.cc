@@ -185,6 +185,7 @@ void Runtime::OnStoreRecovered(core::Snapshot snapshot) {
     std::lock_guard lock(status_mutex_);
     why_not_writable_.clear();
   }
+  term_ = snapshot.cluster.term.value;
   log::Info("the store takes writes again: going on from what it holds");
   decide_->Resume(std::move(snapshot));
   watchers_.NotifyAll();

@@ -11,16 +11,24 @@
 namespace coxswain::coordinator::core {
 namespace {
 
-// A store older than what a worker has seen (restored from a backup) goes above it.
+constexpr uint64_t kLeap = 1'000'000;
+
+// A store older than what a worker has seen (restored from a backup) goes above it. Each start has
+// a term of its own: a worker that obeyed this one before we spoke to it obeyed another life.
 void RaiseAbove(Turn& turn, const protocol::WorkerHello& hello) {
   ClusterRow& cluster = turn.cluster();
-  if (hello.highest_term > cluster.term) {
+  auto known = turn.soft.nodes.find(hello.node);
+  bool spoken = known != turn.soft.nodes.end() && known->second.connected;
+  if (hello.highest_term > cluster.term || (hello.highest_term == cluster.term && !spoken)) {
     turn.Note("TermRaised",
-              "a worker has seen term " + std::to_string(hello.highest_term.value) +
-                  ", above ours (" + std::to_string(cluster.term.value) +
-                  "): the store was restored from an older copy; going on above it",
+              "a worker has seen term " + std::to_string(hello.highest_term.value) + ", ours is " +
+                  std::to_string(cluster.term.value) +
+                  ": the store was restored from an older copy; going on above it",
               {.job = {}, .node = hello.node}, "warning");
     cluster.term = hello.highest_term.Next();
+    // What the lost life numbered is still on its way, or remembered by ranks and workers.
+    cluster.last_checkpoint.value += kLeap;
+    cluster.last_task.value += kLeap;
   }
   for (const protocol::RankReport& rank : hello.ranks) {
     if (rank.key.job > cluster.last_job) cluster.last_job = rank.key.job;
