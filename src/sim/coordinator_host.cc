@@ -130,6 +130,7 @@ void CoordinatorHost::Decide(Outbox& out, core::EventBody body) {
   world_.journal.Mix(static_cast<uint64_t>(event.now.us) ^ event.body.index() << 56);
   core::Decisions decisions = core_->Decide(event);
   world_.journal.Mix(decisions.persist.size() << 32 ^ decisions.send.size());
+  for (core::Explanation& why : decisions.why) reasons_[why.job] = std::move(why.text);
   auto move_to = [](auto& from, auto& to) {
     to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
   };
@@ -212,7 +213,10 @@ void CoordinatorHost::StoreFailed(Duration pause) {
   if (!refuses_writes) {
     committing_ = false;
     world_.journal.Say([] { return std::string("coordinator: goes on from what is committed"); });
-    return Begin(rows_.Load());
+    core::Snapshot snapshot = rows_.Load();
+    term_ = snapshot.cluster.term = snapshot.cluster.term.Next();
+    rows_.Apply(snapshot.cluster);
+    return Begin(std::move(snapshot));
   }
   After(pause, [this, pause] { StoreFailed(std::min(pause * 2, Duration(seconds(8)))); });
 }

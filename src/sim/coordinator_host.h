@@ -40,6 +40,11 @@ class CoordinatorHost {
   void RestoreBackup(const Rows& older);
 
   const Rows& rows() const { return rows_; }
+  // The job's current reason, as `cox explain` has it; empty: none.
+  std::string Reason(base::JobId job) const {
+    auto found = reasons_.find(job);
+    return found == reasons_.end() ? "" : found->second;
+  }
   bool refuses_writes = false;
   bool lose_next_sync = false;  // the next commit fails as an fsync does: the process must go
   int64_t commit_slowness = 1;  // times
@@ -94,6 +99,7 @@ class CoordinatorHost {
   std::map<core::SessionId, Session> sessions_;
   uint64_t last_session_ = 0, last_call_ = 0;
   std::map<core::CallId, Answer> calls_;
+  std::map<base::JobId, std::string> reasons_;
 };
 
 }  // namespace coxswain::sim

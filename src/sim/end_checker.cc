@@ -22,7 +22,8 @@ std::string EndChecker::JobLeft() const {
   }
   for (const auto& [id, row] : rows.jobs) {
     if (core::IsFinal(row.state)) continue;
-    return base::ToString(id) + " is " + core::ToString(row.state) + ": " + row.reason;
+    return base::ToString(id) + " is " + core::ToString(row.state) + ": " + row.reason + "; " +
+           world_.coordinator->Reason(id);
   }
   return "";
 }

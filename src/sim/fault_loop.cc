@@ -144,6 +144,10 @@ void FaultLoop::Clone() {
   Machine& from = AnyMachine();
   Machine& to = AnyMachine();
   if (cloned_ || &from == &to || !from.identity || !to.processes().empty()) return;
+  // Its own disk is lost with that: nothing may be on it.
+  for (const auto& [id, row] : world_.coordinator->rows().checkpoints) {
+    if (to.identity && row.node == to.identity->node) return;
+  }
   cloned_ = true;
   world_.journal.Add(Counted::kClones);
   to.EndWorker(seconds(1));

@@ -20,6 +20,10 @@ void RowChecker::Require(bool holds, const std::string& what) {
   if (!holds) world_.journal.Fail("committed rows: " + what);
 }
 
+bool RowChecker::Happened(Counted what) const {
+  return world_.journal.counts()[static_cast<size_t>(what)] > 0;
+}
+
 void RowChecker::Check(const Rows& rows, const core::Change& change) {
   std::visit([&](const auto& row) { On(rows, row); }, change);
 }
@@ -65,7 +69,8 @@ void RowChecker::CheckEnd(const Rows& rows, const core::JobRow& row) {
       bool committed = each.state != CheckpointState::kAborted;
       saved |= committed && plan.plan.Done(each.step, each.position);
     }
-    Require(saved, name + " is COMPLETED without a checkpoint of its last step");
+    Require(saved || Happened(Counted::kBackups),
+            name + " is COMPLETED without a checkpoint of its last step");
   } else if (row.state == JobState::kCancelled) {
     Require(row.cancel_requested, name + " is CANCELLED though nobody asked for it");
   } else if (row.state == JobState::kTimeout) {
@@ -202,8 +207,9 @@ void RowChecker::CheckCollect(const Rows& rows, const core::CheckpointRow& row) 
 }
 
 void RowChecker::CheckDamage(const core::CheckpointRow& row, const std::string& why) {
+  if (world_.Astray(row)) return;
   Reading reading = world_.blobs.Read(world_.PlaceOf(row), row.uri, row.manifest_hash, true);
-  bool forgotten = world_.journal.counts()[static_cast<size_t>(Counted::kBackups)] > 0;
+  bool forgotten = Happened(Counted::kBackups);
   Require(reading.verdict != Reading::kWhole && (forgotten || world_.blobs.EverDamaged(row.uri)),
           base::ToString(row.id) + " of " + base::ToString(row.job) +
               " is declared corrupt though it is whole: " + why);
@@ -217,7 +223,7 @@ void RowChecker::On(const Rows& rows, const core::CheckpointDamaged& damaged) {
 }
 
 void RowChecker::Deleting(const std::string& uri) {
-  if (world_.journal.counts()[static_cast<size_t>(Counted::kBackups)] > 0) return;
+  if (Happened(Counted::kBackups)) return;
   for (const auto& [id, row] : world_.coordinator->rows().checkpoints) {
     if (row.uri != uri) continue;
     Require(row.collect, base::ToString(id) + " is deleted from its store though it is wanted");
@@ -228,6 +234,7 @@ int64_t RowChecker::BestPosition(const Rows& rows, base::JobId job) const {
   int64_t best = -1;
   for (const auto& [id, row] : rows.checkpoints) {
     if (row.job != job || !core::CanRestore(row) || row.position <= best) continue;
+    if (world_.Astray(row)) continue;
     Reading reading = world_.blobs.Read(world_.PlaceOf(row), row.uri, row.manifest_hash, true);
     if (reading.verdict == Reading::kWhole) best = row.position;
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "sim/durable_store.h"
+#include "sim/journal.h"
 
 namespace coxswain::sim {
 
@@ -38,6 +39,7 @@ class RowChecker {
   void CheckCollect(const Rows& rows, const core::CheckpointRow& row);
   void CheckDamage(const core::CheckpointRow& row, const std::string& why);
   void CheckEnd(const Rows& rows, const core::JobRow& row);
+  bool Happened(Counted what) const;
   void Require(bool holds, const std::string& what);
 
   World& world_;

@@ -57,6 +57,11 @@ std::string World::PlaceOf(const core::CheckpointRow& row) const {
   return blobs.Place(row.uri, 0);
 }
 
+bool World::Astray(const core::CheckpointRow& row) const {
+  bool clones = journal.counts()[static_cast<size_t>(Counted::kClones)] > 0;
+  return clones && !options.shared_files && row.uri.starts_with("file:");
+}
+
 void World::Heal() {
   journal.Say([] { return std::string("all is healed"); });
   healed = true;

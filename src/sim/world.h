@@ -39,6 +39,8 @@ struct World {
   const JobPlan& PlanOf(const std::string& spec_yaml) const;
   // Where the objects of a checkpoint are.
   std::string PlaceOf(const core::CheckpointRow& row) const;
+  // A machine with a copied disk may be taken for the one that holds this file:// checkpoint.
+  bool Astray(const core::CheckpointRow& row) const;
   // All faults end, everything is started again.
   void Heal();
 
