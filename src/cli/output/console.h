@@ -21,9 +21,13 @@ Terminal DetectTerminal(int fd);
 // The text in this colour, or as it is where the terminal shows none.
 std::string Paint(const Terminal& terminal, Colour colour, std::string_view text);
 
-// What came from a peer or a job, safe for a terminal: control characters (escape sequences above
-// all) become '?'; newlines and tabs stay.
+// What came from a peer or a job, safe for a terminal: control characters (C0, DEL, and C1 as UTF-8
+// has them), marks that turn the direction of writing or end a line, and bytes that are no valid
+// UTF-8 become '?'; newlines and tabs stay.
 std::string Harmless(std::string_view text);
+// Likewise for what has to stay on one line, so that no text can look like a second one: newlines
+// and tabs become visible as \n and \t.
+std::string OneLine(std::string_view text);
 
 // Columns that a UTF-8 text takes (code points; no wide characters are expected).
 size_t DisplayWidth(std::string_view text);

@@ -21,7 +21,7 @@ ProgressLine::ProgressLine(std::FILE* out, Terminal terminal, Clock::duration in
 ProgressLine::~ProgressLine() { Finish(); }
 
 void ProgressLine::Show(const std::string& text, Clock::time_point now) {
-  const std::string safe = Harmless(text);
+  const std::string safe = OneLine(text);
   if (terminal_.tty) {
     const std::string cut = Cut(safe, static_cast<size_t>(terminal_.columns - 1));
     if (cut == shown_) return;

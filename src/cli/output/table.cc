@@ -13,8 +13,7 @@ std::string Padding(size_t width, const std::string& text) {
 
 void Table::Add(std::vector<Cell> row) {
   for (Cell& cell : row) {
-    cell.text = cell.text.empty() ? "-" : Harmless(cell.text);
-    std::replace(cell.text.begin(), cell.text.end(), '\n', ' ');
+    cell.text = cell.text.empty() ? "-" : OneLine(cell.text);
   }
   rows_.push_back(std::move(row));
 }
@@ -50,7 +49,7 @@ std::string Fields::ToString(const Terminal& terminal) const {
   for (const auto& [name, value] : lines_) {
     if (value.text.empty()) continue;
     text += Paint(terminal, Colour::kBold, name + ":") + Padding(width + 1, name + ":") +
-            Paint(terminal, value.colour, Harmless(value.text)) + "\n";
+            Paint(terminal, value.colour, OneLine(value.text)) + "\n";
   }
   return text;
 }

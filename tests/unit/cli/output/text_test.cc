@@ -15,11 +15,11 @@ const Terminal kColour{.tty = true, .colour = true, .unicode = true, .columns = 
 TEST(Table, ColumnsAreAlignedAndEmptyCellsShown) {
   Table table({"ID", "STATE", "REASON"});
   table.Add({"j1", {"RUNNING", Colour::kCyan}, ""});
-  table.Add({"j123", "PENDING", "needs 4,\nhas \xc3\xa9"});
+  table.Add({"j123", "PENDING", "needs 4,\n\xc2\x9bhas \xc3\xa9"});
   EXPECT_EQ(table.ToString(kPlain),
             "ID    STATE    REASON\n"
             "j1    RUNNING  -\n"
-            "j123  PENDING  needs 4, has \xc3\xa9\n");
+            "j123  PENDING  needs 4,\\n?has \xc3\xa9\n");
 }
 
 TEST(Table, ColoursDoNotDisturbTheColumns) {
@@ -38,6 +38,21 @@ TEST(Fields, EmptyOnesAreLeftOut) {
 
 TEST(Console, EscapeSequencesOfAJobNeverReachTheTerminal) {
   EXPECT_EQ(Harmless("a\x1b[31mb\x07\nc\td"), "a?[31mb?\nc\td");
+}
+
+TEST(Console, OtherControlCharactersAndBrokenBytesNeither) {
+  EXPECT_EQ(Harmless("DEL \x7f, C1 \xc2\x9b, raw \x9b \xff"), "DEL ?, C1 ?, raw ? ?");
+  EXPECT_EQ(Harmless("cut \xe2\x82"), "cut ??");
+  EXPECT_EQ(Harmless("overlong \xc0\x8a \xe0\x80\x8a, surrogate \xed\xa0\x80"),
+            "overlong ?? ???, surrogate ???");
+  EXPECT_EQ(Harmless("\xe2\x80\xaereversed\xe2\x80\xa8"), "?reversed?");
+  EXPECT_EQ(Harmless("\xc2\xa0 \xc3\xbc \xe2\x82\xac \xf0\x9f\x98\x80"),
+            "\xc2\xa0 \xc3\xbc \xe2\x82\xac \xf0\x9f\x98\x80");
+}
+
+TEST(Console, WhatHasOneLineKeepsIt) {
+  EXPECT_EQ(OneLine("red\x1b[31m\n2026-11-21  j1  forged\t!"),
+            "red?[31m\\n2026-11-21  j1  forged\\t!");
 }
 
 TEST(Console, NoColourWhereTheTerminalShowsNone) {
