@@ -1,5 +1,6 @@
 #include "common/config/quantities.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <limits>
@@ -65,6 +66,12 @@ size_t Utf8Length(std::string_view text) {
   const bool outside =
       (first == 0xed && second > 0x9f) || first > 0xf4 || (first == 0xf4 && second > 0x8f);
   return overlong || outside ? 0 : length;
+}
+
+// U+0080 to U+009F, the second set of control characters.
+bool IsC1(std::string_view text) {
+  return text.size() > 1 && text[0] == '\xc2' && static_cast<unsigned char>(text[1]) < 0xa0 &&
+         static_cast<unsigned char>(text[1]) >= 0x80;
 }
 
 }  // namespace
@@ -138,20 +145,30 @@ bool IsLoopback(std::string_view host) {
           host.find_first_not_of("0123456789.") == std::string_view::npos);
 }
 
-std::string Quoted(std::string_view text) {
-  constexpr size_t kLongest = 80;
-  std::string out = "\"";
-  for (char c : text.substr(0, kLongest)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7f) {
-      out += c;
-    } else {
+std::string Escaped(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const size_t bad = FindBadByte(text);
+    out += text.substr(0, bad);
+    if (bad == std::string_view::npos) break;
+    const bool c1 = IsC1(text.substr(bad));
+    for (char c : text.substr(bad, c1 ? 2 : 1)) {
       char escaped[8];
-      std::snprintf(escaped, sizeof escaped, "\\x%02x", byte);
+      std::snprintf(escaped, sizeof escaped, "\\x%02x", static_cast<unsigned char>(c));
       out += escaped;
     }
+    text.remove_prefix(bad + (c1 ? 2 : 1));
   }
-  return out + (text.size() > kLongest ? "...\"" : "\"");
+  return out;
+}
+
+std::string Quoted(std::string_view text) {
+  constexpr size_t kLongest = 80;
+  size_t end = std::min(text.size(), kLongest);
+  const auto inside = [](char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; };
+  // Not in the middle of a character.
+  for (int i = 0; i < 3 && end < text.size() && end > 0 && inside(text[end]); ++i) --end;
+  return "\"" + Escaped(text.substr(0, end)) + (end < text.size() ? "...\"" : "\"");
 }
 
 size_t FindBadByte(std::string_view text, std::string_view allowed) {
@@ -163,7 +180,7 @@ size_t FindBadByte(std::string_view text, std::string_view allowed) {
       continue;
     }
     const size_t length = Utf8Length(text.substr(at));
-    if (length == 0) return at;
+    if (length == 0 || IsC1(text.substr(at))) return at;
     at += length;
   }
   return std::string_view::npos;

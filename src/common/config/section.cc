@@ -315,7 +315,7 @@ bool Section::ChoiceIndex(std::string_view key, const std::vector<std::string>& 
   if (!Scalar(key, expected, true, &text)) return false;
   const auto it = std::find(names.begin(), names.end(), text);
   if (it == names.end()) {
-    Found(*Find(key), Quoted(text), expected, DidYouMean(text, names));
+    Found(*Find(key), Quoted(text), expected, names.size() > 1 ? DidYouMean(text, names) : "");
     return false;
   }
   *index = static_cast<size_t>(it - names.begin());

@@ -1,5 +1,7 @@
 #include "common/config/yaml_document.h"
 
+#include <yaml-cpp/depthguard.h>
+
 #include <algorithm>
 
 #include "common/config/nearest_name.h"
@@ -25,6 +27,11 @@ std::string_view LineText(std::string_view text, uint32_t line) {
 }
 
 void NoteSyntax(const YAML::Exception& error, std::string_view text, Notebook* notes) {
+  if (dynamic_cast<const YAML::DeepRecursion*>(&error) != nullptr) {
+    notes->Wrong("", static_cast<uint32_t>(error.mark.line + 1),
+                 "lists and sections are nested deeper than any job file needs");
+    return;
+  }
   const uint32_t line = error.mark.is_null() ? 0 : static_cast<uint32_t>(error.mark.line + 1);
   const bool tab = line > 0 && LineText(text, line).find('\t') != std::string_view::npos;
   notes->Wrong("", line,
@@ -34,9 +41,8 @@ void NoteSyntax(const YAML::Exception& error, std::string_view text, Notebook* n
 
 bool CheckBytes(std::string_view text, Notebook* notes) {
   if (text.size() > kLargestFile) {
-    notes->Wrong(
-        "", 0,
-        "found " + FormatSize(static_cast<int64_t>(text.size())) + ", expected at most 1MiB");
+    // The reader of the file may have stopped early, so its size is not told.
+    notes->Wrong("", 0, "found more than 1MiB of text, expected at most 1MiB");
     return false;
   }
   const size_t bad = FindBadByte(text, "\t\r\n");
@@ -76,17 +82,23 @@ YAML::Node ValueNode(const Override& what, Notebook* notes) {
 
 }  // namespace
 
+// Keys and values of the file are quoted in the texts, and YAML can write any character: "\e[31m".
 void Notebook::Wrong(const std::string& path, uint32_t line, std::string text) {
   const Override* origin = OriginOf(path, line);
   if (origin != nullptr) {
-    mistakes_.push_back({origin->label, 0, path, std::move(text)});
+    WrongOverride(*origin, path, text);
   } else {
-    mistakes_.push_back({file_, line, path, std::move(text)});
+    mistakes_.push_back({file_, line, Escaped(path), Escaped(text)});
   }
 }
 
-void Notebook::WrongOverride(const Override& which, std::string text) {
-  mistakes_.push_back({which.label, 0, which.path, std::move(text)});
+void Notebook::WrongOverride(const Override& which, const std::string& text) {
+  WrongOverride(which, which.path, text);
+}
+
+void Notebook::WrongOverride(const Override& which, const std::string& path,
+                             const std::string& text) {
+  mistakes_.push_back({Escaped(which.label), 0, Escaped(path), Escaped(text)});
 }
 
 const Override* Notebook::OriginOf(const std::string& path, uint32_t line) const {

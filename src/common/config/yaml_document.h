@@ -33,7 +33,7 @@ class Notebook {
   void KnowKey(const std::string& path);
   void AddOverride(Override applied) { overrides_.push_back(std::move(applied)); }
   // Of a mistake in the override itself.
-  void WrongOverride(const Override& which, std::string text);
+  void WrongOverride(const Override& which, const std::string& text);
 
   bool empty() const { return mistakes_.empty() && unknown_.empty(); }
   const std::vector<std::string>& known_keys() const { return known_; }
@@ -47,6 +47,7 @@ class Notebook {
     std::vector<std::string> valid_here;
   };
   void ReportUnknown(const Unknown& unknown);
+  void WrongOverride(const Override& which, const std::string& path, const std::string& text);
   const Override* OriginOf(const std::string& path, uint32_t line) const;
 
   std::string file_;

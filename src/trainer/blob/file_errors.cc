@@ -28,9 +28,9 @@ Verdict Judge(int error) {
     case EROFS:
       return {absl::StatusCode::kFailedPrecondition, "; choose a place that can be written"};
     case ENOTDIR:
+      return {absl::StatusCode::kFailedPrecondition, "; a file stands where a folder should"};
     case EISDIR:
-      return {absl::StatusCode::kFailedPrecondition,
-              "; a file stands where a folder should, or the other way round"};
+      return {absl::StatusCode::kFailedPrecondition, "; expected a file there"};
     case ENOSPC:
     case EDQUOT:
       return {absl::StatusCode::kResourceExhausted, "; free some, or choose another place"};

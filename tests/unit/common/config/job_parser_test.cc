@@ -79,8 +79,9 @@ constexpr BadCase kNames[] = {
     {"kind: TrainingJob", "kind: TrainingJob\nSpec: {}",
      "job.yaml:3: unknown key 'Spec' at the top of the file (did you mean 'spec'?)"},
     {"coxswain/v1", "coxswain/v2",
-     "job.yaml:1: apiVersion: found \"coxswain/v2\", expected coxswain/v1 (did you mean "
-     "'coxswain/v1'?)"},
+     "job.yaml:1: apiVersion: found \"coxswain/v2\", expected coxswain/v1"},
+    {"    epochs: 3", "    \"a\\e[31m\\n\": 3",
+     "job.yaml:16: unknown key 'a\\x1b[31m\\x0a' in spec.train"},
     {"recipe: cnn", "recipe: cmn",
      "job.yaml:10: spec.model.recipe: found \"cmn\", expected one of mlp, cnn (did you mean "
      "'cnn'?)"},
@@ -244,6 +245,8 @@ TEST(JobParser, FilesThatAreNoJobAtAll) {
               ElementsAre(HasSubstr("job.yaml:2: found the byte \"\\x01\"")));
   EXPECT_THAT(MistakesIn("a: \xff\xfe\n"), ElementsAre(HasSubstr("expected text in UTF-8")));
   EXPECT_THAT(MistakesIn(std::string((1 << 20) + 1, ' ')), ElementsAre(HasSubstr("at most 1MiB")));
+  EXPECT_THAT(MistakesIn(std::string(50'000, '[')), ElementsAre(HasSubstr("nested deeper")));
+  EXPECT_THAT(MistakesIn("a: \xc2\x9b\n"), ElementsAre(HasSubstr("control characters")));
   EXPECT_THAT(MistakesIn("? [a, b]\n: 1\n"), testing::Contains(HasSubstr("found a list as a key")));
   EXPECT_THAT(MistakesIn("a: *nowhere\n"), ElementsAre(HasSubstr("not valid YAML")));
 }

@@ -68,6 +68,15 @@ TEST(Quantities, BadBytesAreFound) {
   }
 }
 
+TEST(Quantities, C1AndBrokenBytesAreBadToo) {
+  EXPECT_EQ(FindBadByte("ab\xc2\x9b"), 2u);
+  EXPECT_EQ(FindBadByte("ab\x9b"), 2u);
+  EXPECT_EQ(FindBadByte("\xc2\xa0\xc3\xbc"), std::string_view::npos);
+  EXPECT_EQ(Escaped("\xc3\xbc \xc2\x9b m \xff\n\x7f"), "\xc3\xbc \\xc2\\x9b m \\xff\\x0a\\x7f");
+  EXPECT_EQ(Quoted("\xff"), "\"\\xff\"");
+  EXPECT_EQ(Quoted(std::string(79, 'x') + "\xc3\xbc"), "\"" + std::string(79, 'x') + "...\"");
+}
+
 TEST(Quantities, QuotedTextIsOneShortLine) {
   EXPECT_EQ(Quoted("a\nb"), "\"a\\x0ab\"");
   EXPECT_EQ(Quoted(std::string(500, 'x')).size(), 85u);
