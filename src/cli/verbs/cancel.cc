@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 
+#include "cli/verbs/flag_checks.h"
 #include "cli/verbs/verb.h"
 
 namespace coxswain::cli::verbs {
@@ -35,7 +36,7 @@ void AddCancel(CLI::App* app, Session* session) {
   CLI::App* verb = app->add_subcommand("cancel", "End a job");
   verb->add_option("JOB", flags->job, "id (j12) or name")->required();
   verb->add_flag("--save", flags->save, "take a checkpoint first, within the job's grace time");
-  verb->add_option("--reason", flags->reason, "for the job's history");
+  verb->add_option("--reason", flags->reason, "for the job's history")->check(WrongReason);
   verb->footer("\nExamples:\n  cox cancel j12\n  cox cancel j12 --save --reason \"making room\"");
   verb->callback([=] { session->action = [=] { return Cancel(*session, *flags); }; });
 }

@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 
+#include "cli/verbs/flag_checks.h"
 #include "cli/verbs/verb.h"
 
 namespace coxswain::cli::verbs {
@@ -17,7 +18,7 @@ int Drain(const Session& session, const Flags& flags) {
   const auto node = (*client)->DrainNode(flags.node, flags.reason, flags.undo);
   if (!node.ok()) return session.Fail(node.status());
   const size_t jobs = node->jobs.size();
-  session.Print(node->name + " is " + node->state +
+  session.Print(output::OneLine(node->name) + " is " + node->state +
                 (jobs > 0 && !flags.undo
                      ? ": " + std::to_string(jobs) + (jobs == 1 ? " job" : " jobs") + " to end"
                      : "") +
@@ -31,7 +32,7 @@ void AddDrain(CLI::App* app, Session* session) {
   auto flags = std::make_shared<Flags>();
   CLI::App* verb = app->add_subcommand("drain", "Give no more work to a node, so that it empties");
   verb->add_option("NODE", flags->node, "name or id, as in `cox nodes`")->required();
-  verb->add_option("--reason", flags->reason, "shown in `cox nodes`");
+  verb->add_option("--reason", flags->reason, "shown in `cox nodes`")->check(WrongReason);
   verb->add_flag("--undo", flags->undo, "give it work again");
   verb->footer("\nExamples:\n  cox drain node-7 --reason \"new disk\"\n  cox drain node-7 --undo");
   verb->callback([=] { session->action = [=] { return Drain(*session, *flags); }; });

@@ -6,7 +6,9 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <sstream>
+
+#include "cli/verbs/flag_checks.h"
+#include "common/config/quantities.h"
 
 namespace coxswain::cli::verbs {
 namespace {
@@ -41,15 +43,40 @@ void AddJobFileFlags(CLI::App* verb, JobFileFlags* flags) {
       ->allow_extra_args(false);
 }
 
+void AddResumeFlags(CLI::App* verb, ResumeFlags* flags) {
+  CLI::Option* from =
+      verb->add_option("--resume-from", flags->from,
+                       "begin with the newest verified checkpoint of this job, or with this "
+                       "checkpoint's URI")
+          ->check(WrongIfEmpty);
+  verb->add_flag("--uncommitted", flags->uncommitted,
+                 "with a URI: take it without its `committed` object")
+      ->needs(from);
+}
+
+std::string NameOf(const JobFileFlags& flags) { return flags.file == "-" ? "stdin" : flags.file; }
+
+absl::StatusOr<std::string> ReadText(const JobFileFlags& flags) {
+  std::optional<std::string> text = ReadAll(flags.file);
+  if (text) return *std::move(text);
+  return absl::FailedPreconditionError(config::Escaped(NameOf(flags)) + ": " +
+                                       std::strerror(errno) +
+                                       "; expected a job file (docs/job-spec.md)");
+}
+
+std::variant<config::ParsedJob, std::vector<config::Mistake>> Parse(const JobFileFlags& flags,
+                                                                    const std::string& text) {
+  return config::ParseJob(text, config::Escaped(NameOf(flags)), flags.changes);
+}
+
 std::variant<JobFile, int> ReadJobFile(const Session& session, const JobFileFlags& flags) {
-  const std::optional<std::string> text = ReadAll(flags.file);
-  if (!text) {
-    session.Note("cox: " + flags.file + ": " + std::strerror(errno) +
-                 "; expected a job file (docs/job-spec.md)");
+  const absl::StatusOr<std::string> text = ReadText(flags);
+  if (!text.ok()) {
+    session.Note("cox: " + std::string(text.status().message()));
     return static_cast<int>(kUsage);
   }
-  const std::string name = flags.file == "-" ? "stdin" : flags.file;
-  auto parsed = config::ParseJob(*text, name, flags.changes);
+  const std::string name = NameOf(flags);
+  auto parsed = Parse(flags, *text);
   if (auto* mistakes = std::get_if<std::vector<config::Mistake>>(&parsed)) {
     session.Note(config::ToString(*mistakes) + "cox: " + name +
                  " is no valid job: " + std::to_string(mistakes->size()) +
@@ -78,7 +105,7 @@ absl::Status WithPlace(const absl::Status& refusal, const JobFileFlags& flags,
   const bool names_key =
       text.starts_with("spec.") && colon != std::string::npos && text.find(' ') > colon;
   if (!absl::IsFailedPrecondition(refusal) || !names_key) return refusal;
-  const std::string name = flags.file == "-" ? "stdin" : flags.file;
+  const std::string name = NameOf(flags);
   return absl::FailedPreconditionError(
       config::PlaceOfKey(yaml, name, flags.changes, text.substr(0, colon)) + ": " + text);
 }

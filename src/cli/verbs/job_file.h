@@ -22,6 +22,13 @@ struct JobFileFlags {
 // Declares FILE and --set.
 void AddJobFileFlags(CLI::App* verb, JobFileFlags* flags);
 
+struct ResumeFlags {
+  std::string from;  // --resume-from: a job or a checkpoint's URI; empty: not given
+  bool uncommitted = false;
+};
+// Declares --resume-from and --uncommitted, which needs it.
+void AddResumeFlags(CLI::App* verb, ResumeFlags* flags);
+
 struct JobFile {
   config::JobSpec spec;
   rpc::SubmitRequest request;  // yaml, file_name and overrides; paths made absolute
@@ -31,6 +38,15 @@ struct JobFile {
 // stderr: every mistake, a line each (kRejected), or that the file cannot be read (kUsage).
 // Warnings are printed too.
 std::variant<JobFile, int> ReadJobFile(const Session& session, const JobFileFlags& flags);
+
+// How messages call it: its path, or "stdin".
+std::string NameOf(const JobFileFlags& flags);
+
+// The parts of ReadJobFile that say nothing: the file's text (FailedPrecondition: it cannot be
+// read), and what is in it.
+absl::StatusOr<std::string> ReadText(const JobFileFlags& flags);
+std::variant<config::ParsedJob, std::vector<config::Mistake>> Parse(const JobFileFlags& flags,
+                                                                    const std::string& text);
 
 // A refusal that begins with a key ("spec.data.train.images: cannot open ...") with the place where
 // the user gave that key put in front: "job.yaml:14: spec.data...". Others as they are.

@@ -3,6 +3,7 @@
 
 #include "cli/output/table.h"
 #include "cli/output/words.h"
+#include "cli/verbs/flag_checks.h"
 #include "cli/verbs/verb.h"
 #include "common/base/clock.h"
 
@@ -96,7 +97,8 @@ void AddJobs(CLI::App* app, Session* session) {
   verb->add_option("--label", flags->labels, "only with this label, NAME=VALUE (repeatable)")
       ->allow_extra_args(false);
   verb->add_option("--limit", flags->filter.limit, "at most so many; 0: all")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(WrongCount);
   verb->footer(
       "\nExamples:\n  cox jobs\n  cox jobs --active -o wide\n  cox jobs --label team=vision -o "
       "json");

@@ -47,8 +47,8 @@ int LocalRun::Run() {
   if (const int* code = std::get_if<int>(&read)) return *code;
   JobFile file = std::get<JobFile>(std::move(read));
   file.request.idempotency_key = MakeIdempotencyKey();
-  file.request.resume_from = flags_.resume_from;
-  file.request.allow_uncommitted = flags_.uncommitted;
+  file.request.resume_from = flags_.resume.from;
+  file.request.allow_uncommitted = flags_.resume.uncommitted;
   if (absl::Status status = Start(file.spec); !status.ok()) return GiveUp(status, false);
   absl::StatusOr<rpc::Job> end = SubmitAndWatch(file.request);
   view_.Finish();
@@ -78,6 +78,7 @@ absl::Status LocalRun::Start(const config::JobSpec& spec) {
   rpc::ClientOptions options{
       .server = cluster_->endpoint().api,
       .token = cluster_->token(),
+      .token_from = data_dir_ + "/coordinator/token",
       .until = session_.until(),
       .on_trouble = [this](const std::string& why) { Show([&] { view_.Reconnecting(why); }); }};
   auto client = rpc::Client::Make(options);
@@ -144,7 +145,8 @@ absl::StatusOr<rpc::Job> LocalRun::SubmitAndWatch(const rpc::SubmitRequest& requ
     job_ = submitted->job.id;
     cancel = interrupts_ > 0;
   }
-  for (const std::string& warning : submitted->warnings) session_.Note("warning: " + warning);
+  for (const std::string& warning : submitted->warnings)
+    session_.Note("warning: " + output::OneLine(warning));
   if (cancel) (void)control_->CancelJob(submitted->job.id, "interrupted", false);
   return client_->Watch(submitted->job.id, milliseconds(250),
                         [this](const rpc::Job& job, const auto& events) {
@@ -186,7 +188,8 @@ RunResult LocalRun::ResultOf(const rpc::Job& job) const {
           .file = flags_.job.file,
           .data_dir = data_dir_,
           .default_data_dir = default_data_dir_,
-          .epochs = 1};
+          .epochs = 1,
+          .cox = HowToCallCox()};
 }
 
 int LocalRun::Finish(const rpc::Job& job, int64_t epochs) {

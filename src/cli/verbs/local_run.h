@@ -21,8 +21,7 @@ namespace coxswain::cli::verbs {
 struct RunFlags {
   JobFileFlags job;
   std::string data_dir;
-  std::string resume_from;
-  bool uncommitted = false;
+  ResumeFlags resume;
   uint32_t cpu_slots = 0;  // 0: what the machine has, but never less than the job needs
 };
 

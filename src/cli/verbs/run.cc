@@ -12,11 +12,7 @@ void AddRun(CLI::App* app, Session* session) {
   AddJobFileFlags(verb, &flags->job);
   verb->add_option("--data-dir", flags->data_dir,
                    "state, logs and checkpoints (default: ~/.local/state/coxswain/run)");
-  verb->add_option(
-      "--resume-from", flags->resume_from,
-      "begin with the newest verified checkpoint of this job, or with this checkpoint's URI");
-  verb->add_flag("--uncommitted", flags->uncommitted,
-                 "with a URI: take it without its `committed` object");
+  AddResumeFlags(verb, &flags->resume);
   verb->add_option("--cpu-slots", flags->cpu_slots,
                    "CPU slots to offer (default: all, and enough for the job)");
   verb->footer(

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "cli/local/endpoint.h"
+#include "cli/verbs/flag_checks.h"
 #include "cli/verbs/job_file.h"
 #include "cli/verbs/job_view.h"
 #include "cli/verbs/verb.h"
@@ -15,8 +16,7 @@ constexpr std::chrono::milliseconds kLongestPause(2000);
 struct Flags {
   JobFileFlags job;
   std::string key;
-  std::string resume_from;
-  bool uncommitted = false;
+  ResumeFlags resume;
   bool dry_run = false;
   bool wait = false;
 };
@@ -40,7 +40,7 @@ int WaitForEnd(const Session& session, rpc::Client& client, const std::string& j
 void Report(const Session& session, const Flags& flags, const rpc::Submitted& submitted) {
   const rpc::Job& job = submitted.job;
   if (session.machine_readable()) return session.PrintStructured(job.json);
-  if (flags.dry_run) return session.Print(job.name + " would be accepted: " + job.reason + "\n");
+  if (flags.dry_run) return session.Print(job.name + ": " + output::OneLine(job.reason) + "\n");
   session.Print(job.id + "\n");
   session.Note(
       job.name + (submitted.already_existed ? " had been accepted before as " : " accepted as ") +
@@ -79,8 +79,8 @@ int Submit(const Session& session, const Flags& flags) {
   if (const int* code = std::get_if<int>(&read)) return *code;
   rpc::SubmitRequest request = std::get<JobFile>(std::move(read)).request;
   request.idempotency_key = flags.key.empty() ? MakeIdempotencyKey() : flags.key;
-  request.resume_from = flags.resume_from;
-  request.allow_uncommitted = flags.uncommitted;
+  request.resume_from = flags.resume.from;
+  request.allow_uncommitted = flags.resume.uncommitted;
   request.dry_run = flags.dry_run;
   JobView view(stderr, session.err());
   const absl::StatusOr<rpc::Submitted> submitted = SubmitOnceUp(session, request, &view);
@@ -93,7 +93,8 @@ int Submit(const Session& session, const Flags& flags) {
     }
     return code;
   }
-  for (const std::string& warning : submitted->warnings) session.Note("warning: " + warning);
+  for (const std::string& warning : submitted->warnings)
+    session.Note("warning: " + output::OneLine(warning));
   if (!flags.wait || flags.dry_run) {
     Report(session, flags, *submitted);
     return kSuccess;
@@ -110,16 +111,13 @@ void AddSubmit(CLI::App* app, Session* session) {
   auto flags = std::make_shared<Flags>();
   CLI::App* verb = app->add_subcommand("submit", "Hand a job to the coordinator; prints its id");
   AddJobFileFlags(verb, &flags->job);
-  verb->add_option(
-      "--resume-from", flags->resume_from,
-      "begin with the newest verified checkpoint of this job, or with this checkpoint's URI");
-  verb->add_flag("--uncommitted", flags->uncommitted,
-                 "with a URI: take it without its `committed` object");
+  AddResumeFlags(verb, &flags->resume);
   verb->add_flag("--dry-run", flags->dry_run, "check everything, start nothing");
   verb->add_flag("--wait", flags->wait, "wait for the end; return the job's exit code");
   verb->add_option(
-      "--idempotency-key", flags->key,
-      "of at most 128 bytes; submissions with the same key are one job (default: random)");
+          "--idempotency-key", flags->key,
+          "of at most 128 bytes; submissions with the same key are one job (default: random)")
+      ->check(WrongKey);
   verb->footer(
       "\nIt repeats until answered; repeating is safe.\n\n"
       "Examples:\n  cox submit job.yaml\n  cox submit job.yaml --set spec.train.epochs=10 --wait\n"
