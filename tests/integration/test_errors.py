@@ -140,6 +140,25 @@ def test_wrong_token(cluster):
     assert [n["name"] for n in cluster.json("nodes")["nodes"]] == ["node-a"]
 
 
+@pytest.mark.parametrize("token", ["abc\r", "\u00fc", "two words", "a" * 2000])
+def test_token_that_grpc_would_not_take(cluster, token):
+    """gRPC aborts the process over such a token: it must never get that far."""
+    done = cluster.cox("jobs", check=False, env={"COX_TOKEN": token})
+    assert done.returncode == 1 and done.stderr.startswith("cox: the token in COX_TOKEN "), done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1 and token not in done.stderr, done.stderr
+    worker = Daemon("odd", [BIN / "cox-worker", "--data-dir", cluster.folder / "odd", "--coordinator",
+                            cluster.endpoint()["worker"], "--name", "odd"], cluster.folder / "odd.log", env={"COX_TOKEN": token})
+    ends_with_line(worker, "the token in COX_TOKEN ")
+    assert worker.process.returncode == 78
+
+
+def test_token_file_of_random_bytes(cluster):
+    file = cluster.folder / "random-token"
+    file.write_bytes(bytes([7, 200, 13, 65, 10]))
+    done = cluster.cox("jobs", "--token-file", file, check=False)
+    assert done.returncode == 1 and str(file) in done.stderr and "control character" in done.stderr, done.stderr
+
+
 def test_worker_of_another_cluster(cluster, tmp_path_factory):
     with Cluster(tmp_path_factory.mktemp("other")) as other:
         other.start_coordinator()

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/config/daemon_config.h"
+#include "common/config/quantities.h"
 
 namespace coxswain::cli::local {
 namespace {
@@ -36,12 +37,13 @@ std::optional<Place> RunningHere() {
   return std::nullopt;
 }
 
-std::string FindToken(const std::optional<Place>& here) {
-  const std::string variable = Variable("COX_TOKEN");
-  if (!variable.empty()) return variable;
-  const std::string file =
+void FindToken(const std::optional<Place>& here, Server* out) {
+  out->token = Variable("COX_TOKEN");
+  out->token_from = "COX_TOKEN";
+  if (!out->token.empty()) return;
+  out->token_from =
       here ? here->endpoint.token_file : config::DefaultDataDir("coordinator") + "/token";
-  return ReadTokenFile(file).value_or("");
+  out->token = ReadTokenFile(out->token_from).value_or("");
 }
 
 }  // namespace
@@ -72,20 +74,39 @@ absl::StatusOr<std::string> ReadTokenFile(const std::string& path) {
   return token;
 }
 
+std::string WrongAddress(const std::string& address) {
+  const auto usable = [](const std::string& text) {
+    const auto parts = config::ParseHostPort(text);
+    return parts && parts->port > 0;
+  };
+  if (address.starts_with("unix:") || usable(address)) return "";
+  const std::string expected = "found " + config::Quoted(address) +
+                               ", expected HOST:PORT with a port from 1 to 65535, such as "
+                               "127.0.0.1:7070";
+  std::string guess =
+      address.substr(address.find("://") == std::string::npos ? 0 : address.find("://") + 3);
+  guess = guess.substr(0, guess.find('/'));
+  if (!usable(guess)) guess += ":7070";
+  return expected + (usable(guess) && config::FindBadByte(guess) == std::string::npos
+                         ? " (did you mean " + guess + "?)"
+                         : "");
+}
+
 absl::StatusOr<Server> FindServer(const std::string& server_flag,
                                   const std::string& token_file_flag) {
-  Server out{server_flag, "", "--server"};
-  if (out.address.empty()) out = {Variable("COX_SERVER"), "", "COX_SERVER"};
+  Server out{server_flag, "", "--server", ""};
+  if (out.address.empty()) out = {Variable("COX_SERVER"), "", "COX_SERVER", ""};
   const std::optional<Place> here = RunningHere();
-  if (out.address.empty() && here) out = {here->endpoint.api, "", here->data_dir + "/endpoint"};
-  if (out.address.empty()) out = {config::CoordinatorConfig().listen, "", "default"};
+  if (out.address.empty() && here) out = {here->endpoint.api, "", here->data_dir + "/endpoint", ""};
+  if (out.address.empty()) out = {config::CoordinatorConfig().listen, "", "default", ""};
   if (token_file_flag.empty()) {
-    out.token = FindToken(here);
+    FindToken(here, &out);
     return out;
   }
   absl::StatusOr<std::string> token = ReadTokenFile(token_file_flag);
   if (!token.ok()) return token.status();
   out.token = *std::move(token);
+  out.token_from = token_file_flag;
   return out;
 }
 

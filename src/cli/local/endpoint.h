@@ -24,8 +24,9 @@ std::optional<Endpoint> ReadEndpoint(const std::string& data_dir);
 struct Server {
   std::string address;
   std::string token;
-  std::string
-      how;  // where the address came from: "--server", "COX_SERVER", "/x/endpoint", "default"
+  // Where the address came from: "--server", "COX_SERVER", "/x/endpoint", "default".
+  std::string how;
+  std::string token_from;  // likewise: "COX_TOKEN", or the file
 };
 // Address: `server_flag`, COX_SERVER, the endpoint of the default data directory, that of `cox
 // run`'s, then 127.0.0.1:7070. Token: `token_file_flag`, COX_TOKEN, the endpoint's token file, the
@@ -33,6 +34,9 @@ struct Server {
 // FailedPrecondition: the file named by the flag cannot be read.
 absl::StatusOr<Server> FindServer(const std::string& server_flag,
                                   const std::string& token_file_flag);
+
+// Empty, or why nothing can be reached at such an address, with what was meant where that is plain.
+std::string WrongAddress(const std::string& address);
 
 // The first word of a file, or why not.
 absl::StatusOr<std::string> ReadTokenFile(const std::string& path);

@@ -12,6 +12,8 @@ Client::Client(std::unique_ptr<Wire> wire) : wire_(std::move(wire)) {}
 Client::~Client() = default;
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Make(ClientOptions options) {
+  const absl::Status token = coxswain::rpc::CheckTokenText(options.token, options.token_from);
+  if (!token.ok()) return absl::FailedPreconditionError(token.message());
   auto channel = coxswain::rpc::MakeChannel(options.server, base::Deadlines{});
   if (!channel.ok()) return channel.status();
   auto wire = std::make_unique<Wire>(std::move(options));

@@ -24,6 +24,7 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 struct ClientOptions {
   std::string server;               // HOST:PORT
   std::string token;                // may be empty: the coordinator then says what is missing
+  std::string token_from = "use";   // how messages call its place: "COX_TOKEN"
   std::optional<SteadyTime> until;  // --timeout: every call ends by then
   // Called when an answer is being waited for again: "cannot reach 127.0.0.1:7070: Connection
   // refused".
@@ -82,9 +83,13 @@ struct EventRequest {
   uint32_t limit = 0;
 };
 
+// True for a refusal whose message lists the job file's mistakes, a line each; other errors have
+// one message.
+bool HasMistakes(const absl::Status& status);
+
 class Client {
  public:
-  // INVALID_ARGUMENT: the address cannot be read.
+  // FAILED_PRECONDITION: the token holds what no token may.
   static absl::StatusOr<std::unique_ptr<Client>> Make(ClientOptions options);
   ~Client();
 

@@ -30,20 +30,12 @@ bool IsConnectionTrouble(const std::string& text) {
   return text.empty();
 }
 
-// gRPC nests its reasons; the last one is the system's.
-std::string LastReason(const grpc::Status& status) {
-  constexpr std::string_view kConnect = "Failed to connect to remote host: ";
-  std::string text = status.error_message();
-  if (const size_t at = text.rfind(kConnect); at != std::string::npos)
-    text.erase(0, at + kConnect.size());
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text.empty() ? "the connection was closed" : text;
-}
+constexpr char kMistakes[] = "coxswain/mistakes";
 
-std::string MistakeLines(const grpc::Status& status) {
+absl::Status InvalidArgument(const grpc::Status& status) {
   coxswain::v1::SubmitJobError error;
   if (!coxswain::rpc::FindDetail(status, &error) || error.mistakes().empty()) {
-    return status.error_message();
+    return absl::InvalidArgumentError(status.error_message());
   }
   std::string lines;
   for (const auto& mistake : error.mistakes()) {
@@ -51,7 +43,9 @@ std::string MistakeLines(const grpc::Status& status) {
     if (mistake.line() > 0) lines += ":" + std::to_string(mistake.line());
     lines += ": " + mistake.text();
   }
-  return lines;
+  absl::Status out = absl::InvalidArgumentError(lines);
+  out.SetPayload(kMistakes, absl::Cord());
+  return out;
 }
 
 // user@machine, for `submitted_by`; metadata takes printable ASCII only.
@@ -67,6 +61,8 @@ std::string Person() {
 }
 
 }  // namespace
+
+bool HasMistakes(const absl::Status& status) { return status.GetPayload(kMistakes).has_value(); }
 
 void Client::Wire::Prepare(grpc::ClientContext* call, milliseconds limit) const {
   coxswain::rpc::Authorize(call, options.token);
@@ -91,12 +87,13 @@ absl::Status Client::Wire::Why(const grpc::Status& status) const {
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:
       if (!IsConnectionTrouble(status.error_message())) return coxswain::rpc::FromGrpc(status);
-      return absl::UnavailableError("cannot reach " + options.server + ": " + LastReason(status));
+      return absl::UnavailableError("cannot reach " +
+                                    coxswain::rpc::WhyFailed(options.server, status));
     case grpc::StatusCode::DEADLINE_EXCEEDED:
       if (TimeIsUp()) return absl::DeadlineExceededError("--timeout ran out");
       return absl::UnavailableError("cannot reach " + options.server + ": no answer in time");
     case grpc::StatusCode::INVALID_ARGUMENT:
-      return absl::InvalidArgumentError(MistakeLines(status));
+      return InvalidArgument(status);
     case grpc::StatusCode::UNIMPLEMENTED:
       return absl::UnimplementedError(options.server +
                                       " does not know this call: it is no coordinator, " +

@@ -1,5 +1,7 @@
 #include "cli/verbs/exit_code.h"
 
+#include "cli/rpc/client.h"
+
 namespace coxswain::cli::verbs {
 
 ExitCode ExitCodeOf(const rpc::Job& job) {
@@ -32,7 +34,7 @@ ExitCode ExitCodeOf(const absl::Status& status, bool submitting) {
     case absl::StatusCode::kDeadlineExceeded:
       return kTimeout;
     case absl::StatusCode::kInvalidArgument:
-      return submitting ? kRejected : kUsage;
+      return submitting && rpc::HasMistakes(status) ? kRejected : kUsage;
     case absl::StatusCode::kFailedPrecondition:
     case absl::StatusCode::kAlreadyExists:
     case absl::StatusCode::kResourceExhausted:

@@ -18,6 +18,7 @@ enum ExitCode : int {
   kTimeLimit = 105,       // timed out, or preempted for good
   kRejected = 106,        // the job file or the submission was refused
   kTimeout = 124,         // --timeout ran out
+  kBrokenPipe = 141,      // nobody reads the output any more: what a shell makes of SIGPIPE
 };
 
 // Of a job as it is now: kNotFinished until it has ended.

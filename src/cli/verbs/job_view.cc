@@ -49,7 +49,7 @@ void JobView::Show(const rpc::Job& job, const std::vector<rpc::Event>& events) {
   for (const rpc::Event& event : events) {
     if (event.severity == "info" || event.severity.empty()) continue;
     const Colour colour = event.severity == "error" ? Colour::kRed : Colour::kYellow;
-    line_.Say(Paint(terminal_, colour, event.severity + ": ") + output::Harmless(event.text));
+    line_.Say(Paint(terminal_, colour, event.severity + ": ") + output::OneLine(event.text));
   }
   ShowChanges(job);
   if (!rpc::HasEnded(job)) line_.Show(ProgressText(job));
@@ -68,7 +68,7 @@ void JobView::ShowChanges(const rpc::Job& job) {
   }
   for (const std::string& condition : job.conditions) {
     if (conditions_.insert(condition.substr(0, 24)).second) {
-      line_.Say(Paint(terminal_, Colour::kYellow, "note: ") + output::Harmless(condition));
+      line_.Say(Paint(terminal_, Colour::kYellow, "note: ") + output::OneLine(condition));
     }
   }
   const rpc::Progress& p = job.progress;
@@ -93,7 +93,7 @@ std::string EndLine(const output::Terminal& terminal, const rpc::Job& job) {
               output::Number(job.progress.eval_loss) + " on the evaluation data";
     }
   } else if (!job.reason.empty()) {
-    text += ": " + output::Harmless(job.reason);
+    text += ": " + output::OneLine(job.reason);
   }
   return text;
 }
@@ -104,7 +104,7 @@ std::string FailureText(const output::Terminal& terminal, const rpc::Job& job) {
   if (job.cause != rpc::Cause::kNone) text += "cause: " + Lower(rpc::ToString(job.cause)) + "\n";
   if (!job.exit.ended) return text;
   text += "rank " + std::to_string(job.exit.rank) +
-          (job.exit.node.empty() ? "" : " on " + output::Harmless(job.exit.node)) + " ended with " +
+          (job.exit.node.empty() ? "" : " on " + output::OneLine(job.exit.node)) + " ended with " +
           output::ExitWords(job.exit.code, job.exit.signal) + "\n";
   if (job.exit.last_log.empty()) return text;
   text += "the last lines of its log:\n";

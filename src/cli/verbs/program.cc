@@ -1,8 +1,11 @@
 #include "cli/verbs/program.h"
 
 #include <CLI/CLI.hpp>
+#include <sstream>
 
+#include "cli/output/standard_output.h"
 #include "cli/verbs/verb.h"
+#include "common/base/version.h"
 #include "common/config/nearest_name.h"
 
 namespace coxswain::cli::verbs {
@@ -15,6 +18,10 @@ constexpr char kFooter[] =
     "infrastructure after\n"
     "all retries, 105 timed out or preempted for good, 106 rejected, 124 --timeout ran out.\n\n"
     "Try `cox run configs/jobs/fashion-mnist.yaml`. Help on a verb: `cox VERB --help`.";
+
+constexpr char kEveryVerb[] =
+    "\n\nAnd, as with every verb (`cox --help` says more): -o table|wide|json|yaml, --server "
+    "HOST:PORT,\n--token-file FILE, --timeout DURATION.";
 
 const std::map<std::string, Format> kFormats = {{"table", Format::kTable},
                                                 {"wide", Format::kWide},
@@ -51,23 +58,51 @@ std::string VerbMistake(const CLI::App& app, const std::string& word) {
   return "unknown verb '" + word + "'" + config::DidYouMean(word, verbs);
 }
 
-int ReportParseError(const CLI::App& app, const CLI::ParseError& error, std::string_view first) {
-  if (error.get_exit_code() == 0) return app.exit(error);  // --help
+// Of a command line without a verb, which begins with this word.
+std::string Mistake(const CLI::App& app, const std::string& first) {
+  const std::string flag = first.substr(0, first.find('='));
+  if (first.starts_with('-') && app.get_option_no_throw(flag) == nullptr) {
+    return "unknown flag '" + output::Harmless(flag) + "'";
+  }
+  if (!first.empty() && !first.starts_with('-')) return VerbMistake(app, first);
+  std::string verbs;
+  for (const CLI::App* verb : app.get_subcommands({})) {
+    verbs += (verbs.empty() ? "" : ", ") + verb->get_name();
+  }
+  return "expected a verb: " + verbs;
+}
+
+// `cox help submit` is `cox submit --help`.
+std::vector<const char*> Words(int argc, const char* const* argv) {
+  std::vector<const char*> words(argv, argv + argc);
+  if (argc < 2 || std::string_view(argv[1]) != "help") return words;
+  words.erase(words.begin() + 1);
+  words.resize(std::min<size_t>(words.size(), 2));
+  words.push_back("--help");
+  return words;
+}
+
+int ReportParseError(const Session& session, const CLI::App& app, const CLI::ParseError& error,
+                     const std::string& first) {
+  if (error.get_exit_code() == 0) {  // --help, --version
+    std::ostringstream text;
+    const int code = app.exit(error, text, text);
+    session.Print(text.str());
+    return code;
+  }
   const std::vector<CLI::App*> chosen = app.get_subcommands();
   const std::string verb = chosen.empty() ? "" : " " + chosen[0]->get_name();
   std::string what = error.what();
-  if (chosen.empty() && what.find("-o") == std::string::npos) {
-    what = first.empty() || first.starts_with('-') ? "expected a verb"
-                                                   : VerbMistake(app, std::string(first));
-  }
-  std::fprintf(stderr, "cox%s: %s (see `cox%s --help`)\n", verb.c_str(), what.c_str(),
-               verb.c_str());
+  if (chosen.empty() && what.find("-o") == std::string::npos) what = Mistake(app, first);
+  std::fprintf(stderr, "cox%s: %s (see `cox%s --help`)\n", verb.c_str(),
+               output::Harmless(what).c_str(), verb.c_str());
   return kUsage;
 }
 
 }  // namespace
 
 int RunCox(int argc, const char* const* argv) {
+  output::HoldStandardDescriptors();
   CLI::App app{
       "cox trains models on a fleet of machines: one coordinator decides, workers run the ranks.",
       "cox"};
@@ -75,19 +110,22 @@ int RunCox(int argc, const char* const* argv) {
   app.require_subcommand(1);
   app.fallthrough();
   app.footer(kFooter);
+  app.set_version_flag("--version", std::string("cox ") + base::kVersion);
   app.get_formatter()->column_width(34);
   AddGlobalFlags(&app, &session);
   for (auto add : {AddRun, AddSubmit, AddJobs, AddDescribe, AddLogs, AddMetrics, AddCheckpoints,
                    AddWait, AddCancel, AddNodes, AddDrain, AddEvents, AddValidate, AddVersion}) {
     add(&app, &session);
   }
+  for (CLI::App* verb : app.get_subcommands({})) verb->footer(verb->get_footer() + kEveryVerb);
+  const std::vector<const char*> words = Words(argc, argv);
   try {
-    app.parse(argc, argv);
+    app.parse(static_cast<int>(words.size()), words.data());
   } catch (const CLI::ParseError& error) {
-    return ReportParseError(app, error, argc > 1 ? argv[1] : "");
+    return ReportParseError(session, app, error, words.size() > 1 ? words[1] : "");
   }
   if (!session.StartTimeout()) return kUsage;
-  return session.action();
+  return session.CodeAfterOutput(session.action());
 }
 
 }  // namespace coxswain::cli::verbs

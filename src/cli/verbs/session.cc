@@ -1,10 +1,14 @@
 #include "cli/verbs/session.h"
 
+#include <cerrno>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <random>
 
 #include "cli/local/endpoint.h"
+#include "cli/output/standard_output.h"
 #include "cli/output/yaml_text.h"
 #include "common/config/quantities.h"
 
@@ -26,6 +30,8 @@ absl::StatusOr<std::unique_ptr<rpc::Client>> Session::Connect(
     std::optional<std::chrono::milliseconds> patience) const {
   absl::StatusOr<local::Server> found = local::FindServer(server, token_file);
   if (!found.ok()) return found.status();
+  const std::string wrong = local::WrongAddress(found->address);
+  if (!wrong.empty()) return absl::InvalidArgumentError(found->how + ": " + wrong);
   if (!on_trouble) {
     on_trouble = [this, last = std::string()](const std::string& why) mutable {
       if (why != last) Note("cox: " + why + "; trying again");
@@ -34,6 +40,7 @@ absl::StatusOr<std::unique_ptr<rpc::Client>> Session::Connect(
   }
   return rpc::Client::Make({.server = found->address,
                             .token = found->token,
+                            .token_from = found->token_from,
                             .until = until_,
                             .on_trouble = std::move(on_trouble),
                             .patience = patience});
@@ -41,7 +48,7 @@ absl::StatusOr<std::unique_ptr<rpc::Client>> Session::Connect(
 
 int Session::Fail(const absl::Status& status, bool submitting) const {
   std::string text = output::Harmless(std::string(status.message()));
-  const bool mistakes = absl::IsInvalidArgument(status) && submitting;
+  const bool mistakes = rpc::HasMistakes(status) && submitting;
   if (absl::IsUnavailable(status) && text.starts_with("cannot reach")) {
     text +=
         ". Start one with `cox-coordinator` and `cox-worker`, name another with --server or "
@@ -62,8 +69,17 @@ void Session::PrintStructured(const std::string& json) const {
 }
 
 void Session::Print(const std::string& text) const {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
+  // Nobody would see the rest of a stream, or of a long listing: stop at once.
+  if (!output::WriteOut(text)) std::_Exit(CodeAfterOutput(kSuccess));
+}
+
+int Session::CodeAfterOutput(int code) const {
+  const int trouble = output::OutputTrouble();
+  if (trouble == 0) return code;
+  // A reader that has read enough (`| head`) is no error to report.
+  if (trouble == EPIPE) return code == kSuccess ? kBrokenPipe : code;
+  Note("cox: cannot write to standard output: " + std::string(std::strerror(trouble)));
+  return code == kSuccess ? kUnreachable : code;
 }
 
 void Session::Note(const std::string& line) const { std::fprintf(stderr, "%s\n", line.c_str()); }

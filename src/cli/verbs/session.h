@@ -47,7 +47,11 @@ class Session {
   int Fail(const absl::Status& status, bool submitting = false) const;
   // The JSON text as the user wants it: JSON or YAML.
   void PrintStructured(const std::string& json) const;
+  // Ends the program when stdout cannot be written: see CodeAfterOutput.
   void Print(const std::string& text) const;
+  // The program's exit code after all output: `code`, or when something could not be written and
+  // `code` is success kUnreachable, after a line on stderr, or kBrokenPipe, quietly.
+  int CodeAfterOutput(int code) const;
   // A line on stderr, for people.
   void Note(const std::string& line) const;
 

@@ -139,6 +139,10 @@ std::string WhyFailed(const std::string& address, const grpc::Status& status) {
     text = text.substr(at + kConnect.size());
   }
   std::replace(text.begin(), text.end(), '\n', ' ');
+  // "DNS resolution failed for node7:7070: C-ares status is not ARES_SUCCESS qtype=AAAA ...".
+  if (text.find("C-ares") != std::string::npos || text.find("DNS resolution") == 0) {
+    text = "the host name cannot be resolved";
+  }
   if (text.empty()) text = status.ok() ? "the other side ended the stream" : "no reason given";
   return address + ": " + text;
 }

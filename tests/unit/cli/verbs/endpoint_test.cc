@@ -77,6 +77,20 @@ TEST_F(EndpointTest, ATokenFileThatIsNotThereIsNamed) {
               testing::HasSubstr("/nowhere/token: No such file"));
 }
 
+TEST(WrongAddress, SaysWhatWasExpectedAndWhatWasMeant) {
+  for (const char* good : {"127.0.0.1:7070", "node1:1", "[::1]:7070", "unix:/run/cox.sock"}) {
+    EXPECT_EQ(WrongAddress(good), "") << good;
+  }
+  EXPECT_EQ(
+      WrongAddress("http://127.0.0.1:7070/"),
+      "found \"http://127.0.0.1:7070/\", expected HOST:PORT with a port from 1 to 65535, such "
+      "as 127.0.0.1:7070 (did you mean 127.0.0.1:7070?)");
+  EXPECT_THAT(WrongAddress("nohost"), testing::HasSubstr("(did you mean nohost:7070?)"));
+  EXPECT_THAT(WrongAddress("127.0.0.1:99999"), testing::EndsWith("such as 127.0.0.1:7070"));
+  EXPECT_NE(WrongAddress("127.0.0.1:0"), "");
+  EXPECT_NE(WrongAddress(":7070"), "");
+}
+
 TEST_F(EndpointTest, BrokenEndpointFilesAreNoEndpoints) {
   Write("coordinator", "127.0.0.1:4000", getpid());
   const std::string dir = root_.string() + "/coxswain/coordinator";

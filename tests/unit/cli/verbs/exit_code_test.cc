@@ -40,10 +40,12 @@ TEST(ExitCode, OfFailedCalls) {
 
 TEST(ExitCode, OfRefusedSubmissions) {
   for (const absl::Status& refusal :
-       {absl::InvalidArgumentError(""), absl::FailedPreconditionError(""),
-        absl::AlreadyExistsError(""), absl::ResourceExhaustedError("")}) {
+       {absl::FailedPreconditionError(""), absl::AlreadyExistsError(""),
+        absl::ResourceExhaustedError("")}) {
     EXPECT_EQ(ExitCodeOf(refusal, true), 106) << refusal;
   }
+  // Not the job file, but another part of the request: a flag.
+  EXPECT_EQ(ExitCodeOf(absl::InvalidArgumentError(""), true), 2);
   EXPECT_EQ(ExitCodeOf(absl::UnavailableError(""), true), 1);
 }
 

@@ -2,8 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 
 #include "cli/verbs/run_summary.h"
 
@@ -136,6 +138,35 @@ TEST(RunSummary, HasCurvePlacesAndWhatIsNext) {
   EXPECT_THAT(text, HasSubstr("Model:      /d/store/model\n"));
   EXPECT_THAT(text, HasSubstr("Checkpoint: /d/c1  (step 8, 1.0 KiB, verified)\n"));
   EXPECT_THAT(text, HasSubstr("cox run job.yaml --resume-from j3 --set spec.train.epochs=6\n"));
+}
+
+TEST(RunSummary, AProgramThatIsNotOnThePathIsCalledByItsOwn) {
+  RunResult result;
+  result.job = Running(1407);
+  result.job.state = "COMPLETED";
+  result.file = "job.yaml";
+  result.default_data_dir = true;
+  result.cox = "/opt/cox/bin/cox";
+  const std::string text = RunSummary(kPlain, result);
+  EXPECT_THAT(text, HasSubstr("  /opt/cox/bin/cox run job.yaml --set"));
+  EXPECT_THAT(text, HasSubstr("  /opt/cox/bin/cox-coordinator & /opt/cox/bin/cox-worker & "
+                              "/opt/cox/bin/cox submit job.yaml\n"));
+}
+
+TEST(HowToCallCox, ByItsNameOnlyWhereThatLeadsToIt) {
+  const std::string before = std::getenv("PATH") == nullptr ? "" : std::getenv("PATH");
+  const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
+  std::string pattern = testing::TempDir() + "cox-path-XXXXXX";
+  const std::filesystem::path folder = mkdtemp(pattern.data());
+  setenv("PATH", folder.c_str(), 1);
+  EXPECT_EQ(HowToCallCox(), self);
+  std::filesystem::create_symlink("/bin/true", folder / "cox");  // another program of that name
+  EXPECT_EQ(HowToCallCox(), self);
+  std::filesystem::remove(folder / "cox");
+  std::filesystem::create_symlink(self, folder / "cox");
+  EXPECT_EQ(HowToCallCox(), "cox");
+  setenv("PATH", before.c_str(), 1);
+  std::filesystem::remove_all(folder);
 }
 
 TEST(RunSummary, AFailureWithoutCheckpointOffersNoResume) {
