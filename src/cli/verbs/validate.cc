@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include "cli/verbs/job_file.h"
 #include "cli/verbs/verb.h"
@@ -6,11 +7,39 @@
 namespace coxswain::cli::verbs {
 namespace {
 
+// {"valid":false,"mistakes":[{"file":..., "line":4, "key":..., "text":...}],"warnings":[]}
+int ReportToMachine(const Session& session, const JobFileFlags& flags) {
+  const absl::StatusOr<std::string> text = ReadText(flags);
+  if (!text.ok()) {
+    session.Note("cox: " + std::string(text.status().message()));
+    return kUsage;
+  }
+  const auto parsed = Parse(flags, *text);
+  const auto* job = std::get_if<config::ParsedJob>(&parsed);
+  nlohmann::ordered_json out = {{"valid", job != nullptr},
+                                {"mistakes", nlohmann::ordered_json::array()},
+                                {"warnings", nlohmann::ordered_json::array()}};
+  if (job != nullptr) {
+    for (const std::string& warning : job->warnings) out["warnings"].push_back(warning);
+  } else {
+    for (const config::Mistake& mistake : std::get<std::vector<config::Mistake>>(parsed)) {
+      out["mistakes"].push_back({{"file", mistake.file},
+                                 {"line", mistake.line},
+                                 {"key", mistake.key},
+                                 {"text", mistake.text}});
+    }
+  }
+  session.PrintStructured(
+      out.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  return job != nullptr ? kSuccess : kRejected;
+}
+
 int Validate(const Session& session, const JobFileFlags& flags) {
+  if (session.machine_readable()) return ReportToMachine(session, flags);
   const auto read = ReadJobFile(session, flags);
   if (const int* code = std::get_if<int>(&read)) return *code;
   const config::JobSpec& spec = std::get<JobFile>(read).spec;
-  session.Print(flags.file + " is a valid job: " + spec.metadata.name + ", " +
+  session.Print(output::OneLine(NameOf(flags)) + " is a valid job: " + spec.metadata.name + ", " +
                 std::to_string(spec.workers) + (spec.workers == 1 ? " rank" : " ranks") +
                 ". Data and store are checked by `cox submit --dry-run`.\n");
   return kSuccess;
@@ -23,8 +52,10 @@ void AddValidate(CLI::App* app, Session* session) {
   CLI::App* verb = app->add_subcommand("validate", "Check a job file; needs no coordinator");
   AddJobFileFlags(verb, flags.get());
   verb->footer(
-      "\nReports every mistake with file and line; 106 if there is one.\n\n"
-      "Examples:\n  cox validate job.yaml\n  cox validate job.yaml --set spec.workers=4");
+      "\nReports every mistake with file and line; 106 if there is one. -o json and yaml: valid, "
+      "mistakes\n(file, line, key, text) and warnings.\n\n"
+      "Examples:\n  cox validate job.yaml\n  cox validate job.yaml --set spec.workers=4\n"
+      "  cox validate job.yaml -o json | jq '.mistakes[].text'");
   verb->callback([=] { session->action = [=] { return Validate(*session, *flags); }; });
 }
 
