@@ -1,11 +1,14 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "cli/output/curve.h"
 #include "cli/output/table.h"
 #include "cli/output/words.h"
+#include "cli/verbs/flag_checks.h"
 #include "cli/verbs/verb.h"
+#include "common/config/nearest_name.h"
 
 namespace coxswain::cli::verbs {
 namespace {
@@ -13,7 +16,7 @@ namespace {
 using Series = std::map<std::pair<std::string, int32_t>, std::vector<rpc::MetricPoint>>;
 
 std::string PointLine(const rpc::MetricPoint& point) {
-  return output::Count(point.step) + "  " + point.name +
+  return output::Count(point.step) + "  " + output::OneLine(point.name) +
          (point.rank >= 0 ? "[" + std::to_string(point.rank) + "]" : "") + "  " +
          output::Number(point.value) + (point.repeated_by_later ? "  (repeated)" : "") + "\n";
 }
@@ -42,7 +45,7 @@ std::string Curves(const Session& session, const Series& series, bool chosen) {
     for (const rpc::MetricPoint& point : points) curve.push_back({point.step, point.value});
     std::stable_sort(curve.begin(), curve.end(),
                      [](const auto& a, const auto& b) { return a.x < b.x; });
-    text += output::DrawCurve(curve, {.title = key.first,
+    text += output::DrawCurve(curve, {.title = output::OneLine(key.first),
                                       .x_name = "step",
                                       .columns = std::min(session.out().columns, 80),
                                       .rows = 12,
@@ -64,6 +67,26 @@ int Follow(const Session& session, rpc::Client& client, const rpc::MetricRequest
   return status.ok() ? kSuccess : session.Fail(status);
 }
 
+// The first name asked for that the job has no points of (yet): NotFound, with those it has.
+absl::Status CheckNames(rpc::Client& client, const rpc::MetricRequest& request,
+                        const Series& series) {
+  std::set<std::string> found;
+  for (const auto& [key, points] : series) found.insert(key.first);
+  const auto missing = std::find_if(request.names.begin(), request.names.end(),
+                                    [&](const auto& name) { return !found.contains(name); });
+  if (missing == request.names.end()) return absl::OkStatus();
+  std::set<std::string> all;
+  const absl::Status status =
+      client.Metrics({.job = request.job, .names = {}, .max_points = 1},
+                     [&](const rpc::MetricPoint& point) { all.insert(point.name); });
+  if (!status.ok() || all.empty()) return status;
+  std::string there;
+  for (const std::string& name : all) there += (there.empty() ? "" : ", ") + name;
+  const std::vector<std::string> names(all.begin(), all.end());
+  return absl::NotFoundError("no metric '" + *missing + "' of " + request.job + " so far" +
+                             config::DidYouMean(*missing, names) + "; there are " + there);
+}
+
 int Metrics(const Session& session, const rpc::MetricRequest& request) {
   auto client = session.Connect();
   if (!client.ok()) return session.Fail(client.status());
@@ -77,6 +100,9 @@ int Metrics(const Session& session, const rpc::MetricRequest& request) {
     series[{point.name, point.rank}].push_back(point);
   });
   if (!status.ok()) return session.Fail(status);
+  if (const absl::Status names = CheckNames(**client, request, series); !names.ok()) {
+    return session.Fail(names);
+  }
   if (session.machine_readable()) {
     session.PrintStructured(JsonList(json));
   } else if (series.empty()) {
@@ -97,12 +123,14 @@ void AddMetrics(CLI::App* app, Session* session) {
       app->add_subcommand("metrics", "Loss curve and numbers of a job; -o wide prints every point");
   verb->add_option("JOB", request->job, "id (j12) or name")->required();
   verb->add_option("--name", request->names, "only this metric, such as eval.accuracy (repeatable)")
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->check(WrongIfEmpty);
   verb->add_flag("-f,--follow", request->follow, "go on until the job ends, a line for each point");
   verb->add_flag("--repeated", request->include_repeated,
                  "also points that a later generation has replaced");
   verb->add_option("--max-points", request->max_points,
-                   "at most so many of each, evenly thinned; 0: all");
+                   "at most so many of each, evenly thinned; 0: all")
+      ->check(WrongCount);
   verb->footer(
       "\nExamples:\n  cox metrics j12\n  cox metrics j12 --name eval.accuracy\n"
       "  cox metrics j12 -o json | jq '.points[].value'\n  cox metrics -f j12 --name loss");
