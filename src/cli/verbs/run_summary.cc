@@ -1,6 +1,11 @@
 #include "cli/verbs/run_summary.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <sstream>
 
 #include "cli/output/table.h"
 #include "cli/output/words.h"
@@ -28,14 +33,21 @@ std::string CheckpointText(const rpc::Checkpoint& checkpoint) {
          output::Bytes(checkpoint.bytes) + (checkpoint.state == "VERIFIED" ? ", verified)" : ")");
 }
 
+// Of the daemons, which lie beside cox: empty where PATH leads to it.
+std::string FolderOf(const RunResult& result) {
+  return result.cox.substr(0, result.cox.rfind('/') + 1);
+}
+
 std::string RunCommand(const RunResult& result, const std::string& file) {
-  return "cox run " + file + (result.default_data_dir ? "" : " --data-dir " + result.data_dir);
+  return result.cox + " run " + file +
+         (result.default_data_dir ? "" : " --data-dir " + result.data_dir);
 }
 
 // A coordinator that stays, on what this run has left, so that it can be asked about.
 std::string AskCommand(const RunResult& result) {
   const std::string dir = result.data_dir + "/coordinator";
-  return "cox-coordinator --data-dir " + dir + " & cox describe " + result.job.id +
+  return FolderOf(result) + "cox-coordinator --data-dir " + dir + " & " + result.cox +
+         " describe " + result.job.id +
          (result.default_data_dir ? "" : " --token-file " + dir + "/token");
 }
 
@@ -56,10 +68,12 @@ std::string Next(const output::Terminal& terminal, const RunResult& result, bool
     }
     add(run + " --set spec.train.optimizer.learning_rate=3e-4",
         "another setting (docs/job-spec.md)");
-    add("cox-coordinator & cox-worker & cox submit " + result.file,
+    const std::string folder = FolderOf(result);
+    add(folder + "cox-coordinator & " + folder + "cox-worker & " + result.cox + " submit " +
+            result.file,
         "the same on daemons that stay; docs/howto/fleet.md for several machines");
   } else {
-    add("cox validate " + result.file,
+    add(result.cox + " validate " + result.file,
         "check the job file; the daemons' logs are in " + result.data_dir);
   }
   add(AskCommand(result),
@@ -83,13 +97,28 @@ std::string LastWords(const RunResult& result) {
 std::string LeftoverLine(const RunResult& result) {
   const rpc::Job& job = result.job;
   const rpc::Checkpoint* newest = Newest(result);
-  std::string text = job.id + " (" + output::Harmless(job.name) + ") of an earlier run ";
+  std::string text = job.id + " (" + output::OneLine(job.name) + ") of an earlier run ";
   int64_t step = std::max(job.progress.step, newest == nullptr ? 0 : newest->step);
   text += job.attempt == 0 ? "had not started" : "was cut off";
   if (step > 0) text += " at step " + output::Count(step);
   text += "; it is ended here.";
   if (newest == nullptr) return text;
   return text + " Go on with it: " + RunCommand(result, "FILE") + " --resume-from " + job.id;
+}
+
+std::string HowToCallCox() {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path self = fs::read_symlink("/proc/self/exe", error);
+  const char* path = std::getenv("PATH");
+  std::stringstream folders(path == nullptr ? "" : path);
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    const fs::path found = fs::path(folder.empty() ? "." : folder) / "cox";
+    if (access(found.c_str(), X_OK) != 0) continue;
+    if (fs::equivalent(found, self, error)) return "cox";
+    break;  // another one comes first
+  }
+  return error || self.empty() ? "cox" : self.string();
 }
 
 std::string RunSummary(const output::Terminal& terminal, const RunResult& result) {

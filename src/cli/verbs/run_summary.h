@@ -18,7 +18,11 @@ struct RunResult {
   std::string data_dir;
   bool default_data_dir = false;
   int64_t epochs = 1;
+  std::string cox = "cox";  // how to call this program from the user's shell
 };
+
+// "cox" if that name leads to this very program by PATH, else its own path.
+std::string HowToCallCox();
 
 // Loss curve, where model and checkpoint are, what to try next. Every line ends in '\n'.
 std::string RunSummary(const output::Terminal& terminal, const RunResult& result);
