@@ -111,7 +111,9 @@ class Service final : public v1::Coxswain::CallbackService {
                                       const v1::CancelJobRequest* request,
                                       v1::CancelJobResponse* out) override {
     auto call = UnaryCall<v1::CancelJobResponse>::Make(out);
-    if (grpc::Status status = Enter(*context); !status.ok()) return Done(call, status);
+    grpc::Status status = Enter(*context);
+    if (status.ok()) status = Check(*request);
+    if (!status.ok()) return Done(call, status);
     loop_->Post([this, call, request = *request] {
       absl::StatusOr<core::JobId> id = api_->ResolveJob(request.job());
       if (!id.ok()) return call->Answer(ToGrpc(id.status()));
@@ -164,7 +166,9 @@ class Service final : public v1::Coxswain::CallbackService {
                                       const v1::DrainNodeRequest* request,
                                       v1::DrainNodeResponse* out) override {
     auto call = UnaryCall<v1::DrainNodeResponse>::Make(out);
-    if (grpc::Status status = Enter(*context); !status.ok()) return Done(call, status);
+    grpc::Status status = Enter(*context);
+    if (status.ok()) status = Check(*request);
+    if (!status.ok()) return Done(call, status);
     loop_->Post([this, call, request = *request] {
       core::NodeId node;
       if (grpc::Status s = ResolveNode(request.node(), &node); !s.ok()) return call->Answer(s);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "common/config/quantities.h"
 #include "coordinator/rpc/page_token.h"
 #include "coxswain/v1/coxswain.pb.h"
 
@@ -12,11 +13,19 @@ namespace {
 constexpr size_t kSpecLargest = 1 << 20;
 constexpr size_t kKeyLongest = 128;
 constexpr size_t kNameLongest = 1024;
+constexpr size_t kReasonLongest = 500;
 constexpr int kListLongest = 1000;
 
 grpc::Status TooLong(const char* field, size_t found, size_t most) {
   return Invalid(std::string(field) + " has " + std::to_string(found) + " bytes, at most " +
                  std::to_string(most) + " are allowed");
+}
+
+// A reason becomes part of events, tables and log lines.
+grpc::Status CheckReason(const std::string& reason) {
+  if (reason.size() > kReasonLongest) return TooLong("reason", reason.size(), kReasonLongest);
+  if (config::FindBadByte(reason) == std::string::npos) return grpc::Status::OK;
+  return Invalid("reason holds a control character, expected one line");
 }
 
 }  // namespace
@@ -48,6 +57,10 @@ grpc::Status Check(const v1::SubmitJobRequest& request) {
   }
   return grpc::Status::OK;
 }
+
+grpc::Status Check(const v1::CancelJobRequest& request) { return CheckReason(request.reason()); }
+
+grpc::Status Check(const v1::DrainNodeRequest& request) { return CheckReason(request.reason()); }
 
 grpc::Status Check(const v1::GetLogsRequest& request) {
   if (request.rank() < -1) {

@@ -10,6 +10,8 @@
 #include "coordinator/store/state_store.h"
 
 namespace coxswain::v1 {
+class CancelJobRequest;
+class DrainNodeRequest;
 class GetLogsRequest;
 class GetMetricsRequest;
 class ListJobsRequest;
@@ -22,6 +24,8 @@ inline constexpr uint32_t kPageDefault = 100, kPageLargest = 1000;
 
 grpc::Status Invalid(const std::string& text);
 grpc::Status Check(const v1::SubmitJobRequest& request);
+grpc::Status Check(const v1::CancelJobRequest& request);
+grpc::Status Check(const v1::DrainNodeRequest& request);
 grpc::Status Check(const v1::GetLogsRequest& request);
 grpc::Status Check(const v1::GetMetricsRequest& request);
 

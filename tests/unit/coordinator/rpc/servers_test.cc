@@ -242,5 +242,25 @@ TEST(StartServers, PortInUse_NamesIt) {
             0u);
 }
 
+TEST_F(ServersTest, Reasons_AreOneShortLine) {
+  for (const std::string& reason :
+       {std::string(501, 'r'), std::string("two\nlines"), std::string("\x1b[31m")}) {
+    v1::CancelJobRequest cancel;
+    cancel.set_job("j1");
+    cancel.set_reason(reason);
+    v1::CancelJobResponse cancelled;
+    Context first;
+    EXPECT_EQ(stub_->CancelJob(&first, cancel, &cancelled).error_code(),
+              grpc::StatusCode::INVALID_ARGUMENT);
+    v1::DrainNodeRequest drain;
+    drain.set_node("a");
+    drain.set_reason(reason);
+    v1::DrainNodeResponse drained;
+    Context second;
+    EXPECT_EQ(stub_->DrainNode(&second, drain, &drained).error_code(),
+              grpc::StatusCode::INVALID_ARGUMENT);
+  }
+}
+
 }  // namespace
 }  // namespace coxswain::coordinator::rpc
