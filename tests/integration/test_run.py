@@ -4,6 +4,8 @@ import signal
 import subprocess
 import time
 
+import pytest
+
 from cluster import BIN, Daemon, files_below, free_port, kill, size_of, wait_until
 
 PROGRAMS = ("cox-coordinator", "cox-worker", "cox-shim", "cox-trainer")
@@ -185,3 +187,64 @@ def test_what_the_summary_offers_answers_about_the_run(bare_cluster, tiny_data):
         assert done.returncode == 0 and "COMPLETED" in done.stdout, done.stdout + done.stderr
     finally:
         daemon.stop()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to mount a small file system")
+    folder = tmp_path / "run"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)], capture_output=True).returncode:
+        pytest.skip("this sandbox refuses mount(2)")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=False)
+
+
+def fill(folder):
+    """Until nothing more fits, also what other processes have freed meanwhile."""
+    filler = folder / "filler"
+    with open(filler, "ab", buffering=0) as f:
+        for _ in range(20):
+            try:
+                while True:
+                    f.write(b"x" * 4096)
+            except OSError:
+                time.sleep(0.05)
+    return filler
+
+
+NO_SPACE = "the coordinator cannot write its store: no space left"
+
+
+def run_on_a_full_disk(cluster, data, disk, **job):
+    run = Run(cluster, cluster.job_file(data, evaluate=False, checkpoint="every_steps: 20", extra_spec="grace: 2s", **job))
+    started(run)
+    filler = fill(disk)
+    text = read_until(run, NO_SPACE)
+    line = next(line for line in text.splitlines() if NO_SPACE in line)
+    assert "free some space" in line and str(disk) in line, line
+    return run, filler
+
+
+def test_full_disk_is_said_and_the_run_can_be_ended(bare_cluster, tiny_data, small_disk):
+    run, _ = run_on_a_full_disk(bare_cluster, tiny_data, small_disk, epochs=5000)
+    run.process.send_signal(signal.SIGTERM)
+    begin = time.monotonic()
+    code, out = run.end(60)
+    assert code == 103, (code, out)
+    for words in ("cannot save: " + NO_SPACE, "no checkpoint could be saved within 7 s", "j1 was RUNNING"):
+        assert words in out, out
+    assert time.monotonic() - begin < 30, out
+    run.gone()
+
+
+def test_run_goes_on_when_the_disk_has_space_again(bare_cluster, tiny_data, small_disk):
+    run, filler = run_on_a_full_disk(bare_cluster, tiny_data, small_disk, epochs=60)
+    wait_until(lambda: not run.cluster.rank_pids() or time.sleep(3) is None, "it stays full for a while")
+    filler.unlink()
+    code, out = run.end()
+    assert code == 0 and "j1 COMPLETED" in out, (code, out)
+    log = (run.data_dir / "coordinator.log").read_text()
+    assert log.count("the store takes writes again") <= 3, "no flapping\n" + log
+    run.gone()

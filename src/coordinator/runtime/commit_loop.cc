@@ -7,12 +7,14 @@
 namespace coxswain::coordinator::runtime {
 
 constexpr int kLongestPauses = 32;  // times the first pause
+constexpr int kCalmPauses = 240;    // after which a failure is a new one
 
 CommitLoop::CommitLoop(std::unique_ptr<store::StateStore> store, base::Duration first_pause,
                        Hooks hooks)
     : store_(std::move(store)),
       first_pause_(first_pause),
       hooks_(std::move(hooks)),
+      pause_(first_pause),
       thread_([this] { Run(); }) {}
 
 CommitLoop::~CommitLoop() { Stop(); }
@@ -51,20 +53,25 @@ absl::Status CommitLoop::CommitAll(const std::vector<Outbox>& outboxes) {
 }
 
 void CommitLoop::Recover(absl::Status why) {
-  for (base::Duration pause = first_pause_;;
-       pause = std::min(pause * 2, first_pause_ * kLongestPauses)) {
+  bool again = base::MonotonicNow() < recovered_at_ + first_pause_ * kCalmPauses;
+  if (!again) pause_ = first_pause_;
+  for (bool first = !again;; first = false) {
     if (absl::IsDataLoss(why)) {
       hooks_.fatal(why);
       return;
     }
     hooks_.failed(why);
+    if (!first) {
+      if (queue_.WaitClosed(pause_)) return;
+      pause_ = std::min(pause_ * 2, first_pause_ * kLongestPauses);
+    }
     absl::StatusOr<core::Snapshot> snapshot = ReloadAndProbe();
     if (snapshot.ok()) {
+      recovered_at_ = base::MonotonicNow();
       hooks_.recovered(*std::move(snapshot));
       return;
     }
     why = snapshot.status();
-    if (queue_.WaitClosed(pause)) return;
   }
 }
 

@@ -46,7 +46,8 @@ class CommitLoop {
  private:
   void Run();
   absl::Status CommitAll(const std::vector<Outbox>& outboxes);
-  // Tries until the store takes writes again, or the loop is stopped.
+  // Tries until the store takes writes again, or the loop is stopped. A store that fails again soon
+  // after it recovered is left alone for longer each time, so that nobody hears of it in turns.
   void Recover(absl::Status why);
   absl::StatusOr<core::Snapshot> ReloadAndProbe();
 
@@ -54,6 +55,8 @@ class CommitLoop {
   const base::Duration first_pause_;
   const Hooks hooks_;
   Counters counters_;
+  base::Duration pause_;       // before the next try; the thread's own
+  base::Time recovered_at_{};  // the thread's own
   WorkQueue<Outbox> queue_;
   std::thread thread_;
 };

@@ -176,11 +176,12 @@ void Runtime::OnStoreFailed(const absl::Status& why) {
   FailAllCalls(answer);
   sessions_.CloseAll();
   logs_.OnAllDisconnected();
-  board_.Clear();
+  // The board stays: what it shows was committed, and is the last that is known.
   watchers_.NotifyAll();
 }
 
 void Runtime::OnStoreRecovered(core::Snapshot snapshot) {
+  board_.Clear();
   {
     std::lock_guard lock(status_mutex_);
     why_not_writable_.clear();

@@ -41,6 +41,10 @@ absl::StatusOr<JobView> Runtime::GetJob(core::JobId job) {
   absl::StatusOr<uint64_t> thinned =
       metric_readers_.With([&](store::MetricReader& reader) { return reader.CountDropped(job); });
   if (thinned.ok() && *thinned > 0) view.live.conditions.push_back(ThinnedText(*thinned));
+  std::lock_guard lock(status_mutex_);
+  if (!why_not_writable_.empty() && !core::IsFinal(view.record.job.state)) {
+    view.live.conditions.push_back(why_not_writable_);
+  }
   return view;
 }
 

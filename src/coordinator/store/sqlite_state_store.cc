@@ -1,6 +1,9 @@
 // The writing side of state.db: one connection, prepared statements, one transaction per Commit.
 #include <absl/strings/str_cat.h>
+#include <fcntl.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 
 #include "coordinator/store/data_lock.h"
@@ -31,6 +34,19 @@ std::string UpsertSql(const std::string& table, const std::string& key,
 namespace {
 
 constexpr int kCheckpointPages = 1000;
+constexpr off_t kRoomBytes = 1 << 20;  // for many commits
+
+// Whether the disk takes more than the few bytes that are free between two refusals.
+absl::Status TakeRoom(const std::string& path) {
+  const std::string file = path + "-room";
+  const int fd = open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  const int error = fd < 0 ? errno : posix_fallocate(fd, 0, kRoomBytes);
+  if (fd >= 0) close(fd);
+  unlink(file.c_str());
+  if (error != ENOSPC && error != EDQUOT) return absl::OkStatus();  // the commit will say it
+  return absl::ResourceExhaustedError(
+      absl::StrCat("no space left on the disk of ", path, ": free some space"));
+}
 
 template <class Row>
 absl::Status LoadRows(Connection& connection, const std::string& rest, std::vector<Row>& out) {
@@ -66,6 +82,7 @@ class SqliteStateStore : public StateStore {
   std::unique_ptr<DataLock> lock_;
   std::unique_ptr<Connection> db_;
   Statement begin_, commit_, rollback_;
+  bool was_full_ = false;  // the last commit found no space
   std::tuple<std::pair<core::ClusterRow*, Statement>, std::pair<core::JobRow*, Statement>,
              std::pair<core::AttemptRow*, Statement>, std::pair<core::RankRow*, Statement>,
              std::pair<core::GenerationRow*, Statement>, std::pair<core::CheckpointRow*, Statement>,
@@ -166,7 +183,9 @@ absl::Status SqliteStateStore::WriteAll(std::span<const core::Change> changes) {
 
 absl::Status SqliteStateStore::Commit(std::span<const core::Change> changes) {
   if (changes.empty()) return absl::OkStatus();
-  absl::Status status = WriteAll(changes);
+  absl::Status status = was_full_ ? TakeRoom(options_.path) : absl::OkStatus();
+  if (status.ok()) status = WriteAll(changes);
+  was_full_ = absl::IsResourceExhausted(status);
   if (!status.ok()) {
     if (db_->InTransaction()) rollback_.Bind().Run().IgnoreError();
     return status;
