@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,7 @@ struct Progress {
   int64_t step = 0;
   int64_t total_steps = 0;
   int64_t position = 0;
-  double loss = 0;
+  std::optional<double> loss;  // none reported yet: nothing
   double samples_per_second = 0;
   int64_t remaining_ms = -1;
   bool has_eval = false;

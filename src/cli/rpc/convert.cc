@@ -36,7 +36,7 @@ Progress FromWire(const wire::Progress& in) {
           .step = in.step(),
           .total_steps = in.total_steps(),
           .position = in.position(),
-          .loss = in.loss(),
+          .loss = in.has_loss() ? std::optional<double>(in.loss()) : std::nullopt,
           .samples_per_second = in.samples_per_second(),
           .remaining_ms = in.remaining_ms(),
           .has_eval = in.has_eval(),

@@ -28,6 +28,19 @@ std::string EvaluationText(const rpc::Progress& p) {
   return "accuracy " + output::Percent(p.eval_accuracy) + ", loss " + output::Number(p.eval_loss);
 }
 
+// Of a job that is not training.
+std::string EndProgress(const rpc::Progress& p) {
+  std::string text = "step " + output::Count(p.step);
+  if (p.total_steps > 0) text += "/" + output::Count(p.total_steps);
+  return p.loss ? text + ", loss " + output::Number(*p.loss) : text;
+}
+
+std::string From(const rpc::Attempt& attempt) {
+  if (attempt.resumed_from.empty()) return "the start";
+  if (attempt.resumed_position == 0) return attempt.resumed_from;  // ordered, not yet restored
+  return attempt.resumed_from + " (sample " + output::Count(attempt.resumed_position) + ")";
+}
+
 std::string Summary(const Session& session, const rpc::Job& job) {
   Fields fields;
   fields.Add("Job", job.id + " (" + job.name + ")");
@@ -36,12 +49,9 @@ std::string Summary(const Session& session, const rpc::Job& job) {
   fields.Add("Cause", rpc::ToString(job.cause));
   for (const std::string& condition : job.conditions)
     fields.Add("Note", {condition, output::Colour::kYellow});
-  fields.Add("Progress",
-             job.has_progress && job.progress.step > 0 && !rpc::HasEnded(job)
-                 ? ProgressText(job)
-                 : (job.progress.step > 0 ? "step " + output::Count(job.progress.step) + ", loss " +
-                                                output::Number(job.progress.loss)
-                                          : ""));
+  fields.Add("Progress", job.has_progress && job.progress.step > 0 && !rpc::HasEnded(job)
+                             ? ProgressText(job)
+                             : (job.progress.step > 0 ? EndProgress(job.progress) : ""));
   fields.Add("Evaluation", EvaluationText(job.progress));
   fields.Add("Submitted",
              When(job.submitted_us) + (job.submitted_by.empty() ? "" : " by " + job.submitted_by));
@@ -80,10 +90,8 @@ std::string Attempts(const Session& session, const rpc::Job& job) {
   output::Table table({"ATTEMPT", "STARTED", "ENDED", "FROM", "CAUSE", "EXIT", "REASON"});
   for (const rpc::Attempt& attempt : job.attempts) {
     table.Add({std::to_string(attempt.number), When(attempt.started_us), When(attempt.ended_us),
-               attempt.resumed_from.empty() ? "the start"
-                                            : attempt.resumed_from + " (sample " +
-                                                  output::Count(attempt.resumed_position) + ")",
-               rpc::ToString(attempt.cause), ExitText(attempt.exit), attempt.reason});
+               From(attempt), rpc::ToString(attempt.cause), ExitText(attempt.exit),
+               attempt.reason});
   }
   return table.ToString(session.out());
 }

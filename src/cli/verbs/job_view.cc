@@ -30,7 +30,8 @@ std::string ProgressText(const rpc::Job& job) {
   }
   std::string text;
   if (p.epochs > 0) text += "epoch " + OutOf(p.epoch, p.epochs) + "  ";
-  text += "step " + OutOf(p.step, p.total_steps) + "  loss " + output::Number(p.loss);
+  text += "step " + OutOf(p.step, p.total_steps);
+  if (p.loss) text += "  loss " + output::Number(*p.loss);
   // What follows the last step has no speed, but a reason.
   if (p.total_steps > 0 && p.step >= p.total_steps && !job.reason.empty()) {
     return text + "  " + job.reason;

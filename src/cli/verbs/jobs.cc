@@ -43,7 +43,7 @@ void PrintTable(const Session& session, const std::vector<rpc::Job>& jobs) {
                                      {job.state, output::ColourOfState(job.state)},
                                      std::to_string(job.workers),
                                      StepText(p),
-                                     p.step > 0 ? output::Number(p.loss) : "",
+                                     p.loss ? output::Number(*p.loss) : "",
                                      Ago(job.submitted_us, now)};
     if (session.wide()) {
       row.push_back(std::to_string(job.attempt) + "/" + std::to_string(job.max_attempts));

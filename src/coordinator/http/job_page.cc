@@ -2,6 +2,7 @@
 #include <absl/strings/str_format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "common/base/clock.h"
 #include "coordinator/http/events_html.h"
@@ -64,7 +65,8 @@ std::string ProgressFacts(const protocol::TrainerProgress& p, base::WallTime at,
   if (p.epochs > 0) {
     out += FactHtml("Epoch", absl::StrCat(p.epoch, " of ", p.epochs));
   }
-  out += FactHtml("Phase", protocol::ToString(p.phase)) + FactHtml("Loss", NumberText(p.loss));
+  out += FactHtml("Phase", protocol::ToString(p.phase));
+  if (std::isfinite(p.loss)) out += FactHtml("Loss", NumberText(p.loss));
   if (p.has_eval) {
     out += FactHtml("Evaluation", absl::StrFormat("%.2f %%, loss %s", 100 * p.eval_accuracy,
                                                   NumberText(p.eval_loss)));

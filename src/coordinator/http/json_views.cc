@@ -36,11 +36,11 @@ json ProgressJson(const protocol::TrainerProgress& p, base::WallTime at) {
             {"step", p.step},
             {"total_steps", p.total_steps},
             {"position", p.position},
-            {"loss", Finite(p.loss)},
             {"samples_per_second", Finite(p.samples_per_second)},
             {"remaining_ms", p.remaining_ms},
             {"phase", protocol::ToString(p.phase)},
             {"updated_us", at.us}};
+  if (std::isfinite(p.loss)) j["loss"] = p.loss;
   if (p.has_eval) {
     j["eval_loss"] = Finite(p.eval_loss);
     j["eval_accuracy"] = Finite(p.eval_accuracy);

@@ -2,6 +2,7 @@
 #include <absl/strings/str_format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "common/base/clock.h"
 #include "coordinator/http/events_html.h"
@@ -186,7 +187,9 @@ std::string Progress(const runtime::JobView& job) {
   }
   absl::StrAppend(&out, "<span>step <b>", CountText(p.step), "</b>",
                   p.total_steps > 0 ? " of " + CountText(p.total_steps) : "", "</span>");
-  absl::StrAppend(&out, "<span>loss <b>", NumberText(p.loss), "</b></span>");
+  if (std::isfinite(p.loss)) {
+    absl::StrAppend(&out, "<span>loss <b>", NumberText(p.loss), "</b></span>");
+  }
   if (p.has_eval) {
     absl::StrAppend(&out, "<span>accuracy <b>", absl::StrFormat("%.2f %%", 100 * p.eval_accuracy),
                     "</b></span>");

@@ -1,5 +1,7 @@
 #include "coordinator/rpc/api_convert.h"
 
+#include <cmath>
+
 #include "common/rpc/convert.h"
 #include "coxswain/v1/coxswain.pb.h"
 
@@ -33,7 +35,7 @@ void FillProgress(const runtime::JobView& in, v1::Job* out) {
     to->set_step(from.step);
     to->set_total_steps(from.total_steps);
     to->set_position(from.position);
-    to->set_loss(from.loss);
+    if (std::isfinite(from.loss)) to->set_loss(from.loss);
     to->set_samples_per_second(from.samples_per_second);
     to->set_remaining_ms(from.remaining_ms);
     to->set_has_eval(from.has_eval);

@@ -5,6 +5,7 @@
 // it.
 #pragma once
 
+#include <limits>
 #include <optional>
 #include <set>
 #include <string>
@@ -131,8 +132,8 @@ class TrainerCore {
   TrainingPlan plan_;
   int64_t step_ = 0;
   int64_t position_ = 0;
-  double loss_ = 0;
-  double rate_ = 0;  // samples per second, smoothed
+  double loss_ = std::numeric_limits<double>::quiet_NaN();  // until a step of this process
+  double rate_ = 0;                                         // samples per second, smoothed
   std::optional<Evaluated> evaluation_;
   bool evaluation_due_ = false;
 

@@ -1,6 +1,7 @@
 #include "coordinator/core/handlers/attempt_handler.h"
 
 #include "coordinator/core/handlers/exit_verdict.h"
+#include "coordinator/core/handlers/generation_handler.h"
 #include "coordinator/core/handlers/job_end_handler.h"
 #include "coordinator/core/handlers/node_handler.h"
 #include "coordinator/core/text.h"
@@ -21,6 +22,19 @@ std::string PlacementText(const Turn& turn, const Placement& placement) {
 // A survivor's end says less than the end it follows from.
 bool IsConsequence(const std::optional<Exit>& exit) {
   return exit && JudgeExit(exit->record).consequence;
+}
+
+// With what it is ordered to restore; once its group has formed, the row has what it did restore.
+AttemptRow NewAttempt(const Turn& turn, const JobRow& job, Attempt number) {
+  AttemptRow row{.job = job.id, .number = number, .started = turn.wall};
+  std::vector<protocol::RestoreCandidate> restore = RestoreCandidates(turn, job);
+  if (restore.empty()) return row;
+  row.resumed = restore.front().id;
+  row.resumed_uri = restore.front().uri;
+  for (const CheckpointRow* each : turn.tables.checkpoints().OfJob(job.id)) {
+    if (each->uri == row.resumed_uri) row.resumed_position = each->position;
+  }
+  return row;
 }
 
 void RecordFailure(Turn& turn, const AttemptRow& attempt, const Failure& failure) {
@@ -45,7 +59,7 @@ void StartAttempt(Turn& turn, const Placement& placement) {
     row.attempt = number;
     row.reason = "starting: " + where;
   });
-  turn.Persist(AttemptRow{.job = job.id, .number = number, .started = turn.wall});
+  turn.Persist(NewAttempt(turn, job, number));
   JobSoft& soft = turn.soft.jobs[job.id];
   soft.ForgetAttempt();
   soft.attempt_started = soft.progress_at = turn.now;

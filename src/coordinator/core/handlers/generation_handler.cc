@@ -19,22 +19,6 @@ const GenerationRow* Current(const Turn& turn, const AttemptRow& attempt) {
   return generation;
 }
 
-std::vector<protocol::RestoreCandidate> RestoreCandidates(const Turn& turn, const JobRow& job) {
-  std::vector<protocol::RestoreCandidate> found;
-  std::vector<const CheckpointRow*> rows = turn.tables.checkpoints().OfJob(job.id);
-  for (auto row = rows.rbegin(); row != rows.rend() && found.size() < kRestoreCandidates; ++row) {
-    if (CanRestore(**row)) found.push_back({(*row)->id, (*row)->uri, (*row)->manifest_hash});
-  }
-  // Without an id: asked for by the user, so that a start afresh is no way out.
-  for (const protocol::RestoreCandidate& asked : job.request.resume_from) {
-    found.push_back({CheckpointId(), asked.uri, asked.manifest_hash});
-  }
-  if (job.request.resume_from.empty() && !job.resume_uri.empty()) {
-    found.push_back({CheckpointId(), job.resume_uri, ""});
-  }
-  return found;
-}
-
 void SendFormGeneration(Turn& turn, const RankRow& rank, const GenerationRow& generation) {
   const JobRow& job = turn.tables.jobs().Get(rank.key.job);
   turn.soft.jobs[job.id].ranks[rank.key.rank].next_form = turn.now + turn.deadlines().Repeat();
@@ -151,6 +135,10 @@ void StartRunning(Turn& turn, const AttemptRow& attempt, const GenerationRow& ge
     bool own = static_cast<bool>(soft.formed->restored);
     from = "from " + (own ? base::ToString(soft.formed->restored) : soft.formed->restored_uri) +
            ", step " + std::to_string(soft.formed->step);
+  }
+  // What was ordered when the attempt was placed need not be what could be restored. Survivors
+  // restore nothing: the row has where their state came from.
+  if (soft.formed && (soft.formed->step == 0 || !soft.formed->restored_uri.empty())) {
     turn.EditRow(attempt, [&](AttemptRow& row) {
       row.resumed_uri = soft.formed->restored_uri;
       row.resumed = soft.formed->restored;
@@ -181,6 +169,22 @@ void MarkFormed(Turn& turn, const RankRow& rank, const AttemptRow& attempt,
 }
 
 }  // namespace
+
+std::vector<protocol::RestoreCandidate> RestoreCandidates(const Turn& turn, const JobRow& job) {
+  std::vector<protocol::RestoreCandidate> found;
+  std::vector<const CheckpointRow*> rows = turn.tables.checkpoints().OfJob(job.id);
+  for (auto row = rows.rbegin(); row != rows.rend() && found.size() < kRestoreCandidates; ++row) {
+    if (CanRestore(**row)) found.push_back({(*row)->id, (*row)->uri, (*row)->manifest_hash});
+  }
+  // Without an id: asked for by the user, so that a start afresh is no way out.
+  for (const protocol::RestoreCandidate& asked : job.request.resume_from) {
+    found.push_back({CheckpointId(), asked.uri, asked.manifest_hash});
+  }
+  if (job.request.resume_from.empty() && !job.resume_uri.empty()) {
+    found.push_back({CheckpointId(), job.resume_uri, ""});
+  }
+  return found;
+}
 
 void Handle(Turn& turn, const RankRow& rank, const protocol::TrainerReady& report) {
   const AttemptRow* attempt = turn.tables.attempts().Active(rank.key.job);
@@ -230,7 +234,9 @@ void Handle(Turn& turn, const RankRow& rank, const protocol::TrainerProgress& re
   of_rank.waiting_for = report.waiting_for;
   soft.best_step = std::max(soft.best_step, report.step);
   if (!soft.progress || rank.key.rank <= soft.progress_rank) {
+    int64_t known = soft.progress ? soft.progress->total_steps : 0;
     soft.progress = report;
+    if (report.total_steps == 0) soft.progress->total_steps = known;
     soft.progress_rank = rank.key.rank;
     soft.progress_wall = turn.wall;
   }

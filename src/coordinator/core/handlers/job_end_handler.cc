@@ -105,6 +105,17 @@ void TryAgain(Turn& turn, const JobRow& job, const AttemptRow& attempt) {
   soft.back_off_reason = reason;
 }
 
+// An attempt that did not get as far as a step leaves what the one before it told.
+void KeepProgress(const JobSoft& soft, JobRow* row) {
+  LastProgress last{*soft.progress, soft.progress_wall};
+  last.progress.step = std::max(last.progress.step, soft.best_step);
+  if (last.progress.step == 0 && row->last_progress) return;
+  if (last.progress.total_steps == 0 && row->last_progress) {
+    last.progress.total_steps = row->last_progress->progress.total_steps;
+  }
+  row->last_progress = last;
+}
+
 void RememberKey(Turn& turn, const JobRow& job) {
   if (job.idempotency_key.empty()) return;
   turn.soft.ended_keys[job.idempotency_key] = {job.id, job.request_digest};
@@ -148,7 +159,7 @@ void EndAttempt(Turn& turn, JobId job) {
   }
   const JobSoft& soft = turn.soft.jobs[job];
   turn.EditJob(job, [&](JobRow& row) {
-    if (soft.progress) row.last_progress = LastProgress{*soft.progress, soft.progress_wall};
+    if (soft.progress) KeepProgress(soft, &row);
     row.ran += ran;
     row.failures += failed ? 1 : 0;
   });

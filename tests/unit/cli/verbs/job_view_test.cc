@@ -40,6 +40,12 @@ TEST(ProgressText, HasEpochStepLossSpeedAndTimeLeft) {
             "epoch 2/3  step 412/1,407  loss 0.3122  8,120 samples/s  0:42 left");
 }
 
+TEST(ProgressText, ALossThatWasNotReportedIsNotShown) {
+  rpc::Job job = Running(43);
+  job.progress.loss.reset();
+  EXPECT_EQ(ProgressText(job), "epoch 2/3  step 43/1,407  8,120 samples/s  0:42 left");
+}
+
 TEST(ProgressText, AnUnknownTimeLeftIsLeftOut) {
   rpc::Job job = Running(1407);
   job.progress.remaining_ms = -1;

@@ -1,0 +1,27 @@
+"""A node that is away for longer than its leases allow."""
+from cluster import wait_until
+from test_kill import long_job, went_on
+
+
+def test_node_lost_with_no_other_place_gives_nothing_up(bare_cluster, tiny_data):
+    """Away for longer than a node may be (6 leases), but there is nowhere else to go: the ranks go on."""
+    cluster = bare_cluster
+    cluster.start_coordinator("--lease", "1s")
+    cluster.start_worker("node-a")
+    cluster.wait_nodes(1)
+    job = long_job(cluster, tiny_data, epochs=400)
+    cluster.wait_step(job, 60)
+    ranks = cluster.rank_pids()
+    cluster.workers["node-a"].kill()
+    held = wait_until(lambda: "no other place for it" in (now := cluster.job(job))["reason"] and now, "the job is held")
+    assert held["state"] == "RUNNING" and "waiting for node-a" in held["reason"], held["reason"]
+    cluster.start_worker("node-a")
+    cluster.wait_nodes(1)
+    step = int(cluster.job(job)["progress"]["step"])
+    went_on(cluster, job, step, "the same ranks go on")
+    assert cluster.rank_pids() == ranks
+    assert cluster.job(job)["attempt"] == 1
+    kinds = [e["kind"] for e in cluster.json("events", "--job", job)["events"]]
+    assert kinds.count("JobHeld") == kinds.count("JobReleased") == 1 and "AttemptFailed" not in kinds, kinds
+    cluster.cox("cancel", job)
+    cluster.wait_state(job, "CANCELLED")
