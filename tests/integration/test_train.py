@@ -92,6 +92,31 @@ def test_resume_from_another_job_goes_on_where_it_ended(cluster, tiny_data):
     assert cluster.job(third)["state"] == "COMPLETED"
 
 
+def test_resume_is_checked_at_submit(cluster, tiny_data):
+    first = cluster.submit(cluster.job_file(tiny_data, name="first", epochs=1))
+    cluster.cox("wait", first)
+    file = cluster.job_file(tiny_data, name="second", epochs=1)
+
+    def refused(*flags):
+        done = cluster.cox("submit", file, *flags, check=False)
+        assert done.returncode == 106, (done.stdout, done.stderr)
+        return done.stderr
+    assert "no checkpoint at file:///nonexistent" in refused("--resume-from", "file:///nonexistent")
+    for change, word in (("spec.model.hidden=[32]", "F32 [32, 784]"), ("spec.train.precision=float64", "F64"),
+                         ("spec.train.optimizer.name=sgd", "has no place in this job")):
+        assert word in refused("--resume-from", first, "--set", change)
+    path = path_of(cluster.json("checkpoints", first)["checkpoints"][0]["uri"])
+    done = cluster.cox("submit", file, "--resume-from", path, "--set", "spec.train.seed=9", "-o", "json")
+    for words in ("warning: ", "nothing is left to train", "spec.train.seed is 9, the checkpoint's is 1"):
+        assert words in done.stderr, done.stderr
+    job = json.loads(done.stdout)["id"]
+    cluster.cox("wait", job)
+    end = cluster.job(job)
+    assert end["state"] == "COMPLETED" and end["reason"].startswith("nothing was left to train"), end["reason"]
+    assert "loss" not in end["progress"], end["progress"]
+    assert "JobWarning" in [e["kind"] for e in cluster.json("events", "--job", job)["events"]]
+
+
 def test_a_job_that_fits_nowhere_waits_and_says_why(cluster, tiny_data):
     done = cluster.cox("submit", cluster.job_file(tiny_data, name="wide", workers=9, batch=90), "-o", "json", check=False)
     if done.returncode == 0:

@@ -96,6 +96,7 @@ struct TaskSoft {
 struct WaitingSubmission {
   JobSubmitted event;
   std::vector<CallId> calls;  // of the first and of every repeat
+  std::string warning;        // of the check of data, store and checkpoint
 };
 
 struct EndedKey {

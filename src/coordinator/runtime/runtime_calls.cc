@@ -54,6 +54,7 @@ void Runtime::AnswerSubmit(const SubmitCallback& done, const core::Reply& reply,
   SubmitResult result;
   result.already_existed = reply.already_existed;
   result.warnings = draft.warnings;
+  if (reply.job && !reply.text.empty()) result.warnings.push_back(reply.text);
   absl::StatusOr<JobView> job = absl::NotFoundError("dry run");
   if (reply.job) job = GetJob(reply.job);
   result.job = job.ok() ? *std::move(job) : DraftView(draft, reply);

@@ -38,6 +38,13 @@ core::JobRequest RequestOf(const config::JobSpec& spec) {
   return r;
 }
 
+// What --resume-from names, if it is a place: a URI, or a path as `cox run` prints it. Empty: it
+// names a job or a checkpoint.
+std::string UriOf(const std::string& from) {
+  if (from.find("://") != std::string::npos) return from;
+  return from.starts_with('/') ? "file://" + from : "";
+}
+
 absl::Status WhyNot(const SubmitRequest& request) {
   if (request.spec_yaml.size() > kMostSpecBytes) {
     return absl::InvalidArgumentError(absl::StrCat("the job file has ", request.spec_yaml.size(),
@@ -49,7 +56,7 @@ absl::Status WhyNot(const SubmitRequest& request) {
         absl::StrCat("the idempotency key has ", request.idempotency_key.size(), " bytes, at most ",
                      kMostKeyBytes, " are taken"));
   }
-  if (request.allow_uncommitted && request.resume_from.find("://") == std::string::npos) {
+  if (request.allow_uncommitted && UriOf(request.resume_from).empty()) {
     return absl::InvalidArgumentError("allow_uncommitted needs a checkpoint URI in resume_from");
   }
   return absl::OkStatus();
@@ -73,8 +80,8 @@ absl::StatusOr<std::vector<protocol::RestoreCandidate>> CheckpointsOf(core::JobI
 
 absl::Status ResolveResume(const std::string& from, store::StateReader& reader,
                            core::JobSubmitted* event) {
-  event->resume_uri = from;
-  if (from.empty() || from.find("://") != std::string::npos) return absl::OkStatus();
+  event->resume_uri = UriOf(from);
+  if (from.empty() || !event->resume_uri.empty()) return absl::OkStatus();
   if (std::optional<core::CheckpointId> id = base::ParseCheckpointId(from)) {
     absl::StatusOr<core::CheckpointRow> row = reader.GetCheckpoint(*id);
     if (row.ok()) return event->resume_uri = row->uri, absl::OkStatus();

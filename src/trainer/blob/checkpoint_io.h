@@ -53,6 +53,11 @@ struct RestoredState {
 absl::StatusOr<RestoredState> ReadCheckpoint(std::string_view uri, const StoreSettings& settings,
                                              const ReadOptions& options);
 
+// What a restore would find, without the data: manifest, `committed`, and every shard's size and
+// header. Same errors.
+absl::StatusOr<Manifest> InspectCheckpoint(std::string_view uri, const StoreSettings& settings,
+                                           const ReadOptions& options);
+
 struct VerifiedCheckpoint {
   Manifest manifest;
   std::string manifest_hash;

@@ -228,6 +228,13 @@ absl::StatusOr<RestoredState> ReadCheckpoint(std::string_view uri, const StoreSe
   return state;
 }
 
+absl::StatusOr<Manifest> InspectCheckpoint(std::string_view uri, const StoreSettings& settings,
+                                           const ReadOptions& options) {
+  absl::StatusOr<std::unique_ptr<Reader>> reader = OpenReader(uri, settings, options);
+  if (!reader.ok()) return reader.status();
+  return (*reader)->manifest();
+}
+
 absl::StatusOr<VerifiedCheckpoint> VerifyCheckpoint(std::string_view uri,
                                                     const StoreSettings& settings,
                                                     const ReadOptions& options) {

@@ -63,6 +63,7 @@ void CheckpointWork::On(const core::StoreManifest& action) {
   manifest.info.spec_digest = facts_.spec_digest;
   // Every random number is a function of the seed and the position: that is all the random state.
   manifest.info.state["seed"] = std::to_string(facts_.seed);
+  manifest.info.state["samples"] = std::to_string(samples_per_epoch_);  // the order depends on it
   manifest.info.state["trainer_version"] = base::kVersion;
   manifest.tensors = tensors_;
   manifest.shards = action.shards;

@@ -1,5 +1,6 @@
 #include "trainer/task/task.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "absl/status/statusor.h"
@@ -9,6 +10,7 @@
 #include "trainer/task/collector.h"
 #include "trainer/task/idx_checker.h"
 #include "trainer/task/memory_checker.h"
+#include "trainer/task/resume_checker.h"
 #include "trainer/task/store_checker.h"
 
 namespace coxswain::trainer::task {
@@ -77,7 +79,20 @@ absl::Status CheckPlace(const Context& context) {
   return CheckStore(**store);
 }
 
-absl::Status CheckMemory(const Context& context, const IdxSummary& images) {
+ResumeOrder ResumeOrderOf(const Context& context) {
+  ResumeOrder order;
+  auto found = context.argument.find("resume");
+  if (found == context.argument.end() || !found->is_object()) return order;
+  order.uncommitted = found->value("uncommitted", false);
+  order.elsewhere = found->value("elsewhere", false);
+  for (const auto& each : found->value("candidates", ordered_json::array())) {
+    order.candidates.push_back(
+        {base::CheckpointId(), TextAt(each, "uri"), TextAt(each, "manifest_hash")});
+  }
+  return order;
+}
+
+absl::Status CheckModel(const Context& context, const IdxSummary& images, std::string* warning) {
   MachineSize machine;
   if (auto found = context.argument.find("machine"); found != context.argument.end()) {
     machine = {found->value("memory", int64_t{0}), found->value("ranks", int64_t{1})};
@@ -86,10 +101,18 @@ absl::Status CheckMemory(const Context& context, const IdxSummary& images) {
       context.spec, {static_cast<int64_t>(images.channels), static_cast<int64_t>(images.height),
                      static_cast<int64_t>(images.width)});
   std::string wrong = WhyTooLarge(context.spec, list, machine);
-  return wrong.empty() ? absl::OkStatus() : absl::InvalidArgumentError(wrong);
+  if (!wrong.empty()) return absl::InvalidArgumentError(wrong);
+  auto samples = static_cast<int64_t>(images.samples);
+  int64_t limit = context.spec.data.limit;
+  ResumeJob job{context.spec, list, limit > 0 ? std::min(limit, samples) : samples};
+  absl::StatusOr<std::string> resumed =
+      CheckResume(ResumeOrderOf(context), job, context.Settings("checkpoint"));
+  if (!resumed.ok()) return resumed.status();
+  *warning = *std::move(resumed);
+  return absl::OkStatus();
 }
 
-absl::Status CheckData(const Context& context, ordered_json* result) {
+absl::Status CheckData(const Context& context, ordered_json* result, std::string* warning) {
   const config::Data& data = context.spec.data;
   blob::StoreSettings settings = context.Settings("data");
   absl::StatusOr<IdxSummary> train =
@@ -98,7 +121,7 @@ absl::Status CheckData(const Context& context, ordered_json* result) {
   (*result)["train_samples"] = train->samples;
   (*result)["height"] = train->height;
   (*result)["width"] = train->width;
-  if (absl::Status status = CheckMemory(context, *train); !status.ok()) return status;
+  if (absl::Status status = CheckModel(context, *train, warning); !status.ok()) return status;
   if (!data.evaluate) return absl::OkStatus();
   absl::StatusOr<IdxSummary> evaluate =
       CheckIdxPair(*data.evaluate, "spec.data.evaluate", data.classes, settings);
@@ -114,10 +137,10 @@ absl::Status CheckData(const Context& context, ordered_json* result) {
   return absl::OkStatus();
 }
 
-Result Check(const Context& context) {
+Result Check(const Context& context, std::string* warning) {
   ordered_json result = ordered_json::object();
   if (!context.argument.contains("probe")) {
-    if (absl::Status status = CheckData(context, &result); !status.ok()) return status;
+    if (absl::Status status = CheckData(context, &result, warning); !status.ok()) return status;
   }
   if (absl::Status status = CheckPlace(context); !status.ok()) {
     return absl::Status(status.code(), Cat("spec.checkpoint.store: ", status.message()));
@@ -159,7 +182,8 @@ Result CollectAll(const Context& context) {
                       {"aborted_uploads", collected->aborted_uploads}};
 }
 
-Result Run(const protocol::StartTask& task, const std::string& default_store) {
+Result Run(const protocol::StartTask& task, const std::string& default_store,
+           std::string* warning) {
   Context context{task, ordered_json::parse(task.argument, nullptr, false), {}, "", kReadPolicy};
   if (!context.argument.is_object()) {
     return absl::InternalError(
@@ -177,7 +201,7 @@ Result Run(const protocol::StartTask& task, const std::string& default_store) {
       context.spec.checkpoint.store.empty() ? default_store : context.spec.checkpoint.store;
   switch (task.kind) {
     case protocol::TaskKind::kCheck:
-      return Check(context);
+      return Check(context, warning);
     case protocol::TaskKind::kVerify:
       return Verify(context);
     case protocol::TaskKind::kCollect:
@@ -199,9 +223,11 @@ bool IsUserError(const protocol::StartTask& task, const absl::Status& status) {
 protocol::TaskEnded RunTask(const protocol::StartTask& task, const std::string& default_store) {
   protocol::TaskEnded ended;
   ended.task = task.task;
-  Result result = Run(task, default_store);
+  std::string warning;
+  Result result = Run(task, default_store, &warning);
   ended.ok = result.ok();
   if (result.ok()) {
+    ended.error = std::move(warning);
     ended.result = result->dump(-1, ' ', false, ordered_json::error_handler_t::replace);
   } else {
     ended.error = std::string(result.status().message());

@@ -1,13 +1,16 @@
 // One task of a worker, from its order to its end: what `cox-trainer --task` runs.
 //
 // Arguments and results are JSON:
-//   kCheck    {"spec_yaml", "multi_node", "at_submit"?, "machine"?, "probe"?}
+//   kCheck    {"spec_yaml", "multi_node", "at_submit"?, "machine"?, "resume"?, "probe"?}
 //             {"train_samples", "evaluate_samples", "height", "width", "store"}
 //     "probe": {"write": "TOKEN"} leaves a mark in the store, {"see": "TOKEN"} asks for one that
 //     another machine left (and removes it, without "keep": true): only this is checked then.
 //     Proves that a file:// store is shared.
 //     "machine": {"memory", "ranks"}: bytes of the fleet's largest machine, and how many ranks some
 //     machine must hold; a model that cannot fit there is refused.
+//     "resume": {"candidates": [{"uri", "manifest_hash"}], "uncommitted", "elsewhere"}: newest
+//     first, what the job begins with.
+//     With `ok`, TaskEnded::error is a warning for whoever submitted; empty: none.
 //   kVerify   {"uri", "manifest_hash"?}               {"step", "shards", "bytes", "manifest_hash",
 //                                                      "committed"}
 //   kCollect  {"uris", "prefix"?}                     {"deleted", "bytes", "aborted_uploads"}

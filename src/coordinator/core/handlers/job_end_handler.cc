@@ -47,6 +47,18 @@ JobState FinalState(Cause cause) {
   return JobState::kFailed;
 }
 
+std::string DoneText(const Turn& turn, const JobRow& job, const AttemptRow& attempt) {
+  const auto& formed = turn.soft.jobs[job.id].formed;
+  bool all_before = attempt.number.value == 1 && !job.resume_uri.empty() && formed &&
+                    formed->step == attempt.last_step;
+  if (all_before) {
+    return "nothing was left to train: the checkpoint it began with is of step " +
+           std::to_string(attempt.last_step) +
+           ", the last one (spec.train.epochs and spec.train.max_steps say how many there are)";
+  }
+  return "all " + std::to_string(attempt.last_step) + " steps are done";
+}
+
 // How the job ends with this attempt; nothing: it is tried again.
 std::optional<JobEnd> Judge(const Turn& turn, const JobRow& job, const AttemptRow& attempt) {
   JobEnd end{FinalState(attempt.cause), attempt.cause, attempt.reason, attempt.exit};
@@ -55,8 +67,7 @@ std::optional<JobEnd> Judge(const Turn& turn, const JobRow& job, const AttemptRo
     completed &= rank->finished;
   }
   if (completed || attempt.cause == Cause::kNone) {
-    return JobEnd{JobState::kCompleted, Cause::kNone,
-                  "all " + std::to_string(attempt.last_step) + " steps are done", std::nullopt};
+    return JobEnd{JobState::kCompleted, Cause::kNone, DoneText(turn, job, attempt), std::nullopt};
   }
   if (attempt.cause == Cause::kCancelled || attempt.cause == Cause::kTimeLimit) return end;
   if (job.cancel_requested) {

@@ -71,6 +71,7 @@ struct Finding {
   bool checked = false;
   std::string note;               // why not
   std::set<NodeId> store_proven;  // see JobSoft
+  std::string warning;            // checked, but something will not be as expected
 };
 
 void Accept(Turn& turn, const JobSubmitted& event, const std::vector<CallId>& calls,
@@ -94,8 +95,15 @@ void Accept(Turn& turn, const JobSubmitted& event, const std::vector<CallId>& ca
             "'" + event.request.name + "'" + who +
                 (finding.checked ? "" : "; not yet checked: " + finding.note),
             {.job = row.id});
+  if (!finding.warning.empty()) {
+    turn.Note("JobWarning", finding.warning, {.job = row.id}, "warning");
+  }
   for (size_t i = 0; i < calls.size(); ++i) {
-    turn.Reply({.call = calls[i], .job = row.id, .node = {}, .already_existed = i > 0});
+    turn.Reply({.call = calls[i],
+                .text = finding.warning,
+                .job = row.id,
+                .node = {},
+                .already_existed = i > 0});
   }
   turn.TouchJob(row.id);
   QueueGrew(turn, row.id);
@@ -106,6 +114,7 @@ void Answer(Turn& turn, const JobSubmitted& event, const std::vector<CallId>& ca
   if (!event.dry_run) return Accept(turn, event, calls, finding);
   std::string text = "it would be accepted";
   if (!finding.checked) text += ", not yet checked: " + finding.note;
+  if (!finding.warning.empty()) text += "; warning: " + finding.warning;
   for (CallId call : calls) turn.Reply({.call = call, .text = text, .job = {}, .node = {}});
 }
 
@@ -144,12 +153,17 @@ void Handle(Turn& turn, const JobSubmitted& event) {
   if (!node) {
     std::string note =
         turn.soft.sessions.empty() ? "no worker is connected" : "no worker is free for it";
-    return Answer(turn, event, {event.call}, {.checked = false, .note = note});
+    return Answer(turn, event, {event.call},
+                  {.checked = false, .note = note, .store_proven = {}, .warning = ""});
   }
-  TaskId task =
-      StartTask(turn, {.kind = protocol::TaskKind::kCheck, .node = *node},
-                CheckArgument(turn, event.request, event.spec_yaml, true), event.spec_yaml);
-  Wait(turn, task, {event, {event.call}});
+  TaskId task = StartTask(turn, {.kind = protocol::TaskKind::kCheck, .node = *node},
+                          CheckArgument(turn, {.request = event.request,
+                                               .spec_yaml = event.spec_yaml,
+                                               .resume_uri = event.resume_uri,
+                                               .allow_uncommitted = event.allow_uncommitted,
+                                               .at_submit = true}),
+                          event.spec_yaml);
+  Wait(turn, task, {event, {event.call}, ""});
 }
 
 void SubmissionChecked(Turn& turn, TaskId id, const TaskSoft& task, const protocol::TaskEnded& end,
@@ -161,16 +175,18 @@ void SubmissionChecked(Turn& turn, TaskId id, const TaskSoft& task, const protoc
   turn.soft.submission_keys.erase(waiting.event.idempotency_key);
   const JobSubmitted& event = waiting.event;
   if (end.ok) {
+    if (!task.proof) waiting.warning = end.error;
     std::optional<TaskId> next = NextCheck(turn, task, event);
     if (next) return Wait(turn, *next, std::move(waiting));
-    Finding finding{.checked = true, .note = "", .store_proven = {}};
+    Finding finding{.checked = true, .note = "", .store_proven = {}, .warning = waiting.warning};
     if (task.proof)
       finding.store_proven = {task.proof->machines.begin(), task.proof->machines.end()};
     return Answer(turn, event, waiting.calls, finding);
   }
   std::string why = WhyChecked(turn, task, end, event.spec_yaml);
   if (lost || !end.user_error)
-    return Answer(turn, event, waiting.calls, {.checked = false, .note = why});
+    return Answer(turn, event, waiting.calls,
+                  {.checked = false, .note = why, .store_proven = {}, .warning = ""});
   Refuse(turn, waiting.calls, ReplyCode::kFailedPrecondition, why);
 }
 
@@ -183,7 +199,11 @@ void CheckJob(Turn& turn, JobId job, const NodeId& node) {
                         "not yet checked: " + turn.NodeName(node) + " is busy with other checks");
   const JobRow& row = turn.tables.jobs().Get(job);
   soft.check = StartTask(turn, {.kind = protocol::TaskKind::kCheck, .node = node, .job = job},
-                         CheckArgument(turn, row.request, row.spec_yaml, false), row.spec_yaml);
+                         CheckArgument(turn, {.request = row.request,
+                                              .spec_yaml = row.spec_yaml,
+                                              .resume_uri = row.resume_uri,
+                                              .allow_uncommitted = row.allow_uncommitted}),
+                         row.spec_yaml);
   turn.Explain(job, "its data and store are being checked on " + turn.NodeName(node));
 }
 
@@ -205,6 +225,9 @@ void JobChecked(Turn& turn, const TaskSoft& task, const protocol::TaskEnded& end
   }
   if (end.ok) {
     turn.EditJob(task.job, [](JobRow& row) { row.check = CheckState::kPassed; });
+    if (!end.error.empty()) {
+      turn.Note("JobWarning", end.error, {.job = task.job, .node = task.node}, "warning");
+    }
     turn.Note("JobChecked", "data and store can be read and written",
               {.job = task.job, .node = task.node});
     return;

@@ -38,6 +38,26 @@ std::string Machine(const Turn& turn, const JobRequest& request) {
          ",\"ranks\":" + std::to_string(ranks) + "}";
 }
 
+const char* Bool(bool value) { return value ? "true" : "false"; }
+
+// The checkpoints to begin with. `elsewhere`: one in a file:// store may be on a machine that is
+// not the one that looks.
+std::string Resume(const Turn& turn, const CheckSubject& subject) {
+  if (subject.resume_uri.empty()) return "";
+  std::string list;
+  auto add = [&](const std::string& uri, const std::string& hash) {
+    list += std::string(list.empty() ? "" : ",") + "{\"uri\":" + JsonQuote(uri) +
+            ",\"manifest_hash\":" + JsonQuote(hash) + "}";
+  };
+  for (const auto& each : subject.request.resume_from) add(each.uri, each.manifest_hash);
+  if (subject.request.resume_from.empty()) add(subject.resume_uri, "");
+  bool elsewhere = subject.at_submit && turn.soft.sessions.size() > 1 &&
+                   subject.resume_uri.starts_with("file://");
+  return ",\"resume\":{\"candidates\":[" + list +
+         "],\"uncommitted\":" + Bool(subject.allow_uncommitted) +
+         ",\"elsewhere\":" + Bool(elsewhere) + "}";
+}
+
 }  // namespace
 
 std::optional<NodeId> NodeForTask(const Turn& turn, const std::optional<NodeId>& only) {
@@ -90,12 +110,11 @@ void LoseTask(Turn& turn, TaskId id, const std::string& why) {
   TaskResult(turn, id, *task, end, true);
 }
 
-std::string CheckArgument(const Turn& turn, const JobRequest& request, const std::string& spec_yaml,
-                          bool at_submit) {
-  bool multi_node = request.workers > 1 && !request.local_store;
-  return "{\"spec_yaml\":" + JsonQuote(spec_yaml) +
-         ",\"multi_node\":" + (multi_node ? "true" : "false") +
-         ",\"at_submit\":" + (at_submit ? "true" : "false") + Machine(turn, request) + "}";
+std::string CheckArgument(const Turn& turn, const CheckSubject& subject) {
+  bool multi_node = subject.request.workers > 1 && !subject.request.local_store;
+  return "{\"spec_yaml\":" + JsonQuote(subject.spec_yaml) + ",\"multi_node\":" + Bool(multi_node) +
+         ",\"at_submit\":" + Bool(subject.at_submit) + Machine(turn, subject.request) +
+         Resume(turn, subject) + "}";
 }
 
 }  // namespace coxswain::coordinator::core

@@ -17,9 +17,15 @@ void Handle(Turn& turn, const protocol::TaskEnded& report);
 // Its worker is gone, or its time is over.
 void LoseTask(Turn& turn, TaskId id, const std::string& why);
 
-// `at_submit`: a store that cannot be reached is then the submission's fault; later it is waited
-// for.
-std::string CheckArgument(const Turn& turn, const JobRequest& request, const std::string& spec_yaml,
-                          bool at_submit);
+// What a check is about. `at_submit`: a store that cannot be reached is then the submission's
+// fault; later it is waited for.
+struct CheckSubject {
+  const JobRequest& request;
+  const std::string& spec_yaml;
+  const std::string& resume_uri;
+  bool allow_uncommitted = false;
+  bool at_submit = false;
+};
+std::string CheckArgument(const Turn& turn, const CheckSubject& subject);
 
 }  // namespace coxswain::coordinator::core

@@ -22,8 +22,9 @@ class CheckOrder : public testing::Test {
     hello.inventory.memory_bytes = memory;
     Take(world_.Decide(WorkerConnected{SessionId(++sessions_), hello}));
   }
-  void Submit(uint32_t workers, bool local_store) {
+  void Submit(uint32_t workers, bool local_store, const std::string& resume = "") {
     JobSubmitted event;
+    event.resume_uri = resume;
     event.call = CallId(1);
     event.request.name = "digits";
     event.request.workers = workers;
@@ -65,6 +66,19 @@ TEST_F(CheckOrder, LargestMachine_AndHowManyRanksOneMustHold) {
   Submit(3, false);
   ASSERT_TRUE(ordered_);
   EXPECT_THAT(ordered_->argument, HasSubstr(R"("machine":{"memory":3000,"ranks":2}})"));
+}
+
+TEST_F(CheckOrder, CheckpointToBeginWith_MayBeOnAnotherMachine) {
+  ConnectWorker("a");
+  Submit(1, false, "file:///c1");
+  EXPECT_THAT(ordered_->argument,
+              HasSubstr(R"("resume":{"candidates":[{"uri":"file:///c1","manifest_hash":""}],)"
+                        R"("uncommitted":false,"elsewhere":false}})"));
+  ConnectWorker("b");
+  Submit(1, false, "file:///c2");
+  EXPECT_THAT(ordered_->argument, HasSubstr(R"("elsewhere":true}})"));
+  Submit(1, false, "s3://ckpt/c3");
+  EXPECT_THAT(ordered_->argument, HasSubstr(R"("elsewhere":false}})"));
 }
 
 }  // namespace

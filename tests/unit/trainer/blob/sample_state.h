@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstring>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,8 @@ namespace coxswain::trainer::blob {
 struct SampleState {
   std::vector<TensorInfo> tensors;
   std::vector<std::string> data;
+  std::map<std::string, std::string> more;  // of the manifest's `state`
+  int64_t position = 64000;
 
   explicit SampleState(uint64_t seed, int64_t rows = 101) {
     base::Rng random(seed);
@@ -40,6 +43,8 @@ struct SampleState {
     Manifest manifest{
         {"c-1", "j12", base::Generation(3), 500, 64000, 1, world_size, "0123", {}}, tensors, {}};
     manifest.info.state = {{"random", std::string("\0\xff\x10 bytes", 9)}, {"best", "0.91"}};
+    manifest.info.state.insert(more.begin(), more.end());
+    manifest.info.position = position;
     for (uint32_t rank = 0; rank < world_size; ++rank) {
       manifest.shards.push_back(Shard(rank, world_size)->shard());
     }

@@ -1,0 +1,107 @@
+#include "trainer/task/resume_checker.h"
+
+#include <map>
+
+#include "trainer/blob/checkpoint_io.h"
+#include "trainer/blob/text.h"
+
+namespace coxswain::trainer::task {
+namespace {
+
+using blob::Cat;
+using blob::TensorInfo;
+
+constexpr char kKeys[] =
+    "spec.model, spec.data.classes, spec.train.precision and spec.train.optimizer.name have to be "
+    "those of the job that saved it";
+
+std::string Shape(const TensorInfo& tensor) {
+  std::string out = Cat(ToString(tensor.dtype), " [");
+  for (size_t i = 0; i < tensor.shape.size(); ++i) {
+    out += Cat(i == 0 ? "" : ", ", tensor.shape[i]);
+  }
+  return out + "]";
+}
+
+std::string StateOf(const blob::Manifest& manifest, const char* key) {
+  auto found = manifest.info.state.find(key);
+  return found == manifest.info.state.end() ? "" : found->second;
+}
+
+absl::Status Refuse(const std::string& why) {
+  return absl::InvalidArgumentError(Cat("resume_from: ", why));
+}
+
+// Empty: all tensors are there and none is left over.
+std::string WhyOtherTensors(const blob::Manifest& manifest, const state::StateList& list) {
+  std::map<std::string, const TensorInfo*> saved;
+  for (const TensorInfo& tensor : manifest.tensors) saved[tensor.name] = &tensor;
+  for (const TensorInfo& wanted : list.tensors) {
+    auto found = saved.find(wanted.name);
+    if (found == saved.end()) return Cat("it has no tensor '", wanted.name, "'; ", kKeys);
+    if (!(*found->second == wanted)) {
+      return Cat("its tensor '", wanted.name, "' is ", Shape(*found->second), ", this job's is ",
+                 Shape(wanted), "; ", kKeys);
+    }
+    saved.erase(found);
+  }
+  if (saved.empty()) return "";
+  return Cat("its tensor '", saved.begin()->first, "' has no place in this job; ", kKeys);
+}
+
+std::string NothingLeft(const blob::Manifest& manifest, const ResumeJob& job) {
+  const config::Train& train = job.spec.train;
+  bool done = manifest.info.position >= job.samples * train.epochs ||
+              (train.max_steps > 0 && manifest.info.step >= train.max_steps);
+  if (!done) return "";
+  return Cat("nothing is left to train: the checkpoint is of step ", manifest.info.step,
+             ", and the job ends there; for more, raise spec.train.epochs or "
+             "spec.train.max_steps");
+}
+
+std::string OtherOrder(const blob::Manifest& manifest, const ResumeJob& job) {
+  std::string seed = StateOf(manifest, "seed"), samples = StateOf(manifest, "samples");
+  std::string differs;
+  if (!seed.empty() && seed != std::to_string(job.spec.train.seed)) {
+    differs = Cat("spec.train.seed is ", job.spec.train.seed, ", the checkpoint's is ", seed);
+  }
+  if (!samples.empty() && samples != std::to_string(job.samples)) {
+    differs += Cat(differs.empty() ? "" : " and ", "there are ", job.samples,
+                   " training samples, the checkpoint's job had ", samples);
+  }
+  if (differs.empty()) return "";
+  return differs +
+         ": samples come in another order than before, so in the epoch that was begun some may be "
+         "used twice and others not at all";
+}
+
+std::string Warning(const blob::Manifest& manifest, const ResumeJob& job) {
+  std::string done = NothingLeft(manifest, job), order = OtherOrder(manifest, job);
+  return done + (done.empty() || order.empty() ? "" : "; ") + order;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> CheckResume(const ResumeOrder& order, const ResumeJob& job,
+                                        const blob::StoreSettings& settings) {
+  std::string first;
+  for (const protocol::RestoreCandidate& candidate : order.candidates) {
+    auto manifest = blob::InspectCheckpoint(candidate.uri, settings,
+                                            {candidate.manifest_hash, order.uncommitted});
+    const absl::Status& status = manifest.status();
+    if (manifest.ok()) {
+      std::string wrong = WhyOtherTensors(*manifest, job.list);
+      if (!wrong.empty()) return Refuse(Cat("the checkpoint ", candidate.uri, ": ", wrong));
+      return Warning(*manifest, job);
+    }
+    bool unfit = blob::IsCorrupt(status) || absl::IsFailedPrecondition(status);
+    if (!unfit) return absl::Status(status.code(), Cat("resume_from: ", status.message()));
+    if (first.empty()) first = std::string(status.message());
+  }
+  if (first.empty()) return "";
+  if (!order.elsewhere) return Refuse(first);
+  return Cat("resume_from: ", first,
+             ", as seen from the machine that looked; it has to be on the one that runs the job");
+}
+
+}  // namespace coxswain::trainer::task

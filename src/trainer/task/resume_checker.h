@@ -1,0 +1,32 @@
+// Can a job begin with the checkpoint that it names, and will it be what its owner expects?
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/config/job_spec.h"
+#include "trainer/blob/blob_store.h"
+#include "trainer/blob/manifest.h"
+#include "trainer/state/state_list.h"
+
+namespace coxswain::trainer::task {
+
+struct ResumeOrder {
+  std::vector<protocol::RestoreCandidate> candidates;  // newest first; none: no resume
+  bool uncommitted = false;
+  bool elsewhere = false;  // a file:// one may be on another machine
+};
+
+struct ResumeJob {
+  const config::JobSpec& spec;
+  const state::StateList& list;
+  int64_t samples = 0;  // of an epoch
+};
+
+// Looks at manifests and headers, not at the data. Returns a warning (empty: none) or why the job
+// cannot begin: INVALID_ARGUMENT; retryable codes if the store cannot be read now.
+absl::StatusOr<std::string> CheckResume(const ResumeOrder& order, const ResumeJob& job,
+                                        const blob::StoreSettings& settings);
+
+}  // namespace coxswain::trainer::task
