@@ -24,8 +24,8 @@ std::string ExitText(const protocol::ExitRecord& exit) {
 }
 
 std::string LogHtml(const protocol::ExitRecord& exit) {
-  const std::string& text = exit.last_log.empty() ? exit.note : exit.last_log;
-  return text.empty() ? "" : "<pre>" + Escape(text) + "</pre>";
+  if (exit.last_log.empty()) return exit.note.empty() ? "" : "<pre>" + Escape(exit.note) + "</pre>";
+  return "<p class=\"dim\">the last lines of its log:</p><pre>" + Escape(exit.last_log) + "</pre>";
 }
 
 // Names of nodes by id; a node that is gone keeps its id.

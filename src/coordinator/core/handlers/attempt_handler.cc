@@ -190,8 +190,9 @@ void EndRank(Turn& turn, const protocol::RankKey& key, const protocol::ExitRecor
   bool leaving = attempt->cause == Cause::kCancelled || attempt->cause == Cause::kTimeLimit;
   bool expected = rank->finished || rank->stop_requested || (leaving && clean);
   if (!expected || (rank->finished && !clean)) {
-    std::string last = LastLine(record.last_log);
-    turn.Note("RankExited", who + " " + ExitText(record) + (last.empty() ? "" : ": " + last),
+    std::string last = LastWords(record);
+    turn.Note("RankExited",
+              who + " " + ExitText(record) + (last.empty() ? "" : "; its last log line: " + last),
               {key.job, rank->node, key.attempt, {}}, "warning");
   }
   // A rank told to stop may have died of its own before: the record knows.

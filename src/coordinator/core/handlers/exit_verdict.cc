@@ -7,7 +7,19 @@ namespace {
 
 bool FromOutside(int signal) { return signal == 1 || signal == 2 || signal == 9 || signal == 15; }
 
+// "2026-11-21T17:08:53.851266Z info cox-trainer[31845]: ...": see common/log.
+bool IsInfo(std::string_view line) {
+  size_t space = line.find(' ');
+  return space != std::string_view::npos && line.substr(space + 1).starts_with("info cox-");
+}
+
 }  // namespace
+
+std::string LastWords(const protocol::ExitRecord& exit) {
+  if (!exit.note.empty() || exit.oom_killed || FromOutside(exit.signal)) return "";
+  std::string last = LastLine(exit.last_log);
+  return IsInfo(last) ? "" : last;
+}
 
 std::string ExitText(const protocol::ExitRecord& exit) {
   if (!exit.note.empty()) return exit.note;

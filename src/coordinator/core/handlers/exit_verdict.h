@@ -14,6 +14,9 @@ struct ExitVerdict {
 
 // Of a rank that had not been told to stop and had not finished.
 ExitVerdict JudgeExit(const protocol::ExitRecord& exit);
+// The last line of its log, if it may tell why: not of a process that was killed from outside or
+// for lack of memory, and no line that only tells how things went well. Empty: none.
+std::string LastWords(const protocol::ExitRecord& exit);
 // "was killed ..." for any exit.
 std::string ExitText(const protocol::ExitRecord& exit);
 

@@ -34,6 +34,16 @@ TEST(JudgeExit, SurvivorsAreConsequences) {
 
 TEST(JudgeExit, NamesTheSignal) { EXPECT_EQ(JudgeExit(Signal(11)).text, "crashed (SIGSEGV)"); }
 
+TEST(LastWords, OnlyWhatMayTellWhy) {
+  const std::string info =
+      "2026-11-21T17:08:53.851266Z info cox-trainer[5294]: generation 1 formed";
+  EXPECT_EQ(LastWords({.code = 1, .last_log = "a\nValueError: b\n"}), "ValueError: b");
+  EXPECT_EQ(LastWords({.code = 1, .last_log = "ValueError: b\n" + info + "\n"}), "");
+  EXPECT_EQ(LastWords({.signal = 11, .last_log = "assertion failed"}), "assertion failed");
+  EXPECT_EQ(LastWords({.signal = 9, .last_log = "step 7"}), "");
+  EXPECT_EQ(LastWords({.signal = 6, .oom_killed = true, .last_log = "step 7"}), "");
+}
+
 TEST(BackOff, NoneThenDoublingToAMinute) {
   EXPECT_EQ(BackOff(1), base::seconds(0));
   EXPECT_EQ(BackOff(2), base::seconds(1));
