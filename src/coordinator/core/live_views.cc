@@ -73,7 +73,16 @@ LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
       AddCondition(&live, "node " + NameOf(tables, row->node) + " is unreachable");
     live.ranks.push_back(view);
   }
+  // Lists show the reason alone: what they have of progress is old then.
+  if (running && live.reason.empty() && !live.conditions.empty()) {
+    live.reason = live.conditions.front();
+  }
   return live;
+}
+
+std::string AwayText(bool left, WallTime since) {
+  if (!since) return "not connected since the coordinator started";
+  return (left ? "shut down at " : "unreachable since ") + ClockTime(since);
 }
 
 LiveNode ViewOf(const Tables& tables, const Soft& soft, const NodeId& id) {
@@ -82,12 +91,16 @@ LiveNode ViewOf(const Tables& tables, const Soft& soft, const NodeId& id) {
   live.gone = row == nullptr;
   if (live.gone) return live;
   auto found = soft.nodes.find(id);
+  WallTime away;
   if (found != soft.nodes.end()) {
+    away = found->second.unreachable_wall;
     live.reachable = found->second.reachable && found->second.session;
     live.incarnation = found->second.incarnation;
     live.last_heartbeat = found->second.last_heartbeat;
     live.connected = found->second.connected;
+    live.left = found->second.left && tables.ranks().OnNode(id).empty();
   }
+  if (!live.reachable) live.conditions.push_back(AwayText(live.left, away));
   uint64_t used = 0;
   std::set<JobId> jobs;
   for (const protocol::RankKey& key : tables.ranks().OnNode(id)) {

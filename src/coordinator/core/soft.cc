@@ -50,6 +50,7 @@ void AddNode(RowHash& hash, const NodeSoft& node) {
       .Add(node.left)
       .Add(node.lease_until)
       .Add(node.unreachable_since)
+      .Add(node.unreachable_wall)
       .Add(node.heard)
       .Add(node.connected)
       .Add(node.last_heartbeat)

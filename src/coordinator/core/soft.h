@@ -69,6 +69,7 @@ struct NodeSoft {
   bool left = false;  // said that it shuts down
   Time lease_until;
   Time unreachable_since;
+  WallTime unreachable_wall;  // the same, for people; 0: not since the coordinator started
   Time heard;
   WallTime connected, last_heartbeat;
   std::set<protocol::RankKey> leftovers;  // ranks it has that nobody wants, being stopped

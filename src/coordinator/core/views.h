@@ -27,11 +27,13 @@ struct LiveNode {
   NodeId id;
   bool gone = false;
   bool reachable = false;
+  bool left = false;  // its worker said that it shuts down, and no rank of it is left behind
   Incarnation incarnation;
   WallTime last_heartbeat, connected;
   uint32_t cpu_slots_free = 0;
   std::vector<JobId> jobs;
   std::map<std::string, JobId> gpu_jobs;  // by UUID
+  std::vector<std::string> conditions;    // beside those of its inventory
 };
 
 }  // namespace coxswain::coordinator::core

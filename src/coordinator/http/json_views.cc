@@ -151,6 +151,8 @@ json NodeJson(const runtime::NodeView& view) {
   for (const protocol::GpuInfo& gpu : inventory.gpus) gpus.push_back(GpuJson(gpu, view.live));
   json jobs = json::array();
   for (core::JobId job : view.live.jobs) jobs.push_back(base::ToString(job));
+  std::vector<std::string> conditions = view.live.conditions;
+  conditions.insert(conditions.end(), inventory.conditions.begin(), inventory.conditions.end());
   return {{"id", view.row.id.value},
           {"name", view.row.name},
           {"state", NodeState(view)},
@@ -163,7 +165,7 @@ json NodeJson(const runtime::NodeView& view) {
           {"gpu_note", inventory.gpu_note},
           {"labels", inventory.labels},
           {"version", inventory.version},
-          {"conditions", inventory.conditions},
+          {"conditions", conditions},
           {"jobs", jobs},
           {"last_heartbeat_us", view.live.last_heartbeat.us},
           {"connected_us", view.live.connected.us}};

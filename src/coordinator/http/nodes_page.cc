@@ -42,6 +42,9 @@ std::string NodeCard(const runtime::NodeView& node, base::WallTime now) {
   if (node.row.draining) {
     out += "<p class=\"why\">draining: " + Escape(node.row.drain_reason) + "</p>";
   }
+  for (const std::string& text : node.live.conditions) {
+    out += "<p class=\"why\">" + Escape(text) + "</p>";
+  }
   for (const std::string& text : inventory.conditions) {
     out += "<p class=\"why\">" + Escape(text) + "</p>";
   }

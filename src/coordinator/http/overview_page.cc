@@ -91,8 +91,10 @@ std::string Tile(const std::string& number, const std::string& name, const char*
 }
 
 std::string Tiles(const Facts& f) {
-  uint64_t ready = 0, slots = 0, free = 0, gpus = 0, used = 0;
+  uint64_t ready = 0, all = 0, slots = 0, free = 0, gpus = 0, used = 0;
   for (const runtime::NodeView& node : f.nodes) {
+    if (node.live.left) continue;
+    ++all;
     if (!node.live.reachable) continue;
     ++ready;
     slots += node.row.inventory.cpu_slots;
@@ -112,8 +114,7 @@ std::string Tiles(const Facts& f) {
       Tile(CountText(count(JobState::kPending)), "pending"),
       Tile(absl::StrCat(f.failed, f.failed == kMostRecent ? "+" : ""), "failed in 24 h",
            f.bad.empty() ? "" : "bad"),
-      Tile(absl::StrCat(ready, " / ", f.nodes.size()), "nodes reachable",
-           ready < f.nodes.size() ? "bad" : ""),
+      Tile(absl::StrCat(ready, " / ", all), "nodes reachable", ready < all ? "bad" : ""),
       Tile(absl::StrCat(slots - std::min(slots, free), " / ", slots), "CPU slots used"));
   if (gpus > 0) absl::StrAppend(&out, Tile(absl::StrCat(used, " / ", gpus), "GPUs used"));
   return out + "</ul>";
@@ -146,7 +147,9 @@ std::string NodeTrouble(const runtime::NodeView& node, base::WallTime now) {
                       " is not given out: ", Escape(gpu.why_not), "</p>");
     }
   }
-  if (state != "UNREACHABLE" && body.empty()) return "";
+  // One that was shut down in good order and left nothing behind is no trouble.
+  if ((state != "UNREACHABLE" || node.live.left) && body.empty()) return "";
+  body = Conditions(node.live.conditions) + body;
   std::string title = "<a href=\"/nodes\">" + Escape(node.row.name) + "</a>";
   return Item(NodeBadgeHtml(state), title, "heard " + AgoHtml(node.live.last_heartbeat, now), body);
 }

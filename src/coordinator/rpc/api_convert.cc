@@ -149,6 +149,7 @@ void Fill(const runtime::NodeView& in, v1::Node* out) {
   }
   out->set_incarnation(in.live.incarnation.value);
   out->set_connected_us(in.live.connected.us);
+  for (const std::string& condition : in.live.conditions) out->add_conditions(Utf8(condition));
   for (const std::string& condition : inventory.conditions) out->add_conditions(Utf8(condition));
 }
 

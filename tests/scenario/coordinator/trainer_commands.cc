@@ -169,6 +169,8 @@ void CoreScript::AddViewCommands() {
                                : " unreachable") +
              " free=" + std::to_string(node.cpu_slots_free);
       for (base::JobId job : node.jobs) out += " " + base::ToString(job);
+      if (node.left) out += " left";
+      for (const std::string& condition : node.conditions) out += " [" + condition + "]";
       for (const auto& [gpu, job] : node.gpu_jobs) out += " " + gpu + ":" + base::ToString(job);
       out += "\n";
     }

@@ -158,6 +158,7 @@ void LoseContact(Turn& turn, const NodeId& id, const std::string& why) {
   if (!node.reachable) return;
   node.reachable = false;
   node.unreachable_since = turn.now;
+  node.unreachable_wall = turn.wall;
   turn.TouchNode(id);
   turn.soft.placement_due = true;
   turn.soft.node_timers.Cancel(id);

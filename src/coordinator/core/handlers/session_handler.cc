@@ -52,6 +52,22 @@ void WriteNode(Turn& turn, const NodeId& id, const protocol::Inventory& inventor
   turn.soft.placement_due = true;
 }
 
+// Another machine of that name makes `cox drain NAME` ambiguous, and lists hard to read.
+void NoteNameTaken(Turn& turn, const protocol::WorkerHello& hello) {
+  const std::string& name = hello.inventory.name;
+  for (const auto& [id, row] : turn.tables.nodes()) {
+    if (id == hello.node || name.empty() || row.name != name) continue;
+    bool there = turn.soft.nodes[id].reachable;
+    turn.Note("NodeNameTaken",
+              "a second node is called " + name + ": " + hello.node.value + " has connected, " +
+                  id.value + (there ? " is connected too" : " is not connected") +
+                  "; if it is the same machine with another data directory, go back to the first "
+                  "one, else give one of them another name (cox-worker --name)",
+              {.job = {}, .node = hello.node}, "warning");
+    return;
+  }
+}
+
 bool IsWanted(const Turn& turn, const protocol::RankKey& key, Incarnation incarnation,
               const NodeId& node) {
   const RankRow* row = turn.tables.ranks().Find(key);
@@ -202,7 +218,9 @@ void Handle(Turn& turn, const WorkerConnected& event) {
   NodeSoft& node = turn.soft.nodes[hello.node];
   if (node.session) EndSession(turn, node.session, "its worker has connected anew");
   RaiseAbove(turn, hello);
-  bool is_new = turn.tables.FindNode(hello.node) == nullptr;
+  const NodeRow* known = turn.tables.FindNode(hello.node);
+  bool is_new = known == nullptr;
+  if (is_new || known->name != hello.inventory.name) NoteNameTaken(turn, hello);
   WriteNode(turn, hello.node, hello.inventory);
   turn.soft.sessions[event.session] = hello.node;
   node.session = event.session;
