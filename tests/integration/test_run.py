@@ -195,7 +195,7 @@ def small_disk(tmp_path):
         pytest.skip("needs root, to mount a small file system")
     folder = tmp_path / "run"
     folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)], capture_output=True).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)], capture_output=True).returncode:
         pytest.skip("this sandbox refuses mount(2)")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=False)
