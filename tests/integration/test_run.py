@@ -163,8 +163,8 @@ def test_jobs_of_a_killed_run_are_ended_by_the_next(bare_cluster, tiny_data):
     code, out = again.end()
     assert code == 0 and "j2 COMPLETED" in out, (code, out)
     line = next(line for line in out.splitlines() if line.startswith("j1 (long) of an earlier run was cut off"))
-    resume = f"Go on with it: cox run FILE --data-dir {run.data_dir} --resume-from j1"
-    assert "it is ended here" in line and line.endswith(resume), line
+    resume = f"cox run FILE --data-dir {run.data_dir} --resume-from j1"  # cox by its path, which PATH does not lead to
+    assert "it is ended here. Go on with it: " in line and line.endswith(resume), line
     again.gone()
     code, out = Run(bare_cluster, file, "--resume-from", "j1", "--set", "spec.train.epochs=1", "--timeout", "60s").end()
     assert "of an earlier run" not in out, "each is told once\n" + out
@@ -176,7 +176,8 @@ def test_what_the_summary_offers_answers_about_the_run(bare_cluster, tiny_data):
     code, out = run.end()
     offer = next(line.strip() for line in out.splitlines() if "cox-coordinator --data-dir" in line and "describe" in line)
     coordinator, question = (part.split() for part in offer.split(" & "))
-    assert coordinator == ["cox-coordinator", "--data-dir", str(run.data_dir / "coordinator")], offer
+    assert coordinator[0].endswith("cox-coordinator"), offer
+    assert coordinator[1:] == ["--data-dir", str(run.data_dir / "coordinator")], offer
     api = f"127.0.0.1:{free_port()}"
     daemon = Daemon("coordinator", [BIN / coordinator[0], *coordinator[1:], "--listen", api, "--worker-listen",
                                     "127.0.0.1:0", "--http-listen", "127.0.0.1:0"], bare_cluster.folder / "again.log")
