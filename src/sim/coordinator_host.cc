@@ -114,7 +114,7 @@ void CoordinatorHost::Run() {
   if (queue_.empty() && deadline && *deadline <= now) {
     Decide(out, core::TimePassed{now - *deadline});
   }
-  core_->TakeChangedJobs();
+  for (core::LiveJob& job : core_->TakeChangedJobs()) reasons_[job.id] = std::move(job.reason);
   core_->TakeChangedNodes();
   if (!queue_.empty()) Wake(now);
   if ((deadline = core_->NextDeadline())) Wake(std::max(*deadline, now + Duration(1)));
@@ -130,7 +130,6 @@ void CoordinatorHost::Decide(Outbox& out, core::EventBody body) {
   world_.journal.Mix(static_cast<uint64_t>(event.now.us) ^ event.body.index() << 56);
   core::Decisions decisions = core_->Decide(event);
   world_.journal.Mix(decisions.persist.size() << 32 ^ decisions.send.size());
-  for (core::Explanation& why : decisions.why) reasons_[why.job] = std::move(why.text);
   auto move_to = [](auto& from, auto& to) {
     to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
   };

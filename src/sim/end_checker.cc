@@ -62,6 +62,18 @@ std::string EndChecker::WhatIsLeft() const {
   return left.empty() ? CheckpointLeft() : left;
 }
 
+std::string EndChecker::WhatIsUnexplained() const {
+  if (!world_.coordinator->deciding()) return "";
+  const Rows& rows = world_.coordinator->rows();
+  for (const auto& [id, row] : rows.jobs) {
+    if (core::IsFinal(row.state)) continue;
+    auto attempt = rows.attempts.find({id, row.attempt});
+    bool waits = attempt == rows.attempts.end() || attempt->second.ended;
+    if (waits && world_.coordinator->Reason(id).empty()) return base::ToString(id);
+  }
+  return "";
+}
+
 void EndChecker::CheckEnds() {
   bool calm = std::none_of(world_.options.faults.begin(), world_.options.faults.end(),
                            [](bool on) { return on; });

@@ -13,6 +13,8 @@ class EndChecker {
 
   // What has not come to its end; empty: all has.
   std::string WhatIsLeft() const;
+  // A waiting job of which nothing says why; empty: there is none.
+  std::string WhatIsUnexplained() const;
   // Of a world that is quiet: the ends are those that the jobs deserve.
   void CheckEnds();
 

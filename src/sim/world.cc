@@ -86,12 +86,15 @@ void World::Run() {
   faults.Begin();
   base::Time heal_at = queue.now() + options.faults_for;
   queue.At(heal_at, [this] { Heal(); });
-  base::Time look_at = heal_at + seconds(2);
+  base::Time look_at = queue.now() + seconds(2);
   while (journal.failure().empty() && queue.RunNext()) {
     if (queue.ran() > kMostCalls)
       journal.Fail("so many things happen that nothing comes to an end");
     if (queue.now() < look_at) continue;
     look_at = queue.now() + seconds(2);
+    std::string job = end_checker.WhatIsUnexplained();
+    if (!job.empty()) journal.Fail(job + " waits, and nothing says why");
+    if (queue.now() < heal_at) continue;
     std::string left = end_checker.WhatIsLeft();
     if (left.empty()) break;
     if (queue.now() < heal_at + kPatience) continue;

@@ -66,7 +66,7 @@ void TrainerCore::On(const protocol::FormGeneration& order) {
 }
 
 void TrainerCore::On(const protocol::CheckpointOpened& order) {
-  if (order.generation != generation_ || ended_.contains(order.id)) return;
+  if (order.generation != generation_ || ended_.contains(order.uri)) return;
   Save* save = saves_.FindStep(order.step);
   if (save == nullptr) {
     if (order.step > committed_step_) early_ = order;
@@ -107,12 +107,16 @@ void TrainerCore::On(const protocol::CheckpointRefused& order) {
 }
 
 void TrainerCore::RefuseSave(int64_t step, base::CheckpointId id, const std::string& reason) {
-  if (id) ended_.insert(id);
+  if (early_ && id && early_->id == id) {
+    ended_.insert(early_->uri);
+    early_.reset();
+  }
   Save* save = id ? saves_.FindId(id) : nullptr;
   if (save == nullptr) save = saves_.FindStep(step);
   if (save == nullptr || (id && save->id && save->id != id)) return;
   Do(Note{"the checkpoint of step " + std::to_string(save->step) + " was not recorded: " + reason});
   Do(DropSave{save->step, save->uri});
+  if (!save->uri.empty()) ended_.insert(save->uri);
   bool last = LastStepDone() && save->step == step_;
   saves_.Erase(save->step);
   if (!last) return;

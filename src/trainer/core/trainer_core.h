@@ -146,7 +146,9 @@ class TrainerCore {
   base::Time retry_save_at_;     // the save after the last step was refused: not before this
   int refusals_ = 0;             // of the save after the last step
   std::optional<protocol::CheckpointOpened> early_;  // arrived before our own step
-  std::set<base::CheckpointId> ended_;               // refused: a late repetition is not to be used
+  // Folders of what was refused: a late repetition is not to be used. Not ids: a coordinator whose
+  // store was restored from an older copy gives those again.
+  std::set<std::string> ended_;
 
   std::optional<Stop> stop_;
   bool stop_agreed_ = false;

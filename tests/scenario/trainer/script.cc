@@ -103,9 +103,10 @@ bool Script::Order(const std::string& verb, const Words& words, Event* event) {
     }
     order = form;
   } else if (verb == "opened") {
-    order =
-        protocol::CheckpointOpened{Checkpoint(words), Number(words, "step", 0), GenerationOf(words),
-                                   "file:///c" + std::to_string(Number(words, "c", 0))};
+    std::string uri = "file:///c" + std::to_string(Number(words, "c", 0));
+    if (int64_t copy = Number(words, "copy", 0)) uri += "-" + std::to_string(copy);
+    order = protocol::CheckpointOpened{Checkpoint(words), Number(words, "step", 0),
+                                       GenerationOf(words), uri};
   } else if (verb == "write") {
     protocol::WriteManifest write{Checkpoint(words), {}};
     write.shards.resize(static_cast<size_t>(Number(words, "shards", 1)));

@@ -86,6 +86,11 @@ void StartAttempt(Turn& turn, const Placement& placement) {
 void SendStartRank(Turn& turn, const RankRow& rank) {
   const JobRow& job = turn.tables.jobs().Get(rank.key.job);
   turn.soft.jobs[job.id].ranks[rank.key.rank].next_start = turn.now + turn.deadlines().Repeat();
+  // Its slots may still be held by processes that nobody wants (the disk of another machine, say).
+  if (auto node = turn.soft.nodes.find(rank.node);
+      node != turn.soft.nodes.end() && !node->second.leftovers.empty()) {
+    return;
+  }
   turn.Order(rank.node,
              protocol::StartRank{rank.key, rank.incarnation, job.request.name, job.request.workers,
                                  rank.local_rank, job.spec_yaml, rank.gpu_uuids, rank.cpus,

@@ -103,6 +103,8 @@ bool AnswerIfSettled(Turn& turn, const TrainerSender& from, CheckpointId id,
                                           protocol::CheckpointCommitted{id, row->manifest_hash}});
     return true;
   }
+  // The store was restored from an older copy: numbers go above those that ranks hold.
+  if (id > turn.cluster().last_checkpoint) turn.cluster().last_checkpoint = id;
   std::string why = WhyStale(turn, from, generation);
   if (why.empty() && (row == nullptr || row->job != from.key.job)) {
     why = base::ToString(id) + " is not known";
