@@ -1,6 +1,7 @@
 #include "coordinator/core/handlers/placement_handler.h"
 
 #include <algorithm>
+#include <map>
 
 #include "coordinator/core/handlers/attempt_handler.h"
 #include "coordinator/core/handlers/shared_store_handler.h"
@@ -12,6 +13,8 @@ namespace {
 
 // How many waiting jobs one plan looks at, and have their place in the queue told.
 constexpr size_t kPlanAhead = 64;
+constexpr size_t kNodesToTellHolders = 16;
+constexpr size_t kHoldersToTell = 3;
 
 std::string WhyNotUsable(const Turn& turn, const NodeRow& row) {
   auto found = turn.soft.nodes.find(row.id);
@@ -122,6 +125,36 @@ std::string Prefix(Turn& turn, JobId job) {
   return "not yet checked" + (soft.check_note.empty() ? "" : ": " + soft.check_note) + "; ";
 }
 
+struct Held {
+  uint64_t cpus = 0, gpus = 0;
+};
+
+// "; j1 (mnist) holds 2 CPU slots and 2 GPUs": who has what the first in the queue waits for. In a
+// large fleet that would be too many to tell.
+std::string HoldersText(const Turn& turn) {
+  if (turn.soft.capacity.size() > kNodesToTellHolders) return "";
+  std::map<JobId, Held> by_job;
+  for (const auto& [node, capacity] : turn.soft.capacity) {
+    for (const protocol::RankKey& key : turn.tables.ranks().OnNode(node)) {
+      const RankRow& rank = *turn.tables.ranks().Find(key);
+      by_job[key.job].cpus += rank.cpus;
+      by_job[key.job].gpus += rank.gpu_uuids.size();
+    }
+  }
+  std::string out;
+  size_t told = 0;
+  for (const auto& [id, held] : by_job) {
+    const JobRow* job = turn.tables.jobs().Find(id);
+    if (job == nullptr) continue;
+    if (++told > kHoldersToTell) return out + " and others";
+    out += out.empty() ? "; " : ", ";
+    out +=
+        base::ToString(id) + " (" + job->request.name + ") holds " + Plural(held.cpus, "CPU slot");
+    if (held.gpus > 0) out += " and " + Plural(held.gpus, "GPU");
+  }
+  return out;
+}
+
 // One plan and what follows. True: jobs were started and more are waiting.
 bool PlaceSome(Turn& turn) {
   bool all = true;
@@ -145,7 +178,10 @@ bool PlaceSome(Turn& turn) {
       CheckJob(turn, placement.job, placement.ranks.front().node);
     }
   }
-  for (const Explanation& why : plan.why) turn.Explain(why.job, Prefix(turn, why.job) + why.text);
+  for (const Explanation& why : plan.why) {
+    std::string holders = why.job == plan.blocked ? HoldersText(turn) : "";
+    turn.Explain(why.job, Prefix(turn, why.job) + why.text + holders);
+  }
   turn.soft.blocked = plan.blocked;
   return !plan.blocked && !checks && !all;
 }
