@@ -65,7 +65,10 @@ void WorkerLoop::Do(const core::SendReport& act) {
 }
 
 void WorkerLoop::Do(const core::DropStream& act) {
-  log::Warn(absl::StrCat("leaving the coordinator's stream: ", act.reason));
+  if (act.reason != drop_reason_) {
+    drop_reason_ = act.reason;
+    log::Warn(absl::StrCat("leaving the coordinator's stream: ", act.reason));
+  }
   link_->Reconnect(act.reason);
 }
 

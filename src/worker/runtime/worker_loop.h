@@ -100,6 +100,7 @@ class WorkerLoop {
   std::optional<base::Time> armed_;
   std::optional<core::Exit> exit_;
   std::string metrics_problem_;  // said once per change
+  std::string drop_reason_;      // of the last stream given up; said once per change
   EventLoop slow_loop_;          // work that may wait for a disk, on `slow_thread_`
   std::thread slow_thread_;
 };

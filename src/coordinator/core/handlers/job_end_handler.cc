@@ -56,6 +56,7 @@ std::string DoneText(const Turn& turn, const JobRow& job, const AttemptRow& atte
            std::to_string(attempt.last_step) +
            ", the last one (spec.train.epochs and spec.train.max_steps say how many there are)";
   }
+  if (attempt.last_step == 1) return "its one step is done";
   return "all " + std::to_string(attempt.last_step) + " steps are done";
 }
 
