@@ -233,6 +233,11 @@ void JobChecked(Turn& turn, const TaskSoft& task, const protocol::TaskEnded& end
     return;
   }
   std::string why = WhyChecked(turn, task, end, turn.tables.jobs().Get(task.job).spec_yaml);
+  if (turn.tables.attempts().Active(task.job) != nullptr) {
+    // Ranks of it live: what a late check says of a place or a store does not end them.
+    turn.Note("JobWarning", why, {.job = task.job, .node = task.node}, "warning");
+    return;
+  }
   if (end.user_error && !lost) {
     return EndJob(turn, task.job, {JobState::kFailed, Cause::kUser, why, std::nullopt});
   }
