@@ -53,7 +53,10 @@ def wait_verified(cluster, job):
 
 
 def one_step_each(cluster, job, first, last):
-    steps = sorted(int(p["step"]) for p in points(cluster, job, "loss"))
+    def steps_told():
+        return sorted(int(p["step"]) for p in points(cluster, job, "loss"))
+    wait_until(lambda: steps_told()[-1:] == [last], f"the points of step {last} are there: they may follow the job's end")
+    steps = steps_told()
     assert steps == list(range(first, last + 1)), f"hole near {sorted(set(range(first, last + 1)) - set(steps))[:5]}"
 
 
