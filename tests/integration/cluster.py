@@ -263,6 +263,11 @@ class Cluster:
         return wait_until(lambda: int(self.job(job).get("progress", {}).get("step", 0)) >= step,
                           f"job {job} at step {step}", timeout, pause=0.05)
 
+    def wait_point(self, job, step):
+        """The loss of `step`: a job's last points may follow its end."""
+        wait_until(lambda: any(int(p["step"]) == step for p in self.json("metrics", job, "--name", "loss")["points"]),
+                   f"the loss of step {step} of {job} is there")
+
     def wait_nodes(self, n):
         def ready():
             done = self.cox("nodes", "-o", "json", check=False)

@@ -44,6 +44,7 @@ def assert_whole(cluster, job, attempt=1, steps=STEPS):
     assert done["state"] == "COMPLETED" and done["attempt"] == attempt, done["reason"]
     last = cluster.json("checkpoints", job)["checkpoints"][0]
     assert last["final"] and int(last["position"]) == steps * 64, "every sample of every epoch exactly once"
+    cluster.wait_point(job, steps)
     seen = points(cluster, job, "loss")
     numbers = sorted(int(p["step"]) for p in seen)
     assert numbers == list(range(1, steps + 1)), f"hole near {sorted(set(range(1, steps + 1)) - set(numbers))[:20]}"
@@ -225,6 +226,7 @@ def cancel_with_save(cluster, job):
     assert done["state"] == "CANCELLED", done["reason"]
     step = int(done["lastCheckpoint"]["step"])
     assert int(done["lastCheckpoint"]["position"]) == step * 64
+    cluster.wait_point(job, step)
     numbers = sorted(int(p["step"]) for p in points(cluster, job, "loss"))
     assert numbers == list(range(1, step + 1)), f"hole near {sorted(set(range(1, step + 1)) - set(numbers))[:20]}"
     return done
