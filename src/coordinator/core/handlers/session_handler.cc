@@ -1,5 +1,7 @@
 #include "coordinator/core/handlers/session_handler.h"
 
+#include <algorithm>
+
 #include "coordinator/core/handlers/admission.h"
 #include "coordinator/core/handlers/attempt_handler.h"
 #include "coordinator/core/handlers/checkpoint_handler.h"
@@ -117,16 +119,40 @@ void TakeReport(Turn& turn, const NodeId& node, const protocol::RankReport& repo
   }
 }
 
+// What was placed on a node may be too much for the machine that comes with its id now: its worker
+// was given fewer slots, or its identity was moved to another machine. Empty: it holds it all.
+std::string WhyTooMuch(const Turn& turn, const RankRow& rank) {
+  const protocol::Inventory& has = turn.tables.FindNode(rank.node)->inventory;
+  uint64_t cpus = 0;
+  for (const protocol::RankKey& key : turn.tables.ranks().OnNode(rank.node)) {
+    cpus += turn.tables.ranks().Find(key)->cpus;
+  }
+  if (cpus > has.cpu_slots) {
+    return "has " + Plural(has.cpu_slots, "CPU slot") + " now, and was given ranks for " +
+           std::to_string(cpus);
+  }
+  if (has.gpus.empty()) return "";  // a worker that has just begun has not looked at them yet
+  for (const std::string& uuid : rank.gpu_uuids) {
+    bool here = std::any_of(has.gpus.begin(), has.gpus.end(),
+                            [&](const protocol::GpuInfo& gpu) { return gpu.uuid == uuid; });
+    if (!here) return "does not have " + uuid + " any more";
+  }
+  return "";
+}
+
 // A rank that should be there and is not.
 void MissRank(Turn& turn, const protocol::RankKey& key) {
   const RankRow& rank = *turn.tables.ranks().Find(key);
-  if (rank.pid == 0 && !rank.stop_requested) return SendStartRank(turn, rank);
+  bool never_began = rank.pid == 0 && !rank.stop_requested;
+  std::string too_much = never_began ? WhyTooMuch(turn, rank) : "";
+  if (never_began && too_much.empty()) return SendStartRank(turn, rank);
   protocol::ExitRecord lost;
   lost.code = protocol::kExitInfrastructure;
   lost.stopped_by_us = rank.stop_requested;
   lost.ended = turn.wall;
-  lost.note = rank.pid == 0 ? "was stopped before it was started"
-                            : "was lost by its worker: no process and no exit record";
+  lost.note = never_began     ? "was not started: its machine " + too_much
+              : rank.pid == 0 ? "was stopped before it was started"
+                              : "was lost by its worker: no process and no exit record";
   EndRank(turn, key, lost);
 }
 
