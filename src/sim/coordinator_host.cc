@@ -45,9 +45,11 @@ void CoordinatorHost::Start() {
 void CoordinatorHost::Begin(core::Snapshot snapshot) {
   ++life_;
   queue_.clear();
+  reasons_.clear();
   core::Settings settings;
   core_ = std::make_unique<core::Coordinator>(settings, std::move(snapshot), world_.queue.now(),
                                               Wall());
+  Show(core_->TakeChangedJobs());  // of committed rows
   wake_at_.reset();
   Wake(world_.queue.now());
 }
@@ -114,11 +116,11 @@ void CoordinatorHost::Run() {
   if (queue_.empty() && deadline && *deadline <= now) {
     Decide(out, core::TimePassed{now - *deadline});
   }
-  for (core::LiveJob& job : core_->TakeChangedJobs()) reasons_[job.id] = std::move(job.reason);
+  out.jobs = core_->TakeChangedJobs();
   core_->TakeChangedNodes();
   if (!queue_.empty()) Wake(now);
   if ((deadline = core_->NextDeadline())) Wake(std::max(*deadline, now + Duration(1)));
-  if (out.persist.empty() && out.send.empty() && out.replies.empty()) return;
+  if (out.persist.empty() && out.send.empty() && out.replies.empty() && out.jobs.empty()) return;
   if (!out.persist.empty() && world_.dice.Percent(4)) out.hard_digest = core_->HardDigest();
   outboxes_.push_back(std::move(out));
   CommitNext();
@@ -130,6 +132,9 @@ void CoordinatorHost::Decide(Outbox& out, core::EventBody body) {
   world_.journal.Mix(static_cast<uint64_t>(event.now.us) ^ event.body.index() << 56);
   core::Decisions decisions = core_->Decide(event);
   world_.journal.Mix(decisions.persist.size() << 32 ^ decisions.send.size());
+  for (const core::Explanation& why : decisions.why) {
+    world_.journal.Say([&] { return "why " + base::ToString(why.job) + ": " + why.text; });
+  }
   auto move_to = [](auto& from, auto& to) {
     to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
   };
@@ -240,12 +245,17 @@ void CoordinatorHost::Release(const Outbox& outbox) {
       });
     }
   }
+  Show(outbox.jobs);
   for (const core::Action& action : outbox.send) Send(action);
   for (const core::Reply& reply : outbox.replies) {
     auto call = calls_.extract(reply.call);
     world_.send_checker.Replied(rows_, reply);
     if (!call.empty()) call.mapped()(reply);
   }
+}
+
+void CoordinatorHost::Show(const std::vector<core::LiveJob>& jobs) {
+  for (const core::LiveJob& job : jobs) reasons_[job.id] = job.reason;
 }
 
 void CoordinatorHost::Send(const core::Action& action) {

@@ -56,6 +56,7 @@ class CoordinatorHost {
     std::vector<core::Change> persist;
     std::vector<core::Action> send;
     std::vector<core::Reply> replies;
+    std::vector<core::LiveJob> jobs;
     std::optional<uint64_t> hard_digest;  // of the tables after it; only sometimes
   };
   struct Session {
@@ -75,6 +76,7 @@ class CoordinatorHost {
   bool Write(const std::vector<Outbox>& outboxes);
   void StoreFailed(base::Duration pause);
   void Release(const Outbox& outbox);
+  void Show(const std::vector<core::LiveJob>& jobs);
   void Send(const core::Action& action);
   void CompareDigests(uint64_t expected);
   void FailAllCalls();

@@ -21,5 +21,20 @@ TEST(World, AnotherSeed_IsAnotherWorld) {
   EXPECT_NE(first.journal.digest(), second.journal.digest());
 }
 
+// Worlds in which a checker, or a CHECK of a core, once found something.
+class FoundOnce : public testing::TestWithParam<uint64_t> {};
+
+TEST_P(FoundOnce, NothingIsWrongAnyMore) {
+  World world(GetParam(), Telling::kNothing);
+  world.Run();
+  EXPECT_EQ(world.journal.failure(), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    World, FoundOnce,
+    testing::Values(17640,    // a bad proof of a store ended a job under its ranks
+                    24574,    // ranks were started on a machine too small, with another's identity
+                    27155));  // what people see was taken before its commit, in the simulator
+
 }  // namespace
 }  // namespace coxswain::sim
