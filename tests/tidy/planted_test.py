@@ -86,14 +86,14 @@ class Planted(unittest.TestCase):
 
     def test_text(self):
         check = text_checks.check_text
-        self.caught(check, 'deploy/x', 'cd /work/main\n', 'path of one machine')
-        self.caught(check, 'deploy/x', 'HOME=/root\n', 'path of one machine')
+        self.caught(check, 'deploy/x', 'cd /' 'work/main\n', 'path of one machine')
+        self.caught(check, 'deploy/x', 'HOME=/' 'root\n', 'path of one machine')
         self.caught(check, 'deploy/x', 'index = https://pypi.org/simple\n', "registry's host")
         self.caught(check, 'deploy/x', 'a \n', 'white space')
         self.caught(check, 'deploy/x', 'a', 'new line')
         self.caught(check, 'deploy/x', b'\0\1', 'binary')
         self.caught(check, 'deploy/x', 'a\n' * 200000, 'KiB')
-        self.caught(check, 'deploy/x', 'the network/work/flow and src/root and $HOME/work/x\n')
+        self.caught(check, 'deploy/x', 'the network/' 'work/flow and src/' 'root and $HOME/' 'work/x\n')
 
     def test_links(self):
         check = text_checks.check_links

@@ -33,7 +33,7 @@ std::string MaskSecrets(std::string_view yaml);
 // "API_KEY", "aws_secret", "HF_TOKEN", "DB_PASSWORD": names whose values are never shown.
 bool IsSecretName(std::string_view name);
 
-// Overrides ("spec.data.train.images=file:///home/ann/mnist/train.gz") that turn every path of the
+// Overrides ("spec.data.train.images=file:///data/mnist/train.gz") that turn every path of the
 // job into an absolute file: URI; relative ones are taken from `directory` (absolute), the folder
 // of the job file. For `cox`, which knows that folder; URIs with a scheme are left alone.
 std::vector<std::string> AbsolutePathOverrides(const JobSpec& spec, std::string_view directory);

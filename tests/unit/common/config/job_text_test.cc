@@ -42,12 +42,11 @@ TEST(MaskSecrets, KnowsTheNames) {
 }
 
 TEST(AbsolutePathOverrides, TurnsPathsIntoFileUris) {
-  EXPECT_THAT(AbsolutePathOverrides(Parsed(kJob).spec, "/home/ann/jobs"),
-              ElementsAre("spec.data.train.images=file:///home/ann/jobs/train-images.gz",
+  EXPECT_THAT(AbsolutePathOverrides(Parsed(kJob).spec, "/data/jobs"),
+              ElementsAre("spec.data.train.images=file:///data/jobs/train-images.gz",
                           "spec.data.evaluate.images=file:///data/t10k-images.gz"));
   const JobSpec up = Parsed(Replaced("train-images.gz", "../x.gz")).spec;
-  EXPECT_EQ(AbsolutePathOverrides(up, "/home/ann/jobs")[0],
-            "spec.data.train.images=file:///home/ann/x.gz");
+  EXPECT_EQ(AbsolutePathOverrides(up, "/data/jobs")[0], "spec.data.train.images=file:///data/x.gz");
 }
 
 TEST(PlaceOfKey, IsALineAnOverrideOrTheNearestSection) {
