@@ -11,6 +11,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from console import Console, seconds, stream
+from digest import digest
 from suites import CtestSuite, PytestSuite
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -37,8 +38,9 @@ def parse_arguments():
         prog='tests/run', formatter_class=argparse.RawDescriptionHelpFormatter,
         description='Installs what is missing (deploy/bootstrap), builds, and runs the tests: ctest\'s (unit,\n'
         'scenario, property, sim, tidy), then the integration tests (pytest).',
-        epilog='The last line is "N passed, N failed, N skipped". Exit status: 0 if none failed, 1 if one did or\n'
-        'the build failed, 2 for wrong usage or a NAME that matches nothing.')
+        epilog='The last line is "N passed, N failed, N skipped"; the lines before it, 60 at most, say why each failed.\n'
+        'Exit status: 0 if none failed, 1 if one did or the build failed, 2 for wrong usage or a NAME that matches\n'
+        'nothing.')
     parser.add_argument('names', nargs='*', metavar='NAME',
                         help='run only tests whose name contains NAME (a regular expression)')
     parser.add_argument('--quick', action='store_true', help='the inner loop: unit, scenario, property and tidy')
@@ -138,8 +140,8 @@ def report(console, outcomes):
     slowest = sorted(outcomes, key=lambda one: -one.seconds)[:5]
     console.line('\n-- slowest: ' + ', '.join(f'{one.name} {seconds(one.seconds)}' for one in slowest))
     console.line('-- time: ' + ', '.join(f'{name} {seconds(took)}' for name, took in console.times))
-    for one in failed:
-        console.line(f'-- failed: {one.name}')
+    for line in digest(failed):
+        console.line(line)
     passed = len(outcomes) - len(failed) - len(skipped)
     console.line(f'{passed} passed, {len(failed)} failed, {len(skipped)} skipped')
     return 1 if failed else 0

@@ -10,8 +10,11 @@ class Outcome:
     name: str
     result: str  # passed, failed or skipped
     seconds: float
-    reason: str = ''  # why it was skipped
+    reason: str = ''  # why it was skipped; of a failure, what ctest says beyond "Failed" ("Timeout")
     log: str = ''
+
+
+BY_NAME = 'not run: by name only (DISABLED_ in its program, --gtest_also_run_disabled_tests)'
 
 
 def _skip_reason(log):
@@ -28,13 +31,15 @@ def from_ctest(path):
     for case in ElementTree.parse(path).getroot().iter('testcase'):
         log = case.findtext('system-out') or ''
         skipped, result, reason = case.find('skipped'), 'passed', ''
-        if case.find('failure') is not None:
-            result = 'failed'
-        elif skipped is not None or case.get('status') in ('notrun', 'disabled'):
-            why = skipped.get('message', '') if skipped is not None else 'disabled'
-            deliberate = why.startswith('SKIP_') or case.get('status') == 'disabled'
-            result = 'skipped' if deliberate else 'failed'
-            reason = _skip_reason(log) or why
+        failure = case.find('failure')
+        if failure is not None:
+            result, reason = 'failed', failure.get('message', '').replace('Failed', '')
+        elif case.get('status') == 'disabled':
+            result, reason = 'skipped', BY_NAME
+        elif skipped is not None or case.get('status') == 'notrun':
+            why = skipped.get('message', '') if skipped is not None else 'not run'
+            result = 'skipped' if why.startswith('SKIP_') else 'failed'
+            reason = why if result == 'failed' else _skip_reason(log) or why
             log = log or why
         outcomes.append(Outcome(case.get('name'), result, float(case.get('time') or 0), reason, log))
     return outcomes

@@ -11,6 +11,37 @@ from console import stream
 QUICK_LABELS = '^(unit|scenario|property|tidy)$'
 
 
+class CtestLines:
+    """ctest's output as progress; a failure is said when it happens."""
+
+    def __init__(self, console, total):
+        self.console, self.total, self.done, self.failed = console, total, 0, 0
+
+    def take(self, line):
+        match = re.match(r'\s*\d+/\d+ Test\s+#\d+: (.*?) \.+\s*(.*)', line)
+        if not match:
+            return
+        name, result = match.groups()
+        self.done += 1
+        if '***' in result and not re.search(r'\*\*\*(Skipped|Not Run \(Disabled\))', result):
+            self.failed += 1
+            self.console.line(f'   FAILED {name}: {result.strip("* ")}')
+        self.console.progress(f'{self.done}/{self.total} tests, {self.failed} failed')
+
+
+class PytestLines:
+    """pytest's output as it is; a failure is said once more in a line of its own."""
+
+    def __init__(self, console):
+        self.console = console
+
+    def take(self, line):
+        self.console.line('   ' + line)
+        match = re.match(r'(\S+::.*?) (FAILED|ERROR)\s+\[ *\d+%\]$', line)
+        if match:
+            self.console.line(f'   FAILED {match.group(1)}')
+
+
 class CtestSuite:
     """Everything that CMake knows as a test: unit, scenario, property, sim and tidy."""
 
@@ -38,19 +69,7 @@ class CtestSuite:
         command = ['ctest', '--test-dir', self.build, '-j', str(self.jobs), '--output-junit', report,
                    '--test-output-size-passed', '20000', '--test-output-size-failed', '1000000',
                    '-I', f'0,0,0,{numbers}']
-        counts = {'done': 0, 'failed': 0}
-
-        def on_line(line):
-            match = re.match(r'\s*\d+/\d+ Test\s+#\d+: (.*?) \.+\s*(.*)', line)
-            if not match:
-                return
-            counts['done'] += 1
-            if '***' in match.group(2) and '***Skipped' not in match.group(2):
-                counts['failed'] += 1
-                console.line(f'   FAILED {match.group(1)}: {match.group(2).strip("* ")}')
-            console.progress(f'{counts["done"]}/{len(names)} tests, {counts["failed"]} failed')
-
-        status = stream(command, on_line, env=self.environment)
+        status = stream(command, CtestLines(console, len(names)).take, env=self.environment)
         if not os.path.exists(report):
             sys.exit(f'tests/run: ctest ended with status {status} and no report')
         return outcome.from_ctest(report)
@@ -79,7 +98,7 @@ class PytestSuite:
         if os.path.exists(report):
             os.unlink(report)
         status = stream(self.command + ['-v', '--tb=short', f'--junitxml={report}', *names],
-                        lambda line: console.line('   ' + line), **self.options)
+                        PytestLines(console).take, **self.options)
         if not os.path.exists(report):
             sys.exit(f'tests/run: pytest ended with status {status} and no report')
         return outcome.from_pytest(report)

@@ -10,8 +10,10 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'runner'))
 
 import console
+import digest
 import main
 import outcome
+import suites
 
 CTEST = '''<testsuite>
 <testcase name="A.Passes" time="0.5" status="run"><system-out>fine</system-out></testcase>
@@ -25,6 +27,7 @@ here
 <system-out>clean
 no clang-format</system-out></testcase>
 <testcase name="A.Missing" time="0" status="notrun"><skipped message="Unable to find executable"/></testcase>
+<testcase name="A.ByName" time="0" status="disabled"><system-out>Disabled</system-out></testcase>
 </testsuite>'''
 
 PYTEST = '''<testsuites><testsuite>
@@ -47,7 +50,8 @@ class Outcomes(unittest.TestCase):
         found = {one.name: one for one in read(outcome.from_ctest, CTEST)}
         self.assertEqual({name: one.result for name, one in found.items()},
                          {'A.Passes': 'passed', 'A.Fails': 'failed', 'A.Skips': 'skipped', 'A.Tidy': 'skipped',
-                          'A.Missing': 'failed'})
+                          'A.Missing': 'failed', 'A.ByName': 'skipped'})
+        self.assertIn('by name', found['A.ByName'].reason)
         self.assertEqual(found['A.Skips'].reason, 'no GPU here')
         self.assertEqual(found['A.Tidy'].reason, 'no clang-format')
         self.assertEqual(found['A.Fails'].log, 'expected 3')
@@ -68,11 +72,11 @@ class Report(unittest.TestCase):
     def test_closing_line_and_status(self):
         everything = read(outcome.from_ctest, CTEST) + read(outcome.from_pytest, PYTEST)
         status, text = self.printed(everything)
-        self.assertEqual((status, text.splitlines()[-1]), (1, '2 passed, 4 failed, 3 skipped'))
+        self.assertEqual((status, text.splitlines()[-1]), (1, '2 passed, 4 failed, 4 skipped'))
         self.assertIn('A.Skips: no GPU here', text)
         self.assertIn('expected 3', text)
         status, text = self.printed([one for one in everything if one.result != 'failed'])
-        self.assertEqual((status, text.splitlines()[-1]), (0, '2 passed, 0 failed, 3 skipped'))
+        self.assertEqual((status, text.splitlines()[-1]), (0, '2 passed, 0 failed, 4 skipped'))
 
     def test_long_log_keeps_both_ends(self):
         log = '\n'.join(f'line {number}' for number in range(1000))
@@ -80,6 +84,85 @@ class Report(unittest.TestCase):
         self.assertIn('line 0\n', text)
         self.assertIn('line 999\n', text)
         self.assertIn('800 lines left out', text)
+
+
+GTEST_LOG = """[ RUN      ] Gang.Waits
+a chatty log line
+tests/unit/gang_test.cc:12: Failure
+Expected equality of these values:
+  waiting.size()
+    Which is: 2
+  1
+
+[  FAILED  ] Gang.Waits (0 ms)
+"""
+
+PYTEST_LOG = """tests/integration/test_kill.py:40: in test_worker
+    wait_until(lambda: done, "it ends", 30)
+tests/integration/cluster.py:9: in wait_until
+    raise AssertionError(why)
+E   AssertionError: it ends: not after 30 s
+"""
+
+
+class Digest(unittest.TestCase):
+    def test_the_assertion_is_kept_and_the_rest_is_not(self):
+        self.assertEqual(digest.essential(GTEST_LOG, 9)[0], 'tests/unit/gang_test.cc:12: Failure')
+        self.assertEqual(len(digest.essential(GTEST_LOG, 9)), 5)
+        self.assertEqual(digest.essential(PYTEST_LOG, 9), ['tests/integration/cluster.py:9: in wait_until',
+                                                           'E   AssertionError: it ends: not after 30 s'])
+        self.assertEqual(digest.essential('fine\n==7==ERROR: AddressSanitizer: heap-use-after-free\nmore', 9),
+                         ['==7==ERROR: AddressSanitizer: heap-use-after-free'])
+        self.assertEqual(digest.essential('one\n\ntwo\nthree\n', 2), ['two', 'three'])
+
+    def test_every_failure_is_in_the_last_lines(self):
+        for count in (1, 5, 40, 300):
+            failed = [outcome.Outcome(f'T.{n}', 'failed', 0, log=GTEST_LOG) for n in range(count)]
+            passed = [outcome.Outcome('T.passes', 'passed', 0)]
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out):
+                main.report(console.Console(), failed + passed)
+            last = out.getvalue().splitlines()[-digest.LINES:]
+            self.assertIn('FAILED T.0', last)
+            if count <= 40:
+                self.assertIn(f'FAILED T.{count - 1}', last)
+            if count <= 5:
+                self.assertGreaterEqual(last.count('   tests/unit/gang_test.cc:12: Failure'), count)
+            if count == 300:
+                self.assertEqual(last[-2], '... and 243 more')
+
+
+class Progress(unittest.TestCase):
+    def printed(self, lines, *lines_of):
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            taker = lines(console.Console(every=0), *lines_of)
+            for line in self.LINES[lines]:
+                taker.take(line)
+        return out.getvalue()
+
+    LINES = {
+        suites.CtestLines: ['      Start 1: A.Passes',
+                            ' 1/4 Test  #1: A.Passes ........   Passed    0.02 sec',
+                            ' 2/4 Test  #2: A.ByName ........***Not Run (Disabled)   0.00 sec',
+                            ' 3/4 Test  #3: A.Skips .........***Skipped   0.00 sec',
+                            ' 4/4 Test  #4: A.Fails .........***Failed    0.01 sec'],
+        suites.PytestLines: ['tests/integration/test_a.py::test_x[a b] FAILED   [ 50%]',
+                             'tests/integration/test_a.py::test_y ERROR   [ 60%]',
+                             'tests/integration/test_a.py::test_z PASSED   [100%]'],
+    }
+
+    def test_ctest(self):
+        text = self.printed(suites.CtestLines, 4)
+        self.assertEqual(text.count('FAILED'), 1)
+        self.assertIn('   FAILED A.Fails: Failed', text)
+        self.assertIn('3/4 tests, 0 failed', text)
+        self.assertIn('4/4 tests, 1 failed', text)
+
+    def test_pytest(self):
+        said = [line for line in self.printed(suites.PytestLines).splitlines() if line.startswith('   FAILED')]
+        self.assertEqual(said, ['   FAILED tests/integration/test_a.py::test_x[a b]',
+                                '   FAILED tests/integration/test_a.py::test_y'])
 
 
 class Selection(unittest.TestCase):
