@@ -1,6 +1,7 @@
 """The real binaries on loopback: a coordinator, workers, and the cox command, each in a folder of the test's own."""
 import os
 import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -31,6 +32,26 @@ def bare_cluster(tmp_path):
 def tiny_data(tmp_path_factory):
     """A learnable set of 2,048 + 256 images of 28 x 28 in IDX files: job files name it by {data}."""
     return make_idx_dataset(tmp_path_factory.mktemp("tiny-data"), train=2048, test=256)
+
+
+@pytest.fixture
+def mount_tmpfs(tmp_path):
+    """mount_tmpfs("small", "size=3m"): a new folder with a file system of its own, until the test ends."""
+    mounted = []
+
+    def mount(name, options):
+        if os.geteuid() != 0:
+            pytest.skip("needs root, to mount a file system")
+        folder = tmp_path / name
+        folder.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True).returncode:
+            pytest.skip("this sandbox refuses mount(2)")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "-l", folder], check=False)
 
 
 @pytest.hookimpl(tryfirst=True, hookwrapper=True)

@@ -60,19 +60,8 @@ def test_read_only_data_directory(tmp_path):
     ends_with_line(coordinator(tmp_path, data, preexec=as_nobody), str(data))
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    if os.geteuid() != 0:
-        pytest.skip("needs root, to mount a small file system")
-    folder = tmp_path / "small"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)], capture_output=True).returncode:
-        pytest.skip("this sandbox refuses mount(2)")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=False)
-
-
-def test_full_disk_refuses_and_recovers(small_disk, tmp_path, tiny_data):
+def test_full_disk_refuses_and_recovers(mount_tmpfs, tmp_path, tiny_data):
+    small_disk = mount_tmpfs("small", "size=3m")
     with Cluster(tmp_path) as cluster:
         cluster.coordinator_dir = small_disk / "data"
         cluster.start_coordinator()
@@ -314,17 +303,10 @@ def test_worker_ends_on_a_token_it_cannot_use(tmp_path):
     assert waiting.kill(15) == 0, "SIGTERM ends the wait"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a file system")
-def test_worker_below_a_read_only_file_system(tmp_path):
-    folder = tmp_path / "read-only"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(folder)], capture_output=True).returncode:
-        pytest.skip("this sandbox refuses mount(2)")
-    try:
-        token = tmp_path / "token"
-        token.write_text("0" * 64)
-        worker = Daemon("worker", [BIN / "cox-worker", "--data-dir", folder / "worker", "--token-file", token],
-                        tmp_path / "worker.log")
-        ends_with_line(worker, str(folder / "worker"), "Read-only file system", "--data-dir")
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=False)
+def test_worker_below_a_read_only_file_system(mount_tmpfs, tmp_path):
+    folder = mount_tmpfs("read-only", "ro")
+    token = tmp_path / "token"
+    token.write_text("0" * 64)
+    worker = Daemon("worker", [BIN / "cox-worker", "--data-dir", folder / "worker", "--token-file", token],
+                    tmp_path / "worker.log")
+    ends_with_line(worker, str(folder / "worker"), "Read-only file system", "--data-dir")

@@ -190,18 +190,6 @@ def test_what_the_summary_offers_answers_about_the_run(bare_cluster, tiny_data):
         daemon.stop()
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    if os.geteuid() != 0:
-        pytest.skip("needs root, to mount a small file system")
-    folder = tmp_path / "run"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)], capture_output=True).returncode:
-        pytest.skip("this sandbox refuses mount(2)")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=False)
-
-
 def fill(folder):
     """Until nothing more fits, also what other processes have freed meanwhile."""
     filler = folder / "filler"
@@ -218,7 +206,8 @@ def fill(folder):
 NO_SPACE = "the coordinator cannot write its store: no space left"
 
 
-def run_on_a_full_disk(cluster, data, disk, **job):
+def run_on_a_full_disk(cluster, data, mount_tmpfs, **job):
+    disk = mount_tmpfs("run", "size=64m")
     run = Run(cluster, cluster.job_file(data, evaluate=False, checkpoint="every_steps: 20", extra_spec="grace: 2s", **job))
     started(run)
     filler = fill(disk)
@@ -228,8 +217,8 @@ def run_on_a_full_disk(cluster, data, disk, **job):
     return run, filler
 
 
-def test_full_disk_is_said_and_the_run_can_be_ended(bare_cluster, tiny_data, small_disk):
-    run, _ = run_on_a_full_disk(bare_cluster, tiny_data, small_disk, epochs=5000)
+def test_full_disk_is_said_and_the_run_can_be_ended(bare_cluster, tiny_data, mount_tmpfs):
+    run, _ = run_on_a_full_disk(bare_cluster, tiny_data, mount_tmpfs, epochs=5000)
     run.process.send_signal(signal.SIGTERM)
     begin = time.monotonic()
     code, out = run.end(60)
@@ -240,8 +229,8 @@ def test_full_disk_is_said_and_the_run_can_be_ended(bare_cluster, tiny_data, sma
     run.gone()
 
 
-def test_run_goes_on_when_the_disk_has_space_again(bare_cluster, tiny_data, small_disk):
-    run, filler = run_on_a_full_disk(bare_cluster, tiny_data, small_disk, epochs=60)
+def test_run_goes_on_when_the_disk_has_space_again(bare_cluster, tiny_data, mount_tmpfs):
+    run, filler = run_on_a_full_disk(bare_cluster, tiny_data, mount_tmpfs, epochs=60)
     wait_until(lambda: not run.cluster.rank_pids() or time.sleep(3) is None, "it stays full for a while")
     filler.unlink()
     code, out = run.end()
