@@ -53,8 +53,8 @@ class MetricStore {
   // readable as repeated; the same batch (by node, job and number) twice changes nothing.
   virtual absl::Status Append(std::span<const NodeBatch> batches) = 0;
   virtual absl::Status DeleteJobs(const std::vector<base::JobId>& jobs) = 0;
-  // Removes whole jobs, those first whose last point is oldest, until the limits are kept (at most
-  // a few at a time: call it again). Returns how many.
+  // Removes whole jobs, those first whose last point is oldest, until the limits are kept (at most a few
+  // at a time: call it again). Returns how many.
   virtual absl::StatusOr<size_t> Prune(const MetricLimits& limits, base::WallTime now) = 0;
   virtual absl::StatusOr<std::unique_ptr<MetricReader>> NewReader() = 0;
 };

@@ -225,10 +225,8 @@ absl::StatusOr<size_t> SqliteMetricStore::Prune(const MetricLimits& limits, base
   bool too_large = limits.bytes != 0 && static_cast<uint64_t>(*bytes) > limits.bytes;
   int64_t oldest = limits.age.count() == 0 ? INT64_MIN : now.us - limits.age.count();
   absl::StatusOr<Statement> expired = db_->Prepare(
-      "SELECT job FROM (SELECT job, max((SELECT time_us FROM points AS p WHERE p.series = "
-      "series.id "
-      "ORDER BY cursor DESC LIMIT 1)) AS last FROM series GROUP BY job) WHERE last < ?1 OR ?2 "
-      "ORDER "
+      "SELECT job FROM (SELECT job, max((SELECT time_us FROM points AS p WHERE p.series = series.id "
+      "ORDER BY cursor DESC LIMIT 1)) AS last FROM series GROUP BY job) WHERE last < ?1 OR ?2 ORDER "
       "BY last LIMIT ?3");
   if (!expired.ok()) return expired.status();
   expired->Bind(oldest, too_large, too_large ? 1 : kJobsPerPrune);
