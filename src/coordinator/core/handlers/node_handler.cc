@@ -145,7 +145,11 @@ void RenewLease(Turn& turn, const NodeId& id, bool is_new) {
   turn.soft.placement_due = true;
   turn.soft.node_timers.Cancel(id);
   turn.soft.node_timers.Wake(id, node.lease_until);
-  for (JobId job : JobsOn(turn, id)) turn.TouchJob(job);
+  for (JobId job : JobsOn(turn, id)) {
+    turn.TouchJob(job);
+    // What it waited for there (a start to be repeated, a rank to be ready) has no timer meanwhile.
+    turn.WakeJob(job, turn.now + turn.deadlines().Repeat());
+  }
   Duration away = turn.now - node.unreachable_since;
   bool back = node.unreachable_since.us != 0 && !is_new && away >= turn.deadlines().Heartbeat();
   turn.Note("NodeReady",
