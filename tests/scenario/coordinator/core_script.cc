@@ -134,7 +134,7 @@ std::string CoreScript::Hello(const Arguments& args) {
   core::SessionId session(++next_session_);
   session_names_[session] = as;
   std::string out = Decide(core::WorkerConnected{session, std::move(hello)});
-  if (out.find("Rejected") == std::string::npos || as != node) sessions_[as] = session;
+  if (out.find("Welcome") != std::string::npos || as != node) sessions_[as] = session;
   return out;
 }
 

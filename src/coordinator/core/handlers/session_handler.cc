@@ -242,7 +242,12 @@ void Handle(Turn& turn, const WorkerConnected& event) {
     return turn.OrderSession(event.session, *rejected, true);
   }
   NodeSoft& node = turn.soft.nodes[hello.node];
-  if (node.session) EndSession(turn, node.session, "its worker has connected anew");
+  if (node.session) {
+    // Whoever is at its other end (a machine with the same identity, say) is to come again.
+    std::string why = "another stream with this worker's id (" + hello.node.value + ") has begun";
+    turn.OrderSession(node.session, protocol::Rejected{why, false}, true);
+    EndSession(turn, node.session, "its worker has connected anew");
+  }
   RaiseAbove(turn, hello);
   const NodeRow* known = turn.tables.FindNode(hello.node);
   bool is_new = known == nullptr;
