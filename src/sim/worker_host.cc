@@ -26,6 +26,7 @@ wc::Settings SettingsOf(World& world, const Machine& machine) {
   settings.inventory.memory_bytes = int64_t{64} << 30;
   settings.inventory.version = base::kVersion;
   settings.inventory.boot_id = machine.boot_id();
+  if (machine.plan().gpus == 0) settings.inventory.gpu_note = "there are none";
   return settings;
 }
 

@@ -32,8 +32,11 @@ TEST_P(FoundOnce, NothingIsWrongAnyMore) {
 
 INSTANTIATE_TEST_SUITE_P(
     World, FoundOnce,
-    testing::Values(17640,    // a bad proof of a store ended a job under its ranks
-                    24574,    // ranks were started on a machine too small, with another's identity
+    testing::Values(17640,  // a bad proof of a store ended a job under its ranks
+                    24574,  // ranks were started on a machine too small, with another's identity
+                    31022,  // a start that no timer repeated
+                    41410,  // a worker that had not looked at its GPUs yet lost a job's checkpoints
+                    56535,  // a worker whose place was taken never heard of it
                     27155));  // what people see was taken before its commit, in the simulator
 
 }  // namespace

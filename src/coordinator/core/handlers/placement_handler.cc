@@ -64,9 +64,14 @@ void RefreshCapacity(Turn& turn) {
   turn.soft.stale_capacity.clear();
 }
 
+bool CanBeAsked(const Turn& turn, const NodeId& id) {
+  auto node = turn.soft.nodes.find(id);
+  return node != turn.soft.nodes.end() && node->second.session && node->second.reachable;
+}
+
 // A job with a file:// store stays on one node, the one that holds its checkpoints if there are
-// any, as long as that is large enough. Otherwise it spans nodes, and its store has to be proven to
-// be one place for them.
+// any, as long as that is large enough. Otherwise it leaves it or spans nodes, and its store has to
+// be proven to be one place for them and the holder: which has to be there for that.
 PendingJob Pending(const Turn& turn, JobId id, const JobRequest& request,
                    const std::optional<NodeId>& holder) {
   PendingJob job{.id = id,
@@ -80,7 +85,7 @@ PendingJob Pending(const Turn& turn, JobId id, const JobRequest& request,
   const PlacementView& all = turn.soft.capacity;
   if (holder) {
     auto node = all.find(*holder);
-    job.one_node = node == all.end() || FitsOneNode({*node}, job);
+    job.one_node = node == all.end() || FitsOneNode({*node}, job) || !CanBeAsked(turn, *holder);
     if (job.one_node) job.only = holder;
   } else {
     job.one_node = all.empty() || FitsOneNode(all, job);
@@ -166,6 +171,8 @@ bool PlaceSome(Turn& turn) {
   for (const Placement& placement : plan.placements) {
     const JobRow& job = turn.tables.jobs().Get(placement.job);
     std::set<NodeId> machines = NodesOf(placement);
+    std::optional<NodeId> holder = HolderOf(turn, job);
+    if (holder) machines.insert(*holder);
     bool passed = job.check == CheckState::kPassed;
     if (passed && StoreServes(turn, job, machines)) {
       StartAttempt(turn, placement);
@@ -173,7 +180,7 @@ bool PlaceSome(Turn& turn) {
     }
     checks = true;  // its slots stay with it in this plan and the next ones
     if (passed) {
-      ProveStore(turn, job, machines, HolderOf(turn, job));
+      ProveStore(turn, job, machines, holder);
     } else {
       CheckJob(turn, placement.job, placement.ranks.front().node);
     }

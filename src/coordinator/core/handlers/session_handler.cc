@@ -41,6 +41,18 @@ void RaiseAbove(Turn& turn, const protocol::WorkerHello& hello) {
   }
 }
 
+// GPUs at which a worker that has just begun has not looked yet are still there, and cannot be
+// given out. One that has none, or offers none, says why.
+std::vector<protocol::GpuInfo> GpusOf(const NodeRow& known, const protocol::Inventory& told) {
+  if (!told.gpus.empty() || !told.gpu_note.empty()) return told.gpus;
+  std::vector<protocol::GpuInfo> gpus = known.inventory.gpus;
+  for (protocol::GpuInfo& gpu : gpus) {
+    gpu.available = false;
+    gpu.why_not = "its worker has just begun and has not looked at it yet";
+  }
+  return gpus;
+}
+
 void WriteNode(Turn& turn, const NodeId& id, const protocol::Inventory& inventory) {
   NodeRow row;
   if (const NodeRow* old = turn.tables.FindNode(id)) row = *old;
@@ -48,6 +60,7 @@ void WriteNode(Turn& turn, const NodeId& id, const protocol::Inventory& inventor
   row.id = id;
   row.name = inventory.name.empty() ? id.value : inventory.name;
   row.inventory = inventory;
+  row.inventory.gpus = GpusOf(old, inventory);
   if (!row.first_seen) row.first_seen = turn.wall;
   if (!(row == old)) turn.Persist(row);
   turn.TouchNode(id);
@@ -131,7 +144,6 @@ std::string WhyTooMuch(const Turn& turn, const RankRow& rank) {
     return "has " + Plural(has.cpu_slots, "CPU slot") + " now, and was given ranks for " +
            std::to_string(cpus);
   }
-  if (has.gpus.empty()) return "";  // a worker that has just begun has not looked at them yet
   for (const std::string& uuid : rank.gpu_uuids) {
     bool here = std::any_of(has.gpus.begin(), has.gpus.end(),
                             [&](const protocol::GpuInfo& gpu) { return gpu.uuid == uuid; });
