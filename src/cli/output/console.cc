@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "common/base/utf8.h"
+
 namespace coxswain::cli::output {
 namespace {
 
@@ -47,30 +49,11 @@ const char* Code(Colour colour) {
   return "";
 }
 
-// The bytes of the UTF-8 character at the front; 0: there is no valid one.
-size_t CharacterLength(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned first = byte(0);
-  const size_t length = first < 0x80                    ? 1
-                        : first >= 0xc2 && first < 0xe0 ? 2
-                        : first >= 0xe0 && first < 0xf0 ? 3
-                        : first >= 0xf0 && first < 0xf5 ? 4
-                                                        : 0;
-  if (length == 0 || length > text.size()) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  const unsigned second = length > 1 ? byte(1) : 0;
-  const bool overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
-  const bool outside = (first == 0xed && second > 0x9f) || (first == 0xf4 && second > 0x8f);
-  return overlong || outside ? 0 : length;
-}
-
 // Of one valid character.
 bool IsControl(std::string_view c) {
   const auto last = static_cast<unsigned char>(c.back());
   if (c.size() == 1) return last < 0x20 || last == 0x7f;
-  if (c.size() == 2) return c[0] == '\xc2' && last < 0xa0;  // C1
+  if (c.size() == 2) return base::StartsWithC1(c);
   // U+2028 to 202E and U+2066 to 2069: other line ends, and what reverses the text after it.
   return (c.substr(0, 2) == "\xe2\x80" && last >= 0xa8 && last <= 0xae) ||
          (c.substr(0, 2) == "\xe2\x81" && last >= 0xa6 && last <= 0xa9);
@@ -102,7 +85,7 @@ std::string Paint(const Terminal& terminal, Colour colour, std::string_view text
 std::string Harmless(std::string_view text) {
   std::string out;
   for (size_t at = 0; at < text.size();) {
-    const size_t length = CharacterLength(text.substr(at));
+    const size_t length = base::Utf8Length(text.substr(at));
     const std::string_view character = text.substr(at, std::max<size_t>(1, length));
     const bool space = character == "\n" || character == "\t";
     if (length == 0 || (IsControl(character) && !space)) {

@@ -48,7 +48,7 @@ absl::Status InvalidArgument(const grpc::Status& status) {
   return out;
 }
 
-// user@machine, for `submitted_by`; metadata takes printable ASCII only.
+// user@machine; metadata takes printable ASCII only.
 std::string Person() {
   const passwd* user = getpwuid(geteuid());
   char machine[256] = "";
@@ -62,11 +62,13 @@ std::string Person() {
 
 }  // namespace
 
+Client::Wire::Wire(ClientOptions o) : options(std::move(o)), person(Person()) {}
+
 bool HasMistakes(const absl::Status& status) { return status.GetPayload(kMistakes).has_value(); }
 
 void Client::Wire::Prepare(grpc::ClientContext* call, milliseconds limit) const {
   coxswain::rpc::Authorize(call, options.token);
-  call->AddMetadata("coxswain-user", Person());
+  call->AddMetadata("coxswain-user", person);
   std::optional<SteadyTime> end = options.until;
   if (limit.count() > 0) {
     const SteadyTime by_limit = steady_clock::now() + limit;

@@ -14,7 +14,7 @@
 namespace coxswain::cli::rpc {
 
 struct Client::Wire {
-  explicit Wire(ClientOptions o) : options(std::move(o)) {}
+  explicit Wire(ClientOptions o);
 
   // Token, and a deadline `limit` from now (zero: none) but never after options.until.
   void Prepare(grpc::ClientContext* call, std::chrono::milliseconds limit) const;
@@ -39,6 +39,7 @@ struct Client::Wire {
   }
 
   const ClientOptions options;
+  const std::string person;  // user@machine, for `submitted_by`
   std::unique_ptr<coxswain::v1::Coxswain::Stub> stub;
 };
 

@@ -1,12 +1,11 @@
 #include "cli/verbs/flag_checks.h"
 
 #include "cli/output/words.h"
+#include "common/base/limits.h"
 #include "common/config/quantities.h"
 
 namespace coxswain::cli::verbs {
 namespace {
-
-constexpr size_t kLongestKey = 128, kLongestReason = 500;  // as the API has them
 
 std::string TooLong(const std::string& value, size_t most) {
   return "found " + output::Count(static_cast<int64_t>(value.size())) +
@@ -25,11 +24,13 @@ std::string WrongCount(const std::string& value) {
 }
 
 std::string WrongKey(const std::string& value) {
-  return value.size() > kLongestKey ? TooLong(value, kLongestKey) : WrongIfEmpty(value);
+  return value.size() > base::kMostIdempotencyKeyBytes
+             ? TooLong(value, base::kMostIdempotencyKeyBytes)
+             : WrongIfEmpty(value);
 }
 
 std::string WrongReason(const std::string& value) {
-  if (value.size() > kLongestReason) return TooLong(value, kLongestReason);
+  if (value.size() > base::kMostReasonBytes) return TooLong(value, base::kMostReasonBytes);
   return config::FindBadByte(value) == std::string::npos
              ? ""
              : "found " + config::Quoted(value) +

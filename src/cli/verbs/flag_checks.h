@@ -10,9 +10,9 @@ namespace coxswain::cli::verbs {
 std::string WrongIfEmpty(const std::string& value);
 // A whole number of 0 or more.
 std::string WrongCount(const std::string& value);
-// At most 128 bytes, not empty.
+// At most base::kMostIdempotencyKeyBytes, not empty.
 std::string WrongKey(const std::string& value);
-// One line of at most 500 bytes; may be empty.
+// One line of at most base::kMostReasonBytes; may be empty.
 std::string WrongReason(const std::string& value);
 
 }  // namespace coxswain::cli::verbs

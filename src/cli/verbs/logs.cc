@@ -102,10 +102,9 @@ void AddLogs(CLI::App* app, Session* session) {
       ->check(WrongCount);
   verb->footer(
       "\nEverything goes to stdout, so that pipes and files get it: \"[0] \" marks a line that "
-      "rank 0 "
-      "wrote to\nits stdout, \"[0 err] \" one of its stderr, where the trainer logs. A single "
-      "rank's "
-      "lines come unmarked.\n\n"
+      "rank "
+      "0 wrote to\nits stdout, \"[0 err] \" one of its stderr, where the trainer logs. A single "
+      "rank's lines come unmarked.\n\n"
       "Examples:\n  cox logs j12 | grep -i error\n  cox logs -f j12 --rank 0 --tail 20\n"
       "  cox logs j12 --stream stdout > answers.txt");
   verb->callback([=] { session->action = [=] { return Logs(*session, *flags); }; });

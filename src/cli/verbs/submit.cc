@@ -7,6 +7,7 @@
 #include "cli/verbs/job_file.h"
 #include "cli/verbs/job_view.h"
 #include "cli/verbs/verb.h"
+#include "common/base/limits.h"
 
 namespace coxswain::cli::verbs {
 namespace {
@@ -114,9 +115,9 @@ void AddSubmit(CLI::App* app, Session* session) {
   AddResumeFlags(verb, &flags->resume);
   verb->add_flag("--dry-run", flags->dry_run, "check everything, start nothing");
   verb->add_flag("--wait", flags->wait, "wait for the end; return the job's exit code");
-  verb->add_option(
-          "--idempotency-key", flags->key,
-          "of at most 128 bytes; submissions with the same key are one job (default: random)")
+  verb->add_option("--idempotency-key", flags->key,
+                   "of at most " + std::to_string(base::kMostIdempotencyKeyBytes) +
+                       " bytes; submissions with the same key are one job (default: random)")
       ->check(WrongKey);
   verb->footer(
       "\nIt repeats until answered; repeating is safe.\n\n"

@@ -6,6 +6,8 @@
 #include <limits>
 #include <span>
 
+#include "common/base/utf8.h"
+
 namespace coxswain::config {
 namespace {
 
@@ -46,32 +48,6 @@ std::optional<int64_t> TakeAmount(std::string_view* text, std::span<const Unit> 
     return static_cast<int64_t>(total);
   }
   return std::nullopt;
-}
-
-// The bytes of the UTF-8 sequence at the front of `text`; 0: not valid.
-size_t Utf8Length(std::string_view text) {
-  const auto first = static_cast<unsigned char>(text[0]);
-  const size_t length = first < 0x80             ? 1
-                        : (first & 0xe0) == 0xc0 ? 2
-                        : (first & 0xf0) == 0xe0 ? 3
-                        : (first & 0xf8) == 0xf0 ? 4
-                                                 : 0;
-  if (length == 0 || length > text.size()) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return 0;
-  }
-  const auto second = length > 1 ? static_cast<unsigned char>(text[1]) : 0;
-  const bool overlong = first == 0xc0 || first == 0xc1 || (first == 0xe0 && second < 0xa0) ||
-                        (first == 0xf0 && second < 0x90);
-  const bool outside =
-      (first == 0xed && second > 0x9f) || first > 0xf4 || (first == 0xf4 && second > 0x8f);
-  return overlong || outside ? 0 : length;
-}
-
-// U+0080 to U+009F, the second set of control characters.
-bool IsC1(std::string_view text) {
-  return text.size() > 1 && text[0] == '\xc2' && static_cast<unsigned char>(text[1]) < 0xa0 &&
-         static_cast<unsigned char>(text[1]) >= 0x80;
 }
 
 }  // namespace
@@ -151,7 +127,7 @@ std::string Escaped(std::string_view text) {
     const size_t bad = FindBadByte(text);
     out += text.substr(0, bad);
     if (bad == std::string_view::npos) break;
-    const bool c1 = IsC1(text.substr(bad));
+    const bool c1 = base::StartsWithC1(text.substr(bad));
     for (char c : text.substr(bad, c1 ? 2 : 1)) {
       char escaped[8];
       std::snprintf(escaped, sizeof escaped, "\\x%02x", static_cast<unsigned char>(c));
@@ -179,8 +155,8 @@ size_t FindBadByte(std::string_view text, std::string_view allowed) {
       ++at;
       continue;
     }
-    const size_t length = Utf8Length(text.substr(at));
-    if (length == 0 || IsC1(text.substr(at))) return at;
+    const size_t length = base::Utf8Length(text.substr(at));
+    if (length == 0 || base::StartsWithC1(text.substr(at))) return at;
     at += length;
   }
   return std::string_view::npos;

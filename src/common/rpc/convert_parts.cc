@@ -1,32 +1,14 @@
 #include "common/rpc/convert_parts.h"
 
+#include "common/base/utf8.h"
+
 namespace coxswain::rpc {
-namespace {
-
-// Length of the UTF-8 sequence at `at` (1 to 4), or 0 when there is none (RFC 3629, table 3-7 of
-// the Unicode standard: no overlong forms, no surrogates, nothing above U+10FFFF).
-size_t SequenceLength(std::string_view text, size_t at) {
-  auto byte = [&](size_t i) { return static_cast<unsigned char>(text[at + i]); };
-  unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() - at < length) return 0;
-  unsigned char low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-  unsigned char high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-  if (byte(1) < low || byte(1) > high) return 0;
-  for (size_t i = 2; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  return length;
-}
-
-}  // namespace
 
 std::string Utf8(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (size_t at = 0; at < text.size();) {
-    size_t length = SequenceLength(text, at);
+    size_t length = base::Utf8Length(text.substr(at));
     if (length == 0) {
       out += "\xef\xbf\xbd";
       ++at;

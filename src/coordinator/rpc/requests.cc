@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "common/base/limits.h"
 #include "common/config/quantities.h"
 #include "coordinator/rpc/page_token.h"
 #include "coxswain/v1/coxswain.pb.h"
@@ -10,10 +11,7 @@
 namespace coxswain::coordinator::rpc {
 namespace {
 
-constexpr size_t kSpecLargest = 1 << 20;
-constexpr size_t kKeyLongest = 128;
 constexpr size_t kNameLongest = 1024;
-constexpr size_t kReasonLongest = 500;
 constexpr int kListLongest = 1000;
 
 grpc::Status TooLong(const char* field, size_t found, size_t most) {
@@ -23,7 +21,9 @@ grpc::Status TooLong(const char* field, size_t found, size_t most) {
 
 // A reason becomes part of events, tables and log lines.
 grpc::Status CheckReason(const std::string& reason) {
-  if (reason.size() > kReasonLongest) return TooLong("reason", reason.size(), kReasonLongest);
+  if (reason.size() > base::kMostReasonBytes) {
+    return TooLong("reason", reason.size(), base::kMostReasonBytes);
+  }
   if (config::FindBadByte(reason) == std::string::npos) return grpc::Status::OK;
   return Invalid("reason holds a control character, expected one line");
 }
@@ -39,14 +39,15 @@ grpc::Status BadPageToken() {
 
 grpc::Status Check(const v1::SubmitJobRequest& request) {
   if (request.spec_yaml().empty()) return Invalid("spec_yaml is empty, expected a job file's text");
-  if (request.spec_yaml().size() > kSpecLargest) {
-    return TooLong("spec_yaml", request.spec_yaml().size(), kSpecLargest);
+  if (request.spec_yaml().size() > base::kMostJobFileBytes) {
+    return TooLong("spec_yaml", request.spec_yaml().size(), base::kMostJobFileBytes);
   }
   if (request.spec_name().size() > kNameLongest) {
     return TooLong("spec_name", request.spec_name().size(), kNameLongest);
   }
-  if (request.idempotency_key().size() > kKeyLongest) {
-    return TooLong("idempotency_key", request.idempotency_key().size(), kKeyLongest);
+  if (request.idempotency_key().size() > base::kMostIdempotencyKeyBytes) {
+    return TooLong("idempotency_key", request.idempotency_key().size(),
+                   base::kMostIdempotencyKeyBytes);
   }
   if (request.overrides_size() > kListLongest) {
     return Invalid(std::to_string(request.overrides_size()) + " overrides, at most " +

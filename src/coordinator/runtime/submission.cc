@@ -6,11 +6,11 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "common/base/limits.h"
+
 namespace coxswain::coordinator::runtime {
 namespace {
 
-constexpr size_t kMostSpecBytes = 1 << 20;
-constexpr size_t kMostKeyBytes = 128;
 constexpr size_t kMostCandidates = 8;
 
 // Tells a repeated request from another one with the same key.
@@ -46,15 +46,15 @@ std::string UriOf(const std::string& from) {
 }
 
 absl::Status WhyNot(const SubmitRequest& request) {
-  if (request.spec_yaml.size() > kMostSpecBytes) {
+  if (request.spec_yaml.size() > base::kMostJobFileBytes) {
     return absl::InvalidArgumentError(absl::StrCat("the job file has ", request.spec_yaml.size(),
-                                                   " bytes, at most ", kMostSpecBytes,
+                                                   " bytes, at most ", base::kMostJobFileBytes,
                                                    " are taken"));
   }
-  if (request.idempotency_key.size() > kMostKeyBytes) {
+  if (request.idempotency_key.size() > base::kMostIdempotencyKeyBytes) {
     return absl::InvalidArgumentError(
         absl::StrCat("the idempotency key has ", request.idempotency_key.size(), " bytes, at most ",
-                     kMostKeyBytes, " are taken"));
+                     base::kMostIdempotencyKeyBytes, " are taken"));
   }
   if (request.allow_uncommitted && UriOf(request.resume_from).empty()) {
     return absl::InvalidArgumentError("allow_uncommitted needs a checkpoint URI in resume_from");
