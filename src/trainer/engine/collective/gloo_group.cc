@@ -9,6 +9,7 @@
 
 #include "common/base/clock.h"
 #include "trainer/engine/collective/group.h"
+#include "trainer/engine/collective/shared_sum.h"
 
 namespace coxswain::trainer::engine {
 namespace {
@@ -21,8 +22,9 @@ std::chrono::milliseconds Milliseconds(base::Duration duration) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration);
 }
 
+// What the hook of a step's buckets needs; the reducer may keep it longer than the group.
 struct BucketWatch {
-  c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo;
+  std::function<c10::intrusive_ptr<c10::ivalue::Future>(at::Tensor)> sum;
   std::atomic<protocol::Phase>* phase = nullptr;
   base::Time last_bucket_at;
 };
@@ -32,8 +34,7 @@ class SumHook : public c10d::CommHookInterface {
  public:
   explicit SumHook(std::shared_ptr<BucketWatch> watch) : watch_(std::move(watch)) {}
   c10::intrusive_ptr<c10::ivalue::Future> runHook(c10d::GradBucket& bucket) override {
-    std::vector<at::Tensor> tensors = {bucket.getBufferRef()};
-    auto future = watch_->gloo->allreduce(tensors)->getFuture();
+    auto future = watch_->sum(bucket.getBufferRef());
     if (bucket.isLast()) {
       watch_->last_bucket_at = base::MonotonicNow();
       watch_->phase->store(protocol::Phase::kAllReduce, std::memory_order_relaxed);
@@ -48,13 +49,13 @@ class SumHook : public c10d::CommHookInterface {
   std::shared_ptr<BucketWatch> watch_;
 };
 
-class PendingWork : public Group::Pending {
+class PendingSum : public Group::Pending {
  public:
-  explicit PendingWork(c10::intrusive_ptr<c10d::Work> work) : work_(std::move(work)) {}
-  void Wait() override { work_->wait(); }
+  explicit PendingSum(c10::intrusive_ptr<c10::ivalue::Future> sum) : sum_(std::move(sum)) {}
+  void Wait() override { sum_->waitAndThrow(); }
 
  private:
-  c10::intrusive_ptr<c10d::Work> work_;
+  c10::intrusive_ptr<c10::ivalue::Future> sum_;
 };
 
 class GlooGroup : public Group {
@@ -73,7 +74,8 @@ class GlooGroup : public Group {
     group_ = c10::make_intrusive<c10d::ProcessGroup>(store, rank, size);
     group_->setBackend(c10::DeviceType::CPU, c10d::ProcessGroup::BackendType::GLOO, gloo_);
     group_->setDefaultBackend(c10d::ProcessGroup::BackendType::GLOO);
-    watch_->gloo = gloo_;
+    ShareMemory(*store, limits);
+    watch_->sum = [this](at::Tensor tensor) { return Sum(std::move(tensor)); };
     watch_->phase = phase;
   }
 
@@ -81,8 +83,7 @@ class GlooGroup : public Group {
   uint32_t size() const override { return size_; }
 
   std::unique_ptr<Pending> AllReduce(at::Tensor tensor) override {
-    std::vector<at::Tensor> tensors = {std::move(tensor)};
-    return std::make_unique<PendingWork>(gloo_->allreduce(tensors));
+    return std::make_unique<PendingSum>(Sum(std::move(tensor)));
   }
 
   void Broadcast(at::Tensor tensor, uint32_t root) override {
@@ -115,6 +116,38 @@ class GlooGroup : public Group {
   base::Time last_bucket_at() const override { return watch_->last_bucket_at; }
 
  private:
+  c10::intrusive_ptr<c10::ivalue::Future> Sum(at::Tensor tensor) {
+    if (shared_ != nullptr) return shared_->Start(std::move(tensor));
+    std::vector<at::Tensor> tensors = {std::move(tensor)};
+    return gloo_->allreduce(tensors)->getFuture();
+  }
+
+  // If every rank can reach rank 0's memory, sums go through it from now on.
+  void ShareMemory(c10d::Store& store, const GroupLimits& limits) {
+    absl::StatusOr<std::unique_ptr<SharedSegment>> segment;
+    if (rank_ == 0) {
+      segment = SharedSegment::Create(size_);
+      store.set("memory", segment.ok() ? (*segment)->name() : "none");
+    } else {
+      segment = SharedSegment::Open(store.get_to_str("memory"), rank_, size_);
+    }
+    // [how many can, the process of each]
+    at::Tensor census = at::zeros({1 + static_cast<int64_t>(size_)}, at::kLong);
+    census[0] = segment.ok() ? 1 : 0;
+    census[1 + static_cast<int64_t>(rank_)] = static_cast<int64_t>(getpid());
+    std::vector<at::Tensor> tensors = {census};
+    gloo_->allreduce(tensors)->wait();
+    if (census[0].item<int64_t>() != static_cast<int64_t>(size_)) return;
+    std::vector<pid_t> pids;
+    for (int64_t i = 1; i < census.numel(); ++i) {
+      pids.push_back(static_cast<pid_t>(census[i].item<int64_t>()));
+    }
+    absl::Status watched = (*segment)->WatchProcesses(pids);
+    TORCH_CHECK_WITH(DistBackendError, watched.ok(), watched.ToString());
+    shared_ = std::make_unique<SharedSum>(*std::move(segment), rank_, size_,
+                                          SharedSegment::Patience{limits.given_up, limits.collective});
+  }
+
   static c10::intrusive_ptr<c10d::Store> OpenStore(const GroupSettings& settings,
                                                    const GroupLimits& limits) {
     c10d::TCPStoreOptions options;
@@ -131,6 +164,7 @@ class GlooGroup : public Group {
   std::shared_ptr<BucketWatch> watch_;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo_;
   c10::intrusive_ptr<c10d::ProcessGroup> group_;
+  std::unique_ptr<SharedSum> shared_;  // null: not all on one machine
   std::unique_ptr<c10d::Reducer> reducer_;
 };
 

@@ -7,6 +7,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -46,9 +47,10 @@ class Group {
 struct GroupLimits {
   std::string address;
   base::Duration form{}, collective{};
+  std::function<bool()> given_up;  // thread-safe: nobody waits for the group's collectives any more
 };
 
-// Over Gloo. `phase` is set to kAllReduce once a step's last bucket is on its way.
+// Over Gloo; ranks of one machine sum through shared memory. `phase` is set to kAllReduce once a step's last bucket is on its way.
 std::unique_ptr<Group> FormGlooGroup(const GroupSettings& settings, const GroupLimits& limits,
                                      std::atomic<protocol::Phase>* phase);
 // A world of one: nothing to reduce.

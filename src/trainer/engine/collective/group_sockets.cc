@@ -34,6 +34,7 @@ void GroupSockets::Begin() {
   before_ = Connected();
   own_.clear();
   forming_ = true;
+  ended_ = false;
 }
 
 void GroupSockets::Settle() {
@@ -52,6 +53,7 @@ void GroupSockets::Forget() {
 
 void GroupSockets::Shutdown() {
   std::lock_guard lock(mutex_);
+  ended_ = true;
   std::set<Socket> now = Connected();
   for (const Socket& socket : now) {
     bool ours = forming_ ? !before_.contains(socket) : own_.contains(socket);

@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <mutex>
 #include <set>
 #include <utility>
@@ -22,6 +23,8 @@ class GroupSockets {
   void Settle();    // it has formed
   void Forget();    // it is gone
   void Shutdown();  // ends every connection of the group, forming or formed
+  // Shutdown was called since Begin.
+  bool ended() const { return ended_.load(std::memory_order_relaxed); }
 
  private:
   using Socket = std::pair<int, ino_t>;  // descriptor and inode: a number may be used again
@@ -29,6 +32,7 @@ class GroupSockets {
 
   std::mutex mutex_;
   bool forming_ = false;
+  std::atomic<bool> ended_{false};
   std::set<Socket> before_, own_;
 };
 

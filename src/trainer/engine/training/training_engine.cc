@@ -78,7 +78,8 @@ absl::StatusOr<Joined> TrainingEngine::Join(const GroupSettings& group, const Re
   LeaveGroup(true);
   absl::Status formed = Guard(absl::StatusCode::kUnavailable, [&] {
     sockets_.Begin();
-    GroupLimits limits{settings_.address, settings_.form_limit, settings_.collective_limit};
+    GroupLimits limits{settings_.address, settings_.form_limit, settings_.collective_limit,
+                       [this] { return sockets_.ended(); }};
     group_ = group.world_size > 1 ? FormGlooGroup(group, limits, &phase_) : MakeLoneGroup();
     sockets_.Settle();
   });
