@@ -1,6 +1,6 @@
 """A node that is away for longer than its leases allow."""
 from cluster import wait_until
-from test_kill import long_job, went_on
+from test_kill import ENDLESS, long_job, went_on
 
 
 def test_node_lost_with_no_other_place_gives_nothing_up(bare_cluster, tiny_data):
@@ -9,7 +9,7 @@ def test_node_lost_with_no_other_place_gives_nothing_up(bare_cluster, tiny_data)
     cluster.start_coordinator("--lease", "1s")
     cluster.start_worker("node-a")
     cluster.wait_nodes(1)
-    job = long_job(cluster, tiny_data, epochs=400)
+    job = long_job(cluster, tiny_data, epochs=ENDLESS)
     cluster.wait_step(job, 60)
     ranks = cluster.rank_pids()
     cluster.workers["node-a"].kill()

@@ -92,9 +92,10 @@ void ReadResources(Section& in, Resources* out, std::vector<std::string>* warnin
   in.Integer("cpus", 1, 4096, &out->cpus);
   in.Integer("gpus", 0, 64, &out->gpus);
   in.Size("memory", 0, kLargestMemory, &out->memory_bytes);
-  if (out->gpus > 1) {
-    warnings->push_back("spec.resources.gpus: a rank of a recipe uses one GPU; the other " +
-                        std::to_string(out->gpus - 1) + " would be idle");
+  if (out->gpus > 0) {
+    warnings->push_back(
+        "spec.resources.gpus: recipes of this version train on the CPU; the GPUs (" +
+        std::to_string(out->gpus) + " a rank) would be reserved and idle");
   }
 }
 

@@ -42,6 +42,8 @@ const char* ToString(CheckpointState state) {
       return "ABORTED";
     case CheckpointState::kDeleted:
       return "DELETED";
+    case CheckpointState::kDeleting:
+      return "DELETING";
   }
   return "UNKNOWN";
 }

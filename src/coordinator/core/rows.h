@@ -174,7 +174,8 @@ enum class CheckpointState : uint8_t {
   kVerified,
   kCorrupt,
   kAborted,
-  kDeleted
+  kDeleted,
+  kDeleting  // shown only, never stored: see ShownState
 };
 const char* ToString(CheckpointState state);
 
@@ -201,6 +202,12 @@ struct CheckpointRow {
 inline bool CanRestore(const CheckpointRow& row) {
   bool whole = row.state == CheckpointState::kCommitted || row.state == CheckpointState::kVerified;
   return whole && !row.collect;
+}
+
+// What users are told: of one that is being deleted, some objects may be gone already.
+inline CheckpointState ShownState(const CheckpointRow& row) {
+  bool whole = row.state == CheckpointState::kCommitted || row.state == CheckpointState::kVerified;
+  return whole && row.collect ? CheckpointState::kDeleting : row.state;
 }
 
 struct NodeRow {

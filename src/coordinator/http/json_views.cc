@@ -79,7 +79,7 @@ json AttemptJson(const core::AttemptRow& row, const NodeNames& names) {
 
 json CheckpointJson(const core::CheckpointRow& row) {
   return {{"id", base::ToString(row.id)},
-          {"state", core::ToString(row.state)},
+          {"state", core::ToString(core::ShownState(row))},
           {"step", row.step},
           {"position", row.position},
           {"generation", row.generation.value},

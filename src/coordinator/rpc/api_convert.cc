@@ -156,7 +156,7 @@ void Fill(const runtime::NodeView& in, v1::Node* out) {
 void Fill(const core::CheckpointRow& in, v1::Checkpoint* out) {
   out->set_id(base::ToString(in.id));
   out->set_job(IdOrNothing(in.job));
-  out->set_state(static_cast<v1::CheckpointState>(in.state));
+  out->set_state(static_cast<v1::CheckpointState>(core::ShownState(in)));
   out->set_step(in.step);
   out->set_position(in.position);
   out->set_generation(in.generation.value);

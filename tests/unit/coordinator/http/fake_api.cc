@@ -102,6 +102,10 @@ void FakeApi::AddRunning() {
   checkpoint.committed = now + (-base::seconds(70));
   checkpoints.push_back(checkpoint);
   view.record.last_checkpoint = checkpoint;
+  checkpoint.id = core::CheckpointId(29);
+  checkpoint.step = 800;
+  checkpoint.collect = true;  // no longer kept
+  checkpoints.push_back(checkpoint);
 }
 
 void FakeApi::AddTroubled() {

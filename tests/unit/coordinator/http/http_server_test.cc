@@ -74,6 +74,7 @@ TEST_F(HttpServerTest, Job_WholeOrNotFound) {
   EXPECT_EQ(job["state"], "RUNNING");
   EXPECT_EQ(job["progress"]["step"], 1180);
   EXPECT_EQ(job["checkpoints"][0]["state"], "VERIFIED");
+  EXPECT_EQ(job["checkpoints"][1]["state"], "DELETING");
   EXPECT_EQ(job["events"].size(), 3u);
   EXPECT_EQ(job["ranks"].size(), 2u);
   EXPECT_EQ(job["ranks"][0]["node"], "node-a");
