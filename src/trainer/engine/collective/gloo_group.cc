@@ -144,8 +144,9 @@ class GlooGroup : public Group {
     }
     absl::Status watched = (*segment)->WatchProcesses(pids);
     TORCH_CHECK_WITH(DistBackendError, watched.ok(), watched.ToString());
-    shared_ = std::make_unique<SharedSum>(*std::move(segment), rank_, size_,
-                                          SharedSegment::Patience{limits.given_up, limits.collective});
+    shared_ =
+        std::make_unique<SharedSum>(*std::move(segment), rank_, size_,
+                                    SharedSegment::Patience{limits.given_up, limits.collective});
   }
 
   static c10::intrusive_ptr<c10d::Store> OpenStore(const GroupSettings& settings,

@@ -50,7 +50,8 @@ struct GroupLimits {
   std::function<bool()> given_up;  // thread-safe: nobody waits for the group's collectives any more
 };
 
-// Over Gloo; ranks of one machine sum through shared memory. `phase` is set to kAllReduce once a step's last bucket is on its way.
+// Over Gloo; ranks of one machine sum through shared memory. `phase` is set to kAllReduce once a
+// step's last bucket is on its way.
 std::unique_ptr<Group> FormGlooGroup(const GroupSettings& settings, const GroupLimits& limits,
                                      std::atomic<protocol::Phase>* phase);
 // A world of one: nothing to reduce.

@@ -28,8 +28,8 @@ SharedSum::~SharedSum() {
 }
 
 c10::intrusive_ptr<c10::ivalue::Future> SharedSum::Start(at::Tensor tensor) {
-  auto future = c10::make_intrusive<c10::ivalue::Future>(
-      c10::ListType::create(c10::TensorType::get()));
+  auto future =
+      c10::make_intrusive<c10::ivalue::Future>(c10::ListType::create(c10::TensorType::get()));
   {
     std::lock_guard lock(mutex_);
     waiting_.push_back({std::move(tensor), future});

@@ -111,7 +111,8 @@ std::string ErrorOf(SharedSum& sum) {
 TEST(SharedSum, GivenUp_EndsTheWait) {
   auto segments = MakeSegments(2);
   std::atomic<bool> given_up{false};
-  SharedSum sum(std::move(segments[0]), 0, 2, {[&] { return given_up.load(); }, base::seconds(600)});
+  SharedSum sum(std::move(segments[0]), 0, 2,
+                {[&] { return given_up.load(); }, base::seconds(600)});
   std::thread other([&] { given_up = true; });
   EXPECT_EQ(ErrorOf(sum), "the group was given up");
   other.join();
@@ -149,8 +150,7 @@ TEST(SharedSegment, OfAnotherMachineProcessOrSize_IsNotOpened) {
   ASSERT_TRUE(segment.ok()) << segment.status().ToString();
   std::string name = (*segment)->name();
   EXPECT_TRUE(SharedSegment::Open(name, 1, 2).ok());
-  EXPECT_EQ(SharedSegment::Open(name, 1, 3).status().code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(SharedSegment::Open(name, 1, 3).status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(SharedSegment::Open("x" + name, 1, 2).status().message(),
             "rank 0 is on another machine or in another container");
   EXPECT_FALSE(SharedSegment::Open("none", 1, 2).ok());
