@@ -1,6 +1,7 @@
 // What a coordinator says, as plain values. Fields mean what proto/coxswain/v1/coxswain.proto says;
 // states are its names without prefix ("COMPLETED", "VERIFIED"). Times are microseconds since the
-// Unix epoch. `json` is the whole answer as JSON, in protobuf's own mapping.
+// Unix epoch. `json` is the whole answer as JSON, in protobuf's own
+// mapping, where ClientOptions asks for it.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,5 @@
 #include "cli/rpc/client.h"
 
-#include "cli/rpc/convert.h"
 #include "cli/rpc/wire.h"
 #include "common/rpc/channel.h"
 
@@ -38,7 +37,7 @@ absl::StatusOr<Submitted> Client::Submit(const SubmitRequest& request) {
     return wire_->stub->SubmitJob(&call, message, &response);
   });
   if (!status.ok()) return status;
-  return Submitted{FromWire(response.job()),
+  return Submitted{wire_->Value(response.job()),
                    response.already_existed(),
                    {response.warnings().begin(), response.warnings().end()}};
 }
@@ -48,7 +47,7 @@ absl::StatusOr<Job> Client::GetJob(const std::string& job) {
   request.set_job(job);
   wire::Job response;
   if (auto status = wire_->Call(&Stub::GetJob, request, &response); !status.ok()) return status;
-  return FromWire(response);
+  return wire_->Value(response);
 }
 
 absl::StatusOr<Listed<Job>> Client::ListJobs(const JobFilter& filter) {
@@ -79,7 +78,7 @@ absl::StatusOr<Listed<Job>> Client::ListJobs(const JobFilter& filter) {
   while (filter.limit > 0 && static_cast<size_t>(all.jobs_size()) > filter.limit) {
     all.mutable_jobs()->RemoveLast();
   }
-  Listed<Job> out{{}, ToJson(all)};
+  Listed<Job> out{{}, wire_->Json(all)};
   for (const auto& job : all.jobs()) out.items.push_back(FromWire(job));
   return out;
 }
@@ -92,7 +91,7 @@ absl::StatusOr<Job> Client::CancelJob(const std::string& job, const std::string&
   request.set_save(save);
   wire::CancelJobResponse response;
   if (auto status = wire_->Call(&Stub::CancelJob, request, &response); !status.ok()) return status;
-  return FromWire(response.job());
+  return wire_->Value(response.job());
 }
 
 absl::StatusOr<Listed<Checkpoint>> Client::ListCheckpoints(const std::string& job,
@@ -104,7 +103,7 @@ absl::StatusOr<Listed<Checkpoint>> Client::ListCheckpoints(const std::string& jo
   if (auto status = wire_->Call(&Stub::ListCheckpoints, request, &response); !status.ok()) {
     return status;
   }
-  Listed<Checkpoint> out{{}, ToJson(response)};
+  Listed<Checkpoint> out{{}, wire_->Json(response)};
   for (const auto& checkpoint : response.checkpoints()) out.items.push_back(FromWire(checkpoint));
   return out;
 }
@@ -118,7 +117,7 @@ absl::StatusOr<Listed<Node>> Client::ListNodes() {
     request.set_page_token(page.next_page_token());
     all.mutable_nodes()->MergeFrom(page.nodes());
   } while (!request.page_token().empty());
-  Listed<Node> out{{}, ToJson(all)};
+  Listed<Node> out{{}, wire_->Json(all)};
   for (const auto& node : all.nodes()) out.items.push_back(FromWire(node));
   return out;
 }
@@ -140,7 +139,7 @@ absl::StatusOr<ServerInfo> Client::GetServerInfo() {
       !status.ok()) {
     return status;
   }
-  return FromWire(response);
+  return wire_->Value(response);
 }
 
 }  // namespace coxswain::cli::rpc

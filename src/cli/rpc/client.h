@@ -34,6 +34,7 @@ struct ClientOptions {
   std::optional<std::chrono::milliseconds> patience = std::nullopt;
   // Between two tries, doubling up to 2 s.
   std::chrono::milliseconds first_pause = std::chrono::milliseconds(100);
+  bool json = true;  // fill in `json` of what is returned: costs a millisecond and more
 };
 
 struct SubmitRequest {

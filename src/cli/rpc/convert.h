@@ -15,7 +15,8 @@ namespace wire = ::coxswain::v1;
 // Compact; every field is there, also empty ones, so that scripts need not guess.
 std::string ToJson(const google::protobuf::Message& message);
 
-Job FromWire(const wire::Job& in);  // with json
+// All of these without `json`: see Client::Wire::Value.
+Job FromWire(const wire::Job& in);
 Checkpoint FromWire(const wire::Checkpoint& in);
 Node FromWire(const wire::Node& in);
 Event FromWire(const wire::Event& in);

@@ -3,7 +3,6 @@
 #include <tuple>
 
 #include "cli/rpc/client.h"
-#include "cli/rpc/convert.h"
 #include "cli/rpc/wire.h"
 
 namespace coxswain::cli::rpc {
@@ -41,10 +40,10 @@ absl::StatusOr<Job> Client::Watch(const std::string& job,
     wire::WatchJobResponse news;
     while (stream->Read(&news)) {
       *heard = true;
-      last = FromWire(news.job());
+      last = wire_->Value(news.job());
       request.set_cursor(std::max<uint64_t>(request.cursor(), news.cursor()));
       std::vector<Event> events;
-      for (const auto& event : news.events()) events.push_back(FromWire(event));
+      for (const auto& event : news.events()) events.push_back(wire_->Value(event));
       enough = !on_news(last, events) || HasEnded(last);
       if (enough) call.TryCancel();
       if (enough) break;
@@ -109,7 +108,7 @@ absl::Status Client::Metrics(const MetricRequest& request,
     wire::MetricPoints points;
     while (stream->Read(&points)) {
       *heard = true;
-      for (const auto& point : points.points()) on_point(FromWire(point));
+      for (const auto& point : points.points()) on_point(wire_->Value(point));
       message.set_cursor(std::max<uint64_t>(message.cursor(), points.cursor()));
     }
     return stream->Finish();
@@ -133,7 +132,7 @@ absl::Status Client::Events(const EventRequest& request,
     while (stream->Read(&event)) {
       *heard = true;
       message.set_cursor(std::max<uint64_t>(message.cursor(), event.cursor()));
-      on_event(FromWire(event));
+      on_event(wire_->Value(event));
     }
     return stream->Finish();
   };

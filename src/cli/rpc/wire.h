@@ -8,6 +8,7 @@
 #include <string>
 
 #include "cli/rpc/client.h"
+#include "cli/rpc/convert.h"
 #include "common/rpc/token.h"
 #include "coxswain/v1/coxswain.grpc.pb.h"
 
@@ -36,6 +37,17 @@ struct Client::Wire {
     grpc::ClientContext call;
     Prepare(&call, std::chrono::seconds(15));
     return Why((stub.get()->*method)(&call, request, response));
+  }
+
+  // The message as a value, with `json` where it is wanted.
+  template <class Message>
+  auto Value(const Message& message) const {
+    auto value = FromWire(message);
+    if (options.json) value.json = ToJson(message);
+    return value;
+  }
+  std::string Json(const google::protobuf::Message& message) const {
+    return options.json ? ToJson(message) : "";
   }
 
   const ClientOptions options;

@@ -14,6 +14,7 @@ namespace coxswain::cli::verbs {
 namespace {
 
 constexpr size_t kLargest = 2 << 20;  // what is refused need not be read to its end
+constexpr size_t kPiece = 16 << 10;
 
 // Nothing, and errno, on failure.
 std::optional<std::string> ReadAll(const std::string& file) {
@@ -27,9 +28,13 @@ std::optional<std::string> ReadAll(const std::string& file) {
     if (!opened) return std::nullopt;
   }
   std::istream& in = file == "-" ? std::cin : opened;
-  std::string text(kLargest, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<size_t>(in.gcount()));
+  std::string text;
+  while (text.size() < kLargest && in) {
+    const size_t before = text.size();
+    text.resize(before + kPiece);
+    in.read(text.data() + before, kPiece);
+    text.resize(before + static_cast<size_t>(in.gcount()));
+  }
   return text;
 }
 

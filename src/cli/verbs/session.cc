@@ -43,7 +43,8 @@ absl::StatusOr<std::unique_ptr<rpc::Client>> Session::Connect(
                             .token_from = found->token_from,
                             .until = until_,
                             .on_trouble = std::move(on_trouble),
-                            .patience = patience});
+                            .patience = patience,
+                            .json = machine_readable()});
 }
 
 int Session::Fail(const absl::Status& status, bool submitting) const {
