@@ -48,6 +48,10 @@ absl::Status InvalidArgument(const grpc::Status& status) {
   return out;
 }
 
+absl::Status TimedOut(const std::string& trouble) {
+  return absl::DeadlineExceededError("--timeout ran out: " + trouble);
+}
+
 // user@machine; metadata takes printable ASCII only.
 std::string Person() {
   const passwd* user = getpwuid(geteuid());
@@ -116,20 +120,21 @@ absl::Status Client::Wire::Repeat(const std::function<grpc::Status(bool* heard)>
   const std::optional<SteadyTime> patience_ends = PatienceEnds(steady_clock::now());
   milliseconds pause = options.first_pause;
   bool ever_heard = false;
+  std::string trouble;
   while (true) {
     bool heard = false;
     const absl::Status why = Why(call(&heard));
+    if (absl::IsDeadlineExceeded(why) && TimeIsUp() && !trouble.empty()) return TimedOut(trouble);
     if (!absl::IsUnavailable(why)) return why;
+    trouble = std::string(why.message());
     if (heard) pause = options.first_pause;
     ever_heard = ever_heard || heard;
     if (!ever_heard && patience_ends && steady_clock::now() > *patience_ends) return why;
-    if (options.on_trouble) options.on_trouble(std::string(why.message()));
+    if (options.on_trouble) options.on_trouble(trouble);
     SteadyTime wake = steady_clock::now() + pause;
     if (options.until) wake = std::min(wake, *options.until);
     std::this_thread::sleep_until(wake);
-    if (TimeIsUp()) {
-      return absl::DeadlineExceededError("--timeout ran out: " + std::string(why.message()));
-    }
+    if (TimeIsUp()) return TimedOut(trouble);
     pause = std::min(pause * 2, milliseconds(2000));
   }
 }
