@@ -181,8 +181,8 @@ std::string Checkpoints(const std::vector<core::CheckpointRow>& checkpoints, bas
   for (const core::CheckpointRow& row : checkpoints) {
     absl::StrAppend(&rows, "<tr><td>", base::ToString(row.id), row.final ? " (final)" : "",
                     "</td><td>", NodeBadgeHtml(core::ToString(core::ShownState(row))), " ",
-                    Escape(row.reason), "</td><td class=\"num\">", CountText(row.step), "</td><td class=\"num\">",
-                    BytesText(row.bytes), "</td><td>",
+                    Escape(row.reason), "</td><td class=\"num\">", CountText(row.step),
+                    "</td><td class=\"num\">", BytesText(row.bytes), "</td><td>",
                     AgoHtml(row.committed ? row.committed : row.opened, now), "</td><td><code>",
                     Escape(row.uri), "</code></td></tr>");
   }
