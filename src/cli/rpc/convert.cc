@@ -148,7 +148,7 @@ Job FromWire(const wire::Job& in) {
   out.exit = FromWire(in.exit());
   out.model_uri = in.model_uri();
   out.has_checkpoint = in.has_last_checkpoint();
-  out.last_checkpoint = FromWire(in.last_checkpoint());
+  if (out.has_checkpoint) out.last_checkpoint = FromWire(in.last_checkpoint());
   out.submitted_by = in.submitted_by();
   out.conditions = {in.conditions().begin(), in.conditions().end()};
   return out;

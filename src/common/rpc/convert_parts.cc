@@ -1,24 +1,6 @@
 #include "common/rpc/convert_parts.h"
 
-#include "common/base/utf8.h"
-
 namespace coxswain::rpc {
-
-std::string Utf8(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (size_t at = 0; at < text.size();) {
-    size_t length = base::Utf8Length(text.substr(at));
-    if (length == 0) {
-      out += "\xef\xbf\xbd";
-      ++at;
-    } else {
-      out.append(text, at, length);
-      at += length;
-    }
-  }
-  return out;
-}
 
 absl::Status Missing(std::string_view message, std::string_view field) {
   return absl::InvalidArgumentError(std::string(message) + "." + std::string(field) +
