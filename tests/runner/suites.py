@@ -1,5 +1,6 @@
 """The two kinds of tests, ctest's and pytest's: list them, run some of them."""
 
+import collections
 import os
 import re
 import subprocess
@@ -16,8 +17,10 @@ class CtestLines:
 
     def __init__(self, console, total):
         self.console, self.total, self.done, self.failed = console, total, 0, 0
+        self.last = collections.deque(maxlen=20)
 
     def take(self, line):
+        self.last.append(line)
         match = re.match(r'\s*\d+/\d+ Test\s+#\d+: (.*?) \.+\s*(.*)', line)
         if not match:
             return
@@ -34,12 +37,20 @@ class PytestLines:
 
     def __init__(self, console):
         self.console = console
+        self.last = collections.deque(maxlen=20)
 
     def take(self, line):
+        self.last.append(line)
         self.console.line('   ' + line)
         match = re.match(r'(\S+::.*?) (FAILED|ERROR)\s+\[ *\d+%\]$', line)
         if match:
             self.console.line(f'   FAILED {match.group(1)}')
+
+
+def no_report(program, status, lines):
+    """One failure for all that a program did not report: what the others found is not lost by it."""
+    log = f'{program} ended with status {status} and no report; the last it said:\n' + '\n'.join(lines.last)
+    return outcome.Outcome(program, 'failed', 0, f'status {status} and no report', log)
 
 
 class CtestSuite:
@@ -69,10 +80,9 @@ class CtestSuite:
         command = ['ctest', '--test-dir', self.build, '-j', str(self.jobs), '--output-junit', report,
                    '--test-output-size-passed', '20000', '--test-output-size-failed', '1000000',
                    '-I', f'0,0,0,{numbers}']
-        status = stream(command, CtestLines(console, len(names)).take, env=self.environment)
-        if not os.path.exists(report):
-            sys.exit(f'tests/run: ctest ended with status {status} and no report')
-        return outcome.from_ctest(report)
+        lines = CtestLines(console, len(names))
+        status = stream(command, lines.take, env=self.environment)
+        return outcome.from_ctest(report) if os.path.exists(report) else [no_report('ctest', status, lines)]
 
 
 class PytestSuite:
@@ -97,8 +107,6 @@ class PytestSuite:
         report = os.path.join(self.build, 'pytest.xml')
         if os.path.exists(report):
             os.unlink(report)
-        status = stream(self.command + ['-v', '--tb=short', f'--junitxml={report}', *names],
-                        PytestLines(console).take, **self.options)
-        if not os.path.exists(report):
-            sys.exit(f'tests/run: pytest ended with status {status} and no report')
-        return outcome.from_pytest(report)
+        lines = PytestLines(console)
+        status = stream(self.command + ['-v', '--tb=short', f'--junitxml={report}', *names], lines.take, **self.options)
+        return outcome.from_pytest(report) if os.path.exists(report) else [no_report('pytest', status, lines)]

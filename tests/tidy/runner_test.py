@@ -159,6 +159,14 @@ class Progress(unittest.TestCase):
         self.assertIn('3/4 tests, 0 failed', text)
         self.assertIn('4/4 tests, 1 failed', text)
 
+    def test_a_program_that_dies_is_a_failure_with_its_last_words(self):
+        with contextlib.redirect_stdout(io.StringIO()):
+            lines = suites.PytestLines(console.Console())
+            lines.take('Fatal Python error: Aborted')
+        died = suites.no_report('pytest', 134, lines)
+        self.assertEqual((died.result, died.log.splitlines()[-1]), ('failed', 'Fatal Python error: Aborted'))
+        self.assertEqual(digest.digest([died])[1], 'FAILED pytest: status 134 and no report')
+
     def test_pytest(self):
         said = [line for line in self.printed(suites.PytestLines).splitlines() if line.startswith('   FAILED')]
         self.assertEqual(said, ['   FAILED tests/integration/test_a.py::test_x[a b]',
