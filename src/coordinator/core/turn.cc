@@ -60,6 +60,12 @@ std::string Turn::NodeName(const NodeId& node) const {
   return row == nullptr || row->name.empty() ? node.value : row->name;
 }
 
+std::string Turn::NodeNames(const std::set<NodeId>& nodes) const {
+  std::string out;
+  for (const NodeId& id : nodes) out += (out.empty() ? "" : ", ") + NodeName(id);
+  return out;
+}
+
 Decisions Turn::Finish() {
   if (!(cluster_ == tables.cluster())) Persist(cluster_);
   return std::move(out_);

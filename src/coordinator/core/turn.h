@@ -2,6 +2,7 @@
 // been decided so far. Handlers are free functions on it; tables change only through Persist.
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "common/base/rng.h"
@@ -71,6 +72,7 @@ class Turn {
   uint64_t RandomBits() { return rng_.Next(); }
 
   std::string NodeName(const NodeId& node) const;
+  std::string NodeNames(const std::set<NodeId>& nodes) const;  // "node-a, node-b"
   Decisions Finish();
 
  private:

@@ -31,9 +31,8 @@ AttemptRow NewAttempt(const Turn& turn, const JobRow& job, Attempt number) {
   if (restore.empty()) return row;
   row.resumed = restore.front().id;
   row.resumed_uri = restore.front().uri;
-  for (const CheckpointRow* each : turn.tables.checkpoints().OfJob(job.id)) {
-    if (each->uri == row.resumed_uri) row.resumed_position = each->position;
-  }
+  const CheckpointRow* own = turn.tables.checkpoints().Find(row.resumed);
+  if (own != nullptr) row.resumed_position = own->position;
   return row;
 }
 

@@ -68,17 +68,11 @@ LostRanks LostRanksOf(const Turn& turn, const AttemptRow& attempt) {
   return lost;
 }
 
-std::string Names(const Turn& turn, const std::set<NodeId>& nodes) {
-  std::string out;
-  for (const NodeId& id : nodes) out += (out.empty() ? "" : ", ") + turn.NodeName(id);
-  return out;
-}
-
 // The attempt is not given up: there is no better place for it, and its ranks may well be training.
 void Hold(Turn& turn, const AttemptRow& attempt, const LostRanks& lost, const std::string& why) {
   const NodeId& first = *lost.nodes.begin();
   Duration away = turn.now - turn.soft.nodes[first].unreachable_since;
-  std::string names = Names(turn, lost.nodes);
+  std::string names = turn.NodeNames(lost.nodes);
   std::string text = "node " + names + " unreachable since " + ClockTime(turn.wall + -away) +
                      "; no other place for it (" + why + "): waiting for " + names +
                      ", or for room elsewhere";
@@ -229,7 +223,7 @@ std::optional<Time> JudgeLostNodes(Turn& turn, const AttemptRow& attempt) {
     std::string why = WhyNoOtherPlace(turn, job);
     if (!why.empty()) return Hold(turn, attempt, lost, why), std::nullopt;
     FailAttempt(turn, job,
-                {.reason = "node " + Names(turn, lost.nodes) + " unreachable for " +
+                {.reason = "node " + turn.NodeNames(lost.nodes) + " unreachable for " +
                            AwayText(turn, *lost.nodes.begin()) +
                            (lost.others ? " and no progress of the other ranks" : "")});
   }

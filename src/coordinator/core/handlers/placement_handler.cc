@@ -52,6 +52,12 @@ NodeCapacity CapacityOf(const Turn& turn, const NodeRow& row, JobId without = {}
   return node;
 }
 
+bool HasRanksOf(const Turn& turn, const NodeId& node, JobId job) {
+  const std::set<protocol::RankKey>& keys = turn.tables.ranks().OnNode(node);
+  auto first = keys.lower_bound({job, Attempt(0), 0});
+  return first != keys.end() && first->job == job;
+}
+
 void RefreshCapacity(Turn& turn) {
   for (const NodeId& id : turn.soft.stale_capacity) {
     const NodeRow* row = turn.tables.FindNode(id);
@@ -215,7 +221,7 @@ std::string WhyNoOtherPlace(Turn& turn, JobId id) {
   RefreshCapacity(turn);
   PlacementView view = turn.soft.capacity;
   for (auto& [node, capacity] : view) {
-    if (const NodeRow* row = turn.tables.FindNode(node)) capacity = CapacityOf(turn, *row, id);
+    if (HasRanksOf(turn, node, id)) capacity = CapacityOf(turn, *turn.tables.FindNode(node), id);
   }
   bool all = true;
   std::vector<PendingJob> pending = Head(turn, &all);

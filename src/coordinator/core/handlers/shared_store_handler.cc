@@ -24,12 +24,6 @@ TaskId StartStep(Turn& turn, JobId job, StoreProof proof, const std::string& spe
       std::move(argument), spec_yaml);
 }
 
-std::string Names(const Turn& turn, const std::set<NodeId>& machines) {
-  std::string out;
-  for (const NodeId& id : machines) out += (out.empty() ? "" : ", ") + turn.NodeName(id);
-  return out;
-}
-
 }  // namespace
 
 std::set<NodeId> NodesOf(const Placement& placement) {
@@ -84,7 +78,7 @@ void ProveStore(Turn& turn, const JobRow& job, const std::set<NodeId>& machines,
   }
   soft.check = StartProof(turn, job.id, job.spec_yaml, std::move(order));
   turn.Explain(job.id, "its file:// store is being checked: is it one place for " +
-                           Names(turn, machines) + "?");
+                           turn.NodeNames(machines) + "?");
 }
 
 }  // namespace coxswain::coordinator::core
