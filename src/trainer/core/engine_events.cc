@@ -3,7 +3,7 @@
 
 namespace coxswain::trainer::core {
 void TrainerCore::On(const GroupFormed& event) {
-  engine_busy_ = false;
+  running_.reset();
   if (mode_ != Mode::kForming || pending_) return;
   mode_ = Mode::kTraining;
   step_ = event.step;
@@ -29,7 +29,7 @@ void TrainerCore::On(const GroupFormed& event) {
 }
 
 void TrainerCore::On(const CollectiveFailed& event) {
-  engine_busy_ = false;
+  running_.reset();
   if (mode_ != Mode::kForming && mode_ != Mode::kTraining) return;
   mode_ = Mode::kWaiting;
   snapshot_due_ = false;
@@ -45,7 +45,7 @@ void TrainerCore::On(const CollectiveFailed& event) {
 }
 
 void TrainerCore::On(const StepFinished& event) {
-  engine_busy_ = false;
+  running_.reset();
   if (mode_ != Mode::kTraining) return;
   step_ = event.step;
   position_ = event.position;
@@ -74,7 +74,7 @@ void TrainerCore::On(const StepFinished& event) {
 }
 
 void TrainerCore::On(const LossNotFinite& event) {
-  engine_busy_ = false;
+  running_.reset();
   std::string ranks;
   for (base::Rank rank : event.ranks) {
     ranks += (ranks.empty() ? "" : ", ") + std::to_string(rank);
@@ -87,7 +87,7 @@ void TrainerCore::On(const LossNotFinite& event) {
 }
 
 void TrainerCore::On(const SnapshotTaken& event) {
-  engine_busy_ = false;
+  running_.reset();
   Save* save = saves_.FindStep(event.step);
   if (save == nullptr || save->stage != SaveStage::kSnapshot) return;
   save->stage = SaveStage::kOpening;
@@ -99,19 +99,19 @@ void TrainerCore::On(const SnapshotTaken& event) {
 }
 
 void TrainerCore::On(const Evaluated& event) {
-  engine_busy_ = false;
+  running_.reset();
   evaluation_ = event;
   if (mode_ == Mode::kTraining) SendProgress();
 }
 
 void TrainerCore::On(const ModelExported& event) {
-  engine_busy_ = false;
+  running_.reset();
   exported_ = true;
   model_uri_ = event.uri;
 }
 
 void TrainerCore::On(const EngineFailed& event) {
-  engine_busy_ = false;
+  running_.reset();
   Fail(event.reason, event.exit_code);
 }
 

@@ -62,7 +62,7 @@ void TrainerCore::On(const protocol::FormGeneration& order) {
   if (stop_ || (mode_ == Mode::kFinished && stopped_)) return;
   rank_ = self->rank;
   pending_ = order;
-  if (engine_busy_ && in_collective_) Do(AbortGroup{});
+  if (running_ == Work::kCollective) Do(AbortGroup{});
 }
 
 void TrainerCore::On(const protocol::CheckpointOpened& order) {

@@ -23,26 +23,23 @@ std::optional<base::Time> TrainerCore::NextDeadline() const {
 }
 
 void TrainerCore::Command(EngineCommand command) {
-  CHECK(!engine_busy_) << "two commands for one engine";
-  engine_busy_ = true;
-  in_collective_ = !std::holds_alternative<TakeSnapshot>(command) &&
-                   !std::holds_alternative<ExportModel>(command);
-  copying_ = std::holds_alternative<TakeSnapshot>(command);
-  exporting_ = std::holds_alternative<ExportModel>(command);
+  CHECK(!running_) << "two commands for one engine";
+  running_ = std::holds_alternative<TakeSnapshot>(command)  ? Work::kSnapshot
+             : std::holds_alternative<ExportModel>(command) ? Work::kExport
+                                                            : Work::kCollective;
   out_.engine.push_back(std::move(command));
 }
 
 // The engine knows the phases of a step only; what follows the last one is told apart here.
 protocol::Phase TrainerCore::PhaseNow(protocol::Phase of_engine) const {
-  if (engine_busy_ && exporting_) return protocol::Phase::kExport;
-  if (engine_busy_ && copying_) return protocol::Phase::kCheckpoint;
-  bool waits_for_save =
-      mode_ == Mode::kTraining && !engine_busy_ && LastStepDone() && SaveInFlight();
+  if (running_ == Work::kExport) return protocol::Phase::kExport;
+  if (running_ == Work::kSnapshot) return protocol::Phase::kCheckpoint;
+  bool waits_for_save = mode_ == Mode::kTraining && !running_ && LastStepDone() && SaveInFlight();
   return waits_for_save ? protocol::Phase::kCheckpoint : of_engine;
 }
 
 void TrainerCore::Pump() {
-  if (engine_busy_ || mode_ == Mode::kExited) return;
+  if (running_ || mode_ == Mode::kExited) return;
   if (pending_) {
     generation_ = pending_->generation;
     world_size_ = static_cast<uint32_t>(pending_->members.size());

@@ -38,6 +38,13 @@ enum class Mode : uint8_t {
   kExited,    // Exit was decided: nothing more happens
 };
 
+// What the engine's running command is about.
+enum class Work : uint8_t {
+  kCollective,  // needs the other ranks: a join, a step, an evaluation
+  kSnapshot,
+  kExport,
+};
+
 class TrainerCore {
  public:
   explicit TrainerCore(Settings settings) : settings_(std::move(settings)) {}
@@ -117,10 +124,7 @@ class TrainerCore {
   Decisions out_;
 
   Mode mode_ = Mode::kWaiting;
-  bool engine_busy_ = false;
-  bool in_collective_ = false;  // the engine's command needs the other ranks
-  bool copying_ = false;        // ... is TakeSnapshot
-  bool exporting_ = false;      // ... is ExportModel
+  std::optional<Work> running_;  // of the engine's command; empty: the engine is free
   std::string address_;
   base::Generation generation_;                      // joined or being joined
   std::optional<protocol::FormGeneration> pending_;  // newer than generation_, not begun

@@ -6,9 +6,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <memory>
-#include <string>
-
-#include "common/base/rng.h"
 
 namespace coxswain::trainer::engine {
 
