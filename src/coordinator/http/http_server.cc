@@ -19,10 +19,6 @@
 namespace coxswain::coordinator::http {
 namespace {
 
-NodeNames NamesFrom(runtime::Api* api) {
-  return [api](const core::NodeId& node) { return api->NodeName(node); };
-}
-
 constexpr int kThreads = 6;
 constexpr uint32_t kMostJobs = 1000;
 constexpr uint32_t kMostEvents = 1000;
@@ -218,7 +214,7 @@ void Server::ServeJobs(const Request& request, Response& response) {
   if (!jobs.ok()) return Fail(response, jobs.status());
   bool more = jobs->size() == filter->limit;
   std::string next = more ? base::ToString(jobs->back().record.job.id) : "";
-  response.set_content(JobsJson(*jobs, next, NamesFrom(api_)), "application/json");
+  response.set_content(JobsJson(*jobs, next, runtime::NamesFrom(api_)), "application/json");
 }
 
 void Server::ServeJob(const std::string& id, Response& response) {
@@ -230,7 +226,7 @@ void Server::ServeJob(const std::string& id, Response& response) {
   if (!checkpoints.ok()) return Fail(response, checkpoints.status());
   auto events = api_->ListEvents(*job, {}, kMostEvents);
   if (!events.ok()) return Fail(response, events.status());
-  response.set_content(JobJson(*view, *checkpoints, *events, NamesFrom(api_)), "application/json");
+  response.set_content(JobJson(*view, *checkpoints, *events, runtime::NamesFrom(api_)), "application/json");
 }
 
 void Server::ServeReady(const Request& request, Response& response) {

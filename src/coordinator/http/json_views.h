@@ -2,15 +2,15 @@
 // (docs/api.md).
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "coordinator/runtime/api.h"
+#include "coordinator/runtime/node_names.h"
 
 namespace coxswain::coordinator::http {
 
-using NodeNames = std::function<std::string(const core::NodeId&)>;  // Api::NodeName
+using runtime::NodeNames;
 
 // `next_page_token`: empty on the last page.
 std::string JobsJson(const std::vector<runtime::JobView>& jobs, const std::string& next_page_token,

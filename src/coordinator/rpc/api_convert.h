@@ -1,9 +1,8 @@
 // What the runtime shows, as messages of coxswain.v1. Pure.
 #pragma once
 
-#include <functional>
-
 #include "coordinator/runtime/api.h"
+#include "coordinator/runtime/node_names.h"
 
 namespace coxswain::v1 {
 class Checkpoint;
@@ -19,11 +18,8 @@ namespace coxswain::coordinator::rpc {
 // How much of a job: kList leaves out spec_yaml, ranks and attempts; kWatch spec_yaml.
 enum class JobParts { kList, kWatch, kAll };
 
-// People know nodes by name: rows hold ids.
-using NodeNames = std::function<std::string(const core::NodeId&)>;
-inline NodeNames NamesFrom(runtime::Api* api) {
-  return [api](const core::NodeId& node) { return api->NodeName(node); };
-}
+using runtime::NamesFrom;
+using runtime::NodeNames;
 
 void Fill(const runtime::JobView& in, JobParts parts, const NodeNames& names, v1::Job* out);
 void Fill(const runtime::NodeView& in, v1::Node* out);

@@ -101,8 +101,9 @@ class Service final : public v1::Coxswain::CallbackService {
         core::JobId last = jobs->back().record.job.id;
         response->set_next_page_token(MakePageToken(std::to_string(last.value), scope));
       }
+      const NodeNames names = NamesFrom(api_);
       for (const runtime::JobView& job : *jobs)
-        Fill(job, JobParts::kList, NamesFrom(api_), response->add_jobs());
+        Fill(job, JobParts::kList, names, response->add_jobs());
       return grpc::Status::OK;
     });
   }

@@ -34,9 +34,10 @@ class EventStream final : public StreamCall<v1::Event> {
       auto events = api_->ListEvents(job_, core::EventSeq(cursor_), kPage);
       if (!events.ok()) return Step::End(ToGrpc(events.status()));
       page_.assign(events->begin(), events->end());
+      names_ = NamesFrom(api_);
       if (page_.empty()) return last ? Step::End(grpc::Status::OK) : Step::Wait();
     }
-    Fill(page_.front(), NamesFrom(api_), out);
+    Fill(page_.front(), names_, out);
     cursor_ = page_.front().seq.value;
     page_.pop_front();
     ++sent_;
@@ -61,6 +62,7 @@ class EventStream final : public StreamCall<v1::Event> {
   uint64_t cursor_;  // of the last event sent
   uint32_t sent_ = 0;
   std::deque<core::EventRow> page_;
+  NodeNames names_;  // of this page
   std::unique_ptr<runtime::Subscription> subscription_;
 };
 

@@ -46,8 +46,9 @@ class JobStream final : public StreamCall<v1::WatchJobResponse> {
     if (!events.ok()) return Step::End(ToGrpc(events.status()));
     more_ = events->size() == kEventsPerMessage;
     ended_ = core::IsFinal(job->record.job.state);
-    Fill(*job, JobParts::kWatch, NamesFrom(api_), out->mutable_job());
-    for (const core::EventRow& event : *events) Fill(event, NamesFrom(api_), out->add_events());
+    const NodeNames names = NamesFrom(api_);
+    Fill(*job, JobParts::kWatch, names, out->mutable_job());
+    for (const core::EventRow& event : *events) Fill(event, names, out->add_events());
     if (!events->empty()) cursor_ = events->back().seq.value;
     out->set_cursor(cursor_);
     return Decide(*out, now);

@@ -64,6 +64,7 @@ class FakeApi final : public runtime::Api {
   absl::Status submit_status;  // of Submit
   std::vector<config::Mistake> mistakes;
   bool hold_submits = false;  // never answer
+  std::atomic<int> name_reads = 0;
 
   // ---- Api ----
   void Submit(runtime::SubmitRequest request, runtime::SubmitCallback done) override {
@@ -126,6 +127,7 @@ class FakeApi final : public runtime::Api {
     return nodes_;
   }
   std::string NodeName(const core::NodeId& node) override {
+    ++name_reads;
     std::lock_guard lock(mutex_);
     for (const runtime::NodeView& view : nodes_) {
       if (view.row.id == node) return view.row.name;

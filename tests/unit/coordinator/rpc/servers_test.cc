@@ -162,6 +162,7 @@ TEST_F(ServersTest, Job_NamesNodesAsPeopleDo) {
   EXPECT_EQ(out.ranks(0).node(), "machine-a");
   EXPECT_EQ(out.ranks(0).exit().node(), "machine-a");
   EXPECT_EQ(out.exit().node(), "n-gone") << "the id is all that is left of it";
+  EXPECT_EQ(api_.name_reads, 2) << "the store is asked for each node once";
 }
 
 TEST_F(ServersTest, Drain_FindsNodesByIdOrUniqueName) {
