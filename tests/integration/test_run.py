@@ -163,7 +163,7 @@ def test_jobs_of_a_killed_run_are_ended_by_the_next(bare_cluster, tiny_data):
     code, out = again.end()
     assert code == 0 and "j2 COMPLETED" in out, (code, out)
     line = next(line for line in out.splitlines() if line.startswith("j1 (long) of an earlier run was cut off"))
-    resume = f"cox run FILE --data-dir {run.data_dir} --resume-from j1"  # cox by its path, which PATH does not lead to
+    resume = f"cox run {file} --data-dir {run.data_dir} --resume-from j1"  # cox by its path, which PATH does not lead to
     assert "it is ended here. Go on with it: " in line and line.endswith(resume), line
     again.gone()
     code, out = Run(bare_cluster, file, "--resume-from", "j1", "--set", "spec.train.epochs=1", "--timeout", "60s").end()

@@ -30,18 +30,6 @@ std::string Percent(double fraction) { return Format("%.2f %%", fraction * 100);
 
 std::string Number(double value) { return Format("%.4g", value); }
 
-std::string Bytes(int64_t bytes) {
-  const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
-  double amount = static_cast<double>(bytes);
-  int unit = 0;
-  while (amount >= 1024 && unit < 5) {
-    amount /= 1024;
-    ++unit;
-  }
-  return unit == 0 ? Format("%ld B", static_cast<long>(bytes))
-                   : Format("%.1f %s", amount, units[unit]);
-}
-
 std::string Clock(int64_t ms) {
   const long s = static_cast<long>((ms + 999) / 1000);
   if (s >= 3600) return Format("%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);

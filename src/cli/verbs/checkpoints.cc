@@ -3,6 +3,7 @@
 #include "cli/output/table.h"
 #include "cli/output/words.h"
 #include "cli/verbs/verb.h"
+#include "common/base/byte_text.h"
 #include "common/base/clock.h"
 
 namespace coxswain::cli::verbs {
@@ -36,7 +37,7 @@ int List(const Session& session, const Flags& flags) {
         c.id,
         {c.state, output::ColourOfState(c.state)},
         output::Count(c.step) + (c.final ? " (final)" : ""),
-        c.bytes > 0 ? output::Bytes(c.bytes) : "",
+        c.bytes > 0 ? base::BytesText(static_cast<uint64_t>(c.bytes)) : "",
         output::Ago(c.committed_us > 0 ? c.committed_us : c.opened_us, now),
         c.uri};
     if (session.wide()) {

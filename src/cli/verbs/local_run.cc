@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "cli/local/endpoint.h"
@@ -24,6 +25,21 @@ std::string AbsoluteDataDir(const std::string& flag) {
 std::string FolderOfThisProgram() {
   std::error_code error;
   return std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
+}
+
+// Which file the newest job of the data directory came from: for the run after one that is cut off.
+std::string FileOfNewestJob(const std::string& data_dir) { return data_dir + "/newest-job-file"; }
+
+void RememberFile(const std::string& data_dir, const std::string& job, const std::string& file) {
+  std::ofstream out(FileOfNewestJob(data_dir), std::ios::trunc);
+  out << job << '\n' << std::filesystem::absolute(file).lexically_normal().string() << '\n';
+}
+
+// Empty: not known.
+std::string RememberedFile(const std::string& data_dir, const std::string& job) {
+  std::ifstream in(FileOfNewestJob(data_dir));
+  std::string id, file;
+  return std::getline(in, id) && id == job && std::getline(in, file) ? file : "";
 }
 
 }  // namespace
@@ -114,6 +130,7 @@ absl::Status LocalRun::EndLeftovers() {
 
 void LocalRun::TellLeftover(const rpc::Job& job) {
   RunResult result = ResultOf(job);
+  result.file = RememberedFile(data_dir_, job.id);
   if (auto listed = control_->ListCheckpoints(job.id, false); listed.ok()) {
     result.checkpoints = listed->items;
   }
@@ -145,6 +162,7 @@ absl::StatusOr<rpc::Job> LocalRun::SubmitAndWatch(const rpc::SubmitRequest& requ
     job_ = submitted->job.id;
     cancel = interrupts_ > 0;
   }
+  RememberFile(data_dir_, submitted->job.id, flags_.job.file);
   for (const std::string& warning : submitted->warnings)
     session_.Note("warning: " + output::OneLine(warning));
   if (cancel) (void)control_->CancelJob(submitted->job.id, "interrupted", false);

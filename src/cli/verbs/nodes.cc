@@ -2,7 +2,9 @@
 
 #include "cli/output/table.h"
 #include "cli/output/words.h"
+#include "cli/verbs/flag_checks.h"
 #include "cli/verbs/verb.h"
+#include "common/base/byte_text.h"
 #include "common/base/clock.h"
 
 namespace coxswain::cli::verbs {
@@ -37,8 +39,9 @@ std::string Gpus(const Session& session, const std::vector<rpc::Node>& nodes) {
   for (const rpc::Node& node : nodes) {
     for (const rpc::Gpu& gpu : node.gpus) {
       any = true;
-      table.Add({node.name, std::to_string(gpu.index), gpu.name, output::Bytes(gpu.memory_bytes),
-                 gpu.uuid, gpu.job, gpu.available ? "" : gpu.why_not});
+      table.Add({node.name, std::to_string(gpu.index), gpu.name,
+                 base::BytesText(static_cast<uint64_t>(gpu.memory_bytes)), gpu.uuid, gpu.job,
+                 gpu.available ? "" : gpu.why_not});
     }
   }
   return any ? "\n" + table.ToString(session.out()) : "";
@@ -73,7 +76,7 @@ int List(const Session& session) {
     if (session.wide()) {
       row.push_back(node.id);
       row.push_back(node.address);
-      row.push_back(output::Bytes(node.memory_bytes));
+      row.push_back(base::BytesText(static_cast<uint64_t>(node.memory_bytes)));
       row.push_back(node.version);
       row.push_back(output::Ago(node.last_heartbeat_us, now));
     }

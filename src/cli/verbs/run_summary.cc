@@ -10,6 +10,7 @@
 #include "cli/output/table.h"
 #include "cli/output/words.h"
 #include "cli/verbs/job_view.h"
+#include "common/base/byte_text.h"
 
 namespace coxswain::cli::verbs {
 namespace {
@@ -30,7 +31,8 @@ const rpc::Checkpoint* Newest(const RunResult& result) {
 
 std::string CheckpointText(const rpc::Checkpoint& checkpoint) {
   return WithoutScheme(checkpoint.uri) + "  (step " + output::Count(checkpoint.step) + ", " +
-         output::Bytes(checkpoint.bytes) + (checkpoint.state == "VERIFIED" ? ", verified)" : ")");
+         base::BytesText(static_cast<uint64_t>(checkpoint.bytes)) +
+         (checkpoint.state == "VERIFIED" ? ", verified)" : ")");
 }
 
 // Of the daemons, which lie beside cox: empty where PATH leads to it.
@@ -39,7 +41,7 @@ std::string FolderOf(const RunResult& result) {
 }
 
 std::string RunCommand(const RunResult& result, const std::string& file) {
-  return result.cox + " run " + file +
+  return result.cox + " run" + (file.empty() ? "" : " " + file) +
          (result.default_data_dir ? "" : " --data-dir " + result.data_dir);
 }
 
@@ -103,7 +105,10 @@ std::string LeftoverLine(const RunResult& result) {
   if (step > 0) text += " at step " + output::Count(step);
   text += "; it is ended here.";
   if (newest == nullptr) return text;
-  return text + " Go on with it: " + RunCommand(result, "FILE") + " --resume-from " + job.id;
+  text += " Go on with it: ";
+  if (result.file.empty())
+    text += "with its own job file for '" + output::OneLine(job.name) + "', ";
+  return text + RunCommand(result, result.file) + " --resume-from " + job.id;
 }
 
 std::string HowToCallCox() {

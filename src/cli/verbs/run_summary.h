@@ -29,7 +29,7 @@ std::string RunSummary(const output::Terminal& terminal, const RunResult& result
 // How a job stands that was stopped without a save: as last heard of, its newest checkpoint, how to
 // go on. One or two lines, without the last '\n'.
 std::string LastWords(const RunResult& result);
-// One line about a job of an earlier run that was cut off.
+// One line about a job of an earlier run that was cut off. `file` is empty if it is not known.
 std::string LeftoverLine(const RunResult& result);
 
 }  // namespace coxswain::cli::verbs

@@ -67,17 +67,6 @@ std::string Escape(std::string_view text) {
   return out;
 }
 
-std::string BytesText(uint64_t bytes) {
-  static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
-  double value = static_cast<double>(bytes);
-  size_t unit = 0;
-  while (value >= 1024 && unit + 1 < std::size(kUnits)) {
-    value /= 1024;
-    ++unit;
-  }
-  return absl::StrFormat(unit == 0 || value >= 100 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
-}
-
 std::string DurationText(base::Duration duration) {
   int64_t s = std::max<int64_t>(duration.count(), 0) / 1'000'000;
   if (s < 60) return absl::StrCat(s, " s");

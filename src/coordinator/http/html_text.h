@@ -11,7 +11,6 @@ namespace coxswain::coordinator::http {
 // For element content and quoted attributes. Control characters become spaces, newlines stay.
 std::string Escape(std::string_view text);
 
-std::string BytesText(uint64_t bytes);              // "1.5 GiB"
 std::string DurationText(base::Duration duration);  // "2 h 3 min", "41 s"
 std::string NumberText(double value);               // "0.3142", "1,204": four digits that matter
 std::string CountText(int64_t value);               // "12,345"

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/base/byte_text.h"
 #include "common/base/clock.h"
 #include "coordinator/http/events_html.h"
 #include "coordinator/http/html_text.h"
@@ -182,7 +183,7 @@ std::string Checkpoints(const std::vector<core::CheckpointRow>& checkpoints, bas
     absl::StrAppend(&rows, "<tr><td>", base::ToString(row.id), row.final ? " (final)" : "",
                     "</td><td>", NodeBadgeHtml(core::ToString(core::ShownState(row))), " ",
                     Escape(row.reason), "</td><td class=\"num\">", CountText(row.step),
-                    "</td><td class=\"num\">", BytesText(row.bytes), "</td><td>",
+                    "</td><td class=\"num\">", base::BytesText(row.bytes), "</td><td>",
                     AgoHtml(row.committed ? row.committed : row.opened, now), "</td><td><code>",
                     Escape(row.uri), "</code></td></tr>");
   }

@@ -1,5 +1,6 @@
 #include <absl/strings/str_cat.h>
 
+#include "common/base/byte_text.h"
 #include "common/base/clock.h"
 #include "coordinator/http/html_text.h"
 #include "coordinator/http/json_views.h"
@@ -24,7 +25,7 @@ std::string Gpus(const runtime::NodeView& node) {
       use = "<span class=\"badge failed\">not given out</span> " + Escape(gpu.why_not);
     }
     absl::StrAppend(&rows, "<tr><td class=\"num\">", gpu.index, "</td><td>", Escape(gpu.name),
-                    "</td><td class=\"num\">", BytesText(gpu.memory_bytes), "</td><td>", use,
+                    "</td><td class=\"num\">", base::BytesText(gpu.memory_bytes), "</td><td>", use,
                     "</td><td class=\"dim\">", Escape(gpu.uuid), "</td></tr>");
   }
   return "<div "
@@ -55,7 +56,7 @@ std::string NodeCard(const runtime::NodeView& node, base::WallTime now) {
   uint32_t slots = inventory.cpu_slots;
   uint32_t used = slots - std::min(slots, node.live.cpu_slots_free);
   absl::StrAppend(&out, "<dl>", FactHtml("CPU slots", absl::StrCat(used, " of ", slots, " used")),
-                  FactHtml("Memory", BytesText(inventory.memory_bytes)),
+                  FactHtml("Memory", base::BytesText(inventory.memory_bytes)),
                   FactHtml("Jobs", jobs.empty() ? "none" : jobs),
                   FactHtml("Address", Escape(inventory.address)),
                   FactHtml("Version", Escape(inventory.version)),

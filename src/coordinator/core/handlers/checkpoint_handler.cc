@@ -1,5 +1,6 @@
 #include "coordinator/core/handlers/checkpoint_handler.h"
 
+#include "common/base/byte_text.h"
 #include "coordinator/core/handlers/store_work_handler.h"
 #include "coordinator/core/text.h"
 
@@ -163,7 +164,7 @@ void Handle(Turn& turn, const TrainerSender& from, const protocol::ManifestWritt
   turn.soft.jobs[job].shards.erase(report.id);
   turn.Note("CheckpointCommitted",
             base::ToString(row.id) + (row.final ? " (final)" : "") + " of step " +
-                std::to_string(row.step) + ": " + std::to_string(row.bytes) + " bytes in " +
+                std::to_string(row.step) + ": " + base::ExactBytesText(row.bytes) + " in " +
                 Plural(row.shards, "shard"),
             {job, from.node, from.key.attempt, row.generation});
   Tell(turn, job, protocol::CheckpointCommitted{row.id, row.manifest_hash});

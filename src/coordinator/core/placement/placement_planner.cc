@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "common/base/byte_text.h"
 #include "coordinator/core/text.h"
 
 namespace coxswain::coordinator::core {
@@ -144,7 +145,8 @@ std::string WhyNotNow(const PlacementView& view, const PendingJob& job) {
 std::string NeedText(const PendingJob& job) {
   std::string out = Plural(job.ranks, "rank") + " of " + Plural(job.cpus, "CPU slot");
   if (job.gpus > 0) out += " and " + Plural(job.gpus, "GPU");
-  if (job.memory > 0) out += " and " + std::to_string(job.memory >> 20) + " MiB of memory";
+  if (job.memory > 0)
+    out += " and " + base::BytesText(static_cast<uint64_t>(job.memory)) + " of memory";
   if (job.ranks > 1) out += " each";
   return out;
 }
@@ -200,7 +202,7 @@ std::string WhyNever(const PlacementView& view, const PendingJob& job) {
   out += ", but the whole fleet of " + Plural(view.size(), "node") + " has room for ";
   out += std::to_string(job.one_node ? most : room) + (job.one_node ? " on one node" : "");
   out += " (its largest node: " + Plural(cpus, "CPU slot") + ", " + Plural(gpus, "GPU");
-  if (job.memory > 0) out += ", " + std::to_string(memory >> 20) + " MiB of memory";
+  if (job.memory > 0) out += ", " + base::BytesText(static_cast<uint64_t>(memory)) + " of memory";
   return out + ")";
 }
 

@@ -142,7 +142,7 @@ TEST(RunSummary, HasCurvePlacesAndWhatIsNext) {
   const std::string text = RunSummary(kPlain, result);
   EXPECT_THAT(text, HasSubstr("     loss\n      2.3 |*"));
   EXPECT_THAT(text, HasSubstr("Model:      /d/store/model\n"));
-  EXPECT_THAT(text, HasSubstr("Checkpoint: /d/c1  (step 8, 1.0 KiB, verified)\n"));
+  EXPECT_THAT(text, HasSubstr("Checkpoint: /d/c1  (step 8, 1 KiB, verified)\n"));
   EXPECT_THAT(text, HasSubstr("cox run job.yaml --resume-from j3 --set spec.train.epochs=6\n"));
 }
 

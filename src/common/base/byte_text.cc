@@ -1,0 +1,37 @@
+#include "common/base/byte_text.h"
+
+#include <iterator>
+
+namespace coxswain::base {
+namespace {
+
+std::string WithCommas(uint64_t number) {
+  std::string digits = std::to_string(number);
+  for (size_t at = digits.size(); at > 3;) digits.insert(at -= 3, ",");
+  return digits;
+}
+
+}  // namespace
+
+std::string BytesText(uint64_t bytes) {
+  static constexpr const char* kUnits[] = {" B", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB"};
+  // In 1024ths of the unit, from KiB on.
+  uint64_t parts = bytes;
+  size_t unit = bytes < 1024 ? 0 : 1;
+  while (unit > 0 && parts >> 20 != 0 && unit + 1 < std::size(kUnits)) {
+    parts = parts >> 10;
+    ++unit;
+  }
+  if (unit == 0) return std::to_string(bytes) + kUnits[0];
+  uint64_t tenths = (parts * 10 + 512) >> 10;
+  std::string text = std::to_string(tenths / 10);
+  if (tenths < 1000 && tenths % 10 != 0) text += "." + std::to_string(tenths % 10);
+  return text + kUnits[unit];
+}
+
+std::string ExactBytesText(uint64_t bytes) {
+  std::string exact = WithCommas(bytes) + (bytes == 1 ? " byte" : " bytes");
+  return bytes < 1024 ? exact : BytesText(bytes) + " (" + exact + ")";
+}
+
+}  // namespace coxswain::base
