@@ -1,11 +1,13 @@
 """The command line with the real binaries: what scripts rely on, and what a slip of the finger gets."""
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 
 import pytest
 
-from cluster import BIN
+from cluster import BIN, files_below
 
 JOB = """apiVersion: coxswain/v1
 kind: TrainingJob
@@ -141,3 +143,16 @@ def test_logs_are_one_stream_and_events_keep_the_newest(cluster, tiny_data):
     done = cluster.cox("metrics", job, "--name", "los", check=False)
     assert done.returncode == 102 and "no metric 'los'" in done.stderr and "did you mean 'loss'" in done.stderr, done.stderr
     assert "epochs" not in cluster.cox("metrics", job, "--name", "loss").stderr
+
+
+def test_metric_points_that_were_left_out_are_told(cluster, tiny_data):
+    job = cluster.submit(cluster.job_file(tiny_data, epochs=1))
+    assert cluster.cox("wait", job).returncode == 0
+    assert "left out" not in cluster.cox("metrics", job).stderr + cluster.cox("describe", job).stdout
+    database = next(path for path in files_below(cluster.folder) if path.name == "metrics.db")
+    with contextlib.closing(sqlite3.connect(database, timeout=30)) as metrics, metrics:
+        metrics.execute("INSERT INTO dropped VALUES (?, 1204, 1700000000000000)", (int(job[1:]),))
+    told = cluster.cox("metrics", job).stderr
+    assert "1,204 points were left out, because a buffer or a disk was full; last at 2023-11-1" in told, told
+    assert "1204 points left out on the way, last at 22:13:20 UTC" in " ".join(cluster.cox("describe", job).stdout.split())
+    assert cluster.json("describe", job)["metricPointsDropped"] == "1204"

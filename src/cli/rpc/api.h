@@ -101,6 +101,8 @@ struct Job {
   Checkpoint last_checkpoint;
   std::string submitted_by;
   std::vector<std::string> conditions;
+  uint64_t metric_points_dropped = 0;
+  int64_t metric_points_dropped_us = 0;  // when the last of them were; 0: none
   std::string json;
 };
 

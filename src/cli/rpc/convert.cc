@@ -151,6 +151,8 @@ Job FromWire(const wire::Job& in) {
   if (out.has_checkpoint) out.last_checkpoint = FromWire(in.last_checkpoint());
   out.submitted_by = in.submitted_by();
   out.conditions = {in.conditions().begin(), in.conditions().end()};
+  out.metric_points_dropped = in.metric_points_dropped();
+  out.metric_points_dropped_us = in.metric_points_dropped_us();
   return out;
 }
 

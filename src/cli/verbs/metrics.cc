@@ -87,6 +87,17 @@ absl::Status CheckNames(rpc::Client& client, const rpc::MetricRequest& request,
                              config::DidYouMean(*missing, names) + "; there are " + there);
 }
 
+// So that nobody takes a gap for a pause of the job.
+absl::Status TellDropped(const Session& session, rpc::Client& client, const std::string& name) {
+  const absl::StatusOr<rpc::Job> job = client.GetJob(name);
+  if (!job.ok() || job->metric_points_dropped == 0) return job.status();
+  session.Note(output::Count(static_cast<int64_t>(job->metric_points_dropped)) +
+               (job->metric_points_dropped == 1 ? " point was" : " points were") +
+               " left out, because a buffer or a disk was full; last at " +
+               output::When(job->metric_points_dropped_us));
+  return absl::OkStatus();
+}
+
 int Metrics(const Session& session, const rpc::MetricRequest& request) {
   auto client = session.Connect();
   if (!client.ok()) return session.Fail(client.status());
@@ -112,7 +123,8 @@ int Metrics(const Session& session, const rpc::MetricRequest& request) {
                       ? lines
                       : Curves(session, series, !request.names.empty()) + Summary(session, series));
   }
-  return kSuccess;
+  const absl::Status told = TellDropped(session, **client, request.job);
+  return told.ok() ? kSuccess : session.Fail(told);
 }
 
 }  // namespace

@@ -124,6 +124,8 @@ json SummaryJson(const runtime::JobView& view, const NodeNames& names) {
             {"submitted_by", row.submitted_by},
             {"model_uri", row.model_uri},
             {"conditions", view.live.conditions},
+            {"metric_points_dropped", view.dropped.points},
+            {"metric_points_dropped_us", view.dropped.last.us},
             {"cursor", view.record.last_event.value}};
   if (view.live.progress) {
     j["progress"] = ProgressJson(*view.live.progress, view.live.progress_at);

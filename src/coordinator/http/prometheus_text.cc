@@ -193,6 +193,9 @@ std::string PrometheusText(const runtime::ServerStatus& s,
   page.Gauge("coxswain_last_commit_seconds", "Time the last one took", Seconds(s.last_commit));
   page.Counter("coxswain_metric_points_total", "Metric points stored since the start",
                static_cast<double>(s.metric_points));
+  page.Counter("coxswain_metric_points_dropped_total",
+               "Metric points left out since the start, because a buffer or the disk was full",
+               static_cast<double>(s.dropped_points));
   return page.Text();
 }
 

@@ -107,6 +107,8 @@ void Fill(const runtime::JobView& in, JobParts parts, const NodeNames& names, v1
   }
   out->set_submitted_by(Utf8(row.submitted_by));
   out->set_cursor(in.record.last_event.value);
+  out->set_metric_points_dropped(in.dropped.points);
+  out->set_metric_points_dropped_us(in.dropped.last.us);
   for (const std::string& condition : in.live.conditions) out->add_conditions(Utf8(condition));
   if (parts == JobParts::kList) return;
   for (const core::RankRow& rank : in.record.ranks)

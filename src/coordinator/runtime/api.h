@@ -23,7 +23,8 @@ struct JobView {
   // Of a final job only the last known progress. The condition that metric points were left out is
   // added by GetJob only.
   core::LiveJob live;
-  std::string masked_yaml;  // filled by GetJob only
+  std::string masked_yaml;       // filled by GetJob only
+  store::DroppedPoints dropped;  // filled by GetJob only
 };
 struct NodeView {
   core::NodeRow row;
@@ -62,6 +63,7 @@ struct ServerStatus {
   core::EventSeq last_event;  // the newest one committed
   // Counters since start, for /metrics.
   uint64_t decided_events = 0, commits = 0, committed_changes = 0, metric_points = 0;
+  uint64_t dropped_points = 0;   // metric points left out, by full buffers or a full disk
   uint64_t loop_queue = 0;       // events waiting now
   base::Duration last_commit{};  // time of the last commit
   base::Duration last_loop_delay{};

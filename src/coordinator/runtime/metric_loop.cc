@@ -64,9 +64,8 @@ void MetricLoop::Store(std::vector<Item> items) {
       b.batch.dropped += b.batch.points.size();
       b.batch.points.clear();
     }
-    shed_points_ += points;
   }
-  absl::Status status = store_->Append(batches);
+  absl::Status status = store_->Append(batches, base::WallNow());
   // Shedding says what it lost where it can, but goes on without.
   if (!status.ok() && !shed_) {
     failing_ = true;

@@ -37,7 +37,8 @@ class MetricLoop {
   void Shed(bool shed) { shed_ = shed; }
   void Stop();
   uint64_t stored_points() const { return stored_; }
-  uint64_t shed_points() const { return shed_points_; }
+  // Left out by full buffers on the way, or shed here.
+  uint64_t dropped_points() const { return store_->dropped_points(); }
 
  private:
   struct Item {
@@ -55,7 +56,7 @@ class MetricLoop {
   const base::Duration pause_;
   const Hooks hooks_;
   std::atomic<bool> shed_ = false;
-  std::atomic<uint64_t> stored_ = 0, shed_points_ = 0, waiting_points_ = 0;
+  std::atomic<uint64_t> stored_ = 0, waiting_points_ = 0;
   bool failing_ = false;
   WorkQueue<Item> queue_;
   std::thread thread_;

@@ -2,6 +2,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "common/base/version.h"
+#include "coordinator/core/text.h"
 #include "coordinator/runtime/runtime.h"
 
 namespace coxswain::coordinator::runtime {
@@ -20,10 +21,12 @@ JobView ViewOf(store::JobRecord record, const LiveBoard& board) {
 }
 
 // Begins the same whatever the number: who shows it as news does so once.
-std::string ThinnedText(uint64_t points) {
-  return absl::StrCat("metrics were thinned out: ", points, points == 1 ? " point" : " points",
-                      " left out on the way, because a buffer or the coordinator's disk was full; "
-                      "no step waited for it");
+std::string ThinnedText(const store::DroppedPoints& dropped) {
+  return absl::StrCat("metrics were thinned out: ", dropped.points,
+                      dropped.points == 1 ? " point" : " points", " left out on the way",
+                      dropped.last ? ", last at " + core::ClockTime(dropped.last) : "",
+                      ", because a buffer or the coordinator's disk was full; no step waited for "
+                      "it");
 }
 
 }  // namespace
@@ -38,9 +41,12 @@ absl::StatusOr<JobView> Runtime::GetJob(core::JobId job) {
   if (!record.ok()) return record.status();
   JobView view = ViewOf(*std::move(record), board_);
   view.masked_yaml = config::MaskSecrets(view.record.job.spec_yaml);
-  absl::StatusOr<uint64_t> thinned =
-      metric_readers_.With([&](store::MetricReader& reader) { return reader.CountDropped(job); });
-  if (thinned.ok() && *thinned > 0) view.live.conditions.push_back(ThinnedText(*thinned));
+  absl::StatusOr<store::DroppedPoints> dropped =
+      metric_readers_.With([&](store::MetricReader& reader) { return reader.ReadDropped(job); });
+  if (dropped.ok() && dropped->points > 0) {
+    view.dropped = *dropped;
+    view.live.conditions.push_back(ThinnedText(*dropped));
+  }
   std::lock_guard lock(status_mutex_);
   if (!why_not_writable_.empty() && !core::IsFinal(view.record.job.state)) {
     view.live.conditions.push_back(why_not_writable_);
@@ -156,6 +162,7 @@ ServerStatus Runtime::Status() {
   s.last_commit = base::Duration(commit_->counters().last_us);
   s.commit_seconds = static_cast<double>(commit_->counters().total_us) / 1e6;
   s.metric_points = metrics_->stored_points();
+  s.dropped_points = metrics_->dropped_points();
   return s;
 }
 

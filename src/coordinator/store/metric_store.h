@@ -17,6 +17,11 @@ struct StoredPoint {
   uint64_t cursor = 0;  // rises over the whole store
   bool repeated_by_later = false;
 };
+// Points of a job that full buffers thinned out before they came here.
+struct DroppedPoints {
+  uint64_t points = 0;
+  base::WallTime last;  // when the last of them were told; 0: none, or not known
+};
 struct MetricQuery {
   base::JobId job;
   std::vector<std::string> names;  // empty: all
@@ -31,8 +36,7 @@ class MetricReader {
   virtual ~MetricReader() = default;
   // In ascending order of the cursor. At most `limit` points: pass the last cursor to go on.
   virtual absl::StatusOr<std::vector<StoredPoint>> Read(const MetricQuery& query) = 0;
-  // Points that full buffers thinned out before they came here.
-  virtual absl::StatusOr<uint64_t> CountDropped(base::JobId job) = 0;
+  virtual absl::StatusOr<DroppedPoints> ReadDropped(base::JobId job) = 0;
 };
 
 struct NodeBatch {
@@ -51,10 +55,12 @@ class MetricStore {
   // One transaction, durable on return; nothing of it is there after an error. A point's key is
   // (job, rank, name, step): one of a later generation replaces an earlier one, which stays
   // readable as repeated; the same batch (by node, job and number) twice changes nothing.
-  virtual absl::Status Append(std::span<const NodeBatch> batches) = 0;
+  virtual absl::Status Append(std::span<const NodeBatch> batches, base::WallTime now) = 0;
+  // Points that the batches taken in since it was opened say are left out. From any thread.
+  virtual uint64_t dropped_points() const = 0;
   virtual absl::Status DeleteJobs(const std::vector<base::JobId>& jobs) = 0;
-  // Removes whole jobs, those first whose last point is oldest, until the limits are kept (at most a few
-  // at a time: call it again). Returns how many.
+  // Removes whole jobs, those first whose last point is oldest, until the limits are kept (at most
+  // a few at a time: call it again). Returns how many.
   virtual absl::StatusOr<size_t> Prune(const MetricLimits& limits, base::WallTime now) = 0;
   virtual absl::StatusOr<std::unique_ptr<MetricReader>> NewReader() = 0;
 };

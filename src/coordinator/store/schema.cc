@@ -93,6 +93,9 @@ CREATE TABLE batches(
   job INTEGER NOT NULL, node TEXT NOT NULL, batch INTEGER NOT NULL,
   PRIMARY KEY (job, node, batch)) WITHOUT ROWID;
 CREATE TABLE dropped(job INTEGER PRIMARY KEY, points INTEGER NOT NULL);
+)sql",
+                                    R"sql(
+ALTER TABLE dropped ADD COLUMN last_us INTEGER NOT NULL DEFAULT 0;
 )sql"};
 
 absl::Status RefuseForeign(Connection& connection, size_t newest) {

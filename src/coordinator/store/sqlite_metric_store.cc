@@ -1,5 +1,7 @@
 #include <absl/strings/str_cat.h>
 
+#include <atomic>
+
 #include "coordinator/store/metric_store.h"
 #include "coordinator/store/schema.h"
 
@@ -17,13 +19,22 @@ class SqliteMetricReader : public MetricReader {
       : db_(std::move(connection)) {}
 
   absl::StatusOr<std::vector<StoredPoint>> Read(const MetricQuery& query) override;
-  absl::StatusOr<uint64_t> CountDropped(base::JobId job) override {
-    return db_->QueryInt(absl::StrCat("SELECT points FROM dropped WHERE job = ", job.value));
-  }
+  absl::StatusOr<DroppedPoints> ReadDropped(base::JobId job) override;
 
  private:
   std::unique_ptr<Connection> db_;
 };
+
+absl::StatusOr<DroppedPoints> SqliteMetricReader::ReadDropped(base::JobId job) {
+  absl::StatusOr<Statement> statement =
+      db_->Prepare("SELECT points, last_us FROM dropped WHERE job = ?");
+  if (!statement.ok()) return statement.status();
+  absl::StatusOr<bool> row = statement->Bind(job).Step();
+  if (!row.ok()) return row.status();
+  DroppedPoints dropped;
+  if (*row) statement->Read(0, dropped.points, dropped.last);
+  return dropped;
+}
 
 // Keeps, of n points of a name, `max` evenly spaced ones, the last always among them.
 std::string ThinnedSql(const std::string& plain) {
@@ -67,15 +78,8 @@ class SqliteMetricStore : public MetricStore {
       : path_(std::move(path)), vfs_(std::move(vfs)), db_(std::move(connection)) {}
 
   absl::Status PrepareStatements();
-  absl::Status Append(std::span<const NodeBatch> batches) override {
-    return InTransaction([&] {
-      absl::Status status;
-      for (const NodeBatch& b : batches) {
-        if (status.ok()) status = AppendOne(b.node, b.batch);
-      }
-      return status;
-    });
-  }
+  absl::Status Append(std::span<const NodeBatch> batches, base::WallTime now) override;
+  uint64_t dropped_points() const override { return dropped_; }
   absl::Status DeleteJobs(const std::vector<base::JobId>& jobs) override;
   absl::StatusOr<size_t> Prune(const MetricLimits& limits, base::WallTime now) override;
   absl::StatusOr<std::unique_ptr<MetricReader>> NewReader() override;
@@ -83,7 +87,8 @@ class SqliteMetricStore : public MetricStore {
  private:
   template <class Body>
   absl::Status InTransaction(Body body);
-  absl::Status AppendOne(const base::NodeId& node, const protocol::MetricBatch& batch);
+  // `dropped` grows by what the batch says is left out, unless it was here before.
+  absl::Status AppendOne(const NodeBatch& of_node, base::WallTime now, uint64_t* dropped);
   absl::Status AppendPoint(base::JobId job, const protocol::MetricPoint& point);
   absl::StatusOr<bool> IsNew(const base::NodeId& node, const protocol::MetricBatch& batch);
   absl::StatusOr<int64_t> SeriesOf(base::JobId job, const protocol::MetricPoint& point);
@@ -93,7 +98,21 @@ class SqliteMetricStore : public MetricStore {
   Statement newest_batch_, add_batch_, prune_batches_, add_dropped_;
   Statement find_series_, add_series_, find_current_, outdate_, add_point_;
   std::vector<Statement> delete_job_;
+  std::atomic<uint64_t> dropped_ = 0;
 };
+
+absl::Status SqliteMetricStore::Append(std::span<const NodeBatch> batches, base::WallTime now) {
+  uint64_t dropped = 0;
+  absl::Status status = InTransaction([&] {
+    absl::Status status;
+    for (const NodeBatch& each : batches) {
+      if (status.ok()) status = AppendOne(each, now, &dropped);
+    }
+    return status;
+  });
+  if (status.ok()) dropped_ += dropped;
+  return status;
+}
 
 absl::Status SqliteMetricStore::PrepareStatements() {
   absl::Status status;
@@ -109,8 +128,8 @@ absl::Status SqliteMetricStore::PrepareStatements() {
           "RETURNING batch");
   prepare(prune_batches_, "DELETE FROM batches WHERE job = ? AND node = ? AND batch < ?");
   prepare(add_dropped_,
-          "INSERT INTO dropped(job, points) VALUES (?, ?) ON CONFLICT (job) DO UPDATE "
-          "SET points = points + excluded.points");
+          "INSERT INTO dropped(job, points, last_us) VALUES (?, ?, ?) ON CONFLICT (job) DO UPDATE "
+          "SET points = points + excluded.points, last_us = excluded.last_us");
   prepare(find_series_, "SELECT id FROM series WHERE job = ? AND name = ? AND rank = ?");
   prepare(add_series_, "INSERT INTO series(job, name, rank) VALUES (?, ?, ?) RETURNING id");
   prepare(find_current_,
@@ -190,13 +209,15 @@ absl::Status SqliteMetricStore::AppendPoint(base::JobId job, const protocol::Met
       .Run();
 }
 
-absl::Status SqliteMetricStore::AppendOne(const base::NodeId& node,
-                                          const protocol::MetricBatch& batch) {
-  absl::StatusOr<bool> is_new = IsNew(node, batch);
+absl::Status SqliteMetricStore::AppendOne(const NodeBatch& of_node, base::WallTime now,
+                                          uint64_t* dropped) {
+  const protocol::MetricBatch& batch = of_node.batch;
+  absl::StatusOr<bool> is_new = IsNew(of_node.node, batch);
   if (!is_new.ok()) return is_new.status();
   if (!*is_new) return absl::OkStatus();
   absl::Status status;
-  if (batch.dropped > 0) status = add_dropped_.Bind(batch.job, batch.dropped).Run();
+  if (batch.dropped > 0) status = add_dropped_.Bind(batch.job, batch.dropped, now).Run();
+  *dropped += batch.dropped;
   for (const protocol::MetricPoint& point : batch.points) {
     if (status.ok()) status = AppendPoint(batch.job, point);
   }
@@ -225,8 +246,10 @@ absl::StatusOr<size_t> SqliteMetricStore::Prune(const MetricLimits& limits, base
   bool too_large = limits.bytes != 0 && static_cast<uint64_t>(*bytes) > limits.bytes;
   int64_t oldest = limits.age.count() == 0 ? INT64_MIN : now.us - limits.age.count();
   absl::StatusOr<Statement> expired = db_->Prepare(
-      "SELECT job FROM (SELECT job, max((SELECT time_us FROM points AS p WHERE p.series = series.id "
-      "ORDER BY cursor DESC LIMIT 1)) AS last FROM series GROUP BY job) WHERE last < ?1 OR ?2 ORDER "
+      "SELECT job FROM (SELECT job, max((SELECT time_us FROM points AS p WHERE p.series = "
+      "series.id "
+      "ORDER BY cursor DESC LIMIT 1)) AS last FROM series GROUP BY job) WHERE last < ?1 OR ?2 "
+      "ORDER "
       "BY last LIMIT ?3");
   if (!expired.ok()) return expired.status();
   expired->Bind(oldest, too_large, too_large ? 1 : kJobsPerPrune);

@@ -89,6 +89,7 @@ TEST_F(HttpServerTest, LossThatIsNoNumber_IsNullInJson) {
 }
 
 TEST_F(HttpServerTest, Metrics_ForPrometheus) {
+  api_.status.dropped_points = 1204;
   std::string text = Get("/metrics").body;
   EXPECT_THAT(text, HasSubstr("coxswain_jobs{state=\"RUNNING\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("coxswain_nodes{state=\"UNREACHABLE\"} 1\n"));
@@ -98,6 +99,7 @@ TEST_F(HttpServerTest, Metrics_ForPrometheus) {
   EXPECT_THAT(text, HasSubstr("coxswain_job_unsaved_seconds" + job + "7"));  // 70 s and a little
   EXPECT_THAT(text, HasSubstr("coxswain_job_progress_age_seconds" + job));
   EXPECT_THAT(text, HasSubstr("coxswain_job_conditions{job=\"j13\",name=\"word-lm\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("coxswain_metric_points_dropped_total 1204\n"));
   EXPECT_THAT(text, HasSubstr("coxswain_node_reachable{id=\"n-node-a\",node=\"node-a\"} 1\n"));
 }
 

@@ -312,9 +312,13 @@ TEST_F(RuntimeTest, MetricPointsThatWereThinnedOut_AreSaidWithTheirJob) {
   batch.dropped = 1204;
   runtime_->Reported(id, batch);
   session->Wait<protocol::AcknowledgeMetrics>();
-  EXPECT_THAT(runtime_->GetJob(core::JobId(1))->live.conditions,
+  absl::StatusOr<JobView> job = runtime_->GetJob(core::JobId(1));
+  EXPECT_THAT(job->live.conditions,
               testing::ElementsAre(testing::StartsWith(
-                  "metrics were thinned out: 1204 points left out on the way")));
+                  "metrics were thinned out: 1204 points left out on the way, last at ")));
+  EXPECT_EQ(job->dropped.points, 1204u);
+  EXPECT_TRUE(job->dropped.last);
+  EXPECT_EQ(runtime_->Status().dropped_points, 1204u);
 }
 
 TEST_F(RuntimeTest, LogOfAnUnknownRank_IsNotFound) {

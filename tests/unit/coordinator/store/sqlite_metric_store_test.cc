@@ -11,6 +11,8 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
+constexpr base::WallTime kNow{1'700'000'000'000'000};
+
 class SqliteMetricStore : public testing::Test {
  protected:
   void SetUp() override {
@@ -45,7 +47,7 @@ class SqliteMetricStore : public testing::Test {
     return b;
   }
   void Append(const std::vector<NodeBatch>& batches) {
-    absl::Status status = store_->Append(batches);
+    absl::Status status = store_->Append(batches, kNow);
     ASSERT_TRUE(status.ok()) << status;
   }
   std::vector<StoredPoint> Read(MetricQuery query = {}) {
@@ -162,8 +164,10 @@ TEST_F(SqliteMetricStore, DroppedPoints_AreCounted) {
   Append({batch, batch});
   batch.batch.batch = 2;
   Append({batch});
-  EXPECT_EQ(*reader_->CountDropped(base::JobId(1)), 10u);
-  EXPECT_EQ(*reader_->CountDropped(base::JobId(2)), 0u);
+  EXPECT_EQ(reader_->ReadDropped(base::JobId(1))->points, 10u);
+  EXPECT_EQ(reader_->ReadDropped(base::JobId(1))->last, kNow);
+  EXPECT_EQ(reader_->ReadDropped(base::JobId(2))->points, 0u);
+  EXPECT_EQ(store_->dropped_points(), 10u) << "the batch that came twice counts once";
 }
 
 }  // namespace
