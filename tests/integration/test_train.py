@@ -130,6 +130,17 @@ def test_a_job_that_fits_nowhere_waits_and_says_why(cluster, tiny_data):
         assert done.returncode == 106 and "4" in done.stderr
 
 
+def test_a_loss_that_is_not_finite_is_the_users_error(cluster, tiny_data):
+    file = cluster.job_file(tiny_data, epochs=5)
+    job = cluster.submit(file, "--set", "spec.train.optimizer.learning_rate=1e30")
+    assert cluster.cox("wait", job, check=False).returncode == 100
+    done = cluster.job(job)
+    assert done["state"] == "FAILED" and done["cause"] == "FAILURE_CAUSE_USER", done["reason"]
+    assert "the loss is not finite" in done["reason"] and "learning_rate" in done["reason"], done["reason"]
+    assert done["attempt"] == 1, "what the job's own settings lead to is not tried again"
+    assert done["attempts"][0]["cause"] == "FAILURE_CAUSE_USER", done["attempts"]
+
+
 def test_cancel_with_save_leaves_a_checkpoint(cluster, tiny_data):
     job = cluster.submit(cluster.job_file(tiny_data, epochs=2000))
     cluster.wait_step(job, 20)
