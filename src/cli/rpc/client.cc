@@ -133,6 +133,14 @@ absl::StatusOr<Node> Client::DrainNode(const std::string& node, const std::strin
   return FromWire(response.node());
 }
 
+absl::StatusOr<std::string> Client::ForgetNode(const std::string& node) {
+  wire::ForgetNodeRequest request;
+  request.set_node(node);
+  wire::ForgetNodeResponse response;
+  if (auto status = wire_->Call(&Stub::ForgetNode, request, &response); !status.ok()) return status;
+  return response.name();
+}
+
 absl::StatusOr<ServerInfo> Client::GetServerInfo() {
   wire::ServerInfo response;
   if (auto status = wire_->Call(&Stub::GetServerInfo, wire::GetServerInfoRequest(), &response);

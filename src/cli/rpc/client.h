@@ -105,6 +105,7 @@ class Client {
   absl::StatusOr<Listed<Checkpoint>> ListCheckpoints(const std::string& job, bool include_deleted);
   absl::StatusOr<Listed<Node>> ListNodes();
   absl::StatusOr<Node> DrainNode(const std::string& node, const std::string& reason, bool undo);
+  absl::StatusOr<std::string> ForgetNode(const std::string& node);  // its name
   absl::StatusOr<ServerInfo> GetServerInfo();
 
   // Calls `on_news` with the job now and at every change, and with the events since the last call,

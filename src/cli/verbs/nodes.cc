@@ -88,13 +88,28 @@ int List(const Session& session) {
   return kSuccess;
 }
 
+int Forget(const Session& session, const std::string& node) {
+  auto client = session.Connect();
+  if (!client.ok()) return session.Fail(client.status());
+  const auto name = (*client)->ForgetNode(node);
+  if (!name.ok()) return session.Fail(name.status());
+  session.Print(output::OneLine(*name) + " is forgotten\n");
+  return kSuccess;
+}
+
 }  // namespace
 
 void AddNodes(CLI::App* app, Session* session) {
+  auto forget = std::make_shared<std::string>();
   CLI::App* verb =
       app->add_subcommand("nodes", "Machines and what is free on them; -o wide adds every GPU");
-  verb->footer("\nExamples:\n  cox nodes\n  cox nodes -o wide");
-  verb->callback([=] { session->action = [=] { return List(*session); }; });
+  verb->add_option("--forget", *forget,
+                   "take a node that is gone for good out of the lists (name or id)")
+      ->check(WrongIfEmpty);
+  verb->footer("\nExamples:\n  cox nodes\n  cox nodes -o wide\n  cox nodes --forget node-7");
+  verb->callback([=] {
+    session->action = [=] { return forget->empty() ? List(*session) : Forget(*session, *forget); };
+  });
 }
 
 }  // namespace coxswain::cli::verbs

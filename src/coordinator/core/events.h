@@ -33,6 +33,11 @@ struct DrainRequested {
   std::string reason;
   bool undo = false;
 };
+// A node that is gone for good is to leave the lists.
+struct ForgetRequested {
+  CallId call;
+  NodeId node;
+};
 // A worker's stream has begun (the shell has checked the token and the protocol range). The core
 // answers with Welcome or Rejected.
 struct WorkerConnected {
@@ -59,8 +64,9 @@ struct RetentionDue {
   EventSeq events_up_to;
 };
 
-using EventBody = std::variant<JobSubmitted, CancelRequested, DrainRequested, WorkerConnected,
-                               WorkerDisconnected, WorkerReported, TimePassed, RetentionDue>;
+using EventBody =
+    std::variant<JobSubmitted, CancelRequested, DrainRequested, ForgetRequested, WorkerConnected,
+                 WorkerDisconnected, WorkerReported, TimePassed, RetentionDue>;
 
 struct Event {
   uint64_t seq = 0;  // rises by one; gives replays their order

@@ -183,6 +183,26 @@ class Service final : public v1::Coxswain::CallbackService {
     return call.get();
   }
 
+  grpc::ServerUnaryReactor* ForgetNode(grpc::CallbackServerContext* context,
+                                       const v1::ForgetNodeRequest* request,
+                                       v1::ForgetNodeResponse* out) override {
+    auto call = UnaryCall<v1::ForgetNodeResponse>::Make(out);
+    if (grpc::Status status = Enter(*context); !status.ok()) return Done(call, status);
+    loop_->Post([this, call, request = *request] {
+      core::NodeId node;
+      if (grpc::Status s = ResolveNode(request.node(), &node); !s.ok()) return call->Answer(s);
+      api_->Forget(node, [call](absl::StatusOr<runtime::NodeView> view) {
+        v1::ForgetNodeResponse response;
+        if (view.ok()) {
+          response.set_id(view->row.id.value);
+          response.set_name(view->row.name);
+        }
+        call->Answer(ToGrpc(view.status()), &response);
+      });
+    });
+    return call.get();
+  }
+
   grpc::ServerUnaryReactor* GetServerInfo(grpc::CallbackServerContext* context,
                                           const v1::GetServerInfoRequest*,
                                           v1::ServerInfo* out) override {

@@ -98,6 +98,8 @@ class Api {
                       std::function<void(absl::StatusOr<JobView>)> done) = 0;
   virtual void Drain(core::NodeId node, std::string reason, bool undo,
                      std::function<void(absl::StatusOr<NodeView>)> done) = 0;
+  // Answers with the node as it was.
+  virtual void Forget(core::NodeId node, std::function<void(absl::StatusOr<NodeView>)> done) = 0;
 
   // Reads see committed state only. They may block for a few milliseconds (SQL).
   virtual absl::StatusOr<core::JobId> ResolveJob(

@@ -65,6 +65,7 @@ class Runtime : public Api, public WorkerGateway {
   void Submit(SubmitRequest request, SubmitCallback done) override;
   void Cancel(core::JobId job, std::string reason, bool save,
               std::function<void(absl::StatusOr<JobView>)> done) override;
+  void Forget(core::NodeId node, std::function<void(absl::StatusOr<NodeView>)> done) override;
   void Drain(core::NodeId node, std::string reason, bool undo,
              std::function<void(absl::StatusOr<NodeView>)> done) override;
   absl::StatusOr<core::JobId> ResolveJob(const std::string& id_or_name) override;

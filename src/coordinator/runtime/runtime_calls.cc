@@ -116,6 +116,18 @@ void Runtime::Drain(core::NodeId node, std::string reason, bool undo,
   PostCall(call, core::DrainRequested{call, id, std::move(reason), undo});
 }
 
+void Runtime::Forget(core::NodeId node, std::function<void(absl::StatusOr<NodeView>)> done) {
+  absl::StatusOr<NodeView> view = FindNode(node);
+  if (!view.ok()) return done(view.status());
+  core::NodeId id = view->row.id;
+  core::CallId call = calls_.Add([done, view](absl::StatusOr<core::Reply> reply) {
+    if (!reply.ok()) return done(reply.status());
+    absl::Status status = StatusOf(*reply);
+    status.ok() ? done(view) : done(status);
+  });
+  PostCall(call, core::ForgetRequested{call, id});
+}
+
 absl::StatusOr<NodeView> Runtime::FindNode(const core::NodeId& id_or_name) {
   absl::StatusOr<std::vector<NodeView>> nodes = ListNodes();
   if (!nodes.ok()) return nodes.status();

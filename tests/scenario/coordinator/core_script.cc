@@ -226,6 +226,10 @@ void CoreScript::AddUserCommands() {
     return Decide(core::DrainRequested{core::CallId(++next_call_), base::NodeId(args.words.at(0)),
                                        args.Rest(undo ? 2 : 1), undo});
   };
+  commands_["forget"] = [this](const Arguments& args) {
+    return Decide(
+        core::ForgetRequested{core::CallId(++next_call_), base::NodeId(args.words.at(0))});
+  };
   commands_["retention"] = [this](const Arguments& args) {
     core::RetentionDue event;
     for (const std::string& job : args.words) event.jobs.push_back(*base::ParseJobId(job));

@@ -7,8 +7,8 @@
 //   bye a | heartbeat a [slots=8] | leaving a
 //   submit NAME workers=2 cpus=1 gpus=0 memory=GIB attempts=3 key=K digest=D limit=60s grace=30s
 //   keep=3
-//          store=URI resume=URI local dry
-//   cancel j1 [save] [REASON] | drain a [undo] [REASON]
+//          store=URI resume=URI from=j1 local dry
+//   cancel j1 [save] [REASON] | drain a [undo] [REASON] | forget a
 //   started|ready|formed|progress|collective|finished|failed|exited j1/1/0 ...  (see Commands())
 //   open|stored|manifest|save-failed j1/1/0 g=1 ...
 //   task t1 ok | bad TEXT | later TEXT

@@ -89,17 +89,34 @@ void Release(Turn& turn, const AttemptRow& attempt) {
   turn.Explain(attempt.job, "");
 }
 
+void ReplyUnknown(Turn& turn, CallId call, const NodeId& node) {
+  turn.Reply({.call = call,
+              .code = ReplyCode::kNotFound,
+              .text = "there is no node '" + node.value + "' (cox nodes lists them)",
+              .job = {},
+              .node = {}});
+}
+
+// One line; empty: it may be forgotten.
+std::string WhyNotForgotten(const Turn& turn, const NodeId& id) {
+  std::string name = turn.NodeName(id);
+  auto node = turn.soft.nodes.find(id);
+  if (node != turn.soft.nodes.end() && (node->second.session || node->second.reachable)) {
+    return "node " + name + " is connected: stop its worker, then forget it " +
+           Seconds(turn.deadlines().lease) + " later";
+  }
+  std::string jobs;
+  for (JobId job : JobsOn(turn, id)) jobs += (jobs.empty() ? "" : ", ") + base::ToString(job);
+  if (jobs.empty()) return "";
+  return "node " + name + " may still run ranks of " + jobs +
+         ": cancel what waits for it (cox cancel), or start its worker again";
+}
+
 }  // namespace
 
 void Handle(Turn& turn, const DrainRequested& event) {
   const NodeRow* row = FindNode(turn, event.node);
-  if (row == nullptr) {
-    return turn.Reply({.call = event.call,
-                       .code = ReplyCode::kNotFound,
-                       .text = "there is no node '" + event.node.value + "' (cox nodes lists them)",
-                       .job = {},
-                       .node = {}});
-  }
+  if (row == nullptr) return ReplyUnknown(turn, event.call, event.node);
   NodeId id = row->id;
   if (row->draining == event.undo || (!event.undo && row->drain_reason != event.reason)) {
     turn.EditRow(*row, [&](NodeRow& changed) {
@@ -116,6 +133,29 @@ void Handle(Turn& turn, const DrainRequested& event) {
     turn.soft.placement_due = true;
     NoteIfDrained(turn, id);
   }
+  turn.Reply({.call = event.call, .text = "", .job = {}, .node = id});
+}
+
+void Handle(Turn& turn, const ForgetRequested& event) {
+  const NodeRow* row = FindNode(turn, event.node);
+  if (row == nullptr) return ReplyUnknown(turn, event.call, event.node);
+  const NodeId id = row->id;
+  if (std::string why = WhyNotForgotten(turn, id); !why.empty()) {
+    return turn.Reply({.call = event.call,
+                       .code = ReplyCode::kFailedPrecondition,
+                       .text = why,
+                       .job = {},
+                       .node = id});
+  }
+  turn.Note("NodeForgotten",
+            turn.NodeName(id) + " (" + id.value +
+                ") is gone from the lists; should its worker connect again, it is back",
+            {.job = {}, .node = id});
+  turn.Persist(DeleteNode{id});
+  turn.soft.nodes.erase(id);
+  turn.soft.node_timers.Cancel(id);
+  turn.TouchNode(id);
+  turn.soft.placement_due = true;
   turn.Reply({.call = event.call, .text = "", .job = {}, .node = id});
 }
 

@@ -1,4 +1,4 @@
-// Nodes: leases, reachability, draining.
+// Nodes: leases, reachability, draining, forgetting.
 #pragma once
 
 #include "coordinator/core/turn.h"
@@ -6,6 +6,8 @@
 namespace coxswain::coordinator::core {
 
 void Handle(Turn& turn, const DrainRequested& event);
+// Refused while the node is connected or may still run ranks.
+void Handle(Turn& turn, const ForgetRequested& event);
 
 // The node was heard. `is_new`: for the first time ever.
 void RenewLease(Turn& turn, const NodeId& node, bool is_new);

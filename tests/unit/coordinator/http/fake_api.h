@@ -13,6 +13,7 @@ class FakeApi : public runtime::Api {
   void Submit(runtime::SubmitRequest, runtime::SubmitCallback) override {}
   void Cancel(core::JobId, std::string, bool,
               std::function<void(absl::StatusOr<runtime::JobView>)>) override {}
+  void Forget(core::NodeId, std::function<void(absl::StatusOr<runtime::NodeView>)>) override {}
   void Drain(core::NodeId, std::string, bool,
              std::function<void(absl::StatusOr<runtime::NodeView>)>) override {}
   absl::StatusOr<core::JobId> ResolveJob(const std::string& id_or_name) override;

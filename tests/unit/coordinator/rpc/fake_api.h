@@ -1,6 +1,7 @@
 // runtime::Api over plain memory, driven by the test. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <set>
@@ -94,6 +95,15 @@ class FakeApi final : public runtime::Api {
     view.row.drain_reason = reason;
     view.live.reachable = true;
     done(view);
+  }
+  // Nodes are connected, unless their name begins with "old".
+  void Forget(core::NodeId node,
+              std::function<void(absl::StatusOr<runtime::NodeView>)> done) override {
+    runtime::NodeView view;
+    view.row.id = node;
+    view.row.name = NodeName(node);
+    if (view.row.name.starts_with("old")) return done(view);
+    done(absl::FailedPreconditionError("node " + view.row.name + " is connected"));
   }
   absl::StatusOr<core::JobId> ResolveJob(const std::string& id_or_name) override {
     std::optional<core::JobId> id = base::ParseJobId(id_or_name);

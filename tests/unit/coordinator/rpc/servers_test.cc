@@ -50,6 +50,10 @@ TEST_F(ServersTest, EveryCall_NeedsTheToken) {
           return stub_->DrainNode(c, {}, &r);
         }),
         code([&](auto* c) {
+          v1::ForgetNodeResponse r;
+          return stub_->ForgetNode(c, {}, &r);
+        }),
+        code([&](auto* c) {
           v1::ServerInfo r;
           return stub_->GetServerInfo(c, {}, &r);
         }),
@@ -184,6 +188,25 @@ TEST_F(ServersTest, Drain_FindsNodesByIdOrUniqueName) {
             "several nodes are named 'beta', give one's id: n2, n3");
   EXPECT_EQ(drain("gamma", &response).error_message(),
             "no node 'gamma': there are alpha, beta, beta");
+}
+
+TEST_F(ServersTest, Forget_AnswersWithTheNodeOrWhyNot) {
+  api_.AddNode("n1", "alpha");
+  api_.AddNode("n2", "old-beta");
+  auto forget = [&](const std::string& name, v1::ForgetNodeResponse* out) {
+    v1::ForgetNodeRequest request;
+    request.set_node(name);
+    Context context;
+    return stub_->ForgetNode(&context, request, out);
+  };
+  v1::ForgetNodeResponse response;
+  ASSERT_TRUE(forget("old-beta", &response).ok());
+  EXPECT_EQ(response.id(), "n2");
+  EXPECT_EQ(response.name(), "old-beta");
+  grpc::Status refused = forget("n1", &response);
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(refused.error_message(), "node alpha is connected");
+  EXPECT_EQ(forget("gamma", &response).error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
 TEST_F(ServersTest, WorkerStream_BeginsWithHelloAndCarriesOrders) {
