@@ -10,6 +10,7 @@ void AddRank(RowHash& hash, const RankSoft& rank) {
       .Add(rank.step)
       .Add(rank.phase)
       .Add(rank.waiting_for)
+      .Add(rank.away)
       .Add(rank.next_start)
       .Add(rank.next_form);
 }
@@ -23,6 +24,7 @@ void AddJob(RowHash& hash, const JobSoft& job) {
       .Add(job.back_off_reason)
       .Add(job.store_proven)
       .Add(job.attempt_started)
+      .Add(job.ready_from)
       .Add(job.form_tries)
       .Add(job.form_deadline)
       .Add(job.reform_at)

@@ -26,6 +26,7 @@ struct RankSoft {
   int64_t step = 0;
   protocol::Phase phase = protocol::Phase::kStarting;
   std::string waiting_for;
+  Duration away{};  // its node was out of contact for so long while it was starting
   Time next_start;  // when StartRank is repeated
   Time next_form;   // when FormGeneration is repeated
 };
@@ -41,6 +42,7 @@ struct JobSoft {
 
   // Of the active attempt:
   Time attempt_started;  // placed
+  Time ready_from;       // the time to get ready counts from here: placed, or after our own start
   std::map<Rank, RankSoft> ranks;
   uint32_t form_tries = 0;
   std::optional<Time> form_deadline;

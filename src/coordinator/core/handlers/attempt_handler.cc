@@ -61,7 +61,7 @@ void StartAttempt(Turn& turn, const Placement& placement) {
   turn.Persist(NewAttempt(turn, job, number));
   JobSoft& soft = turn.soft.jobs[job.id];
   soft.ForgetAttempt();
-  soft.attempt_started = soft.progress_at = turn.now;
+  soft.attempt_started = soft.ready_from = soft.progress_at = turn.now;
   for (Rank rank = 0; rank < placement.ranks.size(); ++rank) {
     const RankSlot& slot = placement.ranks[rank];
     RankRow row{.key = {job.id, number, rank},

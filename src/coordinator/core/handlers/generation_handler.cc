@@ -69,6 +69,7 @@ bool AllReady(const Turn& turn, const AttemptRow& attempt) {
 void FormIfAllReady(Turn& turn, const AttemptRow& attempt) {
   if (attempt.cause != Cause::kNone || Current(turn, attempt) != nullptr) return;
   if (AllReady(turn, attempt)) return MakeGeneration(turn, attempt);
+  if (turn.soft.held.contains(attempt.job)) return;  // that says more
   uint64_t ready = 0, all = 0;
   for (const RankRow* rank : turn.tables.ranks().Of(attempt.job, attempt.number)) {
     ++all;

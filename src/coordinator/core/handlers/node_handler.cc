@@ -68,6 +68,19 @@ LostRanks LostRanksOf(const Turn& turn, const AttemptRow& attempt) {
   return lost;
 }
 
+// Its ranks could not report since then: that time does not count for getting ready, and whether
+// they make progress is yet to be heard.
+void StopClocks(Turn& turn, const NodeId& id, Time since) {
+  for (const protocol::RankKey& key : turn.tables.ranks().OnNode(id)) {
+    const RankRow& rank = *turn.tables.ranks().Find(key);
+    auto soft = turn.soft.jobs.find(key.job);
+    if (soft == turn.soft.jobs.end()) continue;
+    soft->second.progress_at = turn.now;
+    if (rank.state != protocol::RankState::kStarting) continue;
+    soft->second.ranks[key.rank].away += turn.now - std::max(since, soft->second.ready_from);
+  }
+}
+
 // The attempt is not given up: there is no better place for it, and its ranks may well be training.
 void Hold(Turn& turn, const AttemptRow& attempt, const LostRanks& lost, const std::string& why) {
   const NodeId& first = *lost.nodes.begin();
@@ -82,10 +95,9 @@ void Hold(Turn& turn, const AttemptRow& attempt, const LostRanks& lost, const st
             "warning");
 }
 
-void Release(Turn& turn, const AttemptRow& attempt) {
+void Release(Turn& turn, const AttemptRow& attempt, const std::string& why) {
   if (turn.soft.held.erase(attempt.job) == 0 || attempt.cause != Cause::kNone) return;
-  turn.Note("JobReleased", "its nodes are back; its ranks go on",
-            {.job = attempt.job, .attempt = attempt.number});
+  turn.Note("JobReleased", why, {.job = attempt.job, .attempt = attempt.number});
   turn.Explain(attempt.job, "");
 }
 
@@ -184,6 +196,7 @@ void RenewLease(Turn& turn, const NodeId& id, bool is_new) {
     // What it waited for there (a start to be repeated, a rank to be ready) has no timer meanwhile.
     turn.WakeJob(job, turn.now + turn.deadlines().Repeat());
   }
+  if (node.unreachable_since.us != 0) StopClocks(turn, id, node.unreachable_since);
   Duration away = turn.now - node.unreachable_since;
   bool back = node.unreachable_since.us != 0 && !is_new && away >= turn.deadlines().Heartbeat();
   turn.Note("NodeReady",
@@ -255,11 +268,17 @@ void AwaitNodes(Turn& turn) {
 
 std::optional<Time> JudgeLostNodes(Turn& turn, const AttemptRow& attempt) {
   LostRanks lost = LostRanksOf(turn, attempt);
-  if (lost.nodes.empty()) return Release(turn, attempt), std::nullopt;
+  if (lost.nodes.empty()) {
+    Release(turn, attempt, "its nodes are back; its ranks go on");
+    return std::nullopt;
+  }
   JobId job = attempt.job;
   if (attempt.cause == Cause::kNone) {
     Time stalled_at = turn.soft.jobs[job].progress_at + turn.deadlines().NodeLostAfter();
-    if (lost.others && stalled_at > turn.now) return stalled_at;
+    if (lost.others && stalled_at > turn.now) {
+      Release(turn, attempt, "other ranks of it can be reached; it goes on if they make progress");
+      return stalled_at;
+    }
     std::string why = WhyNoOtherPlace(turn, job);
     if (!why.empty()) return Hold(turn, attempt, lost, why), std::nullopt;
     FailAttempt(turn, job,

@@ -38,7 +38,7 @@ std::optional<Time> TickStarts(Turn& turn, const AttemptRow& attempt) {
     const NodeSoft& node = turn.soft.nodes[rank.node];
     RankSoft& of_rank = soft.ranks[key.rank];
     if (rank.exit || rank.state != protocol::RankState::kStarting || !node.reachable) continue;
-    Time ready_by = soft.attempt_started + turn.deadlines().TrainerReady();
+    Time ready_by = soft.ready_from + of_rank.away + turn.deadlines().TrainerReady();
     if (ready_by <= turn.now) {
       FailAttempt(
           turn, attempt.job,
@@ -173,7 +173,7 @@ void ResumeJobs(Turn& turn) {
     // Wall time is all that is left to tell how long it has run; it is trusted within reason.
     Duration ran = std::max(Duration{0}, turn.wall - attempt->started);
     soft.attempt_started = Time{std::max<int64_t>(1, turn.now.us - ran.count())};
-    soft.progress_at = turn.now;
+    soft.progress_at = soft.ready_from = turn.now;
     const GenerationRow* generation = turn.tables.attempts().Generation(id);
     bool current = generation != nullptr && generation->attempt == attempt->number;
     bool stopping = false;
