@@ -103,7 +103,8 @@ RowHash& RowHash::Add(const JobRequest& r) {
       .Add(r.keep_checkpoints)
       .Add(r.store)
       .Add(r.local_store)
-      .Add(r.resume_from);
+      .Add(r.resume_from)
+      .Add(r.resume_node);
 }
 
 RowHash& RowHash::Add(const Exit& exit) { return Add(exit.rank).Add(exit.node).Add(exit.record); }

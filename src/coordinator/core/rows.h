@@ -72,6 +72,8 @@ struct JobRequest {
   bool local_store = false;  // file:// : on one node, or on several that prove it to be one place
   // Of --resume-from JOB: the checkpoints that it had then, newest first (resume_uri is the first).
   std::vector<protocol::RestoreCandidate> resume_from;
+  // If that is in a file:// store: the machine it was written on. Empty: not known, or everywhere.
+  NodeId resume_node;
   friend bool operator==(const JobRequest&, const JobRequest&) = default;
 };
 

@@ -23,6 +23,8 @@ void AddJob(RowHash& hash, const JobSoft& job) {
       .Add(job.not_before)
       .Add(job.back_off_reason)
       .Add(job.store_proven)
+      .Add(job.store_place)
+      .Add(job.store_unseen)
       .Add(job.attempt_started)
       .Add(job.ready_from)
       .Add(job.form_tries)
@@ -68,6 +70,7 @@ void JobSoft::ForgetAttempt() {
   JobSoft fresh;
   fresh.reason = std::move(reason);
   fresh.nodes = std::move(nodes);
+  fresh.store_place = std::move(store_place);
   *this = std::move(fresh);
 }
 

@@ -37,7 +37,9 @@ struct JobSoft {
   std::string check_note;          // why the last check said nothing
   std::optional<Time> not_before;  // back-off
   std::string back_off_reason;
-  std::set<NodeId> store_proven;  // its file:// store is one place for these
+  std::set<NodeId> store_proven;  // its file:// store is one place for these, as of this attempt
+  std::set<NodeId> store_place;   // ... and was for these, the attempts before included
+  std::set<NodeId> store_unseen;  // these do not see that place: not used for the attempt
   std::set<NodeId> nodes;         // that have run ranks of it
 
   // Of the active attempt:

@@ -226,7 +226,8 @@ void Server::ServeJob(const std::string& id, Response& response) {
   if (!checkpoints.ok()) return Fail(response, checkpoints.status());
   auto events = api_->ListEvents(*job, {}, kMostEvents);
   if (!events.ok()) return Fail(response, events.status());
-  response.set_content(JobJson(*view, *checkpoints, *events, runtime::NamesFrom(api_)), "application/json");
+  response.set_content(JobJson(*view, *checkpoints, *events, runtime::NamesFrom(api_)),
+                       "application/json");
 }
 
 void Server::ServeReady(const Request& request, Response& response) {

@@ -62,18 +62,25 @@ absl::Status WhyNot(const SubmitRequest& request) {
   return absl::OkStatus();
 }
 
+// The machine that holds it, if only that one is known to.
+core::NodeId HolderOf(const core::CheckpointRow& row) {
+  return row.uri.starts_with("file://") ? row.node : core::NodeId();
+}
+
 // The checkpoints of a job that can be resumed from, newest first: if one turns out to be damaged,
 // the one before it is taken.
-absl::StatusOr<std::vector<protocol::RestoreCandidate>> CheckpointsOf(core::JobId job,
-                                                                      store::StateReader& reader) {
+absl::Status TakeCheckpointsOf(core::JobId job, store::StateReader& reader,
+                               core::JobSubmitted* event) {
   absl::StatusOr<std::vector<core::CheckpointRow>> rows = reader.ListCheckpoints(job, false);
   if (!rows.ok()) return rows.status();
-  std::vector<protocol::RestoreCandidate> found;
+  std::vector<protocol::RestoreCandidate>& found = event->request.resume_from;
   for (const core::CheckpointRow& row : *rows) {
-    if (core::CanRestore(row)) found.push_back({row.id, row.uri, row.manifest_hash});
+    if (!core::CanRestore(row)) continue;
+    if (found.empty()) event->request.resume_node = HolderOf(row);
+    found.push_back({row.id, row.uri, row.manifest_hash});
     if (found.size() == kMostCandidates) break;
   }
-  if (!found.empty()) return found;
+  if (!found.empty()) return event->resume_uri = found.front().uri, absl::OkStatus();
   return absl::NotFoundError(
       absl::StrCat("job ", base::ToString(job), " has no checkpoint to resume from"));
 }
@@ -84,15 +91,15 @@ absl::Status ResolveResume(const std::string& from, store::StateReader& reader,
   if (from.empty() || !event->resume_uri.empty()) return absl::OkStatus();
   if (std::optional<core::CheckpointId> id = base::ParseCheckpointId(from)) {
     absl::StatusOr<core::CheckpointRow> row = reader.GetCheckpoint(*id);
-    if (row.ok()) return event->resume_uri = row->uri, absl::OkStatus();
+    if (row.ok()) {
+      event->resume_uri = row->uri;
+      event->request.resume_node = HolderOf(*row);
+      return absl::OkStatus();
+    }
   }
   absl::StatusOr<core::JobId> job = FindJob(from, reader);
   if (!job.ok()) return job.status();
-  absl::StatusOr<std::vector<protocol::RestoreCandidate>> found = CheckpointsOf(*job, reader);
-  if (!found.ok()) return found.status();
-  event->resume_uri = found->front().uri;
-  event->request.resume_from = *std::move(found);
-  return absl::OkStatus();
+  return TakeCheckpointsOf(*job, reader, event);
 }
 
 // The job that an earlier life of this key made, if it has ended: the core no longer knows those.

@@ -149,7 +149,8 @@ std::string ToJson(const core::JobRequest& r) {
                {"keep_checkpoints", r.keep_checkpoints},
                {"store", r.store},
                {"local_store", r.local_store},
-               {"resume_from", CandidatesJson(r.resume_from)}});
+               {"resume_from", CandidatesJson(r.resume_from)},
+               {"resume_node", r.resume_node.value}});
 }
 bool FromJson(const std::string& text, core::JobRequest* request) {
   std::string name = request->name;
@@ -167,6 +168,7 @@ bool FromJson(const std::string& text, core::JobRequest* request) {
     Take(j, "store", r.store);
     Take(j, "local_store", r.local_store);
     TakeCandidates(j, "resume_from", r.resume_from);
+    Take(j, "resume_node", r.resume_node.value);
   });
 }
 

@@ -186,6 +186,9 @@ void CoreScript::ResumeFrom(base::JobId job, core::JobSubmitted* event) const {
   for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
     const core::CheckpointRow& c = row->second;
     if (c.job != job || !core::CanRestore(c)) continue;
+    if (event->request.resume_from.empty() && c.uri.starts_with("file://")) {
+      event->request.resume_node = c.node;
+    }
     event->request.resume_from.push_back({c.id, c.uri, c.manifest_hash});
   }
   event->resume_uri = event->request.resume_from.at(0).uri;

@@ -70,45 +70,36 @@ void RefreshCapacity(Turn& turn) {
   turn.soft.stale_capacity.clear();
 }
 
-bool CanBeAsked(const Turn& turn, const NodeId& id) {
-  auto node = turn.soft.nodes.find(id);
-  return node != turn.soft.nodes.end() && node->second.session && node->second.reachable;
-}
-
 // A job with a file:// store stays on one node, the one that holds its checkpoints if there are
 // any, as long as that is large enough. Otherwise it leaves it or spans nodes, and its store has to
-// be proven to be one place for them and the holder: which has to be there for that.
+// be proven to be one place for them and the holder, by a machine that can tell.
 PendingJob Pending(const Turn& turn, JobId id, const JobRequest& request,
-                   const std::optional<NodeId>& holder) {
+                   const std::optional<Holder>& holder) {
   PendingJob job{.id = id,
                  .ranks = request.workers,
                  .cpus = request.cpus,
                  .gpus = request.gpus,
                  .memory = request.memory_bytes,
                  .one_node = false,
-                 .only = std::nullopt};
+                 .only = std::nullopt,
+                 .avoid = {},
+                 .first = std::nullopt};
+  if (auto soft = turn.soft.jobs.find(id); soft != turn.soft.jobs.end()) {
+    job.avoid = soft->second.store_unseen;
+  }
+  if (holder && holder->of_other_job) job.first = holder->node;
   if (!request.local_store) return job;
   const PlacementView& all = turn.soft.capacity;
   if (holder) {
-    auto node = all.find(*holder);
-    job.one_node = node == all.end() || FitsOneNode({*node}, job) || !CanBeAsked(turn, *holder);
-    if (job.one_node) job.only = holder;
+    auto node = all.find(holder->node);
+    const JobRow* row = turn.tables.jobs().Find(id);
+    bool asked = holder->of_other_job || row == nullptr || CanBeAsked(turn, *row);
+    job.one_node = node == all.end() || FitsOneNode({*node}, job) || !asked;
+    if (job.one_node) job.only = holder->node;
   } else {
     job.one_node = all.empty() || FitsOneNode(all, job);
   }
   return job;
-}
-
-// Which machine a job's file:// checkpoints were written on.
-std::optional<NodeId> HolderOf(const Turn& turn, const JobRow& job) {
-  if (!job.request.local_store) return std::nullopt;
-  std::vector<const CheckpointRow*> rows = turn.tables.checkpoints().OfJob(job.id);
-  for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
-    bool usable =
-        (*row)->state == CheckpointState::kCommitted || (*row)->state == CheckpointState::kVerified;
-    if (usable && !(*row)->node.empty()) return (*row)->node;
-  }
-  return std::nullopt;
 }
 
 // The head of the queue. Jobs in a pause stand aside.
@@ -177,8 +168,6 @@ bool PlaceSome(Turn& turn) {
   for (const Placement& placement : plan.placements) {
     const JobRow& job = turn.tables.jobs().Get(placement.job);
     std::set<NodeId> machines = NodesOf(placement);
-    std::optional<NodeId> holder = HolderOf(turn, job);
-    if (holder) machines.insert(*holder);
     bool passed = job.check == CheckState::kPassed;
     if (passed && StoreServes(turn, job, machines)) {
       StartAttempt(turn, placement);
@@ -186,7 +175,7 @@ bool PlaceSome(Turn& turn) {
     }
     checks = true;  // its slots stay with it in this plan and the next ones
     if (passed) {
-      ProveStore(turn, job, machines, holder);
+      ProveStore(turn, job, machines);
     } else {
       CheckJob(turn, placement.job, placement.ranks.front().node);
     }
@@ -245,7 +234,9 @@ std::string WhyNeverPlaced(Turn& turn, const JobRequest& request) {
 
 std::set<NodeId> WouldRunOn(Turn& turn, const JobRequest& request) {
   RefreshCapacity(turn);
-  PendingJob job = Pending(turn, {}, request, std::nullopt);
+  std::optional<Holder> holder;
+  if (!request.resume_node.empty()) holder = Holder{request.resume_node, true};
+  PendingJob job = Pending(turn, {}, request, holder);
   Plan plan = PlanPlacements(turn.soft.capacity, {job}, {}, turn.now);
   return plan.placements.empty() ? std::set<NodeId>{} : NodesOf(plan.placements.front());
 }

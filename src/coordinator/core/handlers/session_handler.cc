@@ -7,6 +7,7 @@
 #include "coordinator/core/handlers/checkpoint_handler.h"
 #include "coordinator/core/handlers/generation_handler.h"
 #include "coordinator/core/handlers/node_handler.h"
+#include "coordinator/core/handlers/shared_store_handler.h"
 #include "coordinator/core/handlers/task_handler.h"
 #include "coordinator/core/text.h"
 
@@ -271,6 +272,7 @@ void Handle(Turn& turn, const WorkerConnected& event) {
   node.connected = turn.wall;
   node.left = false;
   node.leftovers.clear();
+  LookAgain(turn, hello.node);
   turn.OrderSession(event.session, protocol::Welcome{turn.cluster().id, turn.cluster().term,
                                                      turn.deadlines().lease});
   RenewLease(turn, hello.node, is_new);

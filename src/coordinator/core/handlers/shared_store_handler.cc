@@ -24,6 +24,45 @@ TaskId StartStep(Turn& turn, JobId job, StoreProof proof, const std::string& spe
       std::move(argument), spec_yaml);
 }
 
+bool Meet(const std::set<NodeId>& a, const std::set<NodeId>& b) {
+  return std::any_of(a.begin(), a.end(), [&](const NodeId& each) { return b.contains(each); });
+}
+
+// Machines that are known to see the checkpoints to begin with. Empty: there are none, or what
+// there is comes with --resume-from, whose machine is one of the job's anyway.
+std::set<NodeId> SeersOf(const Turn& turn, const JobRow& job) {
+  std::optional<Holder> holder = HolderOf(turn, job);
+  if (!holder || holder->of_other_job) return {};
+  auto soft = turn.soft.jobs.find(job.id);
+  if (soft != turn.soft.jobs.end() && soft->second.store_place.contains(holder->node)) {
+    return soft->second.store_place;
+  }
+  return {holder->node};
+}
+
+bool NeedsProof(const Turn& turn, const JobRow& job, const std::set<NodeId>& machines) {
+  if (!job.request.local_store) return false;
+  if (machines.size() > 1) return true;
+  std::optional<Holder> holder = HolderOf(turn, job);
+  return holder && !machines.contains(holder->node);
+}
+
+// Which of those that see the checkpoints takes part in the proof: the one that wrote them if it is
+// there, else one of the job's machines, else any.
+std::optional<NodeId> Witness(const Turn& turn, const JobRow& job,
+                              const std::set<NodeId>& machines) {
+  std::optional<NodeId> found;
+  std::optional<Holder> holder = HolderOf(turn, job);
+  for (const NodeId& id : SeersOf(turn, job)) {
+    auto node = turn.soft.nodes.find(id);
+    bool there = node != turn.soft.nodes.end() && node->second.reachable && node->second.session;
+    if (!there) continue;
+    if (id == holder->node) return id;
+    if (!found || (machines.contains(id) && !machines.contains(*found))) found = id;
+  }
+  return found;
+}
+
 }  // namespace
 
 std::set<NodeId> NodesOf(const Placement& placement) {
@@ -57,28 +96,77 @@ std::string ProofFailed(Turn& turn, const TaskSoft& step, const protocol::TaskEn
          turn.NodeName(step.node) + " looked for it)";
 }
 
+std::optional<Holder> HolderOf(const Turn& turn, const JobRow& job) {
+  std::vector<const CheckpointRow*> rows = turn.tables.checkpoints().OfJob(job.id);
+  for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
+    bool usable =
+        (*row)->state == CheckpointState::kCommitted || (*row)->state == CheckpointState::kVerified;
+    if (!usable) continue;
+    if (!job.request.local_store) return std::nullopt;
+    if (!(*row)->node.empty()) return Holder{(*row)->node, false};
+  }
+  if (job.request.resume_node.empty()) return std::nullopt;
+  return Holder{job.request.resume_node, true};
+}
+
 bool StoreServes(const Turn& turn, const JobRow& job, const std::set<NodeId>& machines) {
-  if (!job.request.local_store || machines.size() < 2) return true;
+  if (!NeedsProof(turn, job, machines)) return true;
   auto soft = turn.soft.jobs.find(job.id);
   if (soft == turn.soft.jobs.end()) return false;
   const std::set<NodeId>& proven = soft->second.store_proven;
-  return std::includes(proven.begin(), proven.end(), machines.begin(), machines.end());
+  if (!std::includes(proven.begin(), proven.end(), machines.begin(), machines.end())) return false;
+  std::set<NodeId> seers = SeersOf(turn, job);
+  return seers.empty() || Meet(seers, proven);
 }
 
-void ProveStore(Turn& turn, const JobRow& job, const std::set<NodeId>& machines,
-                const std::optional<NodeId>& holder) {
+bool CanBeAsked(const Turn& turn, const JobRow& job) { return Witness(turn, job, {}).has_value(); }
+
+void ProveStore(Turn& turn, const JobRow& job, const std::set<NodeId>& machines) {
   JobSoft& soft = turn.soft.jobs[job.id];
   if (soft.check) return;
   std::vector<NodeId> order(machines.begin(), machines.end());
-  if (holder) {
-    auto node = turn.soft.nodes.find(*holder);
-    std::erase(order, *holder);
-    if (machines.contains(*holder) || (node != turn.soft.nodes.end() && node->second.reachable))
-      order.insert(order.begin(), *holder);
+  std::stable_partition(order.begin(), order.end(),
+                        [&](const NodeId& id) { return soft.store_place.contains(id); });
+  if (std::optional<NodeId> witness = Witness(turn, job, machines)) {
+    std::erase(order, *witness);
+    order.insert(order.begin(), *witness);
   }
-  soft.check = StartProof(turn, job.id, job.spec_yaml, std::move(order));
+  soft.check = StartProof(turn, job.id, job.spec_yaml, order);
   turn.Explain(job.id, "its file:// store is being checked: is it one place for " +
-                           turn.NodeNames(machines) + "?");
+                           turn.NodeNames({order.begin(), order.end()}) + "?");
+}
+
+void StoreProven(Turn& turn, JobId job, const std::vector<NodeId>& machines) {
+  JobSoft& soft = turn.soft.jobs[job];
+  soft.store_proven = {machines.begin(), machines.end()};
+  if (!Meet(soft.store_place, soft.store_proven)) soft.store_place.clear();
+  soft.store_place.insert(machines.begin(), machines.end());
+}
+
+bool AvoidUnseen(Turn& turn, const TaskSoft& step) {
+  JobSoft& soft = turn.soft.jobs[step.job];
+  const NodeId& writer = step.proof->machines.front();
+  bool shared = soft.store_place.size() > 1 && soft.store_place.contains(writer);
+  if (step.proof->at == 0 || !shared) return false;
+  soft.store_unseen.insert(step.node);
+  turn.Note("StoreNotShared",
+            turn.NodeName(step.node) + " does not see the job's file:// store as " +
+                turn.NodeName(writer) + " does: the job is not started there",
+            {.job = step.job, .node = step.node}, "warning");
+  return true;
+}
+
+void LookAgain(Turn& turn, const NodeId& node) {
+  for (auto& [job, soft] : turn.soft.jobs) soft.store_unseen.erase(node);
+}
+
+void RecallStore(Turn& turn, const JobRow& job) {
+  const AttemptRow* attempt = turn.tables.attempts().Newest(job.id);
+  if (!job.request.local_store || attempt == nullptr) return;
+  std::set<NodeId>& place = turn.soft.jobs[job.id].store_place;
+  for (const RankRow* rank : turn.tables.ranks().Of(job.id, attempt->number)) {
+    place.insert(rank->node);
+  }
 }
 
 }  // namespace coxswain::coordinator::core

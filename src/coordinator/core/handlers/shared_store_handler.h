@@ -1,6 +1,6 @@
-// A job whose checkpoints go to a file:// store may span machines only if that store is one place
-// for all of them. The proof: one machine leaves a mark in it, each of the others must see the
-// mark.
+// A job whose checkpoints go to a file:// store may span machines, or move to one that did not
+// write them, only if that store is one place for all of them. The proof: one machine leaves a mark
+// in it, each of the others must see the mark.
 #pragma once
 
 #include "coordinator/core/turn.h"
@@ -8,6 +8,13 @@
 namespace coxswain::coordinator::core {
 
 std::set<NodeId> NodesOf(const Placement& placement);
+
+// The machine with the file:// checkpoint that the job's next attempt begins with.
+struct Holder {
+  NodeId node;
+  bool of_other_job = false;  // it is the one of --resume-from
+};
+std::optional<Holder> HolderOf(const Turn& turn, const JobRow& job);
 
 // Starts a proof for these machines, the first of which writes. `job` 0: of a submission that
 // waits.
@@ -21,8 +28,18 @@ std::string ProofFailed(Turn& turn, const TaskSoft& step, const protocol::TaskEn
 
 // May the job be started on these machines, as far as its store goes?
 bool StoreServes(const Turn& turn, const JobRow& job, const std::set<NodeId>& machines);
-// Has that proven, unless a check of the job is under way. `holder` has its checkpoints, if any.
-void ProveStore(Turn& turn, const JobRow& job, const std::set<NodeId>& machines,
-                const std::optional<NodeId>& holder);
+// Some machine that sees its checkpoints is there, so that a proof for others is possible.
+bool CanBeAsked(const Turn& turn, const JobRow& job);
+// Has it proven, unless a check of the job is under way.
+void ProveStore(Turn& turn, const JobRow& job, const std::set<NodeId>& machines);
+// A proof for these machines went well.
+void StoreProven(Turn& turn, JobId job, const std::vector<NodeId>& machines);
+// One machine did not see what another had left. True: the job can do without that machine, because
+// it has run where its store is one place; it is avoided from now on.
+bool AvoidUnseen(Turn& turn, const TaskSoft& step);
+// The node has connected anew: perhaps it sees more now.
+void LookAgain(Turn& turn, const NodeId& node);
+// After a start: machines that the last attempt spanned had been proven.
+void RecallStore(Turn& turn, const JobRow& job);
 
 }  // namespace coxswain::coordinator::core

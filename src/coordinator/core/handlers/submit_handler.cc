@@ -69,9 +69,9 @@ std::string WhyNot(Turn& turn, const JobSubmitted& event, ReplyCode* code) {
 
 struct Finding {
   bool checked = false;
-  std::string note;               // why not
-  std::set<NodeId> store_proven;  // see JobSoft
-  std::string warning;            // checked, but something will not be as expected
+  std::string note;                  // why not
+  std::vector<NodeId> store_proven;  // see JobSoft
+  std::string warning;               // checked, but something will not be as expected
 };
 
 void Accept(Turn& turn, const JobSubmitted& event, const std::vector<CallId>& calls,
@@ -89,7 +89,7 @@ void Accept(Turn& turn, const JobSubmitted& event, const std::vector<CallId>& ca
   row.allow_uncommitted = event.allow_uncommitted;
   turn.Persist(row);
   turn.soft.jobs[row.id].check_note = finding.note;
-  turn.soft.jobs[row.id].store_proven = finding.store_proven;
+  StoreProven(turn, row.id, finding.store_proven);
   std::string who = event.submitted_by.empty() ? "" : " by " + event.submitted_by;
   turn.Note("JobSubmitted",
             "'" + event.request.name + "'" + who +
@@ -149,20 +149,26 @@ void Handle(Turn& turn, const JobSubmitted& event) {
   ReplyCode code = ReplyCode::kOk;
   std::string why = WhyNot(turn, event, &code);
   if (!why.empty()) return Refuse(turn, {event.call}, code, why);
-  std::optional<NodeId> node = NodeForTask(turn, std::nullopt);
+  // A file:// checkpoint to begin with is looked for where it is, if that machine is there.
+  std::optional<NodeId> node;
+  const NodeId& resume_node = event.request.resume_node;
+  if (!resume_node.empty()) node = NodeForTask(turn, resume_node);
+  if (!node) node = NodeForTask(turn, std::nullopt);
   if (!node) {
     std::string note =
         turn.soft.sessions.empty() ? "no worker is connected" : "no worker is free for it";
     return Answer(turn, event, {event.call},
                   {.checked = false, .note = note, .store_proven = {}, .warning = ""});
   }
-  TaskId task = StartTask(turn, {.kind = protocol::TaskKind::kCheck, .node = *node},
-                          CheckArgument(turn, {.request = event.request,
-                                               .spec_yaml = event.spec_yaml,
-                                               .resume_uri = event.resume_uri,
-                                               .allow_uncommitted = event.allow_uncommitted,
-                                               .at_submit = true}),
-                          event.spec_yaml);
+  TaskId task =
+      StartTask(turn, {.kind = protocol::TaskKind::kCheck, .node = *node},
+                CheckArgument(turn, {.request = event.request,
+                                     .spec_yaml = event.spec_yaml,
+                                     .resume_uri = event.resume_uri,
+                                     .allow_uncommitted = event.allow_uncommitted,
+                                     .at_submit = true,
+                                     .elsewhere = !resume_node.empty() && resume_node != *node}),
+                event.spec_yaml);
   Wait(turn, task, {event, {event.call}, ""});
 }
 
@@ -179,8 +185,7 @@ void SubmissionChecked(Turn& turn, TaskId id, const TaskSoft& task, const protoc
     std::optional<TaskId> next = NextCheck(turn, task, event);
     if (next) return Wait(turn, *next, std::move(waiting));
     Finding finding{.checked = true, .note = "", .store_proven = {}, .warning = waiting.warning};
-    if (task.proof)
-      finding.store_proven = {task.proof->machines.begin(), task.proof->machines.end()};
+    if (task.proof) finding.store_proven = task.proof->machines;
     return Answer(turn, event, waiting.calls, finding);
   }
   std::string why = WhyChecked(turn, task, end, event.spec_yaml);
@@ -218,7 +223,7 @@ void JobChecked(Turn& turn, const TaskSoft& task, const protocol::TaskEnded& end
       soft.check = *next;
       return;
     }
-    soft.store_proven = {task.proof->machines.begin(), task.proof->machines.end()};
+    StoreProven(turn, task.job, task.proof->machines);
     turn.Note("StoreShared", "its file:// store is one place for the machines it will run on",
               {.job = task.job});
     return;
@@ -238,6 +243,7 @@ void JobChecked(Turn& turn, const TaskSoft& task, const protocol::TaskEnded& end
     turn.Note("JobWarning", why, {.job = task.job, .node = task.node}, "warning");
     return;
   }
+  if (end.user_error && !lost && task.proof && AvoidUnseen(turn, task)) return;
   if (end.user_error && !lost) {
     return EndJob(turn, task.job, {JobState::kFailed, Cause::kUser, why, std::nullopt});
   }

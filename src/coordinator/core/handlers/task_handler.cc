@@ -51,7 +51,8 @@ std::string Resume(const Turn& turn, const CheckSubject& subject) {
   };
   for (const auto& each : subject.request.resume_from) add(each.uri, each.manifest_hash);
   if (subject.request.resume_from.empty()) add(subject.resume_uri, "");
-  bool elsewhere = subject.at_submit && turn.soft.sessions.size() > 1 &&
+  bool anywhere = subject.request.resume_node.empty() && turn.soft.sessions.size() > 1;
+  bool elsewhere = subject.at_submit && (subject.elsewhere || anywhere) &&
                    subject.resume_uri.starts_with("file://");
   return ",\"resume\":{\"candidates\":[" + list +
          "],\"uncommitted\":" + Bool(subject.allow_uncommitted) +

@@ -25,6 +25,8 @@ struct CheckSubject {
   const std::string& resume_uri;
   bool allow_uncommitted = false;
   bool at_submit = false;
+  bool elsewhere =
+      false;  // the machine that looks is not the one with the checkpoint to begin with
 };
 std::string CheckArgument(const Turn& turn, const CheckSubject& subject);
 

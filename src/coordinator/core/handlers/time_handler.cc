@@ -5,6 +5,7 @@
 #include "coordinator/core/handlers/attempt_handler.h"
 #include "coordinator/core/handlers/generation_handler.h"
 #include "coordinator/core/handlers/node_handler.h"
+#include "coordinator/core/handlers/shared_store_handler.h"
 #include "coordinator/core/handlers/store_work_handler.h"
 #include "coordinator/core/handlers/task_handler.h"
 #include "coordinator/core/text.h"
@@ -168,6 +169,7 @@ void ResumeJobs(Turn& turn) {
   AwaitNodes(turn);
   for (const auto& [id, row] : turn.tables.jobs().live()) {
     JobSoft& soft = turn.soft.jobs[id];
+    RecallStore(turn, row);
     const AttemptRow* attempt = turn.tables.attempts().Active(id);
     if (attempt == nullptr) continue;
     // Wall time is all that is left to tell how long it has run; it is trusted within reason.

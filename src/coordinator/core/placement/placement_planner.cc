@@ -28,7 +28,7 @@ uint32_t FreeRoom(const PendingJob& job, const NodeCapacity& node) {
 }
 
 bool Allowed(const PendingJob& job, const NodeId& id, const NodeCapacity& node) {
-  return node.why_not.empty() && (!job.only || *job.only == id);
+  return node.why_not.empty() && (!job.only || *job.only == id) && !job.avoid.contains(id);
 }
 
 // What makes one node better than another; less is better. A job without GPUs goes to machines
@@ -47,7 +47,7 @@ std::optional<Candidate> BestAlone(const PlacementView& view, const PendingJob& 
     if (!Allowed(job, id, node)) continue;
     Candidate here{&id, &node, FreeRoom(job, node)};
     if (here.room == 0) continue;
-    if (here.room < job.ranks) {
+    if (here.room < job.ranks || (job.first && *job.first != id)) {
       if (!best && !job.one_node) spread->push_back(here);
     } else if (!best || Rating(job, here) < Rating(job, *best)) {
       best = here;
@@ -63,6 +63,12 @@ std::vector<Candidate> Choose(const PlacementView& view, const PendingJob& job) 
   std::stable_sort(spread.begin(), spread.end(), [&](const Candidate& a, const Candidate& b) {
     return Rating(job, a) < Rating(job, b);
   });
+  if (job.first) {
+    auto first = std::find_if(spread.begin(), spread.end(),
+                              [&](const Candidate& each) { return *each.node == *job.first; });
+    if (first == spread.end()) return {};
+    std::rotate(spread.begin(), first, first + 1);
+  }
   std::vector<Candidate> chosen;
   uint32_t left = job.ranks;
   for (Candidate candidate : spread) {
@@ -95,8 +101,8 @@ std::string FreeText(const PlacementView& view, const PendingJob& job) {
   const NodeCapacity* best = nullptr;
   std::map<std::string, uint64_t> unusable;
   for (const auto& [id, node] : view) {
-    if (!node.why_not.empty()) {
-      ++unusable[node.why_not];
+    if (!node.why_not.empty() || job.avoid.contains(id)) {
+      ++unusable[node.why_not.empty() ? "where its file:// store is not seen" : node.why_not];
       continue;
     }
     uint32_t here = FreeRoom(job, node);
@@ -125,17 +131,23 @@ std::string FreeText(const PlacementView& view, const PendingJob& job) {
   return out;
 }
 
+// " on a, which holds its checkpoints; it is draining": of a job that one node has to take part in.
+std::string WhyNotThere(const PlacementView& view, const PendingJob& job) {
+  const NodeId& id = job.only ? *job.only : *job.first;
+  auto node = view.find(id);
+  bool known = node != view.end();
+  std::string out = (job.only || job.ranks == 1 ? " on " : ", rank 0 on ") +
+                    (known ? node->second.name : id.value) + ", which holds " +
+                    (job.first ? "the checkpoint it begins with; " : "its checkpoints; ");
+  if (!known) return out + "it has not connected";
+  if (!node->second.why_not.empty()) return out + "it is " + node->second.why_not;
+  if (job.only || FreeRoom(job, node->second) == 0) return out + FreeText({*node}, job);
+  return out + FreeText(view, job);
+}
+
 std::string WhyNotNow(const PlacementView& view, const PendingJob& job) {
   std::string out = "needs " + NeedText(job);
-  if (job.only) {
-    auto node = view.find(*job.only);
-    bool known = node != view.end();
-    out +=
-        " on " + (known ? node->second.name : job.only->value) + ", which holds its checkpoints; ";
-    if (!known) return out + "it has not connected";
-    if (!node->second.why_not.empty()) return out + "it is " + node->second.why_not;
-    return out + FreeText({*node}, job);
-  }
+  if (job.only || job.first) return out + WhyNotThere(view, job);
   if (job.one_node && job.ranks > 1) out += " on one node";
   return out + "; " + FreeText(view, job);
 }

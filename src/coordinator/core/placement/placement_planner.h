@@ -7,6 +7,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,9 @@ struct PendingJob {
   int64_t memory = 0;          // 0: not limited
   bool one_node = false;       // all ranks on one node
   std::optional<NodeId> only;  // on this node: it holds the job's file:// checkpoints
+  std::set<NodeId> avoid;      // do not see its file:// store
+  std::optional<NodeId>
+      first;  // rank 0 on this node: it holds the file:// checkpoint to begin with
 };
 
 struct Policy {};  // first in, first out: nothing to set yet

@@ -141,6 +141,22 @@ TEST_F(SubmissionTest, ResumeFromOneCheckpoint_TakesNoOther) {
   EXPECT_EQ(Accept(request).event.resume_uri, "s3://elsewhere/step-9");
 }
 
+TEST_F(SubmissionTest, ResumeFromAFileStore_NamesTheMachineThatHasIt) {
+  AddJob(1, "digits");
+  AddCheckpoint(1, core::CheckpointState::kVerified);
+  AddCheckpoint(2, core::CheckpointState::kVerified);
+  SubmitRequest request = Request();
+  request.resume_from = "j1";
+  EXPECT_TRUE(Accept(request).event.request.resume_node.empty()) << "s3:// is everywhere";
+  for (core::CheckpointRow& row : reader_.checkpoints) {
+    row.uri = "file:///ckpt/step-" + std::to_string(row.id.value);
+    row.node = core::NodeId("n-" + std::to_string(row.id.value));
+  }
+  EXPECT_EQ(Accept(request).event.request.resume_node.value, "n-2");
+  request.resume_from = "c1";
+  EXPECT_EQ(Accept(request).event.request.resume_node.value, "n-1");
+}
+
 TEST_F(SubmissionTest, ResumeFromWhatIsNotThere_IsNotFound) {
   AddJob(1, "digits");
   AddCheckpoint(1, core::CheckpointState::kCorrupt);
