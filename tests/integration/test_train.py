@@ -132,7 +132,8 @@ def test_a_job_that_fits_nowhere_waits_and_says_why(cluster, tiny_data):
 
 def test_a_loss_that_is_not_finite_is_the_users_error(cluster, tiny_data):
     file = cluster.job_file(tiny_data, epochs=5)
-    job = cluster.submit(file, "--set", "spec.train.optimizer.learning_rate=1e30")
+    diverging = {"name": "sgd", "learning_rate": 1000, "weight_decay": 0.5}  # each step makes the weights 500 times larger
+    job = cluster.submit(file, *(word for k, v in diverging.items() for word in ("--set", f"spec.train.optimizer.{k}={v}")))
     assert cluster.cox("wait", job, check=False).returncode == 100
     done = cluster.job(job)
     assert done["state"] == "FAILED" and done["cause"] == "FAILURE_CAUSE_USER", done["reason"]
