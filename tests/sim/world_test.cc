@@ -37,6 +37,7 @@ INSTANTIATE_TEST_SUITE_P(
                     31022,  // a start that no timer repeated
                     41410,  // a worker that had not looked at its GPUs yet lost a job's checkpoints
                     56535,  // a worker whose place was taken never heard of it
+                    58313,  // a save begun anew before the last rank had heard of its refusal
                     27155));  // what people see was taken before its commit, in the simulator
 
 }  // namespace

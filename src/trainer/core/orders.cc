@@ -74,7 +74,11 @@ void TrainerCore::On(const protocol::CheckpointOpened& order) {
   }
   // Said again: the coordinator has restarted and knows no more of this save than that it is open.
   if (save->id == order.id) return SendOf(*save);
-  if (save->id) return;
+  if (save->id) {
+    // Rank 0 was refused this one and has begun anew; we shall be told, and then need this.
+    if (order.id > save->id) early_ = order;
+    return;
+  }
   save->id = order.id;
   save->uri = order.uri;
   UploadIfOpened(*save);
