@@ -62,6 +62,7 @@ coordinator::runtime::Options OptionsOf(const CoordinatorConfig& config) {
   options.metric_retention.age = config.metrics.age;
   options.metric_retention.bytes = static_cast<uint64_t>(config.metrics.size);
   options.data_dir = config.data_dir;
+  options.recording_bytes = static_cast<uint64_t>(config.recording_size);
   return options;
 }
 

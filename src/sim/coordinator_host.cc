@@ -49,6 +49,7 @@ void CoordinatorHost::Begin(core::Snapshot snapshot) {
   core::Settings settings;
   core_ = std::make_unique<core::Coordinator>(settings, std::move(snapshot), world_.queue.now(),
                                               Wall());
+  if (tape != nullptr) tape->Begin(settings, *core_, Wall());
   Show(core_->TakeChangedJobs());  // of committed rows
   wake_at_.reset();
   Wake(world_.queue.now());
@@ -131,6 +132,7 @@ void CoordinatorHost::Decide(Outbox& out, core::EventBody body) {
   world_.journal.Add(Counted::kEvents);
   world_.journal.Mix(static_cast<uint64_t>(event.now.us) ^ event.body.index() << 56);
   core::Decisions decisions = core_->Decide(event);
+  if (tape != nullptr) tape->Turn(event, decisions, *core_);
   world_.journal.Mix(decisions.persist.size() << 32 ^ decisions.send.size());
   for (const core::Explanation& why : decisions.why) {
     world_.journal.Say([&] { return "why " + base::ToString(why.job) + ": " + why.text; });

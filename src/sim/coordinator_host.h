@@ -11,6 +11,7 @@
 #include "coordinator/core/coordinator.h"
 #include "sim/durable_store.h"
 #include "sim/stream.h"
+#include "sim/tape.h"
 
 namespace coxswain::sim {
 
@@ -49,6 +50,7 @@ class CoordinatorHost {
   bool lose_next_sync = false;  // the next commit fails as an fsync does: the process must go
   int64_t commit_slowness = 1;  // times
   base::Duration wall_jump{};
+  Tape* tape = nullptr;  // if set before Start: what enters the core
 
  private:
   struct Outbox {

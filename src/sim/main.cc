@@ -6,16 +6,27 @@
 
 #include "common/base/version.h"
 #include "sim/explore.h"
+#include "sim/replay.h"
 
 namespace {
 
 constexpr char kUsage[] =
     "usage: cox-sim explore --seeds A..B [--jobs N] [--verbose]\n"
+    "       cox-sim replay FILE...\n"
+    "\n"
+    "explore\n"
     "Runs one simulated fleet for each seed, twice, with faults drawn from the seed; checks that\n"
     "nothing is lost or given twice, and that all comes to its end once the faults are over.\n"
     "  --seeds A..B  the first and the last seed\n"
     "  --jobs N      this many processes at once (default 1)\n"
-    "  --verbose     tell everything that happens\n";
+    "  --verbose     tell everything that happens\n"
+    "\n"
+    "replay\n"
+    "Runs what a coordinator has recorded (DATA_DIR/recording) through its core again, and names "
+    "the\n"
+    "first turn that decides something else. FILE: a recording, or a folder of them.\n"
+    "Exit codes: 0 all turns agree, 1 one differs, 2 a file is damaged, cut off or of another "
+    "version.\n";
 
 bool ParseNumber(std::string_view text, uint64_t* out) {
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *out);
@@ -59,6 +70,9 @@ int main(int argc, char** argv) {
   if (argc == 2 && std::strcmp(argv[1], "--version") == 0) {
     std::printf("cox-sim %s\n", coxswain::base::kVersion);
     return 0;
+  }
+  if (argc > 2 && std::strcmp(argv[1], "replay") == 0) {
+    return coxswain::sim::Replay({argv + 2, argv + argc});
   }
   if (argc < 2 || std::strcmp(argv[1], "explore") != 0) {
     std::fputs(kUsage, stderr);

@@ -15,7 +15,8 @@ MAY_INCLUDE = {
     'shim': ('common/base',),
     '*/core': ('common/base', 'common/protocol'),
     'coordinator/store': COMMON + ('coordinator/core',),
-    'coordinator/runtime': COMMON + ('coordinator/core', 'coordinator/store'),
+    'coordinator/record': COMMON + ('coordinator/core',),
+    'coordinator/runtime': COMMON + ('coordinator/core', 'coordinator/record', 'coordinator/store'),
     'coordinator/rpc': COMMON + ('common/rpc', 'coordinator/core', 'coordinator/runtime', 'coordinator/store'),
     'coordinator/http': COMMON + ('coordinator/core', 'coordinator/runtime', 'coordinator/store'),
     'worker/process': COMMON + ('worker/core', 'shim'),  # knows a process again as the shim does

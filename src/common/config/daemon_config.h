@@ -41,6 +41,7 @@ struct CoordinatorConfig {
   KeepRows finished_jobs{.most = 100'000};       // retention.finished_jobs
   KeepRows events{.most = 1'000'000};            // retention.events
   KeepBytes metrics{.size = int64_t{10} << 30};  // retention.metrics
+  int64_t recording_size = int64_t{64} << 20;    // retention.recording.size; 0: none is made
   std::string log_level = "info";                // debug, info, warn, error
 };
 

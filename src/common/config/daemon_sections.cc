@@ -137,6 +137,7 @@ void ReadCoordinator(const YAML::Node& root, Notebook* notes, CoordinatorConfig*
     below.Below("finished_jobs", [&](Section& s) { ReadKeepRows(s, &out->finished_jobs); });
     below.Below("events", [&](Section& s) { ReadKeepRows(s, &out->events); });
     below.Below("metrics", [&](Section& s) { ReadKeepBytes(s, &out->metrics); });
+    below.Below("recording", [&](Section& s) { s.Size("size", 0, kTebi, &out->recording_size); });
   });
   ReadLogLevel(in, &out->log_level);
   in.Finish();

@@ -8,6 +8,7 @@
 #include "coordinator/core/handlers/store_work_handler.h"
 #include "coordinator/core/handlers/submit_handler.h"
 #include "coordinator/core/handlers/time_handler.h"
+#include "coordinator/core/image.h"
 #include "coordinator/core/live_views.h"
 
 namespace coxswain::coordinator::core {
@@ -39,6 +40,12 @@ Coordinator::Coordinator(Settings settings, Snapshot snapshot, base::Time now, W
   CHECK(none.persist.empty() && none.send.empty()) << "a start decides nothing";
 }
 
+Coordinator::Coordinator(Settings settings, Image image) : state_(std::make_unique<State>()) {
+  state_->settings = std::move(settings);
+  state_->tables = Tables(image.rows);
+  state_->soft = std::move(image.soft);
+}
+
 Coordinator::~Coordinator() = default;
 Coordinator::Coordinator(Coordinator&&) noexcept = default;
 
@@ -61,6 +68,8 @@ uint64_t Coordinator::Digest() const {
   state_->soft.AddTo(hash);
   return hash.value();
 }
+
+Image Coordinator::TakeImage() const { return {state_->tables.Rows(), state_->soft}; }
 
 std::vector<LiveJob> Coordinator::TakeChangedJobs() {
   return core::TakeChangedJobs(state_->tables, &state_->soft);

@@ -17,11 +17,15 @@ struct Settings {
   uint64_t max_live_jobs = 1'000'000;
 };
 
+struct Image;  // image.h
+
 class Coordinator {
  public:
   // `snapshot` holds the committed rows, its cluster row already raised to this life's term (and
   // persisted) by the shell.
   Coordinator(Settings settings, Snapshot snapshot, base::Time now, WallTime wall);
+  // Goes on where the core was that this image was taken from.
+  Coordinator(Settings settings, Image image);
   ~Coordinator();
   Coordinator(Coordinator&&) noexcept;
 
@@ -36,6 +40,9 @@ class Coordinator {
   uint64_t Digest() const;
   // Of the durable tables alone: the same as that of a core made from the committed rows.
   uint64_t HardDigest() const;
+
+  // A copy of everything: for recordings, not for every day.
+  Image TakeImage() const;
 
   // Soft state for readers: progress and reachability, taken after each Decide by the shell.
   // Jobs whose view changed since the last call; cheap when nothing changed.

@@ -133,6 +133,7 @@ class TimerTable {
     if (due_.empty()) return std::nullopt;
     return due_.begin()->first;
   }
+  const std::map<Owner, Time>& all() const { return at_; }
   // Removes and returns one that is due.
   std::optional<Owner> TakeDue(Time now) {
     if (due_.empty() || due_.begin()->first > now) return std::nullopt;

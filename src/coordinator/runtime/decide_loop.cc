@@ -10,9 +10,11 @@ namespace coxswain::coordinator::runtime {
 constexpr size_t kEventsPerRun = 256;
 constexpr size_t kLongestQueue = 200'000;
 
-DecideLoop::DecideLoop(core::Settings settings, std::function<void(Outbox)> leave)
+DecideLoop::DecideLoop(core::Settings settings, std::function<void(Outbox)> leave,
+                       record::Recorder* recorder)
     : settings_(std::move(settings)),
       leave_(std::move(leave)),
+      recorder_(recorder),
       suspended_(absl::UnavailableError("the coordinator is starting: try again")),
       thread_([this] { Run(); }) {}
 
@@ -92,20 +94,34 @@ void DecideLoop::Run() {
 
     Outbox out;
     out.life = core_life_;
-    if (begins) core_.reset();
-    if (begin_with) {
-      core_ = std::make_unique<core::Coordinator>(settings_, *std::move(begin_with),
-                                                  base::MonotonicNow(), base::WallNow());
-    }
+    if (begins) BeginLife(std::move(begin_with));
     if (core_ != nullptr) {
       for (core::EventBody& event : events) Decide(out, std::move(event));
       if (drained) DecideOnTime(out);  // all input that has arrived comes before any lease
       out.jobs = core_->TakeChangedJobs();
       out.nodes = core_->TakeChangedNodes();
+      if (recorder_ != nullptr) {
+        recorder_->KeepUp(settings_, *core_, base::MonotonicNow(), base::WallNow());
+      }
     }
     if (!out.empty()) leave_(std::move(out));
     lock.lock();
   }
+  if (recorder_ != nullptr && core_ != nullptr)
+    recorder_->End(core_.get(), "the coordinator stops");
+}
+
+void DecideLoop::BeginLife(std::optional<core::Snapshot> snapshot) {
+  if (recorder_ != nullptr && core_ != nullptr) {
+    recorder_->End(nullptr, "the store refused a commit: the tables were dropped");
+  }
+  core_.reset();
+  if (!snapshot) return;
+  base::Time now = base::MonotonicNow();
+  base::WallTime wall = base::WallNow();
+  core_ = std::make_unique<core::Coordinator>(settings_, *std::move(snapshot), now, wall);
+  if (recorder_ != nullptr)
+    recorder_->Begin(settings_, *core_, now, wall, "the core's life begins");
 }
 
 void DecideLoop::Decide(Outbox& out, core::EventBody body) {
@@ -118,6 +134,7 @@ void DecideLoop::Decide(Outbox& out, core::EventBody body) {
   core::Decisions decisions = core_->Decide(event);
   counters_.decide_us += (base::MonotonicNow() - event.now).count();
   ++counters_.events;
+  if (recorder_ != nullptr) recorder_->Turn(event, decisions);
   auto move_to = [](auto& from, auto& to) {
     to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
   };

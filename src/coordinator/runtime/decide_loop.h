@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "coordinator/core/coordinator.h"
+#include "coordinator/record/recorder.h"
 #include "coordinator/runtime/outbox.h"
 
 namespace coxswain::coordinator::runtime {
@@ -24,8 +25,10 @@ class DecideLoop {
     std::atomic<int64_t> decide_us = 0, last_delay_us = 0;
   };
 
-  // `leave` takes each outbox, on the loop's thread; it must not block.
-  DecideLoop(core::Settings settings, std::function<void(Outbox)> leave);
+  // `leave` takes each outbox, on the loop's thread; it must not block. `recorder` (null: none)
+  // outlives the loop.
+  DecideLoop(core::Settings settings, std::function<void(Outbox)> leave,
+             record::Recorder* recorder = nullptr);
   ~DecideLoop();
 
   // Unavailable (or what Suspend was told): not taken.
@@ -48,9 +51,11 @@ class DecideLoop {
   bool WaitForWork(std::unique_lock<std::mutex>& lock);
   void Decide(Outbox& out, core::EventBody body);
   void DecideOnTime(Outbox& out);
+  void BeginLife(std::optional<core::Snapshot> snapshot);
 
   const core::Settings settings_;
   const std::function<void(Outbox)> leave_;
+  record::Recorder* const recorder_;
   Counters counters_;
   std::random_device entropy_;
 

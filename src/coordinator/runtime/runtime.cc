@@ -72,8 +72,10 @@ Runtime::Runtime(Options options, std::unique_ptr<store::StateStore> state,
       metric_readers_([metrics = metrics.get()] { return metrics->NewReader(); }, kMetricReaders) {
   commit_ = std::make_unique<CommitLoop>(std::move(state), options_.retry_store, CommitHooks());
   metrics_ = std::make_unique<MetricLoop>(std::move(metrics), options_.metric_pause, MetricHooks());
+  recorder_ = MakeRecorder();
   decide_ = std::make_unique<DecideLoop>(
-      options_.settings, [this](Outbox outbox) { commit_->Push(std::move(outbox)); });
+      options_.settings, [this](Outbox outbox) { commit_->Push(std::move(outbox)); },
+      recorder_.get());
   decide_->Resume(std::move(snapshot));
   housekeeper_ = std::thread([this] { KeepHouse(); });
 }
@@ -88,6 +90,7 @@ void Runtime::Stop() {
   housekeeping_.Close();
   housekeeper_.join();
   decide_->Stop();
+  if (recorder_ != nullptr) recorder_->Stop();
   commit_->Stop();
   metrics_->Stop();
   FailAllCalls(absl::UnavailableError("the coordinator is stopping"));
@@ -119,6 +122,18 @@ MetricLoop::Hooks Runtime::MetricHooks() {
             problem.empty() ? log::Info("metrics are stored again") : log::Warn(problem);
           },
   };
+}
+
+std::unique_ptr<record::Recorder> Runtime::MakeRecorder() {
+  if (options_.recording_bytes == 0 || options_.data_dir.empty()) return nullptr;
+  record::Recorder::Options options;
+  options.folder = options_.data_dir + "/recording";
+  options.most_bytes = options_.recording_bytes;
+  options.problem = [this](const std::string& problem) {
+    SetWarning("recording", problem);
+    problem.empty() ? log::Info("events are recorded again") : log::Warn(problem);
+  };
+  return std::make_unique<record::Recorder>(std::move(options));
 }
 
 void Runtime::Release(Outbox outbox) {

@@ -35,7 +35,8 @@ struct Options {
   core::Settings settings;
   store::RetentionLimits retention;
   store::MetricLimits metric_retention;
-  std::string data_dir;  // its disk is watched; empty: none is
+  std::string data_dir;          // its disk is watched; empty: none is
+  uint64_t recording_bytes = 0;  // of data_dir/recording; 0: nothing is recorded
   base::Duration housekeeping = base::seconds(30);
   base::Duration retry_store = base::milliseconds(250);  // first pause after a refused commit
   base::Duration metric_pause = base::milliseconds(100);
@@ -94,6 +95,7 @@ class Runtime : public Api, public WorkerGateway {
           std::unique_ptr<store::MetricStore> metrics, core::Snapshot snapshot);
   CommitLoop::Hooks CommitHooks();
   MetricLoop::Hooks MetricHooks();
+  std::unique_ptr<record::Recorder> MakeRecorder();
 
   // After a commit, on the commit thread.
   void Release(Outbox outbox);
@@ -132,6 +134,7 @@ class Runtime : public Api, public WorkerGateway {
   bool disk_was_low_ = false;  // the housekeeping thread's own
   // Below: threads, in the order of what flows through them.
   std::unique_ptr<CommitLoop> commit_;
+  std::unique_ptr<record::Recorder> recorder_;  // null: nothing is recorded
   std::unique_ptr<DecideLoop> decide_;
   std::unique_ptr<MetricLoop> metrics_;
   WorkQueue<int> housekeeping_;  // closed at the end

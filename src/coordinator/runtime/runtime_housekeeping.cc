@@ -20,7 +20,7 @@ void Runtime::KeepHouse() {
 }
 
 // Below 5 % free: a warning at once; if it is so still at the next look, metric points are no
-// longer stored. State is never shed.
+// longer stored, and events no longer recorded. State is never shed.
 void Runtime::WatchDisk() {
   struct statvfs disk;
   if (options_.data_dir.empty() || statvfs(options_.data_dir.c_str(), &disk) != 0) return;
@@ -38,6 +38,7 @@ void Runtime::WatchDisk() {
   }
   SetWarning("disk", text);
   metrics_->Shed(shed);
+  if (recorder_ != nullptr) recorder_->Shed(shed);
   disk_was_low_ = low;
 }
 

@@ -34,4 +34,11 @@ const GenerationRow* AttemptTable::Generation(JobId job) const {
   return found == generations_.end() ? nullptr : &found->second;
 }
 
+void AttemptTable::AddTo(Snapshot* rows) const {
+  for (const auto& [job, attempts] : attempts_) {
+    for (const auto& [number, row] : attempts) rows->attempts.push_back(row);
+  }
+  for (const auto& [job, row] : generations_) rows->generations.push_back(row);
+}
+
 }  // namespace coxswain::coordinator::core

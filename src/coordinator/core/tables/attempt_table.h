@@ -19,6 +19,7 @@ class AttemptTable {
   const AttemptRow* Active(JobId job) const;
   const GenerationRow* Generation(JobId job) const;  // newest; null: none yet
   void AddTo(RowHash& hash) const { hash.Add(attempts_).Add(generations_); }
+  void AddTo(Snapshot* rows) const;
 
  private:
   std::map<JobId, std::map<Attempt, AttemptRow>> attempts_;

@@ -64,4 +64,8 @@ std::vector<JobId> CheckpointTable::Jobs() const {
   return jobs;
 }
 
+void CheckpointTable::AddTo(Snapshot* rows) const {
+  for (const auto& [id, row] : rows_) rows->checkpoints.push_back(row);
+}
+
 }  // namespace coxswain::coordinator::core

@@ -35,6 +35,7 @@ class CheckpointTable {
   bool HasStoreWork(JobId job, uint32_t keep) const;
   std::vector<JobId> Jobs() const;
   void AddTo(RowHash& hash) const { hash.Add(rows_); }
+  void AddTo(Snapshot* rows) const;
 
  private:
   std::map<CheckpointId, CheckpointRow> rows_;

@@ -41,4 +41,9 @@ const JobRow* JobTable::FindKey(const std::string& idempotency_key) const {
   return found == by_key_.end() ? nullptr : Find(found->second);
 }
 
+void JobTable::AddTo(Snapshot* rows) const {
+  for (const auto& [id, row] : live_) rows->jobs.push_back(row);
+  for (const auto& [id, row] : ended_) rows->jobs.push_back(row);
+}
+
 }  // namespace coxswain::coordinator::core

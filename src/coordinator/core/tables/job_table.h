@@ -21,6 +21,7 @@ class JobTable {
   const JobRow* FindKey(const std::string& idempotency_key) const;  // live
   const std::map<JobId, JobRow>& live() const { return live_; }
   void AddTo(RowHash& hash) const { hash.Add(live_).Add(ended_); }
+  void AddTo(Snapshot* rows) const;
 
  private:
   std::map<JobId, JobRow> live_, ended_;

@@ -61,4 +61,8 @@ const std::set<protocol::RankKey>& RankTable::OnNode(const NodeId& node) const {
   return found == by_node_.end() ? kNone : found->second;
 }
 
+void RankTable::AddTo(Snapshot* rows) const {
+  for (const auto& [key, row] : ranks_) rows->ranks.push_back(row);
+}
+
 }  // namespace coxswain::coordinator::core

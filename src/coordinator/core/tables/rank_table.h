@@ -24,6 +24,7 @@ class RankTable {
   const std::set<protocol::RankKey>& OnNode(const NodeId& node) const;
   const std::map<NodeId, std::set<protocol::RankKey>>& by_node() const { return by_node_; }
   void AddTo(RowHash& hash) const { hash.Add(ranks_); }
+  void AddTo(Snapshot* rows) const;
 
  private:
   std::map<protocol::RankKey, RankRow> ranks_;

@@ -85,6 +85,17 @@ const NodeRow* Tables::FindNode(const NodeId& node) const {
   return found == nodes_.end() ? nullptr : &found->second;
 }
 
+Snapshot Tables::Rows() const {
+  Snapshot rows;
+  rows.cluster = cluster_;
+  for (const auto& [id, row] : nodes_) rows.nodes.push_back(row);
+  jobs_.AddTo(&rows);
+  attempts_.AddTo(&rows);
+  ranks_.AddTo(&rows);
+  checkpoints_.AddTo(&rows);
+  return rows;
+}
+
 uint64_t Tables::Digest() const {
   RowHash hash;
   hash.Add(cluster_).Add(nodes_).Add(waiting_);

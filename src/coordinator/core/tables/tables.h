@@ -16,6 +16,8 @@ class Tables {
 
   void Apply(const Change& change);
   uint64_t Digest() const;
+  // All of it: tables made of these are the same.
+  Snapshot Rows() const;
 
   const ClusterRow& cluster() const { return cluster_; }
   const JobTable& jobs() const { return jobs_; }

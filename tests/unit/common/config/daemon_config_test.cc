@@ -152,6 +152,7 @@ TEST(ShippedConfigs, HaveEveryKeyAndTheDefaults) {
   EXPECT_EQ(c.finished_jobs.most, defaults.finished_jobs.most);
   EXPECT_EQ(c.events.age, defaults.events.age);
   EXPECT_EQ(c.metrics.size, defaults.metrics.size);
+  EXPECT_EQ(c.recording_size, defaults.recording_size);
   EXPECT_EQ(c.max_active_jobs, defaults.max_active_jobs);
 
   const std::string worker = Shipped("worker.yaml");
