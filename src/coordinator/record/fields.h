@@ -64,7 +64,7 @@ COX_FIELDS_OF(protocol::AcknowledgeMetrics, 2);
 COX_FIELDS_OF(protocol::ReadLog, 7);
 COX_FIELDS_OF(protocol::StartTask, 4);
 COX_FIELDS_OF(protocol::ForgetJob, 1);
-COX_FIELDS_OF(core::JobRequest, 13);
+COX_FIELDS_OF(core::JobRequest, 14);
 COX_FIELDS_OF(core::Exit, 3);
 COX_FIELDS_OF(core::LastProgress, 2);
 COX_FIELDS_OF(core::JobRow, 24);
@@ -83,6 +83,7 @@ COX_FIELDS_OF(core::Snapshot, 7);
 COX_FIELDS_OF(core::JobSubmitted, 9);
 COX_FIELDS_OF(core::CancelRequested, 4);
 COX_FIELDS_OF(core::DrainRequested, 4);
+COX_FIELDS_OF(core::ForgetRequested, 2);
 COX_FIELDS_OF(core::WorkerConnected, 2);
 COX_FIELDS_OF(core::WorkerDisconnected, 2);
 COX_FIELDS_OF(core::WorkerReported, 2);
@@ -95,8 +96,8 @@ COX_FIELDS_OF(core::Explanation, 2);
 COX_FIELDS_OF(core::Decisions, 4);
 COX_FIELDS_OF(core::NodeCapacity, 8);
 COX_FIELDS_OF(core::Settings, 3);
-COX_FIELDS_OF(core::RankSoft, 8);
-COX_FIELDS_OF(core::JobSoft, 22);
+COX_FIELDS_OF(core::RankSoft, 9);
+COX_FIELDS_OF(core::JobSoft, 25);
 COX_FIELDS_OF(core::NodeSoft, 15);
 COX_FIELDS_OF(core::StoreProof, 3);
 COX_FIELDS_OF(core::TaskSoft, 6);
@@ -116,7 +117,7 @@ COX_FIELDS_OF(Ending, 2);
 template <class T, class Visit>
 constexpr void VisitFields(T& object, const Visit& visit) {
   constexpr size_t kCount = kFields<std::remove_const_t<T>>;
-  static_assert(kCount <= 24,
+  static_assert(kCount <= 28,
                 "a struct that is not in the list above, or too large for the one below");
 #define COX_FIELDS(count, ...)                                 \
   if constexpr (kCount == count) {                             \
@@ -148,6 +149,10 @@ constexpr void VisitFields(T& object, const Visit& visit) {
   COX_FIELDS(22, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22);
   COX_FIELDS(23, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23);
   COX_FIELDS(24, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24);
+  COX_FIELDS(25, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25);
+  COX_FIELDS(26, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26);
+  COX_FIELDS(27, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27);
+  COX_FIELDS(28, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28);
   // clang-format on
 #undef COX_FIELDS
 }

@@ -125,9 +125,9 @@ std::string ToString(const Verdict& verdict) {
 }
 
 std::string KindOf(const core::EventBody& body) {
-  std::string kind =
-      NameOf(body, "JobSubmitted", "CancelRequested", "DrainRequested", "WorkerConnected",
-             "WorkerDisconnected", "WorkerReported", "TimePassed", "RetentionDue");
+  std::string kind = NameOf(body, "JobSubmitted", "CancelRequested", "DrainRequested",
+                            "ForgetRequested", "WorkerConnected", "WorkerDisconnected",
+                            "WorkerReported", "TimePassed", "RetentionDue");
   const auto* reported = std::get_if<core::WorkerReported>(&body);
   if (reported == nullptr) return kind;
   kind += ": " + NameOf(reported->report, "WorkerHello", "Heartbeat", "RankStarted", "RankExited",
