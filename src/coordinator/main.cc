@@ -54,6 +54,7 @@ coordinator::runtime::Options OptionsOf(const CoordinatorConfig& config) {
   options.settings.deadlines.lease = config.lease;
   options.settings.default_store = config.default_store;
   options.settings.max_live_jobs = static_cast<uint64_t>(config.max_active_jobs);
+  options.settings.rack_label = config.rack_label;
   options.retention.finished_jobs_age = config.finished_jobs.age;
   options.retention.finished_jobs_count = static_cast<uint64_t>(config.finished_jobs.most);
   options.retention.events_age = config.events.age;

@@ -16,6 +16,12 @@ std::string Joined(const std::vector<std::string>& words, const char* between) {
   return text;
 }
 
+std::string LabelsText(const std::map<std::string, std::string>& labels) {
+  std::vector<std::string> words;
+  for (const auto& [key, value] : labels) words.push_back(key + "=" + value);
+  return Joined(words, ",");
+}
+
 std::string GpuCount(const rpc::Node& node) {
   size_t free = 0;
   for (const rpc::Gpu& gpu : node.gpus) free += gpu.available && gpu.job.empty();
@@ -62,7 +68,7 @@ int List(const Session& session) {
   }
   std::vector<std::string> headings = {"NAME", "STATE", "SLOTS FREE", "GPUS FREE", "JOBS"};
   if (session.wide())
-    headings.insert(headings.end(), {"ID", "ADDRESS", "MEMORY", "VERSION", "HEARTBEAT"});
+    headings.insert(headings.end(), {"ID", "ADDRESS", "MEMORY", "VERSION", "HEARTBEAT", "LABELS"});
   headings.push_back("REMARKS");
   output::Table table(headings);
   const int64_t now = base::WallNow().us;
@@ -79,6 +85,7 @@ int List(const Session& session) {
       row.push_back(base::BytesText(static_cast<uint64_t>(node.memory_bytes)));
       row.push_back(node.version);
       row.push_back(output::Ago(node.last_heartbeat_us, now));
+      row.push_back(LabelsText(node.labels));
     }
     row.push_back(Remarks(node));
     table.Add(std::move(row));

@@ -10,7 +10,8 @@ namespace coxswain::config {
 namespace {
 
 constexpr char kStoreKey[] = "spec.checkpoint.store";
-const std::vector<std::string> kFreeMaps = {"metadata.labels", "spec.env"};
+const std::vector<std::string> kFreeMaps = {"metadata.labels", "spec.env",
+                                            "spec.placement.node_selector"};
 
 void AddPathOverride(const std::string& key, const std::string& value, std::string_view directory,
                      std::vector<std::string>* overrides) {

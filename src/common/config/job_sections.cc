@@ -99,6 +99,18 @@ void ReadResources(Section& in, Resources* out, std::vector<std::string>* warnin
   }
 }
 
+void ReadPlacement(Section& in, const Resources& resources, Placement* out) {
+  in.TextMap("node_selector", 64, WrongLabel, &out->node_selector);
+  in.TextList("gpu_kinds", 16, "names of GPUs or parts of them, such as [H200, H100]",
+              &out->gpu_kinds);
+  in.Choice<Within>(
+      "within", {{"fleet", Within::kFleet}, {"rack", Within::kRack}, {"machine", Within::kMachine}},
+      &out->within);
+  if (!out->gpu_kinds.empty() && resources.gpus == 0) {
+    in.Wrong("gpu_kinds", "needs spec.resources.gpus of at least 1, found 0");
+  }
+}
+
 void ReadModel(Section& in, Model* out) {
   in.Choice<Recipe>("recipe", {{"mlp", Recipe::kMlp}, {"cnn", Recipe::kCnn}}, &out->recipe);
   in.IntegerList("hidden", 1, 1'000'000, 64, &out->hidden);
@@ -264,6 +276,8 @@ void ReadSpec(Section& in, JobSpec* job, std::vector<std::string>* warnings) {
   in.Require("data", "a section with the training data");
   in.Integer("workers", 1, 4096, &job->workers);
   in.Below("resources", [&](Section& below) { ReadResources(below, &job->resources, warnings); });
+  in.Below("placement",
+           [&](Section& below) { ReadPlacement(below, job->resources, &job->placement); });
   in.Below("model", [&](Section& below) { ReadModel(below, &job->model); });
   in.Below("data", [&](Section& below) { ReadData(below, &job->data); });
   in.Below("train", [&](Section& below) {

@@ -26,6 +26,15 @@ struct Resources {
   int64_t memory_bytes = 0;  // "8GiB"; 0: not limited (not used for placement when 0)
 };
 
+enum class Within { kFleet, kRack, kMachine };
+
+// spec.placement: which nodes
+struct Placement {
+  std::map<std::string, std::string> node_selector;  // labels that every node of the job must have
+  std::vector<std::string> gpu_kinds;  // parts of GPU names, the best liked first; empty: any
+  Within within = Within::kFleet;      // all ranks in one rack, or on one machine
+};
+
 enum class Recipe { kMlp, kCnn };
 
 // spec.model:
@@ -108,6 +117,7 @@ struct JobSpec {
   Metadata metadata;
   uint32_t workers = 1;            // ranks, 1..4096
   Resources resources;
+  Placement placement;
   Model model;
   Data data;
   Train train;

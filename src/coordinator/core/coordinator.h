@@ -15,6 +15,7 @@ struct Settings {
   base::Deadlines deadlines;
   std::string default_store;  // URI for jobs that name none
   uint64_t max_live_jobs = 1'000'000;
+  std::string rack_label = "rack";  // the label of nodes whose value names their rack
 };
 
 struct Image;  // image.h

@@ -56,6 +56,9 @@ enum class Cause : uint8_t {
   kCancelled
 };
 
+// How near each other the ranks of a gang have to be. Stored; never renumbered.
+enum class Within : uint8_t { kFleet = 0, kRack, kMachine };
+
 // What scheduling needs of a job file; parsed by the shell, which also keeps the text.
 struct JobRequest {
   std::string name;
@@ -64,6 +67,9 @@ struct JobRequest {
   uint32_t cpus = 1;  // per rank
   uint32_t gpus = 0;  // per rank
   int64_t memory_bytes = 0;
+  std::map<std::string, std::string> node_selector;  // labels that its nodes must have
+  std::vector<std::string> gpu_kinds;  // parts of names of GPUs, the best liked first; empty: any
+  Within within = Within::kFleet;
   uint32_t max_attempts = 3;
   base::Duration time_limit{};  // 0: none
   base::Duration grace{};

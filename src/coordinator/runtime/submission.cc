@@ -21,6 +21,18 @@ std::string Digest(const std::string& yaml, const SubmitRequest& request) {
   return absl::StrFormat("%016x%016x", hash.high64, hash.low64);
 }
 
+core::Within WithinOf(config::Within within) {
+  switch (within) {
+    case config::Within::kFleet:
+      return core::Within::kFleet;
+    case config::Within::kRack:
+      return core::Within::kRack;
+    case config::Within::kMachine:
+      return core::Within::kMachine;
+  }
+  return core::Within::kFleet;
+}
+
 core::JobRequest RequestOf(const config::JobSpec& spec) {
   core::JobRequest r;
   r.name = spec.metadata.name;
@@ -29,6 +41,9 @@ core::JobRequest RequestOf(const config::JobSpec& spec) {
   r.cpus = spec.resources.cpus;
   r.gpus = spec.resources.gpus;
   r.memory_bytes = spec.resources.memory_bytes;
+  r.node_selector = spec.placement.node_selector;
+  r.gpu_kinds = spec.placement.gpu_kinds;
+  r.within = WithinOf(spec.placement.within);
   r.max_attempts = spec.retries.max_attempts;
   r.time_limit = spec.time_limit;
   r.grace = spec.grace;

@@ -143,6 +143,9 @@ std::string ToJson(const core::JobRequest& r) {
                {"cpus", r.cpus},
                {"gpus", r.gpus},
                {"memory_bytes", r.memory_bytes},
+               {"node_selector", r.node_selector},
+               {"gpu_kinds", r.gpu_kinds},
+               {"within", static_cast<int>(r.within)},
                {"max_attempts", r.max_attempts},
                {"time_limit_us", r.time_limit.count()},
                {"grace_us", r.grace.count()},
@@ -161,6 +164,11 @@ bool FromJson(const std::string& text, core::JobRequest* request) {
     Take(j, "cpus", r.cpus);
     Take(j, "gpus", r.gpus);
     Take(j, "memory_bytes", r.memory_bytes);
+    Take(j, "node_selector", r.node_selector);
+    Take(j, "gpu_kinds", r.gpu_kinds);
+    int within = 0;
+    Take(j, "within", within);
+    r.within = static_cast<core::Within>(within);
     Take(j, "max_attempts", r.max_attempts);
     Take(j, "time_limit_us", r.time_limit);
     Take(j, "grace_us", r.grace);

@@ -32,6 +32,29 @@ void NoSlotIsGivenTwice(const FakeRowStore& store) {
   }
 }
 
+// Of every attempt's ranks as they were given: whole gangs, where their jobs asked for them to be.
+void GangsAreWholeAndInTheirPlace(const FakeRowStore& store) {
+  for (const auto& [id, job] : store.jobs()) {
+    std::set<base::NodeId> nodes;
+    std::set<std::string> racks;
+    uint32_t ranks = 0;
+    for (const auto& [key, rank] : store.ranks()) {
+      if (key.job != id || key.attempt != job.attempt) continue;
+      const auto& labels = store.nodes().at(rank.node).inventory.labels;
+      for (const auto& [label, value] : job.request.node_selector) {
+        RC_ASSERT(labels.contains(label) && labels.at(label) == value);
+      }
+      RC_ASSERT(rank.gpu_uuids.size() == job.request.gpus);
+      nodes.insert(rank.node);
+      racks.insert(labels.at("rack"));
+      ++ranks;
+    }
+    RC_ASSERT(ranks == 0 || ranks == job.request.workers);
+    if (job.request.within == core::Within::kMachine) RC_ASSERT(nodes.size() <= 1);
+    if (job.request.within == core::Within::kRack) RC_ASSERT(racks.size() <= 1);
+  }
+}
+
 void EndedJobsHaveNoRanks(const FakeRowStore& store) {
   for (const auto& [key, rank] : store.ranks()) {
     if (!rank.exit) RC_ASSERT(!core::IsFinal(store.jobs().at(key.job).state));
@@ -63,6 +86,7 @@ TEST(CoordinatorProperty, AnyFleet_SlotsOnceAndRowsAreTheState) {
     for (int step = 0; step < steps; ++step) {
       fleet.Step();
       NoSlotIsGivenTwice(world.store());
+      GangsAreWholeAndInTheirPlace(world.store());
       EndedJobsHaveNoRanks(world.store());
       OneGenerationMayCommit(world.store());
       if (step % 16 == 0 || step + 1 == steps) RowsAreTheState(world);

@@ -105,6 +105,10 @@ void RandomFleet::Submit() {
   event.request.gpus = static_cast<uint32_t>(rng_.Below(2));
   event.request.memory_bytes = static_cast<int64_t>(rng_.Below(3)) << 30;
   event.request.keep_checkpoints = 1;
+  if (rng_.Below(4) == 0)
+    event.request.node_selector = {{"rack", rng_.Below(2) == 0 ? "r0" : "r1"}};
+  if (event.request.gpus > 0 && rng_.Below(2) == 0) event.request.gpu_kinds = {"h200", "A100"};
+  event.request.within = static_cast<core::Within>(rng_.Below(3));
   event.request.local_store = rng_.Below(3) == 0;
   event.request.time_limit = base::seconds(rng_.Below(4) == 0 ? 20 : 0);
   event.idempotency_key = rng_.Below(3) == 0 ? "k" + std::to_string(rng_.Below(5)) : "";
@@ -123,6 +127,7 @@ void RandomFleet::Hello() {
   hello.inventory.name = name;
   hello.inventory.cpu_slots = 4;
   hello.inventory.memory_bytes = int64_t{4} << 30;
+  hello.inventory.labels = {{"rack", name < "c" ? "r0" : "r1"}};
   for (int i = 0; i < 2; ++i) {
     hello.inventory.gpus.push_back({.uuid = "GPU-" + name + std::to_string(i)});
   }

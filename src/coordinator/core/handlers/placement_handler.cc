@@ -6,6 +6,8 @@
 #include "coordinator/core/handlers/attempt_handler.h"
 #include "coordinator/core/handlers/shared_store_handler.h"
 #include "coordinator/core/handlers/submit_handler.h"
+#include "coordinator/core/placement/gang_fit.h"
+#include "coordinator/core/placement/placement_text.h"
 #include "coordinator/core/text.h"
 
 namespace coxswain::coordinator::core {
@@ -32,7 +34,10 @@ NodeCapacity CapacityOf(const Turn& turn, const NodeRow& row, JobId without = {}
   node.why_not = WhyNotUsable(turn, row);
   node.cpus = row.inventory.cpu_slots;
   node.memory = row.inventory.memory_bytes;
-  node.gpus = static_cast<uint32_t>(row.inventory.gpus.size());
+  node.labels = row.inventory.labels;
+  if (auto rack = node.labels.find(turn.settings.rack_label); rack != node.labels.end()) {
+    node.rack = rack->second;
+  }
   uint64_t cpus_used = 0;
   int64_t memory_used = 0;
   std::set<std::string> gpus_used;
@@ -47,7 +52,7 @@ NodeCapacity CapacityOf(const Turn& turn, const NodeRow& row, JobId without = {}
   node.cpus_free = cpus_used >= node.cpus ? 0 : static_cast<uint32_t>(node.cpus - cpus_used);
   node.memory_free = node.memory - memory_used;
   for (const protocol::GpuInfo& gpu : row.inventory.gpus) {
-    if (gpu.available && !gpus_used.contains(gpu.uuid)) node.gpus_free.push_back(gpu.uuid);
+    node.gpus.push_back({gpu.uuid, gpu.name, gpu.available && !gpus_used.contains(gpu.uuid)});
   }
   return node;
 }
@@ -70,6 +75,11 @@ void RefreshCapacity(Turn& turn) {
   turn.soft.stale_capacity.clear();
 }
 
+bool FitsOneNode(const PlacementView& view, PendingJob job) {
+  job.within = Within::kMachine;
+  return !FitGang(view, job, Extent::kWhole).shares.empty();
+}
+
 // A job with a file:// store stays on one node, the one that holds its checkpoints if there are
 // any, as long as that is large enough. Otherwise it leaves it or spans nodes, and its store has to
 // be proven to be one place for them and the holder, by a machine that can tell.
@@ -80,7 +90,9 @@ PendingJob Pending(const Turn& turn, JobId id, const JobRequest& request,
                  .cpus = request.cpus,
                  .gpus = request.gpus,
                  .memory = request.memory_bytes,
-                 .one_node = false,
+                 .selector = request.node_selector,
+                 .gpu_kinds = request.gpu_kinds,
+                 .within = request.within,
                  .only = std::nullopt,
                  .avoid = {},
                  .first = std::nullopt};
@@ -94,11 +106,12 @@ PendingJob Pending(const Turn& turn, JobId id, const JobRequest& request,
     auto node = all.find(holder->node);
     const JobRow* row = turn.tables.jobs().Find(id);
     bool asked = holder->of_other_job || row == nullptr || CanBeAsked(turn, *row);
-    job.one_node = node == all.end() || FitsOneNode({*node}, job) || !asked;
-    if (job.one_node) job.only = holder->node;
+    job.local_store = node == all.end() || FitsOneNode({*node}, job) || !asked;
+    if (job.local_store) job.only = holder->node;
   } else {
-    job.one_node = all.empty() || FitsOneNode(all, job);
+    job.local_store = all.empty() || FitsOneNode(all, job);
   }
+  if (job.local_store) job.within = Within::kMachine;
   return job;
 }
 

@@ -40,6 +40,22 @@ TEST(JobParser, ReadsEveryKindOfValue) {
   EXPECT_EQ(job.env.at("OMP_NUM_THREADS"), "1");
 }
 
+TEST(JobParser, PlacementIsRead) {
+  const std::string with_gpu = Replaced("{cpus: 1, memory: 2GiB}", "{gpus: 1}");
+  auto result = ParseJob(with_gpu, "job.yaml",
+                         {"spec.placement.node_selector.zone=a",
+                          "spec.placement.gpu_kinds=[H200, H100]", "spec.placement.within=rack"});
+  ASSERT_TRUE(std::holds_alternative<ParsedJob>(result));
+  const Placement& placement = std::get<ParsedJob>(result).spec.placement;
+  EXPECT_EQ(placement.node_selector.at("zone"), "a");
+  EXPECT_THAT(placement.gpu_kinds, ElementsAre("H200", "H100"));
+  EXPECT_EQ(placement.within, Within::kRack);
+  EXPECT_THAT(MistakesIn(kJob, {"spec.placement.gpu_kinds=[H200]"}),
+              ElementsAre(HasSubstr("needs spec.resources.gpus of at least 1, found 0")));
+  EXPECT_THAT(MistakesIn(kJob, {"spec.placement.within=rak"}),
+              ElementsAre(HasSubstr("did you mean 'rack'?")));
+}
+
 TEST(JobParser, SgdHasNoWeightDecayUnlessGiven) {
   const std::string adamw = "{name: adamw, learning_rate: 2e-3}";
   EXPECT_DOUBLE_EQ(Parsed(kJob).spec.train.optimizer.weight_decay, 0.01);

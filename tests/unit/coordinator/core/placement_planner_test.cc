@@ -3,15 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "coordinator/core/placement/placement_text.h"
+
 namespace coxswain::coordinator::core {
 namespace {
 
 using testing::HasSubstr;
 using testing::SizeIs;
 
-NodeCapacity Node(const std::string& name, uint32_t cpus, uint32_t gpus = 0) {
-  NodeCapacity node{.name = name, .cpus = cpus, .cpus_free = cpus, .gpus = gpus};
-  for (uint32_t i = 0; i < gpus; ++i) node.gpus_free.push_back(name + std::to_string(i));
+NodeCapacity Node(const std::string& name, uint32_t cpus, uint32_t gpus = 0,
+                  const std::string& kind = "NVIDIA H200") {
+  NodeCapacity node{.name = name, .cpus = cpus, .cpus_free = cpus};
+  for (uint32_t i = 0; i < gpus; ++i) node.gpus.push_back({name + std::to_string(i), kind});
   return node;
 }
 
@@ -79,7 +82,7 @@ TEST(GangPlacement, CpuJob_KeepsOffGpuNodes) {
 
 TEST(GangPlacement, OneNodeOnly_IsNotSpread) {
   Plan plan = PlanPlacements(Fleet({Node("a", 2), Node("b", 2)}),
-                             {{.id = JobId(1), .ranks = 3, .one_node = true}}, {}, {});
+                             {{.id = JobId(1), .ranks = 3, .within = Within::kMachine}}, {}, {});
   EXPECT_THAT(plan.why.at(0).text, HasSubstr("most room on one: 2 ranks (a)"));
 }
 
@@ -90,6 +93,96 @@ TEST(GangPlacement, UnusableNode_IsCountedInTheReason) {
   Plan plan = PlanPlacements(view, {{.id = JobId(1)}}, {}, {});
   EXPECT_EQ(plan.why.at(0).text,
             "needs 1 rank of 1 CPU slot; no worker is ready; 1 node draining; 1 node unreachable");
+}
+
+NodeCapacity InRack(const std::string& rack, NodeCapacity node) {
+  node.rack = node.labels["rack"] = rack;
+  return node;
+}
+
+Plan PlanOne(const PlacementView& view, PendingJob job) {
+  job.id = JobId(1);
+  return PlanPlacements(view, {job}, {}, {});
+}
+
+// "a: a0 a1 b: b0": the GPUs by node.
+std::string Gpus(const Placement& placement) {
+  std::string out, node;
+  for (const RankSlot& slot : placement.ranks) {
+    if (slot.node.value != node) out += (node = slot.node.value) + ": ";
+    for (const std::string& uuid : slot.gpu_uuids) out += uuid + " ";
+  }
+  return out;
+}
+
+TEST(Selector, OnlyNodesWithAllLabels_AreUsed) {
+  PlacementView view = Fleet({InRack("r1", Node("a", 8)), InRack("r2", Node("b", 2))});
+  EXPECT_EQ(Where(PlanOne(view, {.ranks = 2, .selector = {{"rack", "r1"}}}).placements.at(0)),
+            "a0 a1 ");
+  EXPECT_EQ(PlanOne(view, {.ranks = 4, .selector = {{"rack", "r2"}}}).why.at(0).text,
+            "needs 4 ranks of 1 CPU slot each on nodes with rack=r2; free: 2 of 2 CPU slots on 1 "
+            "node of 2, room for 2 ranks");
+  EXPECT_EQ(PlanOne(view, {.selector = {{"rack", "r2"}, {"zone", "a"}}}).why.at(0).text,
+            "needs 1 rank of 1 CPU slot on nodes with rack=r2, zone=a; none of 2 nodes has these "
+            "labels");
+}
+
+TEST(GpuKinds, TheFirstOfTheListThatCanBeHad_ForTheWholeGang) {
+  PlacementView view = Fleet({Node("a", 8, 2, "NVIDIA A100-SXM4-80GB"), Node("b", 8, 1),
+                              Node("c", 8, 2, "NVIDIA A100-SXM4-80GB")});
+  PendingJob job{.ranks = 1, .gpus = 1, .gpu_kinds = {"h200", "a100"}};
+  EXPECT_EQ(Gpus(PlanOne(view, job).placements.at(0)), "b: b0 ");
+  job.ranks = 3;
+  EXPECT_EQ(Gpus(PlanOne(view, job).placements.at(0)), "a: a0 a1 c: c0 ") << "not mixed with b's";
+  job.ranks = 5;
+  EXPECT_EQ(
+      PlanOne(view, job).why.at(0).text,
+      "needs 5 ranks of 1 CPU slot and 1 GPU (h200 or a100) each; free: 24 of 24 CPU slots, 5 "
+      "of 5 GPUs of that kind on 3 nodes, room for 4 ranks");
+}
+
+TEST(GpuKinds, TwoKindsInOneMachine_AreKeptApart) {
+  NodeCapacity node = Node("a", 8, 2);
+  node.gpus.insert(node.gpus.begin() + 1, GpuSlot{"x", "NVIDIA A100"});
+  EXPECT_EQ(Gpus(PlanOne(Fleet({node}), {.gpus = 2, .gpu_kinds = {"H200"}}).placements.at(0)),
+            "a: a0 a1 ");
+}
+
+TEST(Racks, NoMachineHoldsIt_OneRackIsBetterThanTwo) {
+  PlacementView view = Fleet({InRack("r1", Node("a", 3)), InRack("r2", Node("b", 2)),
+                              InRack("r2", Node("c", 2)), InRack("r1", Node("d", 3))});
+  EXPECT_EQ(Where(PlanOne(view, {.ranks = 4}).placements.at(0)), "b0 b1 c0 c1 ") << "the fullest";
+  EXPECT_EQ(Where(PlanOne(view, {.ranks = 5}).placements.at(0)), "a0 a1 a2 d0 d1 ");
+  EXPECT_EQ(Where(PlanOne(view, {.ranks = 7}).placements.at(0)), "a0 a1 a2 d0 d1 d2 b0 ");
+}
+
+TEST(Racks, WithinOneRack_WaitsWhereTwoWouldDo) {
+  PlacementView view =
+      Fleet({InRack("r1", Node("a", 3)), InRack("r2", Node("b", 2)), Node("c", 9)});
+  view[NodeId("c")].cpus_free = 2;
+  EXPECT_EQ(
+      PlanOne(view, {.ranks = 4, .within = Within::kRack}).why.at(0).text,
+      "needs 4 ranks of 1 CPU slot each in one rack; free: 7 of 14 CPU slots on 3 nodes; most "
+      "room in one rack: 3 ranks (r1)");
+  EXPECT_EQ(Where(PlanOne(view, {.ranks = 3, .within = Within::kRack}).placements.at(0)),
+            "a0 a1 a2 ");
+}
+
+TEST(WhyNever, SaysWhatTheFleetLacks) {
+  PlacementView view = Fleet({InRack("r1", Node("a", 4, 2)), InRack("r2", Node("b", 4))});
+  EXPECT_EQ(WhyNever(view, {.ranks = 5, .within = Within::kRack}),
+            "needs 5 ranks of 1 CPU slot each in one rack, but the whole fleet of 2 nodes has room "
+            "for 4 in one rack (its largest node: 4 CPU slots, 2 GPUs)");
+  EXPECT_EQ(WhyNever(view, {.ranks = 5, .selector = {{"rack", "r2"}}}),
+            "needs 5 ranks of 1 CPU slot each on nodes with rack=r2, but only 1 node of 2 has these "
+            "labels, with room for 4 (its largest node: 4 CPU slots, 0 GPUs)");
+  EXPECT_EQ(WhyNever(view, {.selector = {{"rack", "r3"}}}),
+            "needs 1 rank of 1 CPU slot on nodes with rack=r3, but none of the fleet's 2 nodes has "
+            "these labels");
+  EXPECT_EQ(WhyNever(view, {.gpus = 1, .gpu_kinds = {"B200"}}),
+            "needs 1 rank of 1 CPU slot and 1 GPU (B200), but the whole fleet of 2 nodes has room "
+            "for 0 (its largest node: 4 CPU slots, 2 GPUs; its GPUs: 2 NVIDIA H200)");
+  EXPECT_EQ(WhyNever(view, {.gpus = 1, .gpu_kinds = {"B200", "H200"}}), "");
 }
 
 TEST(WhyNever, CountsAllOfTheFleet_NotWhatIsFree) {

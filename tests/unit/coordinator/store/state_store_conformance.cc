@@ -66,6 +66,9 @@ TEST_P(StateStoreConformance, RowWrittenTwice_IsReplaced) {
   Commit({job});
   job.state = JobState::kRunning;
   job.request.labels = {{"team", "speech"}};
+  job.request.node_selector = {{"rack", "r1"}};
+  job.request.gpu_kinds = {"H200", "H100"};
+  job.request.within = core::Within::kRack;
   job.spec_yaml = "changed";
   job.exit.reset();
   Commit({job});

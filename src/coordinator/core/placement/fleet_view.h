@@ -1,0 +1,59 @@
+// The fleet and the waiting jobs as placement sees them.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "coordinator/core/rows.h"
+
+namespace coxswain::coordinator::core {
+
+struct GpuSlot {
+  std::string uuid;
+  std::string kind;  // as NVML names it: "NVIDIA H200"
+  bool free = true;  // may be given to a rank now
+};
+
+// One node.
+struct NodeCapacity {
+  std::string name;
+  std::string why_not;  // empty: may be given work; otherwise why not ("draining", "unreachable")
+  std::map<std::string, std::string> labels;
+  std::string rack;  // the value of the label that tells racks; empty: it has none
+  uint32_t cpus = 0, cpus_free = 0;
+  int64_t memory = 0, memory_free = 0;
+  std::vector<GpuSlot> gpus;  // by index
+};
+using PlacementView = std::map<NodeId, NodeCapacity>;
+
+// A gang that waits: placed whole or not at all.
+struct PendingJob {
+  JobId id;
+  uint32_t ranks = 1;
+  uint32_t cpus = 1;  // per rank, as the other sizes
+  uint32_t gpus = 0;
+  int64_t memory = 0;                           // 0: not limited
+  std::map<std::string, std::string> selector;  // labels that a node must have
+  std::vector<std::string> gpu_kinds;           // the first one that can be had; empty: any
+  Within within = Within::kFleet;
+  bool local_store = false;    // kMachine because its checkpoint store is file://
+  std::optional<NodeId> only;  // on this node: it holds the job's file:// checkpoints
+  std::set<NodeId> avoid;      // do not see its file:// store
+  std::optional<NodeId>
+      first;  // rank 0 on this node: it holds the file:// checkpoint to begin with
+};
+
+struct RankSlot {
+  NodeId node;
+  uint32_t local_rank = 0;
+  std::vector<std::string> gpu_uuids;
+};
+struct Placement {
+  JobId job;
+  std::vector<RankSlot> ranks;  // by rank
+};
+
+}  // namespace coxswain::coordinator::core

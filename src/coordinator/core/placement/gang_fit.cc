@@ -1,0 +1,189 @@
+#include "coordinator/core/placement/gang_fit.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace coxswain::coordinator::core {
+namespace {
+
+const std::vector<std::string> kAnyKind = {""};
+
+char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool MayUse(const NodeId& id, const NodeCapacity& node, const PendingJob& job, Extent extent) {
+  if (!HasLabels(node, job)) return false;
+  if (extent == Extent::kWhole) return true;
+  return node.why_not.empty() && (!job.only || *job.only == id) && !job.avoid.contains(id);
+}
+
+uint64_t CountGpus(const NodeCapacity& node, const std::string& kind, Extent extent) {
+  return std::count_if(node.gpus.begin(), node.gpus.end(), [&](const GpuSlot& gpu) {
+    return (gpu.free || extent == Extent::kWhole) && IsOfKind(gpu, kind);
+  });
+}
+
+uint32_t RoomOfKind(const NodeCapacity& node, const PendingJob& job, const std::string& kind,
+                    Extent extent) {
+  bool whole = extent == Extent::kWhole;
+  uint64_t room = job.ranks;
+  if (job.cpus > 0)
+    room = std::min<uint64_t>(room, (whole ? node.cpus : node.cpus_free) / job.cpus);
+  if (job.gpus > 0) room = std::min(room, CountGpus(node, kind, extent) / job.gpus);
+  if (job.memory > 0) {
+    int64_t memory = whole ? node.memory : node.memory_free;
+    room = std::min<uint64_t>(room, std::max<int64_t>(memory, 0) / job.memory);
+  }
+  return static_cast<uint32_t>(room);
+}
+
+// What makes one node better than another; less is better. A job without GPUs goes to machines
+// without GPUs first. Then the one with the most room for it (capped at the gang's size), then the
+// one that is left fullest; ties by node id, the order of the view.
+std::tuple<bool, uint32_t, uint64_t> Rating(const PendingJob& job, const NodeShare& share) {
+  const NodeCapacity& node = *share.capacity;
+  uint64_t left = job.gpus > 0 ? CountGpus(node, "", Extent::kFree) : node.cpus_free;
+  return {job.gpus == 0 && !node.gpus.empty(), job.ranks - share.ranks, left};
+}
+
+uint64_t RoomIn(const std::vector<NodeShare>& nodes) {
+  uint64_t room = 0;
+  for (const NodeShare& node : nodes) room += node.ranks;
+  return room;
+}
+
+bool HasFirst(const std::vector<NodeShare>& nodes, const PendingJob& job) {
+  return job.first && std::any_of(nodes.begin(), nodes.end(), [&](const NodeShare& share) {
+           return *share.node == *job.first;
+         });
+}
+
+// The node that rank 0 has to be on, if there is one, then by rating.
+std::vector<NodeShare> BestFirst(std::vector<NodeShare> nodes, const PendingJob& job) {
+  auto order = [&](const NodeShare& share) {
+    return std::tuple(!job.first || *share.node != *job.first, Rating(job, share));
+  };
+  std::stable_sort(nodes.begin(), nodes.end(),
+                   [&](const NodeShare& a, const NodeShare& b) { return order(a) < order(b); });
+  return nodes;
+}
+
+// So many ranks over these nodes, which have room for them, the best node first.
+std::vector<NodeShare> Spread(const std::vector<NodeShare>& nodes, const PendingJob& job,
+                              uint32_t ranks) {
+  std::vector<NodeShare> chosen;
+  for (NodeShare node : BestFirst(nodes, job)) {
+    if (ranks == 0) break;
+    node.ranks = std::min(node.ranks, ranks);
+    ranks -= node.ranks;
+    chosen.push_back(node);
+  }
+  return chosen;
+}
+
+// By rack; nodes that name none are together under "".
+using Racks = std::map<std::string, std::vector<NodeShare>>;
+
+std::vector<NodeShare> InOneRack(const Racks& racks, const PendingJob& job) {
+  const std::vector<NodeShare>* best = nullptr;
+  for (const auto& [name, nodes] : racks) {
+    if (name.empty() || RoomIn(nodes) < job.ranks || (job.first && !HasFirst(nodes, job))) continue;
+    if (best == nullptr || RoomIn(nodes) < RoomIn(*best)) best = &nodes;
+  }
+  return best == nullptr ? std::vector<NodeShare>() : Spread(*best, job, job.ranks);
+}
+
+std::vector<NodeShare> OverRacks(const Racks& racks, const PendingJob& job) {
+  std::vector<const std::vector<NodeShare>*> roomiest;
+  for (const auto& [name, nodes] : racks) roomiest.push_back(&nodes);
+  auto order = [&](const std::vector<NodeShare>* nodes) {
+    return std::tuple(HasFirst(*nodes, job), RoomIn(*nodes));
+  };
+  std::stable_sort(roomiest.begin(), roomiest.end(),
+                   [&](const auto* a, const auto* b) { return order(a) > order(b); });
+  if (job.first && (roomiest.empty() || !HasFirst(*roomiest.front(), job))) return {};
+  std::vector<NodeShare> chosen;
+  uint32_t left = job.ranks;
+  for (const std::vector<NodeShare>* rack : roomiest) {
+    std::vector<NodeShare> part = Spread(*rack, job, left);
+    left -= static_cast<uint32_t>(RoomIn(part));
+    chosen.insert(chosen.end(), part.begin(), part.end());
+    if (left == 0) return chosen;
+  }
+  return {};
+}
+
+std::vector<NodeShare> FitKind(const PlacementView& view, PendingJob job, const std::string& kind,
+                               Extent extent) {
+  if (extent == Extent::kWhole) job.first.reset();
+  std::optional<NodeShare> alone;
+  Racks racks;
+  for (const auto& [id, node] : view) {
+    if (!MayUse(id, node, job, extent)) continue;
+    NodeShare here{&id, &node, RoomOfKind(node, job, kind, extent)};
+    if (here.ranks == 0) continue;
+    if (here.ranks >= job.ranks && (!job.first || *job.first == id)) {
+      if (!alone || Rating(job, here) < Rating(job, *alone)) alone = here;
+    } else if (!alone && job.within != Within::kMachine) {
+      racks[node.rack].push_back(here);
+    }
+  }
+  if (alone) return {*alone};
+  std::vector<NodeShare> rack = InOneRack(racks, job);
+  return rack.empty() && job.within == Within::kFleet ? OverRacks(racks, job) : rack;
+}
+
+}  // namespace
+
+bool HasLabels(const NodeCapacity& node, const PendingJob& job) {
+  return std::all_of(job.selector.begin(), job.selector.end(), [&](const auto& wanted) {
+    auto label = node.labels.find(wanted.first);
+    return label != node.labels.end() && label->second == wanted.second;
+  });
+}
+
+bool IsOfKind(const GpuSlot& gpu, const std::string& kind) {
+  auto same = [](char a, char b) { return Lower(a) == Lower(b); };
+  return std::search(gpu.kind.begin(), gpu.kind.end(), kind.begin(), kind.end(), same) !=
+             gpu.kind.end() ||
+         kind.empty();
+}
+
+uint32_t RoomOn(const NodeCapacity& node, const PendingJob& job, Extent extent) {
+  uint32_t most = 0;
+  for (const std::string& kind : job.gpu_kinds.empty() ? kAnyKind : job.gpu_kinds) {
+    most = std::max(most, RoomOfKind(node, job, kind, extent));
+  }
+  return most;
+}
+
+GangFit FitGang(const PlacementView& view, const PendingJob& job, Extent extent) {
+  for (const std::string& kind : job.gpu_kinds.empty() ? kAnyKind : job.gpu_kinds) {
+    std::vector<NodeShare> shares = FitKind(view, job, kind, extent);
+    if (!shares.empty()) return {std::move(shares), kind};
+  }
+  return {};
+}
+
+Placement TakeSlots(PlacementView* view, const PendingJob& job, const GangFit& fit) {
+  Placement placement{job.id, {}};
+  for (const NodeShare& share : fit.shares) {
+    NodeCapacity& node = view->at(*share.node);
+    auto gpu = node.gpus.begin();
+    for (uint32_t local = 0; local < share.ranks; ++local) {
+      RankSlot slot{*share.node, local, {}};
+      while (slot.gpu_uuids.size() < job.gpus) {
+        gpu = std::find_if(gpu, node.gpus.end(), [&](const GpuSlot& candidate) {
+          return candidate.free && IsOfKind(candidate, fit.gpu_kind);
+        });
+        gpu->free = false;
+        slot.gpu_uuids.push_back(gpu->uuid);
+      }
+      node.cpus_free -= job.cpus;
+      node.memory_free -= job.memory;
+      placement.ranks.push_back(std::move(slot));
+    }
+  }
+  return placement;
+}
+
+}  // namespace coxswain::coordinator::core

@@ -1,0 +1,43 @@
+// Where one gang would go: all of it, or nowhere.
+//
+// Machines are filled first, then racks: one machine that holds the gang, the fullest; else one
+// rack, the fullest, with the fewest machines; else as few racks as can be. All GPUs of a gang that
+// names kinds are of one kind, the first of its list that can be had. Ties by node id.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "coordinator/core/placement/fleet_view.h"
+
+namespace coxswain::coordinator::core {
+
+// What is counted: what is free on nodes that may be given work, or all that the fleet has, whoever
+// holds which checkpoint.
+enum class Extent { kFree, kWhole };
+
+struct NodeShare {
+  const NodeId* node = nullptr;
+  const NodeCapacity* capacity = nullptr;
+  uint32_t ranks = 0;
+};
+
+struct GangFit {
+  std::vector<NodeShare> shares;  // by rank; empty: it does not fit
+  std::string gpu_kind;           // of job.gpu_kinds; empty: any
+};
+
+GangFit FitGang(const PlacementView& view, const PendingJob& job, Extent extent);
+
+// How many of the gang's ranks the node has room for.
+uint32_t RoomOn(const NodeCapacity& node, const PendingJob& job, Extent extent);
+
+// Its labels are those that the job asks for.
+bool HasLabels(const NodeCapacity& node, const PendingJob& job);
+// "h200" is in "NVIDIA H200", whatever the case.
+bool IsOfKind(const GpuSlot& gpu, const std::string& kind);
+
+// Takes the gang's slots out of the view.
+Placement TakeSlots(PlacementView* view, const PendingJob& job, const GangFit& fit);
+
+}  // namespace coxswain::coordinator::core

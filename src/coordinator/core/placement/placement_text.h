@@ -1,0 +1,20 @@
+// Why a gang waits, or can never run, in words with numbers.
+#pragma once
+
+#include <string>
+
+#include "coordinator/core/placement/fleet_view.h"
+
+namespace coxswain::coordinator::core {
+
+// "2 ranks of 1 CPU slot and 2 GPUs (H100 or H200) each".
+std::string NeedText(const PendingJob& job);
+
+// What it needs and what is free; it does not fit now.
+std::string WhyNotNow(const PlacementView& view, const PendingJob& job);
+
+// What no state of the fleet could ever satisfy; empty: it could fit when all nodes of `view` are
+// free and usable.
+std::string WhyNever(const PlacementView& view, const PendingJob& job);
+
+}  // namespace coxswain::coordinator::core
