@@ -38,7 +38,7 @@ struct CoordinatorConfig {
   base::Duration lease = base::seconds(5);  // 1s..5m; base::Deadlines derives every timeout from it
   base::Duration idempotency_window = std::chrono::hours(7 * 24);
   int64_t max_active_jobs = 100'000;             // PENDING and RUNNING; more are RESOURCE_EXHAUSTED
-  std::string rack_label = "rack";  // scheduling.rack_label
+  std::string rack_label = "rack";               // scheduling.rack_label
   KeepRows finished_jobs{.most = 100'000};       // retention.finished_jobs
   KeepRows events{.most = 1'000'000};            // retention.events
   KeepBytes metrics{.size = int64_t{10} << 30};  // retention.metrics

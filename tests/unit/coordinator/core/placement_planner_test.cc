@@ -173,9 +173,10 @@ TEST(WhyNever, SaysWhatTheFleetLacks) {
   EXPECT_EQ(WhyNever(view, {.ranks = 5, .within = Within::kRack}),
             "needs 5 ranks of 1 CPU slot each in one rack, but the whole fleet of 2 nodes has room "
             "for 4 in one rack (its largest node: 4 CPU slots, 2 GPUs)");
-  EXPECT_EQ(WhyNever(view, {.ranks = 5, .selector = {{"rack", "r2"}}}),
-            "needs 5 ranks of 1 CPU slot each on nodes with rack=r2, but only 1 node of 2 has these "
-            "labels, with room for 4 (its largest node: 4 CPU slots, 0 GPUs)");
+  EXPECT_EQ(
+      WhyNever(view, {.ranks = 5, .selector = {{"rack", "r2"}}}),
+      "needs 5 ranks of 1 CPU slot each on nodes with rack=r2, but only 1 node of 2 has these "
+      "labels, with room for 4 (its largest node: 4 CPU slots, 0 GPUs)");
   EXPECT_EQ(WhyNever(view, {.selector = {{"rack", "r3"}}}),
             "needs 1 rank of 1 CPU slot on nodes with rack=r3, but none of the fleet's 2 nodes has "
             "these labels");
