@@ -31,14 +31,16 @@ absl::Status SystemError(absl::StatusCode code, const std::string& what) {
   return absl::Status(code, what + ": " + std::strerror(errno));
 }
 
-// Processes that share it see each other's /proc entries: one boot of one machine, one PID
-// namespace.
+// One boot of one machine, one PID namespace (so that processes see each other in /proc), one
+// network: what has an address of its own is a machine of its own.
 std::string Machine() {
-  std::string boot;
-  std::ifstream("/proc/sys/kernel/random/boot_id") >> boot;
-  struct stat space {};
-  if (stat("/proc/self/ns/pid", &space) != 0) return boot;
-  return boot + ":" + std::to_string(space.st_ino);
+  std::string machine;
+  std::ifstream("/proc/sys/kernel/random/boot_id") >> machine;
+  for (const char* path : {"/proc/self/ns/pid", "/proc/self/ns/net"}) {
+    struct stat space {};
+    if (stat(path, &space) == 0) machine += ":" + std::to_string(space.st_ino);
+  }
+  return machine;
 }
 
 int OpenProcess(pid_t pid) { return static_cast<int>(syscall(SYS_pidfd_open, pid, 0)); }
