@@ -175,7 +175,7 @@ def test_what_the_summary_offers_answers_about_the_run(bare_cluster, tiny_data):
     run = Run(bare_cluster, bare_cluster.job_file(tiny_data, epochs=1))
     code, out = run.end()
     offer = next(line.strip() for line in out.splitlines() if "cox-coordinator --data-dir" in line and "describe" in line)
-    coordinator, question = (part.split() for part in offer.split(" & "))
+    coordinator, question = (part.split() for part in offer.split(" & sleep 2; "))
     assert coordinator[0].endswith("cox-coordinator"), offer
     assert coordinator[1:] == ["--data-dir", str(run.data_dir / "coordinator")], offer
     api = f"127.0.0.1:{free_port()}"

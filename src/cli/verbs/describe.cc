@@ -78,7 +78,7 @@ std::string Ranks(const Session& session, const rpc::Job& job) {
          {rank.reachable || rank.state == "EXITED" ? rank.state : rank.state + " (unreachable)",
           output::ColourOfState(rank.state)},
          rank.pid > 0 ? std::to_string(rank.pid) : "",
-         output::Count(rank.step),
+         rank.exit.ended ? "" : output::Count(rank.step),
          rank.phase,
          gpus,
          rank.exit.ended ? output::ExitWords(rank.exit.code, rank.exit.signal) : ""});

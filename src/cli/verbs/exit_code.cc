@@ -37,7 +37,6 @@ ExitCode ExitCodeOf(const absl::Status& status, bool submitting) {
       return submitting && rpc::HasMistakes(status) ? kRejected : kUsage;
     case absl::StatusCode::kFailedPrecondition:
     case absl::StatusCode::kAlreadyExists:
-    case absl::StatusCode::kResourceExhausted:
       return submitting ? kRejected : kUnreachable;
     default:
       return kUnreachable;

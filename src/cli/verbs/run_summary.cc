@@ -48,7 +48,7 @@ std::string RunCommand(const RunResult& result, const std::string& file) {
 // A coordinator that stays, on what this run has left, so that it can be asked about.
 std::string AskCommand(const RunResult& result) {
   const std::string dir = result.data_dir + "/coordinator";
-  return FolderOf(result) + "cox-coordinator --data-dir " + dir + " & " + result.cox +
+  return FolderOf(result) + "cox-coordinator --data-dir " + dir + " & sleep 2; " + result.cox +
          " describe " + result.job.id +
          (result.default_data_dir ? "" : " --token-file " + dir + "/token");
 }

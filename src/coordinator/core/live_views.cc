@@ -100,7 +100,11 @@ LiveNode ViewOf(const Tables& tables, const Soft& soft, const NodeId& id) {
     live.connected = found->second.connected;
     live.left = found->second.left && tables.ranks().OnNode(id).empty();
   }
-  if (!live.reachable) live.conditions.push_back(AwayText(live.left, away));
+  if (!live.reachable && !away && live.last_heartbeat) {
+    live.conditions.push_back("not connected, last heard at " + ClockTime(live.last_heartbeat));
+  } else if (!live.reachable) {
+    live.conditions.push_back(AwayText(live.left, away));
+  }
   uint64_t used = 0;
   std::set<JobId> jobs;
   for (const protocol::RankKey& key : tables.ranks().OnNode(id)) {

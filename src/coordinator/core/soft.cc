@@ -28,6 +28,7 @@ void AddJob(RowHash& hash, const JobSoft& job) {
       .Add(job.attempt_started)
       .Add(job.ready_from)
       .Add(job.form_tries)
+      .Add(job.saves_last)
       .Add(job.form_deadline)
       .Add(job.reform_at)
       .Add(job.stop_at)
@@ -76,6 +77,7 @@ void JobSoft::ForgetAttempt() {
 
 void Soft::AddTo(RowHash& hash) const {
   hash.Add(sessions)
+      .Add(forgotten)
       .Add(submission_keys)
       .Add(store_work)
       .Add(store_due)

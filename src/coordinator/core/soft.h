@@ -50,6 +50,7 @@ struct JobSoft {
   std::optional<Time> form_deadline;
   std::optional<Time>
       reform_at;  // a collective failed: a new generation unless something is found dead
+  bool saves_last = false;            // its ranks were told to save, then to stop
   std::optional<Time> stop_at;        // saving (or leaving by itself) ends, signals begin
   std::optional<Time> stop_again_at;  // orders to stop are repeated
   Time progress_at;                   // a reachable rank moved
@@ -150,6 +151,7 @@ class TimerTable {
 struct Soft {
   std::map<SessionId, NodeId> sessions;
   std::map<NodeId, NodeSoft> nodes;
+  std::set<NodeId> forgotten;  // by `cox nodes --forget`, after they had connected in this life
   std::map<JobId, JobSoft> jobs;
   std::map<TaskId, TaskSoft> tasks;
   std::map<TaskId, WaitingSubmission> submissions;

@@ -168,6 +168,7 @@ void StopAttempt(Turn& turn, JobId job, Cause cause, const std::string& reason, 
   Duration grace = JobGrace(turn, row);
   turn.Explain(job, (save && has_state ? "saving, then stopping: " : "stopping: ") + reason);
   if (!save || !has_state) return StopRanks(turn, job, grace, reason);
+  turn.soft.jobs[job].saves_last = true;
   turn.soft.jobs[job].stop_at = turn.now + grace;
   turn.WakeJob(job, turn.now + grace);
   for (const RankRow* rank : turn.tables.ranks().Of(job, attempt->number)) {

@@ -60,6 +60,22 @@ std::string DoneText(const Turn& turn, const JobRow& job, const AttemptRow& atte
   return "all " + std::to_string(attempt.last_step) + " steps are done";
 }
 
+// "; its last save did not succeed: nothing is saved after step 200 (it was at step 6400)": of a
+// job whose ranks were told to save before they stopped. Empty: they did.
+std::string UnsavedText(const Turn& turn, const JobRow& job, const AttemptRow& attempt) {
+  auto soft = turn.soft.jobs.find(job.id);
+  if (soft == turn.soft.jobs.end() || !soft->second.saves_last) return "";
+  int64_t saved = 0;
+  for (const CheckpointRow* row : turn.tables.checkpoints().OfJob(job.id)) {
+    if (CanRestore(*row)) saved = std::max(saved, row->step);
+  }
+  if (saved >= attempt.last_step) return "";
+  return "; its last save did not succeed: " +
+         (saved == 0 ? "nothing is saved"
+                     : "nothing is saved after step " + std::to_string(saved)) +
+         " (it was at step " + std::to_string(attempt.last_step) + ")";
+}
+
 // How the job ends with this attempt; nothing: it is tried again.
 std::optional<JobEnd> Judge(const Turn& turn, const JobRow& job, const AttemptRow& attempt) {
   JobEnd end{FinalState(attempt.cause), attempt.cause, attempt.reason, attempt.exit};
@@ -70,7 +86,10 @@ std::optional<JobEnd> Judge(const Turn& turn, const JobRow& job, const AttemptRo
   if (completed || attempt.cause == Cause::kNone) {
     return JobEnd{JobState::kCompleted, Cause::kNone, DoneText(turn, job, attempt), std::nullopt};
   }
-  if (attempt.cause == Cause::kCancelled || attempt.cause == Cause::kTimeLimit) return end;
+  if (attempt.cause == Cause::kCancelled || attempt.cause == Cause::kTimeLimit) {
+    end.reason += UnsavedText(turn, job, attempt);
+    return end;
+  }
   if (job.cancel_requested) {
     return JobEnd{JobState::kCancelled, Cause::kCancelled, job.cancel_reason, attempt.exit};
   }

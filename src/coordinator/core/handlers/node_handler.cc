@@ -164,7 +164,10 @@ void Handle(Turn& turn, const ForgetRequested& event) {
                 ") is gone from the lists; should its worker connect again, it is back",
             {.job = {}, .node = id});
   turn.Persist(DeleteNode{id});
-  turn.soft.nodes.erase(id);
+  if (auto node = turn.soft.nodes.find(id); node != turn.soft.nodes.end()) {
+    if (node->second.connected) turn.soft.forgotten.insert(id);
+    turn.soft.nodes.erase(node);
+  }
   turn.soft.node_timers.Cancel(id);
   turn.TouchNode(id);
   turn.soft.placement_due = true;

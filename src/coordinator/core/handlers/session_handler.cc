@@ -21,7 +21,8 @@ constexpr uint64_t kLeap = 1'000'000;
 void RaiseAbove(Turn& turn, const protocol::WorkerHello& hello) {
   ClusterRow& cluster = turn.cluster();
   auto known = turn.soft.nodes.find(hello.node);
-  bool spoken = known != turn.soft.nodes.end() && known->second.connected;
+  bool spoken = (known != turn.soft.nodes.end() && known->second.connected) ||
+                turn.soft.forgotten.contains(hello.node);
   if (hello.highest_term > cluster.term || (hello.highest_term == cluster.term && !spoken)) {
     turn.Note("TermRaised",
               "a worker has seen term " + std::to_string(hello.highest_term.value) + ", ours is " +

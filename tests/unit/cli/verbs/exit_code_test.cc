@@ -40,13 +40,14 @@ TEST(ExitCode, OfFailedCalls) {
 
 TEST(ExitCode, OfRefusedSubmissions) {
   for (const absl::Status& refusal :
-       {absl::FailedPreconditionError(""), absl::AlreadyExistsError(""),
-        absl::ResourceExhaustedError("")}) {
+       {absl::FailedPreconditionError(""), absl::AlreadyExistsError("")}) {
     EXPECT_EQ(ExitCodeOf(refusal, true), 106) << refusal;
   }
   // Not the job file, but another part of the request: a flag.
   EXPECT_EQ(ExitCodeOf(absl::InvalidArgumentError(""), true), 2);
   EXPECT_EQ(ExitCodeOf(absl::UnavailableError(""), true), 1);
+  // The coordinator's disk is full, or it has too many jobs: nothing is wrong with this one.
+  EXPECT_EQ(ExitCodeOf(absl::ResourceExhaustedError(""), true), 1);
 }
 
 }  // namespace
