@@ -49,8 +49,8 @@ struct JobSoft {
   uint32_t form_tries = 0;
   std::optional<Time> form_deadline;
   std::optional<Time>
-      reform_at;  // a collective failed: a new generation unless something is found dead
-  bool saves_last = false;            // its ranks were told to save, then to stop
+      reform_at;            // a collective failed: a new generation unless something is found dead
+  bool saves_last = false;  // its ranks were told to save, then to stop
   std::optional<Time> stop_at;        // saving (or leaving by itself) ends, signals begin
   std::optional<Time> stop_again_at;  // orders to stop are repeated
   Time progress_at;                   // a reachable rank moved
