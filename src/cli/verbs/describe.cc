@@ -72,16 +72,17 @@ std::string Ranks(const Session& session, const rpc::Job& job) {
   for (const rpc::RankStatus& rank : job.ranks) {
     std::string gpus;
     for (const std::string& uuid : rank.gpu_uuids) gpus += (gpus.empty() ? "" : ",") + uuid;
-    table.Add(
-        {std::to_string(rank.rank),
-         rank.node,
-         {rank.reachable || rank.state == "EXITED" ? rank.state : rank.state + " (unreachable)",
-          output::ColourOfState(rank.state)},
-         rank.pid > 0 ? std::to_string(rank.pid) : "",
-         rank.exit.ended ? "" : output::Count(rank.step),
-         rank.phase,
-         gpus,
-         rank.exit.ended ? output::ExitWords(rank.exit.code, rank.exit.signal) : ""});
+    table.Add({std::to_string(rank.rank),
+               rank.node,
+               {rank.reachable || rank.exit.ended ? rank.state : rank.state + " (unreachable)",
+                output::ColourOfState(rank.state)},
+               rank.pid > 0 ? std::to_string(rank.pid) : "",
+               rank.exit.ended ? "" : output::Count(rank.step),
+               rank.phase,
+               gpus,
+               rank.exit.ended && rank.state != "LOST"
+                   ? output::ExitWords(rank.exit.code, rank.exit.signal)
+                   : ""});
   }
   return table.ToString(session.out());
 }

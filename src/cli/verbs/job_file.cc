@@ -51,8 +51,8 @@ void AddJobFileFlags(CLI::App* verb, JobFileFlags* flags) {
 void AddResumeFlags(CLI::App* verb, ResumeFlags* flags) {
   CLI::Option* from =
       verb->add_option("--resume-from", flags->from,
-                       "begin with the newest verified checkpoint of this job, or with this "
-                       "checkpoint's URI")
+                       "begin with the newest sound checkpoint of this job, or with this one "
+                       "checkpoint: its id, folder or URI")
           ->check(WrongIfEmpty);
   verb->add_flag("--uncommitted", flags->uncommitted,
                  "with a URI: take it without its `committed` object")

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <variant>
 #include <vector>
@@ -164,6 +165,14 @@ struct RankRow {
   std::optional<protocol::ExitRecord> exit;
   friend bool operator==(const RankRow&, const RankRow&) = default;
 };
+
+// Notes of records that the coordinator made itself begin so: no process gave their code, and it may
+// still run where nobody can ask.
+constexpr std::string_view kLost = "was lost";
+inline bool IsLost(const RankRow& row) { return row.exit && row.exit->note.starts_with(kLost); }
+inline const char* ShownState(const RankRow& row) {
+  return IsLost(row) ? "LOST" : protocol::ToString(row.state);
+}
 
 struct GenerationRow {
   JobId job;

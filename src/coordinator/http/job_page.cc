@@ -142,7 +142,9 @@ std::string Curves(runtime::Api& api, core::JobId job) {
 std::string Ranks(const runtime::JobView& job, const NamesById& names) {
   std::string rows;
   for (const core::RankRow& row : job.record.ranks) {
-    std::string now = row.exit ? ExitText(*row.exit) : protocol::ToString(row.state);
+    std::string now = core::IsLost(row) ? Escape(row.exit->note)
+                      : row.exit        ? ExitText(*row.exit)
+                                        : protocol::ToString(row.state);
     for (const core::LiveRank& live : job.live.ranks) {
       if (live.rank != row.key.rank || row.exit) continue;
       now = absl::StrCat(

@@ -51,7 +51,7 @@ json ProgressJson(const protocol::TrainerProgress& p, base::WallTime at) {
 json RankJson(const core::RankRow& row, const core::LiveJob& live, const NodeNames& names) {
   const std::string node = names(row.node);
   json j = {{"rank", row.key.rank}, {"attempt", row.key.attempt.value},
-            {"node", node},         {"state", protocol::ToString(row.state)},
+            {"node", node},         {"state", core::ShownState(row)},
             {"pid", row.pid},       {"gpu_uuids", row.gpu_uuids},
             {"reachable", true}};
   if (row.exit) j["exit"] = ExitJson(*row.exit, row.key.rank, node);

@@ -55,7 +55,7 @@ void FillRank(const core::RankRow& row, const core::LiveJob& live, const NodeNam
   out->set_rank(row.key.rank);
   const std::string node = names(row.node);
   out->set_node(Utf8(node));
-  out->set_state(protocol::ToString(row.state));
+  out->set_state(core::ShownState(row));
   out->set_pid(row.pid);
   for (const std::string& uuid : row.gpu_uuids) out->add_gpu_uuids(Utf8(uuid));
   if (row.exit) FillExit(*row.exit, row.key.rank, node, out->mutable_exit());

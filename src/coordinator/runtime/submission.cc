@@ -100,16 +100,29 @@ absl::Status TakeCheckpointsOf(core::JobId job, store::StateReader& reader,
       absl::StrCat("job ", base::ToString(job), " has no checkpoint to resume from"));
 }
 
+absl::Status TakeCheckpoint(const core::CheckpointRow& row, core::JobSubmitted* event) {
+  if (!core::CanRestore(row)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "checkpoint ", base::ToString(row.id), " is ", core::ToString(core::ShownState(row)),
+        row.reason.empty() ? "" : ": " + row.reason,
+        "; name one that is COMMITTED or VERIFIED (cox "
+        "checkpoints), or the job, for its newest"));
+  }
+  event->resume_uri = row.uri;
+  event->request.resume_node = HolderOf(row);
+  return absl::OkStatus();
+}
+
 absl::Status ResolveResume(const std::string& from, store::StateReader& reader,
                            core::JobSubmitted* event) {
   event->resume_uri = UriOf(from);
   if (from.empty() || !event->resume_uri.empty()) return absl::OkStatus();
   if (std::optional<core::CheckpointId> id = base::ParseCheckpointId(from)) {
     absl::StatusOr<core::CheckpointRow> row = reader.GetCheckpoint(*id);
-    if (row.ok()) {
-      event->resume_uri = row->uri;
-      event->request.resume_node = HolderOf(*row);
-      return absl::OkStatus();
+    if (row.ok()) return TakeCheckpoint(*row, event);
+    if (absl::IsNotFound(row.status()) && !FindJob(from, reader).ok()) {
+      return absl::NotFoundError(
+          absl::StrCat("there is no checkpoint ", from, " (`cox checkpoints JOB` lists a job's)"));
     }
   }
   absl::StatusOr<core::JobId> job = FindJob(from, reader);

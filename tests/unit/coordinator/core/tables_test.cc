@@ -110,5 +110,14 @@ TEST(TablesDeathTest, EndedJobWithALivingRank_IsABug) {
   EXPECT_DEATH(tables.Apply(Job(1, JobState::kFailed)), "rank 3 has not");
 }
 
+TEST(ShownState, RankGivenUpWithItsNode_IsLostAndNotExited) {
+  RankRow rank;
+  rank.state = protocol::RankState::kExited;
+  rank.exit = protocol::ExitRecord{.code = protocol::kExitInfrastructure};
+  EXPECT_STREQ(ShownState(rank), "EXITED");
+  rank.exit->note = "was lost: its node was unreachable for 30 s";
+  EXPECT_STREQ(ShownState(rank), "LOST");
+}
+
 }  // namespace
 }  // namespace coxswain::coordinator::core

@@ -128,6 +128,20 @@ TEST_F(SubmissionTest, ResumeFromAJobWithMany_TakesTheNewestEight) {
   EXPECT_THAT(Ids(Accept(request).event), ElementsAre(20, 19, 18, 17, 16, 15, 14, 13));
 }
 
+TEST_F(SubmissionTest, ResumeFromOneCheckpointThatIsNoUse_IsRefused) {
+  AddJob(1, "digits");
+  AddCheckpoint(4, core::CheckpointState::kCorrupt);
+  AddCheckpoint(5, core::CheckpointState::kVerified, true);
+  SubmitRequest request = Request();
+  request.resume_from = "c4";
+  EXPECT_THAT(Refuse(request).message(), HasSubstr("checkpoint c4 is CORRUPT"));
+  request.resume_from = "c5";
+  EXPECT_THAT(Refuse(request).message(), HasSubstr("checkpoint c5 is DELETING"));
+  request.resume_from = "c9";
+  EXPECT_EQ(Refuse(request),
+            absl::NotFoundError("there is no checkpoint c9 (`cox checkpoints JOB` lists a job's)"));
+}
+
 TEST_F(SubmissionTest, ResumeFromOneCheckpoint_TakesNoOther) {
   AddJob(1, "digits");
   AddCheckpoint(1, core::CheckpointState::kVerified);
