@@ -166,8 +166,8 @@ struct RankRow {
   friend bool operator==(const RankRow&, const RankRow&) = default;
 };
 
-// Notes of records that the coordinator made itself begin so: no process gave their code, and it may
-// still run where nobody can ask.
+// Notes of records that the coordinator made itself begin so: no process gave their code, and it
+// may still run where nobody can ask.
 constexpr std::string_view kLost = "was lost";
 inline bool IsLost(const RankRow& row) { return row.exit && row.exit->note.starts_with(kLost); }
 inline const char* ShownState(const RankRow& row) {

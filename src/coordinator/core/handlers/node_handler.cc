@@ -46,7 +46,8 @@ void EndLostRanks(Turn& turn, const AttemptRow& attempt) {
     protocol::ExitRecord record;
     record.code = protocol::kExitInfrastructure;
     record.ended = turn.wall;
-    record.note = std::string(kLost) + ": its node was unreachable for " + AwayText(turn, rank->node);
+    record.note =
+        std::string(kLost) + ": its node was unreachable for " + AwayText(turn, rank->node);
     EndRank(turn, key, record);
   }
 }
