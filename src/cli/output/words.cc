@@ -4,6 +4,8 @@
 #include <cstring>
 #include <ctime>
 
+#include "common/base/byte_text.h"
+
 namespace coxswain::cli::output {
 namespace {
 
@@ -16,14 +18,18 @@ std::string Format(const char* format, Args... args) {
 
 }  // namespace
 
-std::string Count(int64_t n) {
-  std::string text = std::to_string(n);
-  const size_t first = text[0] == '-' ? 1 : 0;
-  for (size_t at = text.size(); at > first + 3;) {
-    at -= 3;
-    text.insert(at, 1, ',');
-  }
+std::string Count(int64_t n) { return base::CountText(n); }
+
+std::string Joined(const std::vector<std::string>& words, const char* between) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : between) + word;
   return text;
+}
+
+std::string Labels(const std::map<std::string, std::string>& labels) {
+  std::vector<std::string> words;
+  for (const auto& [key, value] : labels) words.push_back(key + "=" + value);
+  return Joined(words, ",");
 }
 
 std::string Percent(double fraction) { return Format("%.2f %%", fraction * 100); }

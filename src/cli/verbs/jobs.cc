@@ -24,12 +24,6 @@ std::string StepText(const rpc::Progress& progress) {
          (progress.total_steps > 0 ? "/" + output::Count(progress.total_steps) : "");
 }
 
-std::string Labels(const std::map<std::string, std::string>& labels) {
-  std::string text;
-  for (const auto& [key, value] : labels) text += (text.empty() ? "" : ",") + key + "=" + value;
-  return text;
-}
-
 void PrintTable(const Session& session, const std::vector<rpc::Job>& jobs) {
   std::vector<std::string> headings = {"ID", "NAME", "STATE", "RANKS", "STEP", "LOSS", "AGE"};
   if (session.wide()) headings.insert(headings.end(), {"ATTEMPT", "BY", "LABELS", "LEFT"});
@@ -48,7 +42,7 @@ void PrintTable(const Session& session, const std::vector<rpc::Job>& jobs) {
     if (session.wide()) {
       row.push_back(std::to_string(job.attempt) + "/" + std::to_string(job.max_attempts));
       row.push_back(job.submitted_by);
-      row.push_back(Labels(job.labels));
+      row.push_back(output::Labels(job.labels));
       row.push_back(!rpc::HasEnded(job) && p.remaining_ms >= 0 ? output::Clock(p.remaining_ms)
                                                                : "");
     }

@@ -10,18 +10,6 @@
 namespace coxswain::cli::verbs {
 namespace {
 
-std::string Joined(const std::vector<std::string>& words, const char* between) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : between) + word;
-  return text;
-}
-
-std::string LabelsText(const std::map<std::string, std::string>& labels) {
-  std::vector<std::string> words;
-  for (const auto& [key, value] : labels) words.push_back(key + "=" + value);
-  return Joined(words, ",");
-}
-
 std::string GpuCount(const rpc::Node& node) {
   size_t free = 0;
   for (const rpc::Gpu& gpu : node.gpus) free += gpu.available && gpu.job.empty();
@@ -36,7 +24,7 @@ std::string Remarks(const rpc::Node& node) {
   for (const rpc::Gpu& gpu : node.gpus) {
     if (!gpu.available) remarks.push_back("GPU " + std::to_string(gpu.index) + ": " + gpu.why_not);
   }
-  return Joined(remarks, "; ");
+  return output::Joined(remarks, "; ");
 }
 
 std::string Gpus(const Session& session, const std::vector<rpc::Node>& nodes) {
@@ -78,14 +66,14 @@ int List(const Session& session) {
         {node.state, output::ColourOfState(node.state)},
         std::to_string(node.cpu_slots_free) + "/" + std::to_string(node.cpu_slots),
         GpuCount(node),
-        Joined(node.jobs, ",")};
+        output::Joined(node.jobs, ",")};
     if (session.wide()) {
       row.push_back(node.id);
       row.push_back(node.address);
       row.push_back(base::BytesText(static_cast<uint64_t>(node.memory_bytes)));
       row.push_back(node.version);
       row.push_back(output::Ago(node.last_heartbeat_us, now));
-      row.push_back(LabelsText(node.labels));
+      row.push_back(output::Labels(node.labels));
     }
     row.push_back(Remarks(node));
     table.Add(std::move(row));

@@ -7,11 +7,16 @@ namespace {
 
 std::string WithCommas(uint64_t number) {
   std::string digits = std::to_string(number);
-  for (size_t at = digits.size(); at > 3;) digits.insert(at -= 3, ",");
+  for (size_t at = digits.size(); at > 3;) digits.insert(at -= 3, 1, ',');
   return digits;
 }
 
 }  // namespace
+
+std::string CountText(int64_t count) {
+  auto size = static_cast<uint64_t>(count);
+  return count < 0 ? "-" + WithCommas(0 - size) : WithCommas(size);
+}
 
 std::string BytesText(uint64_t bytes) {
   static constexpr const char* kUnits[] = {" B", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB"};

@@ -166,8 +166,8 @@ struct RankRow {
   friend bool operator==(const RankRow&, const RankRow&) = default;
 };
 
-// Notes of records that the coordinator made itself begin so: no process gave their code, and it
-// may still run where nobody can ask.
+// Notes of records that the coordinator made itself begin so: no process gave their code. One of a
+// lost node may still run, where nobody can ask.
 constexpr std::string_view kLost = "was lost";
 inline bool IsLost(const RankRow& row) { return row.exit && row.exit->note.starts_with(kLost); }
 inline const char* ShownState(const RankRow& row) {
@@ -215,16 +215,16 @@ struct CheckpointRow {
   friend bool operator==(const CheckpointRow&, const CheckpointRow&) = default;
 };
 
-// A restore may try it.
-inline bool CanRestore(const CheckpointRow& row) {
-  bool whole = row.state == CheckpointState::kCommitted || row.state == CheckpointState::kVerified;
-  return whole && !row.collect;
+inline bool IsWhole(const CheckpointRow& row) {
+  return row.state == CheckpointState::kCommitted || row.state == CheckpointState::kVerified;
 }
+
+// A restore may try it.
+inline bool CanRestore(const CheckpointRow& row) { return IsWhole(row) && !row.collect; }
 
 // What users are told: of one that is being deleted, some objects may be gone already.
 inline CheckpointState ShownState(const CheckpointRow& row) {
-  bool whole = row.state == CheckpointState::kCommitted || row.state == CheckpointState::kVerified;
-  return whole && row.collect ? CheckpointState::kDeleting : row.state;
+  return IsWhole(row) && row.collect ? CheckpointState::kDeleting : row.state;
 }
 
 struct NodeRow {

@@ -83,16 +83,6 @@ std::string NumberText(double value) {
   return absl::StrFormat("%.4g", value);
 }
 
-std::string CountText(int64_t value) {
-  std::string digits = absl::StrCat(value < 0 ? -value : value);
-  std::string out = value < 0 ? "-" : "";
-  for (size_t i = 0; i < digits.size(); ++i) {
-    if (i > 0 && (digits.size() - i) % 3 == 0) out.push_back(',');
-    out.push_back(digits[i]);
-  }
-  return out;
-}
-
 std::string AgoHtml(base::WallTime time, base::WallTime now) {
   if (!time) return "–";
   return absl::StrCat("<time datetime=\"", Utc(time, "%Y-%m-%dT%H:%M:%SZ"), "\" title=\"",

@@ -4,16 +4,18 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/byte_text.h"
 #include "coordinator/runtime/api.h"
 
 namespace coxswain::coordinator::http {
+
+using base::CountText;
 
 // For element content and quoted attributes. Control characters become spaces, newlines stay.
 std::string Escape(std::string_view text);
 
 std::string DurationText(base::Duration duration);  // "2 h 3 min", "41 s"
 std::string NumberText(double value);               // "0.3142", "1,204": four digits that matter
-std::string CountText(int64_t value);               // "12,345"
 // <time> with "3 min ago", the full UTC time in its tooltip; a dash for 0.
 std::string AgoHtml(base::WallTime time, base::WallTime now);
 

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "common/base/byte_text.h"
 #include "coordinator/record/segment.h"
 
 namespace coxswain::coordinator::record {
@@ -27,8 +28,6 @@ uint64_t NumberOf(const std::string& path) {
   std::string name = fs::path(path).filename().string();
   return std::strtoull(name.c_str() + std::strlen(kPrefix), nullptr, 10);
 }
-
-std::string Mega(uint64_t bytes) { return absl::StrFormat("%.1f MiB", bytes / 1048576.0); }
 
 }  // namespace
 
@@ -149,9 +148,9 @@ std::string Recorder::OpenNext(Beginning& beginning) {
   beginning = {};
   state_bytes_ = bytes.size();
   if (bytes.size() > options_.most_bytes / kFilesInAll) {
-    return absl::StrCat("the state alone has ", Mega(bytes.size()),
+    return absl::StrCat("the state alone has ", base::BytesText(bytes.size()),
                         "; set retention.recording.size to at least ",
-                        Mega(bytes.size() * kFilesInAll));
+                        base::BytesText(bytes.size() * kFilesInAll));
   }
   MakeRoom(options_.most_bytes / kFilesInAll);
   path_ = absl::StrFormat("%s/%s%06d%s", options_.folder, kPrefix, ++last_number_, kSuffix);

@@ -75,11 +75,6 @@ void RefreshCapacity(Turn& turn) {
   turn.soft.stale_capacity.clear();
 }
 
-bool FitsOneNode(const PlacementView& view, PendingJob job) {
-  job.within = Within::kMachine;
-  return !FitGang(view, job, Extent::kWhole).shares.empty();
-}
-
 // A job with a file:// store stays on one node, the one that holds its checkpoints if there are
 // any, as long as that is large enough. Otherwise it leaves it or spans nodes, and its store has to
 // be proven to be one place for them and the holder, by a machine that can tell.

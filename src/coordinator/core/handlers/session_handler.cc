@@ -164,9 +164,10 @@ void MissRank(Turn& turn, const protocol::RankKey& key) {
   lost.code = protocol::kExitInfrastructure;
   lost.stopped_by_us = rank.stop_requested;
   lost.ended = turn.wall;
-  lost.note = never_began     ? "was not started: its machine " + too_much
-              : rank.pid == 0 ? "was stopped before it was started"
-                              : "was lost by its worker: no process and no exit record";
+  lost.note = never_began ? "was not started: its machine " + too_much
+              : rank.pid == 0
+                  ? "was stopped before it was started"
+                  : std::string(kLost) + " by its worker: no process and no exit record";
   EndRank(turn, key, lost);
 }
 

@@ -99,9 +99,7 @@ std::string ProofFailed(Turn& turn, const TaskSoft& step, const protocol::TaskEn
 std::optional<Holder> HolderOf(const Turn& turn, const JobRow& job) {
   std::vector<const CheckpointRow*> rows = turn.tables.checkpoints().OfJob(job.id);
   for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
-    bool usable =
-        (*row)->state == CheckpointState::kCommitted || (*row)->state == CheckpointState::kVerified;
-    if (!usable) continue;
+    if (!IsWhole(**row)) continue;
     if (!job.request.local_store) return std::nullopt;
     if (!(*row)->node.empty()) return Holder{(*row)->node, false};
   }

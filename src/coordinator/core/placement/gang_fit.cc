@@ -45,18 +45,6 @@ std::tuple<bool, uint32_t, uint64_t> Rating(const PendingJob& job, const NodeSha
   return {job.gpus == 0 && !node.gpus.empty(), job.ranks - share.ranks, left};
 }
 
-uint64_t RoomIn(const std::vector<NodeShare>& nodes) {
-  uint64_t room = 0;
-  for (const NodeShare& node : nodes) room += node.ranks;
-  return room;
-}
-
-bool HasFirst(const std::vector<NodeShare>& nodes, const PendingJob& job) {
-  return job.first && std::any_of(nodes.begin(), nodes.end(), [&](const NodeShare& share) {
-           return *share.node == *job.first;
-         });
-}
-
 // The node that rank 0 has to be on, if there is one, then by rating.
 std::vector<NodeShare> BestFirst(std::vector<NodeShare> nodes, const PendingJob& job) {
   auto order = [&](const NodeShare& share) {
@@ -80,51 +68,57 @@ std::vector<NodeShare> Spread(const std::vector<NodeShare>& nodes, const Pending
   return chosen;
 }
 
-// By rack; nodes that name none are together under "".
-using Racks = std::map<std::string, std::vector<NodeShare>>;
+struct Rack {
+  std::vector<NodeShare> nodes;
+  uint64_t room = 0;       // for ranks of the gang
+  bool has_first = false;  // rank 0 can be here
+};
+// By name; nodes that name none are together under "".
+using Racks = std::map<std::string, Rack>;
 
 std::vector<NodeShare> InOneRack(const Racks& racks, const PendingJob& job) {
-  const std::vector<NodeShare>* best = nullptr;
-  for (const auto& [name, nodes] : racks) {
-    if (name.empty() || RoomIn(nodes) < job.ranks || (job.first && !HasFirst(nodes, job))) continue;
-    if (best == nullptr || RoomIn(nodes) < RoomIn(*best)) best = &nodes;
+  const Rack* best = nullptr;
+  for (const auto& [name, rack] : racks) {
+    if (name.empty() || rack.room < job.ranks || !rack.has_first) continue;
+    if (best == nullptr || rack.room < best->room) best = &rack;
   }
-  return best == nullptr ? std::vector<NodeShare>() : Spread(*best, job, job.ranks);
+  return best == nullptr ? std::vector<NodeShare>() : Spread(best->nodes, job, job.ranks);
 }
 
 std::vector<NodeShare> OverRacks(const Racks& racks, const PendingJob& job) {
-  std::vector<const std::vector<NodeShare>*> roomiest;
-  for (const auto& [name, nodes] : racks) roomiest.push_back(&nodes);
-  auto order = [&](const std::vector<NodeShare>* nodes) {
-    return std::tuple(HasFirst(*nodes, job), RoomIn(*nodes));
-  };
+  std::vector<const Rack*> roomiest;
+  for (const auto& [name, rack] : racks) roomiest.push_back(&rack);
+  auto order = [](const Rack* rack) { return std::tuple(rack->has_first, rack->room); };
   std::stable_sort(roomiest.begin(), roomiest.end(),
-                   [&](const auto* a, const auto* b) { return order(a) > order(b); });
-  if (job.first && (roomiest.empty() || !HasFirst(*roomiest.front(), job))) return {};
+                   [&](const Rack* a, const Rack* b) { return order(a) > order(b); });
+  if (roomiest.empty() || !roomiest.front()->has_first) return {};
   std::vector<NodeShare> chosen;
   uint32_t left = job.ranks;
-  for (const std::vector<NodeShare>* rack : roomiest) {
-    std::vector<NodeShare> part = Spread(*rack, job, left);
-    left -= static_cast<uint32_t>(RoomIn(part));
+  for (const Rack* rack : roomiest) {
+    std::vector<NodeShare> part = Spread(rack->nodes, job, left);
     chosen.insert(chosen.end(), part.begin(), part.end());
+    left -= static_cast<uint32_t>(std::min<uint64_t>(left, rack->room));
     if (left == 0) return chosen;
   }
   return {};
 }
 
-std::vector<NodeShare> FitKind(const PlacementView& view, PendingJob job, const std::string& kind,
-                               Extent extent) {
-  if (extent == Extent::kWhole) job.first.reset();
+std::vector<NodeShare> FitKind(const PlacementView& view, const PendingJob& job,
+                               const std::string& kind, Extent extent) {
   std::optional<NodeShare> alone;
   Racks racks;
   for (const auto& [id, node] : view) {
     if (!MayUse(id, node, job, extent)) continue;
     NodeShare here{&id, &node, RoomOfKind(node, job, kind, extent)};
     if (here.ranks == 0) continue;
-    if (here.ranks >= job.ranks && (!job.first || *job.first == id)) {
+    bool for_first = !job.first || *job.first == id;
+    if (here.ranks >= job.ranks && for_first) {
       if (!alone || Rating(job, here) < Rating(job, *alone)) alone = here;
     } else if (!alone && job.within != Within::kMachine) {
-      racks[node.rack].push_back(here);
+      Rack& rack = racks[node.rack];
+      rack.nodes.push_back(here);
+      rack.room += here.ranks;
+      rack.has_first |= for_first;
     }
   }
   if (alone) return {*alone};
@@ -156,7 +150,18 @@ uint32_t RoomOn(const NodeCapacity& node, const PendingJob& job, Extent extent) 
   return most;
 }
 
+bool FitsOneNode(const PlacementView& view, const PendingJob& job) {
+  return std::any_of(view.begin(), view.end(), [&](const auto& entry) {
+    return HasLabels(entry.second, job) && RoomOn(entry.second, job, Extent::kWhole) >= job.ranks;
+  });
+}
+
 GangFit FitGang(const PlacementView& view, const PendingJob& job, Extent extent) {
+  if (extent == Extent::kWhole && job.first) {
+    PendingJob anywhere = job;
+    anywhere.first.reset();
+    return FitGang(view, anywhere, extent);
+  }
   for (const std::string& kind : job.gpu_kinds.empty() ? kAnyKind : job.gpu_kinds) {
     std::vector<NodeShare> shares = FitKind(view, job, kind, extent);
     if (!shares.empty()) return {std::move(shares), kind};

@@ -32,6 +32,9 @@ GangFit FitGang(const PlacementView& view, const PendingJob& job, Extent extent)
 // How many of the gang's ranks the node has room for.
 uint32_t RoomOn(const NodeCapacity& node, const PendingJob& job, Extent extent);
 
+// One node, all of it free, would hold the whole gang.
+bool FitsOneNode(const PlacementView& view, const PendingJob& job);
+
 // Its labels are those that the job asks for.
 bool HasLabels(const NodeCapacity& node, const PendingJob& job);
 // "h200" is in "NVIDIA H200", whatever the case.

@@ -200,7 +200,8 @@ std::string WhyNotNow(const PlacementView& view, const PendingJob& job) {
 }
 
 std::string WhyNever(const PlacementView& view, const PendingJob& job) {
-  if (view.empty() || !FitGang(view, job, Extent::kWhole).shares.empty()) return "";
+  if (view.empty() || FitsOneNode(view, job)) return "";
+  if (!FitGang(view, job, Extent::kWhole).shares.empty()) return "";
   std::string out = "needs " + NeedText(job) + WhereText(job);
   if (job.local_store && job.ranks > 1) out += " (its checkpoint store is file://)";
   uint64_t suitable = std::count_if(

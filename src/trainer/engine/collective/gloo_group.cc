@@ -22,7 +22,7 @@ std::chrono::milliseconds Milliseconds(base::Duration duration) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration);
 }
 
-// What the hook of a step's buckets needs; the reducer may keep it longer than the group.
+// What the hook of a step's buckets needs of its group, which owns the hook's reducer.
 struct BucketWatch {
   std::function<c10::intrusive_ptr<c10::ivalue::Future>(at::Tensor)> sum;
   std::atomic<protocol::Phase>* phase = nullptr;
@@ -32,7 +32,7 @@ struct BucketWatch {
 // Sums buckets, and notes when backward has nothing more of its own to do.
 class SumHook : public c10d::CommHookInterface {
  public:
-  explicit SumHook(std::shared_ptr<BucketWatch> watch) : watch_(std::move(watch)) {}
+  explicit SumHook(BucketWatch* watch) : watch_(watch) {}
   c10::intrusive_ptr<c10::ivalue::Future> runHook(c10d::GradBucket& bucket) override {
     auto future = watch_->sum(bucket.getBufferRef());
     if (bucket.isLast()) {
@@ -46,7 +46,7 @@ class SumHook : public c10d::CommHookInterface {
   }
 
  private:
-  std::shared_ptr<BucketWatch> watch_;
+  BucketWatch* const watch_;
 };
 
 class PendingSum : public Group::Pending {
@@ -62,7 +62,7 @@ class GlooGroup : public Group {
  public:
   GlooGroup(const GroupSettings& settings, const GroupLimits& limits,
             std::atomic<protocol::Phase>* phase)
-      : rank_(settings.rank), size_(settings.world_size), watch_(std::make_shared<BucketWatch>()) {
+      : rank_(settings.rank), size_(settings.world_size) {
     auto tcp = OpenStore(settings, limits);
     auto store = c10::make_intrusive<c10d::PrefixStore>(
         "g" + std::to_string(settings.generation.value), tcp);
@@ -75,8 +75,8 @@ class GlooGroup : public Group {
     group_->setBackend(c10::DeviceType::CPU, c10d::ProcessGroup::BackendType::GLOO, gloo_);
     group_->setDefaultBackend(c10d::ProcessGroup::BackendType::GLOO);
     ShareMemory(*store, limits);
-    watch_->sum = [this](at::Tensor tensor) { return Sum(std::move(tensor)); };
-    watch_->phase = phase;
+    watch_.sum = [this](at::Tensor tensor) { return Sum(std::move(tensor)); };
+    watch_.phase = phase;
   }
 
   uint32_t rank() const override { return rank_; }
@@ -105,7 +105,7 @@ class GlooGroup : public Group {
         /*find_unused_parameters=*/false, /*gradient_as_bucket_view=*/true,
         std::unordered_map<size_t, std::string>(), kFirstBucketBytes,
         /*skip_all_reduce_unused_params=*/false, /*use_python_reducer=*/false, std::move(caps));
-    reducer_->register_comm_hook(std::make_unique<SumHook>(watch_));
+    reducer_->register_comm_hook(std::make_unique<SumHook>(&watch_));
   }
 
   void BeforeForward() override {
@@ -113,7 +113,7 @@ class GlooGroup : public Group {
     reducer_->prepare_for_forward();
   }
   void BeforeBackward() override { reducer_->prepare_for_backward({}); }
-  base::Time last_bucket_at() const override { return watch_->last_bucket_at; }
+  base::Time last_bucket_at() const override { return watch_.last_bucket_at; }
 
  private:
   c10::intrusive_ptr<c10::ivalue::Future> Sum(at::Tensor tensor) {
@@ -162,7 +162,7 @@ class GlooGroup : public Group {
   }
 
   const uint32_t rank_, size_;
-  std::shared_ptr<BucketWatch> watch_;
+  BucketWatch watch_;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo_;
   c10::intrusive_ptr<c10d::ProcessGroup> group_;
   std::unique_ptr<SharedSum> shared_;  // null: not all on one machine
