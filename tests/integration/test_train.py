@@ -103,6 +103,10 @@ def test_resume_is_checked_at_submit(cluster, tiny_data):
         assert done.returncode == 106, (done.stdout, done.stderr)
         return done.stderr
     assert "no checkpoint at file:///nonexistent" in refused("--resume-from", "file:///nonexistent")
+    assert "give another one to --resume-from" in refused("--resume-from", "no/such/folder")
+    for place, wrong in (("ftp://host/c1", "found the scheme \"ftp\""), ("s3:/bucket/c1", "found \"s3:/bucket/c1\", expected a job")):
+        done = cluster.cox("submit", file, "--resume-from", place, check=False)
+        assert done.returncode == 2 and f"resume_from: {wrong}" in done.stderr, (done.returncode, done.stderr)
     for change, word in (("spec.model.hidden=[32]", "F32 [32, 784]"), ("spec.train.precision=float64", "F64"),
                          ("spec.train.optimizer.name=sgd", "has no place in this job")):
         assert word in refused("--resume-from", first, "--set", change)
@@ -116,6 +120,29 @@ def test_resume_is_checked_at_submit(cluster, tiny_data):
     assert end["state"] == "COMPLETED" and end["reason"].startswith("nothing was left to train"), end["reason"]
     assert "loss" not in end["progress"], end["progress"]
     assert "JobWarning" in [e["kind"] for e in cluster.json("events", "--job", job)["events"]]
+
+
+def test_a_damaged_checkpoint_given_by_its_folder_is_the_storages_fault(cluster, tiny_data):
+    first = cluster.submit(cluster.job_file(tiny_data, name="first", epochs=1))
+    cluster.cox("wait", first)
+    folder = path_of(cluster.json("checkpoints", first)["checkpoints"][0]["uri"])
+    shard = max(folder.glob("*.safetensors"), key=lambda file: file.stat().st_size)
+    with open(shard, "r+b") as file:  # a flipped bit that only reading it all can find
+        file.seek(-1, 2)
+        last = file.read(1)[0]
+        file.seek(-1, 2)
+        file.write(bytes([last ^ 1]))
+    second = cluster.submit(cluster.job_file(tiny_data, name="second", epochs=2), "--resume-from", str(folder))
+    assert cluster.cox("wait", second, check=False).returncode == 104
+    end = cluster.job(second)
+    assert end["state"] == "NODE_FAIL" and end["cause"] == "FAILURE_CAUSE_INFRASTRUCTURE", end
+    for words in ("the checkpoint to resume from is damaged: ", f"{shard} is corrupt: found hash ", ", expected ",
+                  "give another one to --resume-from"):
+        assert words in end["reason"], end["reason"]
+    with open(shard, "r+b") as file:  # one that the look at the submission finds
+        file.truncate(shard.stat().st_size - 1)
+    done = cluster.cox("submit", cluster.job_file(tiny_data, name="third", epochs=2), "--resume-from", str(folder), check=False)
+    assert done.returncode == 106 and f"{shard} is truncated: found " in done.stderr, (done.returncode, done.stderr)
 
 
 def test_a_job_that_fits_nowhere_waits_and_says_why(cluster, tiny_data):

@@ -38,6 +38,12 @@ std::optional<std::string> ReadAll(const std::string& file) {
   return text;
 }
 
+// A path is taken from the current folder, as the shell completes it; what has no '/' is a name.
+std::string AbsoluteIfPath(std::string from) {
+  const bool relative = from.find('/') != std::string::npos && from.find(':') == std::string::npos;
+  return relative ? std::filesystem::absolute(from).lexically_normal().string() : from;
+}
+
 }  // namespace
 
 void AddJobFileFlags(CLI::App* verb, JobFileFlags* flags) {
@@ -53,7 +59,8 @@ void AddResumeFlags(CLI::App* verb, ResumeFlags* flags) {
       verb->add_option("--resume-from", flags->from,
                        "begin with the newest sound checkpoint of this job, or with this one "
                        "checkpoint: its id, folder or URI")
-          ->check(WrongIfEmpty);
+          ->check(WrongIfEmpty)
+          ->transform(AbsoluteIfPath);
   verb->add_flag("--uncommitted", flags->uncommitted,
                  "with a URI: take it without its `committed` object")
       ->needs(from);

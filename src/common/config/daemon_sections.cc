@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "common/config/job_sections.h"
+#include "common/config/job_parser.h"
 #include "common/config/quantities.h"
 
 namespace coxswain::config {

@@ -44,6 +44,10 @@ std::vector<std::string> AbsolutePathOverrides(const JobSpec& spec, std::string_
 std::string PlaceOfKey(std::string_view yaml, std::string_view file,
                        const std::vector<std::string>& overrides, std::string_view key);
 
+// What is wrong with a URI of data or a store, or "": expected are file:///..., s3://BUCKET/... or,
+// with `path_too`, a path.
+std::string WrongUri(const std::string& uri, bool path_too);
+
 // Every key a job file may have, "spec.train.epochs" and so on, in the order of docs/job-spec.md.
 // Keys chosen by the user (labels, env) end in ".*".
 std::vector<std::string> KnownJobKeys();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/ids.h"
+#include "common/config/job_parser.h"
 #include "common/config/quantities.h"
 
 namespace coxswain::config {

@@ -14,8 +14,4 @@ namespace coxswain::config {
 void ReadJob(const YAML::Node& root, Notebook* notes, JobSpec* job,
              std::vector<std::string>* warnings);
 
-// What is wrong with a URI of data or a store, or "": expected are file:///..., s3://BUCKET/... or,
-// with `path_too`, a path.
-std::string WrongUri(const std::string& uri, bool path_too);
-
 }  // namespace coxswain::config

@@ -7,6 +7,7 @@
 #include <xxhash.h>
 
 #include "common/base/limits.h"
+#include "common/config/quantities.h"
 
 namespace coxswain::coordinator::runtime {
 namespace {
@@ -113,8 +114,25 @@ absl::Status TakeCheckpoint(const core::CheckpointRow& row, core::JobSubmitted* 
   return absl::OkStatus();
 }
 
+// A place is the user's to spell right; whether a checkpoint is there, a worker looks.
+absl::Status WhyNoPlace(const std::string& from) {
+  if (from.find("://") != std::string::npos) {
+    std::string wrong = config::WrongUri(from, true);
+    return wrong.empty() ? absl::OkStatus()
+                         : absl::InvalidArgumentError(absl::StrCat("resume_from: ", wrong));
+  }
+  if (from.starts_with('/') || from.find_first_of("/:") == std::string::npos) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("resume_from: found \"", config::Escaped(from),
+                   "\", expected a job (id or name), a checkpoint's id, its URI (file:///PATH or "
+                   "s3://BUCKET/KEY) or an absolute path"));
+}
+
 absl::Status ResolveResume(const std::string& from, store::StateReader& reader,
                            core::JobSubmitted* event) {
+  if (absl::Status status = WhyNoPlace(from); !status.ok()) return status;
   event->resume_uri = UriOf(from);
   if (from.empty() || !event->resume_uri.empty()) return absl::OkStatus();
   if (std::optional<core::CheckpointId> id = base::ParseCheckpointId(from)) {

@@ -11,12 +11,25 @@ namespace {
 constexpr blob::RetryPolicy kRestorePolicy{base::milliseconds(200), base::seconds(2),
                                            base::seconds(60)};
 
+// None of `count` checkpoints that a user asked for can be used; `newest` says why of the first.
+absl::Status NoneToResumeFrom(const std::string& newest, size_t count, bool damaged) {
+  std::string what = count == 1 ? "the checkpoint to resume from "
+                                : "none of the " + std::to_string(count) +
+                                      " checkpoints to resume from can be used; the newest ";
+  std::string text =
+      what + (damaged ? "is damaged: " : "cannot be used: ") + newest +
+      "; give another one to --resume-from (`cox checkpoints JOB` lists a job's), or "
+      "none";
+  return damaged ? absl::DataLossError(text) : absl::InvalidArgumentError(text);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<engine::SavedState>> Restorer::Run(
     const protocol::FormGeneration& form, RestoreReport* report) {
-  bool named = false;
-  std::string last;
+  bool damaged = false;
+  size_t named = 0;
+  std::string newest_named;
   for (const protocol::RestoreCandidate& candidate : form.restore) {
     auto state = Read(candidate, form.allow_uncommitted);
     if (state.ok()) {
@@ -27,17 +40,18 @@ absl::StatusOr<std::unique_ptr<engine::SavedState>> Restorer::Run(
     const absl::Status& status = state.status();
     bool corrupt = blob::IsCorrupt(status);
     bool unfit = corrupt || absl::IsFailedPrecondition(status) || absl::IsNotFound(status);
-    last = std::string(status.message());
-    named = named || !candidate.id;
+    std::string why(status.message());
     if (!unfit) {
-      return absl::Status(status.code(), "checkpoint " + candidate.uri + ": " + last);
+      return absl::Status(status.code(), "checkpoint " + candidate.uri + ": " + why);
     }
-    log::Warn("checkpoint " + candidate.uri + " is not used: " + last);
-    report->refused.push_back({candidate.uri, last, corrupt || absl::IsNotFound(status)});
+    if (!candidate.id) {
+      if (named == 0) newest_named = why, damaged = absl::IsDataLoss(status);
+      ++named;
+    }
+    log::Warn("checkpoint " + candidate.uri + " is not used: " + why);
+    report->refused.push_back({candidate.uri, why, corrupt});
   }
-  if (named) {
-    return absl::InvalidArgumentError("the checkpoint to resume from cannot be used: " + last);
-  }
+  if (named > 0) return NoneToResumeFrom(newest_named, named, damaged);
   return std::unique_ptr<engine::SavedState>();
 }
 

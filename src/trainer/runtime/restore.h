@@ -25,8 +25,10 @@ class Restorer {
   explicit Restorer(blob::StoreSettings settings) : settings_(std::move(settings)) {}
 
   // Tries `form.restore` in order. Null: start afresh, because there is no candidate or all of them
-  // are proved wrong. INVALID_ARGUMENT: a checkpoint that a user named cannot be used. Other codes:
-  // the store could not be read for a long time; progress is not thrown away for that.
+  // are proved wrong. Of those that a user named none can be used: DATA_LOSS, one is damaged (its
+  // storage lost or changed bytes; the object, found and expected are in the text);
+  // INVALID_ARGUMENT, it is not there, was not committed or is of another format. Other codes: the
+  // store could not be read for a long time; progress is not thrown away for that.
   absl::StatusOr<std::unique_ptr<engine::SavedState>> Run(const protocol::FormGeneration& form,
                                                           RestoreReport* report);
   // What a restore waits for; empty: nothing. From any thread.

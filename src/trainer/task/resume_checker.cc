@@ -75,6 +75,18 @@ std::string OtherOrder(const blob::Manifest& manifest, const ResumeJob& job) {
          "used twice and others not at all";
 }
 
+// What there is to say where none can be used.
+absl::StatusOr<std::string> NoneOfUse(const ResumeOrder& order, const absl::Status& first) {
+  std::string why(first.message());
+  if (order.elsewhere) {
+    return Cat("resume_from: ", why,
+               ", as seen from the machine that looked; it has to be on the one that runs the job");
+  }
+  if (absl::IsDataLoss(first) && !order.at_submit) return Cat("resume_from: ", why);
+  return Refuse(
+      Cat(why, "; give another one to --resume-from (`cox checkpoints JOB` lists a job's)"));
+}
+
 std::string Warning(const blob::Manifest& manifest, const ResumeJob& job) {
   std::string done = NothingLeft(manifest, job), order = OtherOrder(manifest, job);
   return done + (done.empty() || order.empty() ? "" : "; ") + order;
@@ -84,7 +96,7 @@ std::string Warning(const blob::Manifest& manifest, const ResumeJob& job) {
 
 absl::StatusOr<std::string> CheckResume(const ResumeOrder& order, const ResumeJob& job,
                                         const blob::StoreSettings& settings) {
-  std::string first;
+  absl::Status first;
   for (const protocol::RestoreCandidate& candidate : order.candidates) {
     auto manifest = blob::InspectCheckpoint(candidate.uri, settings,
                                             {candidate.manifest_hash, order.uncommitted});
@@ -96,12 +108,10 @@ absl::StatusOr<std::string> CheckResume(const ResumeOrder& order, const ResumeJo
     }
     bool unfit = blob::IsCorrupt(status) || absl::IsFailedPrecondition(status);
     if (!unfit) return absl::Status(status.code(), Cat("resume_from: ", status.message()));
-    if (first.empty()) first = std::string(status.message());
+    first.Update(status);
   }
-  if (first.empty()) return "";
-  if (!order.elsewhere) return Refuse(first);
-  return Cat("resume_from: ", first,
-             ", as seen from the machine that looked; it has to be on the one that runs the job");
+  if (first.ok()) return "";
+  return NoneOfUse(order, first);
 }
 
 }  // namespace coxswain::trainer::task

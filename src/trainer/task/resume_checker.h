@@ -16,6 +16,7 @@ struct ResumeOrder {
   std::vector<protocol::RestoreCandidate> candidates;  // newest first; none: no resume
   bool uncommitted = false;
   bool elsewhere = false;  // a file:// one may be on another machine
+  bool at_submit = true;   // nothing has been accepted yet: a damaged one can still be refused
 };
 
 struct ResumeJob {
@@ -25,7 +26,8 @@ struct ResumeJob {
 };
 
 // Looks at manifests and headers, not at the data. Returns a warning (empty: none) or why the job
-// cannot begin: INVALID_ARGUMENT; retryable codes if the store cannot be read now.
+// cannot begin: INVALID_ARGUMENT; retryable codes if the store cannot be read now. A damaged one of
+// a job that has been accepted is a warning: the attempt reads it, and ends as the storage's fault.
 absl::StatusOr<std::string> CheckResume(const ResumeOrder& order, const ResumeJob& job,
                                         const blob::StoreSettings& settings);
 

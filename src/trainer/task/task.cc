@@ -85,6 +85,7 @@ ResumeOrder ResumeOrderOf(const Context& context) {
   if (found == context.argument.end() || !found->is_object()) return order;
   order.uncommitted = found->value("uncommitted", false);
   order.elsewhere = found->value("elsewhere", false);
+  order.at_submit = context.argument.value("at_submit", false);
   for (const auto& each : found->value("candidates", ordered_json::array())) {
     order.candidates.push_back(
         {base::CheckpointId(), TextAt(each, "uri"), TextAt(each, "manifest_hash")});

@@ -181,6 +181,23 @@ TEST_F(SubmissionTest, ResumeFromWhatIsNotThere_IsNotFound) {
   EXPECT_EQ(Refuse(request), absl::NotFoundError("no job j9: `cox jobs` lists them"));
 }
 
+TEST_F(SubmissionTest, ResumeFromAPlaceSpeltWrong_IsInvalid) {
+  SubmitRequest request = Request();
+  for (const auto& [from, why] : std::vector<std::pair<std::string, std::string>>{
+           {"ftp://host/c1", "found the scheme \"ftp\", expected a path, file:// or s3://"},
+           {"file://c1", "expected an absolute path: file:///c1"},
+           {"s3://b", "found the bucket \"b\""},
+           {"s3://key:secret@bucket/c1", "holds '@'"},
+           {"s3:/bucket/c1",
+            "found \"s3:/bucket/c1\", expected a job (id or name), a checkpoint's"},
+           {"store/c1", "found \"store/c1\", expected a job"}}) {
+    request.resume_from = from;
+    absl::Status status = Refuse(request);
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << from << ": " << status;
+    EXPECT_THAT(status.message(), AllOf(HasSubstr("resume_from: "), HasSubstr(why)));
+  }
+}
+
 TEST_F(SubmissionTest, UncommittedWithoutAUri_IsInvalid) {
   SubmitRequest request = Request();
   request.allow_uncommitted = true;

@@ -45,10 +45,12 @@ class ResumeTest : public ::testing::Test {
     }
     return uri;
   }
-  absl::StatusOr<std::string> Check(std::vector<std::string> uris, bool elsewhere = false) {
+  absl::StatusOr<std::string> Check(std::vector<std::string> uris, bool elsewhere = false,
+                                    bool at_submit = true) {
     ResumeOrder order;
     for (std::string& uri : uris) order.candidates.push_back({{}, std::move(uri), ""});
     order.elsewhere = elsewhere;
+    order.at_submit = at_submit;
     state::StateList list = List();
     return CheckResume(order, {spec_, list, samples_}, {});
   }
@@ -83,6 +85,15 @@ TEST_F(ResumeTest, NewestDamaged_TheOneBeforeIsTaken) {
   std::string good = Save("good"), damaged = Save("damaged");
   std::filesystem::remove(folder_ + "/damaged/" + blob::kManifestName);
   EXPECT_EQ(Check({damaged, good}).value(), "");
+}
+
+TEST_F(ResumeTest, DamagedBeforeTheAcceptance_IsRefused_LaterTheAttemptIsToFindIt) {
+  std::string uri = Save("damaged");
+  std::string shard = folder_ + "/damaged/" + blob::SampleState(1).Shard(0, 2)->shard().object;
+  std::filesystem::resize_file(shard, std::filesystem::file_size(shard) - 1);
+  ExpectRefused(uri, AllOf(HasSubstr(shard), HasSubstr(" is truncated: found "),
+                           HasSubstr("give another one to --resume-from")));
+  EXPECT_THAT(Check({uri}, false, false).value(), HasSubstr(" is truncated: found "));
 }
 
 TEST_F(ResumeTest, OtherShape_NamesTheTensorAndBothShapes) {
