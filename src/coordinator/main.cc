@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/exit_codes.h"
 #include "common/config/daemon_config.h"
 #include "common/log/log.h"
 #include "common/rpc/server.h"
@@ -186,7 +187,7 @@ int main(int argc, char** argv) {
   if (!status.ok()) {
     if (daemon.runtime != nullptr) StopAll(config, daemon);
     log::Error(std::string(status.message()));
-    return 1;
+    return coxswain::base::DaemonExitOf(static_cast<int>(status.code()));
   }
   log::Info("ending: " + WaitForTheEnd(signal_fd, lifeline_fd));
   StopAll(config, daemon);

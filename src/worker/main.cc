@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/exit_codes.h"
 #include "common/config/daemon_config.h"
 #include "common/config/quantities.h"
 #include "common/log/log.h"
@@ -20,8 +21,6 @@ namespace {
 
 using coxswain::config::WorkerConfig;
 namespace log = coxswain::log;
-
-constexpr int kExitConfig = 78;  // EX_CONFIG: starting again will not help
 
 // Before any thread is made, so that all inherit it. SIGPIPE is an error code of write() here.
 int TakeSignals() {
@@ -62,7 +61,7 @@ bool MayStillCome(const absl::Status& token, const WorkerConfig& config) {
 
 int Fail(const absl::Status& status) {
   log::Error(std::string(status.message()));
-  return kExitConfig;
+  return coxswain::base::DaemonExitOf(static_cast<int>(status.code()));
 }
 
 }  // namespace

@@ -15,10 +15,13 @@ from cluster import BIN, Cluster, Daemon, free_port, wait_until, write_idx
 NOBODY = 65534
 
 
-def ends_with_line(daemon, *words, timeout=20):
-    """The daemon exits by itself, not zero, and its last line holds every word."""
+BUSY, CONFIG = 75, 78  # docs/architecture.md
+
+
+def ends_with_line(daemon, *words, code=None, timeout=20):
+    """The daemon exits by itself, with `code` or not zero, and its last line holds every word."""
     wait_until(lambda: not daemon.alive(), "the daemon gives up", timeout)
-    assert daemon.process.returncode != 0
+    assert daemon.process.returncode == code if code else daemon.process.returncode != 0, daemon.text()[-500:]
     lines = [line for line in daemon.text().splitlines() if line.strip()]
     assert lines, "it said nothing"
     for word in words:
@@ -38,12 +41,20 @@ def test_port_in_use(cluster, tmp_path, door, flag):
     flags = {"--listen": "127.0.0.1:0", "--worker-listen": "127.0.0.1:0", "--http-listen": "127.0.0.1:0", flag: taken}
     other = Daemon("coordinator", [BIN / "cox-coordinator", "--data-dir", tmp_path / "other",
                                    *[word for pair in flags.items() for word in pair]], tmp_path / "extra.log")
-    line = ends_with_line(other, taken, "in use")
+    line = ends_with_line(other, taken, "in use", code=BUSY)
     assert flag in line or flag[2:].replace("-", "_") + ":" in line, "it names the setting: " + line
 
 
 def test_two_coordinators_on_one_data_directory(cluster, tmp_path):
-    ends_with_line(coordinator(tmp_path, cluster.coordinator_dir), str(cluster.coordinator_dir), str(cluster.coordinator.pid))
+    ends_with_line(coordinator(tmp_path, cluster.coordinator_dir), str(cluster.coordinator_dir), str(cluster.coordinator.pid),
+                   code=BUSY)
+
+
+def test_two_workers_on_one_data_directory(cluster, tmp_path):
+    end = cluster.endpoint()
+    second = Daemon("second", [BIN / "cox-worker", "--data-dir", cluster.worker_dir("node-a"), "--coordinator", end["worker"],
+                               "--token-file", end["token_file"]], tmp_path / "second.log")
+    ends_with_line(second, str(cluster.worker_dir("node-a")), f"pid {cluster.workers['node-a'].pid}", code=BUSY)
 
 
 def as_nobody():
@@ -57,7 +68,7 @@ def test_read_only_data_directory(tmp_path):
         os.chmod(folder, 0o755)
     data = tmp_path / "locked"
     data.mkdir(mode=0o555)
-    ends_with_line(coordinator(tmp_path, data, preexec=as_nobody), str(data))
+    ends_with_line(coordinator(tmp_path, data, preexec=as_nobody), str(data), code=CONFIG)
 
 
 def test_full_disk_refuses_and_recovers(mount_tmpfs, tmp_path, tiny_data):
@@ -309,4 +320,4 @@ def test_worker_below_a_read_only_file_system(mount_tmpfs, tmp_path):
     token.write_text("0" * 64)
     worker = Daemon("worker", [BIN / "cox-worker", "--data-dir", folder / "worker", "--token-file", token],
                     tmp_path / "worker.log")
-    ends_with_line(worker, str(folder / "worker"), "Read-only file system", "--data-dir")
+    ends_with_line(worker, str(folder / "worker"), "Read-only file system", "--data-dir", code=CONFIG)

@@ -1,4 +1,4 @@
-"""Nodes in the lists: who leaves them, and who may not."""
+"""Nodes in the lists: who leaves them, who may not, and what is said of one that cannot work."""
 from cluster import wait_until
 
 
@@ -19,3 +19,34 @@ def test_a_node_that_is_gone_for_good_is_forgotten(bare_cluster):
     assert kinds.count("NodeForgotten") == 1, kinds
     cluster.start_worker("node-b")
     cluster.wait_nodes(2)
+
+
+def remarks(cluster):
+    return cluster.cox("nodes").stdout
+
+
+def test_a_worker_whose_disk_is_full_gets_no_new_work(bare_cluster, tiny_data, mount_tmpfs):
+    cluster = bare_cluster
+    disk = mount_tmpfs("small", "size=8m")
+    cluster.worker_dir = lambda name: disk / name
+    cluster.start_coordinator()
+    cluster.start_worker("node-a")
+    cluster.wait_nodes(1)
+    filler = disk / "filler"
+    with open(filler, "wb", buffering=0) as f:
+        try:
+            while True:
+                f.write(b"x" * 4096)
+        except OSError:
+            pass
+    text = f"it is unable to write its data directory {disk / 'node-a'}: No space left on device"
+    wait_until(lambda: f"gets no new work: {text}" in remarks(cluster), "cox nodes says why", pause=0.2)
+    file = cluster.job_file(tiny_data)
+    job = cluster.submit(file)
+    reason = wait_until(lambda: cluster.job(job)["reason"], "the job says why it waits")
+    assert "unable to write its data directory" in reason and "the program" not in reason, reason
+    filler.unlink()
+    assert cluster.cox("wait", job).returncode == 0
+    wait_until(lambda: "gets no new work" not in remarks(cluster), "the remark is gone", pause=0.2)
+    kinds = [e["kind"] for e in cluster.json("events", "--kind", "NodeBlocked", "--kind", "NodeUnblocked")["events"]]
+    assert kinds == ["NodeBlocked", "NodeUnblocked"], kinds

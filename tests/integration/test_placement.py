@@ -20,7 +20,7 @@ def test_gangs_go_where_their_job_asks(bare_cluster, tiny_data):
     assert nodes_of(shared, "--set", "spec.placement.within=rack") == ["node-b", "node-c"]
 
     for changes, text in (
-            ({"placement.node_selector.rack": "r3"}, "on nodes with rack=r3, but none of the fleet's 3 nodes has these labels"),
+            ({"placement.node_selector.rack": "r3"}, "on a node with rack=r3, but none of the fleet's 3 nodes has these labels"),
             ({"workers": 3, "placement.within": "rack"}, "in one rack, but the whole fleet of 3 nodes has room for 2 in one rack"),
             ({"resources.gpus": 1, "placement.gpu_kinds": "[H200]"}, "1 GPU (H200), but the whole fleet of 3 nodes has room for 0")):
         words = [w for key, value in changes.items() for w in ("--set", f"spec.{key}={value}")]

@@ -178,3 +178,39 @@ def test_cancel_with_save_leaves_a_checkpoint(cluster, tiny_data):
     assert done["state"] == "CANCELLED" and "enough" in done["reason"]
     assert int(done["lastCheckpoint"]["step"]) >= 20
     wait_until(lambda: not cluster.rank_pids() and not cluster.shim_pids(), "nothing of the job runs any more")
+
+
+def test_wait_for_several_jobs(cluster, tiny_data):
+    def job(name, **more):
+        return cluster.submit(cluster.job_file(tiny_data, name=name, workers=1, **more))
+    good, other = job("good", epochs=1), job("other", epochs=1)
+    bad = job("bad", epochs=1, train="optimizer: {name: sgd, learning_rate: 1000, weight_decay: 0.5}")
+    long = job("long", epochs=100000)
+    assert cluster.cox("wait", good, other).stdout.count("COMPLETED") == 2
+    assert cluster.cox("wait", "--any", long, good).stdout.startswith(f"{good} COMPLETED")
+    done = cluster.cox("wait", good, bad, other, "-o", "json", check=False)
+    assert [j["id"] for j in json.loads(done.stdout)["jobs"]] == [good, bad, other]
+    assert done.returncode == 100 == cluster.cox("wait", bad, check=False).returncode, done.stdout
+    assert cluster.cox("wait", "--check", good, long, bad, check=False).returncode == 101, "the first that did not succeed"
+    assert cluster.cox("wait", good, long, "--timeout", "500ms", check=False).returncode == 124
+    assert cluster.cox("wait", good, "no-such-job", check=False).returncode == 102
+    cluster.cox("cancel", long)
+    assert cluster.cox("wait", good, long, bad, check=False).returncode == 103
+    only = cluster.json("wait", good)
+    assert only["id"] == good, "one job is itself, as ever"
+
+
+def test_events_of_some_kinds(cluster, tiny_data):
+    job = cluster.submit(cluster.job_file(tiny_data, epochs=3, checkpoint="every_steps: 5"))
+    cluster.cox("wait", job)
+
+    def kinds(*flags):
+        return [e["kind"] for e in cluster.json("events", "--job", job, *flags)["events"]]
+    every = kinds()
+    others = [kind for kind in every if not kind.startswith("Checkpoint")]
+    assert "CheckpointCommitted" in every and "JobCompleted" in others
+    assert kinds("--without", "Checkpoint")[:len(others)] == others
+    assert set(kinds("--kind", "CheckpointCommitted")) == {"CheckpointCommitted"}
+    assert kinds("--kind", "Job", "--without", "JobS") == [k for k in others if k.startswith("Job") and not k.startswith("JobS")]
+    assert kinds("--without", "Checkpoint", "--tail", "1") == ["JobCompleted"]
+    assert cluster.cox("events", "--kind", "", check=False).returncode == 2

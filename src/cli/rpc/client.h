@@ -82,6 +82,7 @@ struct EventRequest {
   uint64_t after = 0;
   bool follow = false;
   uint32_t limit = 0;
+  std::vector<std::string> kinds, without_kinds;  // whole names or how they begin
 };
 
 // True for a refusal whose message lists the job file's mistakes, a line each; other errors have

@@ -124,6 +124,9 @@ absl::Status Client::Events(const EventRequest& request,
   message.set_cursor(request.after);
   message.set_follow(request.follow);
   message.set_limit(request.limit);
+  message.mutable_kinds()->Assign(request.kinds.begin(), request.kinds.end());
+  message.mutable_without_kinds()->Assign(request.without_kinds.begin(),
+                                          request.without_kinds.end());
   const auto read = [&](bool* heard) -> grpc::Status {
     grpc::ClientContext call;
     wire_->Prepare(&call, kNoLimit);

@@ -35,10 +35,15 @@ std::string EndProgress(const rpc::Progress& p) {
   return p.loss ? text + ", loss " + output::Number(*p.loss) : text;
 }
 
-std::string From(const rpc::Attempt& attempt) {
+// A URI by its last part alone, unless all of it is asked for: it would push the columns after it
+// off the screen.
+std::string From(const rpc::Attempt& attempt, bool whole) {
   if (attempt.resumed_from.empty()) return "the start";
-  if (attempt.resumed_position == 0) return attempt.resumed_from;  // ordered, not yet restored
-  return attempt.resumed_from + " (sample " + output::Count(attempt.resumed_position) + ")";
+  std::string from = attempt.resumed_from;
+  const size_t slash = from.find_last_of('/');
+  if (!whole && slash != std::string::npos) from = "..." + from.substr(slash);
+  if (attempt.resumed_position == 0) return from;  // ordered, not yet restored
+  return from + " (sample " + output::Count(attempt.resumed_position) + ")";
 }
 
 std::string Summary(const Session& session, const rpc::Job& job) {
@@ -91,7 +96,7 @@ std::string Attempts(const Session& session, const rpc::Job& job) {
   output::Table table({"ATTEMPT", "STARTED", "ENDED", "FROM", "CAUSE", "EXIT", "REASON"});
   for (const rpc::Attempt& attempt : job.attempts) {
     table.Add({std::to_string(attempt.number), When(attempt.started_us), When(attempt.ended_us),
-               From(attempt), rpc::ToString(attempt.cause), ExitText(attempt.exit),
+               From(attempt, session.wide()), rpc::ToString(attempt.cause), ExitText(attempt.exit),
                attempt.reason});
   }
   return table.ToString(session.out());

@@ -117,6 +117,15 @@ void AddEvents(CLI::App* app, Session* session) {
   CLI::App* verb = app->add_subcommand("events", "What has happened, oldest first");
   verb->add_option("--job", flags->request.job, "only of this job (id or name)")
       ->check(WrongIfEmpty);
+  verb->add_option("--kind", flags->request.kinds,
+                   "only of this kind, or kinds that begin so: JobFailed, Job (repeatable)")
+      ->allow_extra_args(false)
+      ->check(WrongIfEmpty);
+  verb->add_option("--without", flags->request.without_kinds,
+                   "all but this kind, or kinds that begin so: Checkpoint (repeatable)")
+      ->type_name("KIND")
+      ->allow_extra_args(false)
+      ->check(WrongIfEmpty);
   verb->add_flag("-f,--follow", flags->request.follow, "go on with new events");
   verb->add_option("--after", flags->request.after,
                    "only after this cursor (-o wide shows cursors)")
@@ -128,7 +137,7 @@ void AddEvents(CLI::App* app, Session* session) {
       ->check(WrongCount);
   verb->footer(
       "\nWith -f, -o json prints one event a line.\n\n"
-      "Examples:\n  cox events --job j12\n  cox events -f --tail 20\n"
+      "Examples:\n  cox events --job j12 --without Checkpoint\n  cox events -f --tail 20\n"
       "  cox events --after 1200 --limit 100 -o json");
   verb->callback([=] { session->action = [=] { return Events(*session, *flags); }; });
 }

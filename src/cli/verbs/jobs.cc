@@ -43,8 +43,8 @@ void PrintTable(const Session& session, const std::vector<rpc::Job>& jobs) {
       row.push_back(std::to_string(job.attempt) + "/" + std::to_string(job.max_attempts));
       row.push_back(job.submitted_by);
       row.push_back(output::Labels(job.labels));
-      row.push_back(!rpc::HasEnded(job) && p.remaining_ms >= 0 ? output::Clock(p.remaining_ms)
-                                                               : "");
+      const bool trains = job.state == "RUNNING" && p.remaining_ms >= 0 && p.step > 0;
+      row.push_back(trains ? output::Clock(p.remaining_ms) : "");
     }
     row.push_back(job.reason);
     table.Add(std::move(row));

@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "cli/output/table.h"
 #include "cli/output/words.h"
@@ -6,6 +7,7 @@
 #include "cli/verbs/verb.h"
 #include "common/base/byte_text.h"
 #include "common/base/clock.h"
+#include "common/base/name_order.h"
 
 namespace coxswain::cli::verbs {
 namespace {
@@ -44,7 +46,7 @@ std::string Gpus(const Session& session, const std::vector<rpc::Node>& nodes) {
 int List(const Session& session) {
   auto client = session.Connect();
   if (!client.ok()) return session.Fail(client.status());
-  const auto nodes = (*client)->ListNodes();
+  auto nodes = (*client)->ListNodes();
   if (!nodes.ok()) return session.Fail(nodes.status());
   if (session.machine_readable()) {
     session.PrintStructured(nodes->json);
@@ -54,6 +56,9 @@ int List(const Session& session) {
     session.Note("no nodes; `cox-worker --coordinator HOST:PORT` on a machine adds it");
     return kSuccess;
   }
+  std::stable_sort(
+      nodes->items.begin(), nodes->items.end(),
+      [](const rpc::Node& a, const rpc::Node& b) { return base::NameBefore(a.name, b.name); });
   std::vector<std::string> headings = {"NAME", "STATE", "SLOTS FREE", "GPUS FREE", "JOBS"};
   if (session.wide())
     headings.insert(headings.end(), {"ID", "ADDRESS", "MEMORY", "VERSION", "HEARTBEAT", "LABELS"});

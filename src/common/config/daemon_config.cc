@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "common/base/exit_codes.h"
 #include "common/base/version.h"
 #include "common/config/daemon_sections.h"
 #include "common/config/quantities.h"
@@ -14,7 +15,6 @@
 namespace coxswain::config {
 namespace {
 
-constexpr int kConfigExit = 78;  // EX_CONFIG of sysexits.h
 const std::vector<std::string> kFreeMaps = {"labels"};
 
 template <class Config>
@@ -133,8 +133,8 @@ std::variant<std::string, EndNow> ReadConfigFile(const std::string& file) {
   std::stringstream text;
   if (in) text << in.rdbuf();
   if (!in || in.bad()) {
-    return EndNow{kConfigExit, file + ": cannot be read: " + std::strerror(errno) +
-                                   "; name another file with --config\n"};
+    return EndNow{base::kDaemonConfig, file + ": cannot be read: " + std::strerror(errno) +
+                                           "; name another file with --config\n"};
   }
   return text.str();
 }
@@ -146,13 +146,14 @@ std::variant<Start<Config>, EndNow> ReadStart(int argc, const char* const* argv,
   const Flags flags = ReadFlags(argc, argv);
   if (flags.help) return EndNow{0, Help(program, does, KnownKeys<Config>(read))};
   if (flags.version) return EndNow{0, program + " " + base::kVersion + "\n"};
-  if (!flags.mistake.empty()) return EndNow{kConfigExit, program + ": " + flags.mistake + "\n"};
+  if (!flags.mistake.empty())
+    return EndNow{base::kDaemonConfig, program + ": " + flags.mistake + "\n"};
   auto text = ReadConfigFile(flags.config_file);
   if (auto* end = std::get_if<EndNow>(&text)) return std::move(*end);
   auto parsed =
       ParseConfig<Config>(std::get<std::string>(text), flags.config_file, flags.overrides, read);
   if (auto* mistakes = std::get_if<std::vector<Mistake>>(&parsed)) {
-    return EndNow{kConfigExit, ToString(*mistakes)};
+    return EndNow{base::kDaemonConfig, ToString(*mistakes)};
   }
   return Start<Config>{std::get<Config>(std::move(parsed)), flags.lifeline_fd};
 }

@@ -144,7 +144,8 @@ std::string Quoted(std::string_view text) {
   const auto inside = [](char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; };
   // Not in the middle of a character.
   for (int i = 0; i < 3 && end < text.size() && end > 0 && inside(text[end]); ++i) --end;
-  return "\"" + Escaped(text.substr(0, end)) + (end < text.size() ? "...\"" : "\"");
+  const char* quote = text.find('"') == std::string_view::npos ? "\"" : "'";
+  return quote + Escaped(text.substr(0, end)) + (end < text.size() ? "..." : "") + quote;
 }
 
 size_t FindBadByte(std::string_view text, std::string_view allowed) {

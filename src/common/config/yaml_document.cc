@@ -116,9 +116,23 @@ void Notebook::UnknownKey(const std::string& section, const std::string& key, ui
 
 void Notebook::KnowKey(const std::string& path) { known_.push_back(path); }
 
+std::string FlagOfKey(std::string key) {
+  std::replace(key.begin(), key.end(), '_', '-');
+  return "--" + key;
+}
+
+// A daemon's flag that is no key: people who type flags know nothing of a file.
+void Notebook::ReportUnknownFlag(const std::string& path) {
+  std::vector<std::string> flags;
+  for (const std::string& known : known_) flags.push_back(FlagOfKey(known));
+  Wrong(path, 0, "unknown flag" + DidYouMean(FlagOfKey(path), flags) + "; --help lists them all");
+}
+
 void Notebook::ReportUnknown(const Unknown& unknown) {
   const std::string path =
       unknown.section.empty() ? unknown.key : unknown.section + "." + unknown.key;
+  const Override* origin = OriginOf(path, unknown.line);
+  if (origin != nullptr && !origin->label.starts_with("--set ")) return ReportUnknownFlag(path);
   std::string hint = DidYouMean(unknown.key, unknown.valid_here);
   for (const std::string& known : known_) {
     if (!known.ends_with("." + unknown.key) && known != unknown.key) continue;
@@ -129,7 +143,10 @@ void Notebook::ReportUnknown(const Unknown& unknown) {
   }
   Wrong(path, unknown.line,
         "unknown key '" + unknown.key + "' " +
-            (unknown.section.empty() ? "at the top of the file" : "in " + unknown.section) + hint);
+            (!unknown.section.empty() ? "in " + unknown.section
+             : origin != nullptr      ? "at the top"
+                                      : "at the top of the file") +
+            hint);
 }
 
 std::vector<Mistake> Notebook::Take() {

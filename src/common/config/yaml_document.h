@@ -47,6 +47,7 @@ class Notebook {
     std::vector<std::string> valid_here;
   };
   void ReportUnknown(const Unknown& unknown);
+  void ReportUnknownFlag(const std::string& path);
   void WrongOverride(const Override& which, const std::string& path, const std::string& text);
   const Override* OriginOf(const std::string& path, uint32_t line) const;
 

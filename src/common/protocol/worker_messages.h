@@ -71,6 +71,9 @@ struct Inventory {
   std::string version;
   std::string boot_id;
   std::vector<std::string> conditions;  // "disk 97 % full: /data" ...
+  // Why it cannot be given work now, after "it is": "unable to write its data directory /data: No
+  // space left on device"; empty: it can.
+  std::string why_no_work;
   friend bool operator==(const Inventory&, const Inventory&) = default;
 };
 
@@ -173,6 +176,7 @@ struct StopRank {
   RankKey key;
   base::Duration grace{};
   std::string reason;
+  bool jobs_grace = false;  // spec.grace of the rank's own job file instead, where it can be read
 };
 struct ToTrainer {
   RankKey key;

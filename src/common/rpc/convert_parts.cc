@@ -130,6 +130,7 @@ void ToProto(const protocol::Inventory& in, wire::Inventory* out) {
   out->set_version(Utf8(in.version));
   out->set_boot_id(Utf8(in.boot_id));
   for (const std::string& condition : in.conditions) out->add_conditions(Utf8(condition));
+  out->set_why_no_work(Utf8(in.why_no_work));
 }
 
 absl::Status FromProto(const wire::Inventory& in, protocol::Inventory* out) {
@@ -153,6 +154,7 @@ absl::Status FromProto(const wire::Inventory& in, protocol::Inventory* out) {
   out->version = in.version();
   out->boot_id = in.boot_id();
   out->conditions.assign(in.conditions().begin(), in.conditions().end());
+  out->why_no_work = in.why_no_work();
   return absl::OkStatus();
 }
 

@@ -38,6 +38,7 @@ struct OrderWriter {
     ToProto(in.key, to->mutable_key());
     to->set_grace_ms(Milliseconds(in.grace));
     to->set_reason(Utf8(in.reason));
+    to->set_jobs_grace(in.jobs_grace);
   }
   void operator()(const protocol::ToTrainer& in) const {
     wire::ToTrainer* to = out->mutable_to_trainer();
@@ -125,6 +126,7 @@ static absl::Status FromProto(const wire::StartRank& in, protocol::StartRank* ou
 static absl::Status FromProto(const wire::StopRank& in, protocol::StopRank* out) {
   COX_RETURN_IF_ERROR(ReadPart("StopRank", "key", in.has_key(), in.key(), &out->key));
   out->reason = in.reason();
+  out->jobs_grace = in.jobs_grace();
   return ReadMilliseconds("StopRank", "grace_ms", in.grace_ms(), &out->grace);
 }
 

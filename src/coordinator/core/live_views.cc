@@ -104,6 +104,8 @@ LiveNode ViewOf(const Tables& tables, const Soft& soft, const NodeId& id) {
     live.conditions.push_back("not connected, last heard at " + ClockTime(live.last_heartbeat));
   } else if (!live.reachable) {
     live.conditions.push_back(AwayText(live.left, away));
+  } else if (!row->inventory.why_no_work.empty()) {
+    live.conditions.push_back("gets no new work: it is " + row->inventory.why_no_work);
   }
   uint64_t used = 0;
   std::set<JobId> jobs;

@@ -54,7 +54,8 @@ RowHash& RowHash::Add(const protocol::Inventory& inventory) {
       .Add(inventory.labels)
       .Add(inventory.version)
       .Add(inventory.boot_id)
-      .Add(inventory.conditions);
+      .Add(inventory.conditions)
+      .Add(inventory.why_no_work);
 }
 
 RowHash& RowHash::Add(const protocol::Member& member) {

@@ -8,8 +8,9 @@
 
 namespace coxswain::coordinator::http {
 
-// `events` ascending. `with_job`: each names its job, with a link.
-std::string EventsHtml(const std::vector<core::EventRow>& events, base::WallTime now,
-                       bool with_job);
+// `events` ascending; at most `most` lines of it, where saves without trouble that follow one
+// another are one. `with_job`: each names its job, with a link.
+std::string EventsHtml(const std::vector<core::EventRow>& events, base::WallTime now, bool with_job,
+                       size_t most);
 
 }  // namespace coxswain::coordinator::http

@@ -224,7 +224,7 @@ void Server::ServeJob(const std::string& id, Response& response) {
   if (!view.ok()) return Fail(response, view.status());
   auto checkpoints = api_->ListCheckpoints(*job, true);
   if (!checkpoints.ok()) return Fail(response, checkpoints.status());
-  auto events = api_->ListEvents(*job, {}, kMostEvents);
+  auto events = api_->ListNewestEvents(*job, kMostEvents);
   if (!events.ok()) return Fail(response, events.status());
   response.set_content(JobJson(*view, *checkpoints, *events, runtime::NamesFrom(api_)),
                        "application/json");

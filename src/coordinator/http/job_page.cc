@@ -16,7 +16,8 @@ namespace coxswain::coordinator::http {
 namespace {
 
 constexpr int64_t kCurvePoints = 400;
-constexpr uint32_t kMostEvents = 200;
+constexpr uint32_t kMostEvents = 2000;  // many of them saves, and those are put together
+constexpr size_t kMostEventLines = 200;
 
 std::string ExitText(const protocol::ExitRecord& exit) {
   if (exit.oom_killed) return "killed: out of memory";
@@ -204,7 +205,7 @@ absl::StatusOr<std::string> JobPage(runtime::Api& api, const std::string& id_or_
   if (!job.ok()) return job.status();
   auto checkpoints = api.ListCheckpoints(*id, false);
   if (!checkpoints.ok()) return checkpoints.status();
-  auto events = api.ListEvents(*id, {}, kMostEvents);
+  auto events = api.ListNewestEvents(*id, kMostEvents);
   if (!events.ok()) return events.status();
   auto nodes = api.ListNodes();
   if (!nodes.ok()) return nodes.status();
@@ -215,7 +216,8 @@ absl::StatusOr<std::string> JobPage(runtime::Api& api, const std::string& id_or_
   if (job->live.progress) main += ProgressFacts(*job->live.progress, job->live.progress_at, now);
   main += FactsHtml(*job, now) + "</section>" + Curves(api, *id) + Ranks(*job, names) +
           Attempts(*job, now) + Checkpoints(*checkpoints, now);
-  main += "<section><h2>Events</h2>" + EventsHtml(*events, now, false) + "</section>";
+  main +=
+      "<section><h2>Events</h2>" + EventsHtml(*events, now, false, kMostEventLines) + "</section>";
   main += "<section><details id=\"spec\"><summary>Job file</summary><pre>" +
           Escape(job->masked_yaml) + "</pre></details></section>";
   runtime::ServerStatus status = api.Status();

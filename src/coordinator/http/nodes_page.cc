@@ -1,7 +1,10 @@
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
+
 #include "common/base/byte_text.h"
 #include "common/base/clock.h"
+#include "common/base/name_order.h"
 #include "coordinator/http/html_text.h"
 #include "coordinator/http/json_views.h"
 #include "coordinator/http/pages.h"
@@ -73,6 +76,9 @@ std::string NodeCard(const runtime::NodeView& node, base::WallTime now) {
 absl::StatusOr<std::string> NodesPage(runtime::Api& api) {
   auto nodes = api.ListNodes();
   if (!nodes.ok()) return nodes.status();
+  std::stable_sort(nodes->begin(), nodes->end(), [](const auto& a, const auto& b) {
+    return base::NameBefore(a.row.name, b.row.name);
+  });
   base::WallTime now = base::WallNow();
   std::string main = "<h1>Nodes</h1>";
   for (const runtime::NodeView& node : *nodes) {  // those in trouble first

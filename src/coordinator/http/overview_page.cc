@@ -17,7 +17,8 @@ using core::JobState;
 
 constexpr uint32_t kMostShown = 100;
 constexpr uint32_t kMostRecent = 10;
-constexpr uint32_t kMostEvents = 25;
+constexpr uint32_t kMostEvents = 500;  // many of them saves, and those are put together
+constexpr size_t kMostEventLines = 25;
 constexpr base::Duration kRecentFailure = std::chrono::hours(24);
 // An end that is no success. What the machines did is "wrong now" for a day; what a job did to
 // itself is its owner's to look at, and stands with what ended lately.
@@ -33,7 +34,7 @@ struct Facts {
   runtime::ServerStatus status;
   std::map<JobState, uint64_t> counts;
   std::vector<runtime::JobView> active, pending, bad, recent;
-  size_t failed = 0;  // in the last day, whoever's fault
+  size_t failed = 0;  // in the last day, whoever's fault; without those out of their own time
   std::vector<runtime::NodeView> nodes;
   std::vector<core::EventRow> events;
 };
@@ -67,7 +68,9 @@ absl::StatusOr<Facts> ReadFacts(runtime::Api& api) {
   std::erase_if(f.bad, [&f](const runtime::JobView& job) {
     return f.now - job.record.job.ended > kRecentFailure;
   });
-  f.failed = f.bad.size();
+  f.failed = std::count_if(f.bad.begin(), f.bad.end(), [](const runtime::JobView& job) {
+    return job.record.job.state != JobState::kTimeout;  // it had the time that it was given
+  });
   auto own = std::stable_partition(f.bad.begin(), f.bad.end(), MachinesDidIt);
   f.recent.insert(f.recent.end(), std::make_move_iterator(own),
                   std::make_move_iterator(f.bad.end()));
@@ -78,9 +81,7 @@ absl::StatusOr<Facts> ReadFacts(runtime::Api& api) {
   auto nodes = api.ListNodes();
   if (!nodes.ok()) return nodes.status();
   f.nodes = *std::move(nodes);
-  uint64_t last = f.status.last_event.value;
-  core::EventSeq from(last > kMostEvents ? last - kMostEvents : 0);
-  auto events = api.ListEvents({}, from, kMostEvents);
+  auto events = api.ListNewestEvents({}, kMostEvents);
   if (!events.ok()) return events.status();
   f.events = *std::move(events);
   return f;
@@ -148,7 +149,8 @@ std::string NodeTrouble(const runtime::NodeView& node, base::WallTime now) {
     }
   }
   // One that was shut down in good order and left nothing behind is no trouble.
-  if ((state != "UNREACHABLE" || node.live.left) && body.empty()) return "";
+  bool blocked = node.live.reachable && !node.row.inventory.why_no_work.empty();
+  if ((state != "UNREACHABLE" || node.live.left) && body.empty() && !blocked) return "";
   body = Conditions(node.live.conditions) + body;
   std::string title = "<a href=\"/nodes\">" + Escape(node.row.name) + "</a>";
   return Item(NodeBadgeHtml(state), title, "heard " + AgoHtml(node.live.last_heartbeat, now), body);
@@ -236,12 +238,16 @@ std::string Pending(const Facts& f) {
   return "<section><h2>Pending" + more + "</h2><ul class=\"items\">" + items + "</ul></section>";
 }
 
+std::string TookText(base::Duration took) {
+  return took < base::seconds(1) ? "took less than 1 s" : "took " + DurationText(took);
+}
+
 std::string Ended(const Facts& f) {
   std::string items;
   for (const runtime::JobView& job : f.recent) {
     const core::JobRow& row = job.record.job;
-    std::string side = (row.started ? "took " + DurationText(row.ended - row.started) + ", " : "") +
-                       "ended " + AgoHtml(row.ended, f.now);
+    std::string side = (row.started ? TookText(row.ended - row.started) + ", " : "") + "ended " +
+                       AgoHtml(row.ended, f.now);
     bool failed = std::find(kBadEnds.begin(), kBadEnds.end(), row.state) != kBadEnds.end();
     items += Item(BadgeHtml(row.state), JobTitle(job), side,
                   failed ? "<p class=\"why\">" + Escape(ReasonOf(job)) + "</p>" : "");
@@ -258,7 +264,8 @@ absl::StatusOr<std::string> OverviewPage(runtime::Api& api) {
   std::string main = "<h1 class=\"hidden\">Overview</h1>" + Tiles(*f) + Trouble(*f) + Running(*f) +
                      Pending(*f) + Ended(*f);
   if (!f->events.empty()) {
-    main += "<section><h2>Events</h2>" + EventsHtml(f->events, f->now, true) + "</section>";
+    main += "<section><h2>Events</h2>" + EventsHtml(f->events, f->now, true, kMostEventLines) +
+            "</section>";
   }
   return Frame("Overview", "/", &f->status, main);
 }

@@ -231,7 +231,8 @@ class Service final : public v1::Coxswain::CallbackService {
   }
   grpc::ServerWriteReactor<v1::Event>* ListEvents(grpc::CallbackServerContext* context,
                                                   const v1::ListEventsRequest* request) override {
-    return Stream<v1::Event>(Enter(*context),
+    grpc::Status status = Enter(*context);
+    return Stream<v1::Event>(status.ok() ? Check(*request) : status,
                              [&] { return MakeEventStream(api_, loop_, *request); });
   }
 

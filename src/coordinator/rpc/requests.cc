@@ -92,6 +92,22 @@ grpc::Status Check(const v1::GetMetricsRequest& request) {
   return grpc::Status::OK;
 }
 
+grpc::Status Check(const v1::ListEventsRequest& request) {
+  for (const auto& [field, kinds] : {std::pair("kinds", &request.kinds()),
+                                     std::pair("without_kinds", &request.without_kinds())}) {
+    if (kinds->size() > kListLongest) {
+      return Invalid(std::to_string(kinds->size()) + " " + field + ", at most " +
+                     std::to_string(kListLongest) + " are allowed");
+    }
+    if (std::any_of(kinds->begin(), kinds->end(), [](const auto& kind) { return kind.empty(); })) {
+      return Invalid(std::string(field) +
+                     ": found an empty one, expected a kind of event or its beginning, such as "
+                     "JobFailed or Checkpoint");
+    }
+  }
+  return grpc::Status::OK;
+}
+
 uint32_t PageSize(uint32_t asked) {
   return asked == 0 ? kPageDefault : std::min(asked, kPageLargest);
 }

@@ -14,6 +14,7 @@ class CancelJobRequest;
 class DrainNodeRequest;
 class GetLogsRequest;
 class GetMetricsRequest;
+class ListEventsRequest;
 class ListJobsRequest;
 class SubmitJobRequest;
 }  // namespace coxswain::v1
@@ -28,6 +29,7 @@ grpc::Status Check(const v1::CancelJobRequest& request);
 grpc::Status Check(const v1::DrainNodeRequest& request);
 grpc::Status Check(const v1::GetLogsRequest& request);
 grpc::Status Check(const v1::GetMetricsRequest& request);
+grpc::Status Check(const v1::ListEventsRequest& request);
 
 // The filter with one job more than the page holds, so that the caller sees whether more follow.
 // `scope` binds page tokens to the filter.

@@ -114,6 +114,9 @@ class Api {
   virtual absl::StatusOr<std::vector<core::EventRow>> ListEvents(core::JobId job,
                                                                  core::EventSeq cursor,
                                                                  uint32_t limit) = 0;
+  // The last `limit` of them, ascending.
+  virtual absl::StatusOr<std::vector<core::EventRow>> ListNewestEvents(core::JobId job,
+                                                                       uint32_t limit) = 0;
   virtual absl::StatusOr<std::vector<store::StoredPoint>> ReadMetrics(
       const store::MetricQuery& query) = 0;
   virtual absl::StatusOr<std::map<core::JobState, uint64_t>> CountJobs() = 0;

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "common/base/clock.h"
+#include "common/base/exit_codes.h"
 #include "common/log/log.h"
 
 namespace coxswain::coordinator::runtime {
@@ -25,7 +26,7 @@ core::ClusterId NewClusterId() {
 void EndProcess(const absl::Status& why) {
   log::Error(absl::StrCat("ending, so that a new process reads what is really stored: ",
                           std::string(why.message())));
-  std::_Exit(kExitStoreLost);
+  std::_Exit(base::kDaemonDisk);
 }
 
 core::JobId JobOf(const core::Change& change) {

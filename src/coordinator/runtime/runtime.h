@@ -28,9 +28,6 @@
 
 namespace coxswain::coordinator::runtime {
 
-// The exit status after an fsync error: a new process must read what is really there.
-inline constexpr int kExitStoreLost = 74;  // EX_IOERR
-
 struct Options {
   core::Settings settings;
   store::RetentionLimits retention;
@@ -41,7 +38,7 @@ struct Options {
   base::Duration retry_store = base::milliseconds(250);  // first pause after a refused commit
   base::Duration metric_pause = base::milliseconds(100);
   // Called on an fsync error, on the commit thread; the default writes one line and ends the
-  // process with kExitStoreLost.
+  // process with base::kDaemonDisk.
   std::function<void(const absl::Status&)> on_fatal;
   size_t readers = 4;
 };
@@ -78,6 +75,8 @@ class Runtime : public Api, public WorkerGateway {
   std::string NodeName(const core::NodeId& node) override;
   absl::StatusOr<std::vector<core::EventRow>> ListEvents(core::JobId job, core::EventSeq cursor,
                                                          uint32_t limit) override;
+  absl::StatusOr<std::vector<core::EventRow>> ListNewestEvents(core::JobId job,
+                                                               uint32_t limit) override;
   absl::StatusOr<std::vector<store::StoredPoint>> ReadMetrics(
       const store::MetricQuery& query) override;
   absl::StatusOr<std::map<core::JobState, uint64_t>> CountJobs() override;

@@ -95,6 +95,12 @@ absl::StatusOr<std::vector<core::EventRow>> Runtime::ListEvents(core::JobId job,
       [&](store::StateReader& reader) { return reader.ListEvents(job, cursor, limit); });
 }
 
+absl::StatusOr<std::vector<core::EventRow>> Runtime::ListNewestEvents(core::JobId job,
+                                                                      uint32_t limit) {
+  return readers_.With(
+      [&](store::StateReader& reader) { return reader.ListNewestEvents(job, limit); });
+}
+
 absl::StatusOr<std::vector<store::StoredPoint>> Runtime::ReadMetrics(
     const store::MetricQuery& query) {
   return metric_readers_.With([&](store::MetricReader& reader) { return reader.Read(query); });

@@ -36,9 +36,9 @@ absl::StatusOr<std::unique_ptr<DataLock>> DataLock::Take(const std::string& dire
   std::unique_ptr<DataLock> lock(new DataLock(fd));
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return CannotWrite(directory, errno);
-    return absl::FailedPreconditionError(absl::StrCat("another coordinator (pid ", ReadPid(fd),
-                                                      ") uses ", directory,
-                                                      ": stop it, or choose another --data-dir"));
+    return absl::AlreadyExistsError(absl::StrCat("another coordinator (pid ", ReadPid(fd),
+                                                 ") uses ", directory,
+                                                 ": stop it, or choose another --data-dir"));
   }
   std::string pid = absl::StrCat(getpid(), "\n");
   if (ftruncate(fd, 0) != 0 || pwrite(fd, pid.data(), pid.size(), 0) < 0) {

@@ -10,7 +10,7 @@ namespace coxswain::coordinator::store {
 
 class DataLock {
  public:
-  // FailedPrecondition: "another coordinator (pid 4711) uses DIR ..."; PermissionDenied,
+  // AlreadyExists: "another coordinator (pid 4711) uses DIR ..."; PermissionDenied,
   // ResourceExhausted: the directory cannot be written.
   static absl::StatusOr<std::unique_ptr<DataLock>> Take(const std::string& directory);
   ~DataLock();

@@ -256,7 +256,8 @@ std::string ToJson(const protocol::Inventory& i) {
                {"labels", i.labels},
                {"version", i.version},
                {"boot_id", i.boot_id},
-               {"conditions", i.conditions}});
+               {"conditions", i.conditions},
+               {"why_no_work", i.why_no_work}});
 }
 bool FromJson(const std::string& text, protocol::Inventory* inventory) {
   return Parse(text, inventory, [](const json& j, protocol::Inventory& i) {
@@ -270,6 +271,7 @@ bool FromJson(const std::string& text, protocol::Inventory* inventory) {
     Take(j, "version", i.version);
     Take(j, "boot_id", i.boot_id);
     Take(j, "conditions", i.conditions);
+    Take(j, "why_no_work", i.why_no_work);
   });
 }
 

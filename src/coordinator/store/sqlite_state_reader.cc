@@ -33,6 +33,8 @@ class SqliteStateReader : public StateReader {
   }
   absl::StatusOr<std::vector<core::EventRow>> ListEvents(core::JobId job, core::EventSeq cursor,
                                                          uint32_t limit) override;
+  absl::StatusOr<std::vector<core::EventRow>> ListNewestEvents(core::JobId job,
+                                                               uint32_t limit) override;
   absl::StatusOr<std::map<core::JobState, uint64_t>> CountJobs() override;
   absl::StatusOr<RetentionFound> FindExpired(const RetentionLimits& limits,
                                              base::WallTime now) override;
@@ -250,6 +252,16 @@ absl::StatusOr<std::vector<core::EventRow>> SqliteStateReader::ListEvents(core::
       job ? Query(rows, "WHERE job = ? AND seq > ? ORDER BY seq LIMIT ?", job, cursor, limit)
           : Query(rows, "WHERE seq > ? ORDER BY seq LIMIT ?", cursor, limit);
   if (!status.ok()) return status;
+  return rows;
+}
+
+absl::StatusOr<std::vector<core::EventRow>> SqliteStateReader::ListNewestEvents(core::JobId job,
+                                                                                uint32_t limit) {
+  std::vector<core::EventRow> rows;
+  absl::Status status = job ? Query(rows, "WHERE job = ? ORDER BY seq DESC LIMIT ?", job, limit)
+                            : Query(rows, "ORDER BY seq DESC LIMIT ?", limit);
+  if (!status.ok()) return status;
+  std::reverse(rows.begin(), rows.end());
   return rows;
 }
 

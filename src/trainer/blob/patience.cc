@@ -38,7 +38,7 @@ absl::Status Patience::Run(absl::FunctionRef<absl::Status()> operation) {
       return status;
     }
     if (!IsRetryable(status)) return status;
-    std::optional<base::Duration> pause = Failed(std::string(status.message()));
+    std::optional<base::Duration> pause = Failed(status);
     if (pause && Pause(*pause)) continue;
     if (cancelled()) {
       return absl::CancelledError(Cat(what_, ": cancelled; last error: ", status.message()));
@@ -48,7 +48,7 @@ absl::Status Patience::Run(absl::FunctionRef<absl::Status()> operation) {
   }
 }
 
-std::optional<base::Duration> Patience::Failed(const std::string& error) {
+std::optional<base::Duration> Patience::Failed(const absl::Status& error) {
   base::Time now = base::MonotonicNow();
   std::lock_guard lock(mutex_);
   if (last_.us == 0 || now - last_ > kQuiet) {
@@ -89,7 +89,8 @@ bool Patience::cancelled() const {
 std::string Patience::waiting_for() const {
   std::lock_guard lock(mutex_);
   if (last_.us == 0 || base::MonotonicNow() - last_ > kQuiet) return "";
-  return Cat(what_, " unreachable since ", LocalClock(since_wall_), ": ", error_);
+  const char* state = absl::IsResourceExhausted(error_) ? " full since " : " unreachable since ";
+  return Cat(what_, state, LocalClock(since_wall_), ": ", error_.message());
 }
 
 }  // namespace coxswain::trainer::blob

@@ -35,7 +35,7 @@ class Patience {
   [[nodiscard]] absl::Status Run(absl::FunctionRef<absl::Status()> operation);
 
   // Notes a failure. The pause before the next try; nothing: give up (or cancelled).
-  std::optional<base::Duration> Failed(const std::string& error);
+  std::optional<base::Duration> Failed(const absl::Status& error);
   void Succeeded();
   // Sleeps; false if cancelled meanwhile.
   bool Pause(base::Duration pause);
@@ -43,8 +43,8 @@ class Patience {
   void Cancel();  // for ever; wakes a pause
   bool cancelled() const;
 
-  // "checkpoint store s3://bucket/prefix unreachable since 12:03:11: connection refused", local
-  // time; empty: nothing is waited for.
+  // "checkpoint store s3://bucket/prefix unreachable since 12:03:11: connection refused", "... full
+  // since ..." (RESOURCE_EXHAUSTED), local time; empty: nothing is waited for.
   std::string waiting_for() const;
 
  private:
@@ -56,7 +56,7 @@ class Patience {
   base::Duration next_pause_;
   base::Time since_, last_;  // of the present trouble; last_.us == 0: none
   base::WallTime since_wall_;
-  std::string error_;
+  absl::Status error_;
 };
 
 }  // namespace coxswain::trainer::blob

@@ -19,8 +19,8 @@ class PatientRetries final : public arrow::fs::S3RetryStrategy {
 
   bool ShouldRetry(const AWSErrorDetail& error, int64_t) override {
     if (!error.should_retry) return false;
-    std::optional<base::Duration> pause = patience_->Failed(
-        Cat(error.message.empty() ? error.exception_name : error.message, " at ", endpoint_));
+    std::optional<base::Duration> pause = patience_->Failed(absl::UnavailableError(
+        Cat(error.message.empty() ? error.exception_name : error.message, " at ", endpoint_)));
     pause_ = pause.value_or(base::Duration(0));
     return pause.has_value();
   }

@@ -35,6 +35,7 @@ struct SignalRank {
   protocol::RankKey key;
   base::Incarnation incarnation;
   base::Duration grace{};
+  bool jobs_grace = false;  // spec.grace of its job file instead, where that can be read
 };
 // The coordinator knows this exit: it is not told again after a restart of the worker.
 struct RecordAcknowledgement {

@@ -59,6 +59,7 @@ struct GpusObserved {
 };
 struct ConditionsObserved {
   std::vector<std::string> conditions;
+  std::string why_no_work;  // empty: ranks and tasks can be started
 };
 // SIGTERM: the worker goes, its ranks stay.
 struct StopRequested {};

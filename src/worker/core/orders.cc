@@ -64,7 +64,7 @@ void Worker::Obey(const protocol::StopRank& stop) {
   if (entry == nullptr || !entry->Live()) return;
   entry->next.reset();
   Say("stopping rank " + ToString(stop.key) + ": " + stop.reason);
-  Do(SignalRank{stop.key, entry->start.incarnation, stop.grace});
+  Do(SignalRank{stop.key, entry->start.incarnation, stop.grace, stop.jobs_grace});
 }
 
 void Worker::Obey(const protocol::ToTrainer& order) {

@@ -144,8 +144,9 @@ void Worker::On(const TaskProcessEnded& event) {
   if (task == nullptr || task->incarnation != event.incarnation) return;
   task->process_ended = true;
   protocol::TaskEnded silent;
-  silent.error =
-      "the " + std::string(protocol::ToString(task->task.kind)) + " task " + HowItEnded(event.exit);
+  std::string how = HowItEnded(event.exit);
+  silent.error = "the " + std::string(protocol::ToString(task->task.kind)) + " task " +
+                 (event.exit.note.empty() ? how : "could not be done: " + how);
   silent.user_error = event.exit.code == protocol::kExitUserError;
   EndTask(*task, std::move(silent));
   tasks_.Trim();

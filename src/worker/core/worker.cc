@@ -2,15 +2,12 @@
 
 #include <utility>
 
+#include "common/base/exit_codes.h"
 #include "common/base/rng.h"
 #include "common/base/version.h"
 
 namespace coxswain::worker::core {
-namespace {
-
-constexpr int kExitConfig = 78;  // EX_CONFIG: starting again will not help
-
-}  // namespace
+namespace {}  // namespace
 
 Worker::Worker(Settings settings, Identity identity, std::vector<FoundRank> found)
     : settings_(std::move(settings)), identity_(std::move(identity)) {
@@ -68,9 +65,10 @@ void Worker::On(const LinkDisconnected& event) {
   session_ = Session::kNone;
   next_heartbeat_.reset();
   if (event.token_refused && !ever_welcomed_) {
-    return Do(Exit{kExitConfig, "the coordinator at " + settings_.coordinator +
-                                    " refuses this worker's token: give the one in its data "
-                                    "directory with --token-file"});
+    return Do(
+        Exit{base::kDaemonConfig, "the coordinator at " + settings_.coordinator +
+                                      " refuses this worker's token: give the one in its data "
+                                      "directory with --token-file"});
   }
   if (event.reason == last_loss_) return;
   last_loss_ = event.reason;
@@ -93,11 +91,11 @@ void Worker::On(const OrderReceived& event) {
 
 void Worker::Obey(const protocol::Welcome& welcome) {
   if (!identity_.cluster.empty() && welcome.cluster != identity_.cluster) {
-    return Do(Exit{kExitConfig, "this worker's data directory belongs to cluster " +
-                                    identity_.cluster.value + ", but the coordinator at " +
-                                    settings_.coordinator + " is of cluster " +
-                                    welcome.cluster.value +
-                                    ": use another --data-dir, or the right --coordinator"});
+    return Do(Exit{base::kDaemonConfig,
+                   "this worker's data directory belongs to cluster " + identity_.cluster.value +
+                       ", but the coordinator at " + settings_.coordinator + " is of cluster " +
+                       welcome.cluster.value +
+                       ": use another --data-dir, or the right --coordinator"});
   }
   if (welcome.term < identity_.highest_term) {
     return Do(DropStream{"the coordinator is of term " + std::to_string(welcome.term.value) +
@@ -124,8 +122,8 @@ void Worker::Obey(const protocol::Welcome& welcome) {
 
 void Worker::Obey(const protocol::Rejected& rejected) {
   if (rejected.permanent) {
-    return Do(Exit{kExitConfig, "the coordinator at " + settings_.coordinator +
-                                    " does not take this worker: " + rejected.reason});
+    return Do(Exit{base::kDaemonConfig, "the coordinator at " + settings_.coordinator +
+                                            " does not take this worker: " + rejected.reason});
   }
   Do(DropStream{rejected.reason});
 }
@@ -136,8 +134,12 @@ void Worker::On(const GpusObserved& event) {
 }
 
 void Worker::On(const ConditionsObserved& event) {
-  if (settings_.inventory.conditions == event.conditions) return;
-  settings_.inventory.conditions = event.conditions;
+  protocol::Inventory& inventory = settings_.inventory;
+  if (inventory.conditions == event.conditions && inventory.why_no_work == event.why_no_work) {
+    return;
+  }
+  inventory.conditions = event.conditions;
+  inventory.why_no_work = event.why_no_work;
   SendHeartbeat(true);
 }
 

@@ -11,6 +11,8 @@
 namespace coxswain::worker::process {
 namespace {
 
+constexpr size_t kProbeBytes = 1 << 20;
+
 absl::Status WriteAndClose(int fd, const std::string& path, const std::string& text, bool sync) {
   size_t done = 0;
   int error = 0;
@@ -62,6 +64,15 @@ absl::Status WriteFile(const std::string& path, const std::string& text, bool sy
   }
   if (rename(temporary.c_str(), path.c_str()) != 0) return ErrnoStatus(errno, path);
   return sync ? SyncFolderOf(path) : absl::OkStatus();
+}
+
+absl::Status TryToWrite(const std::string& folder) {
+  std::string path = folder + "/write-probe";
+  int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return ErrnoStatus(errno, folder);
+  absl::Status status = WriteAndClose(fd, folder, std::string(kProbeBytes, '\0'), false);
+  unlink(path.c_str());
+  return status;
 }
 
 absl::Status MakeFolder(const std::string& path) {

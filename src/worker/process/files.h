@@ -15,6 +15,10 @@ absl::StatusOr<std::string> ReadFile(const std::string& path);
 // Mode 0600. With `sync`, file and folder are synced before it returns.
 absl::Status WriteFile(const std::string& path, const std::string& text, bool sync);
 
+// Whether a folder has room for what one rank or task needs at its start (1 MiB, written and
+// deleted again, not synced); the message begins with the folder: "/data: No space left on device".
+absl::Status TryToWrite(const std::string& folder);
+
 // Mode 0700, with all that is missing above it. On an error errno says why, too.
 absl::Status MakeFolder(const std::string& path);
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
+#include "common/base/exit_codes.h"
 #include "common/config/job_parser.h"
 #include "common/log/log.h"
 #include "worker/process/files.h"
@@ -14,13 +15,17 @@
 namespace coxswain::worker {
 namespace {
 
-constexpr int kExitDisk = 74;  // EX_IOERR: another try may help
 constexpr base::Duration kFarewell = base::milliseconds(500);
 
-// Of the job whose file this is; the coordinator has checked it before.
-std::map<std::string, std::string> JobEnvironment(const std::string& spec_yaml) {
+// The coordinator has checked it before.
+std::optional<config::JobSpec> SpecOf(const std::string& spec_yaml) {
   auto parsed = config::ParseJob(spec_yaml, process::kSpecFile, {});
-  if (auto* job = std::get_if<config::ParsedJob>(&parsed)) return job->spec.env;
+  if (auto* job = std::get_if<config::ParsedJob>(&parsed)) return std::move(job->spec);
+  return std::nullopt;
+}
+
+std::map<std::string, std::string> JobEnvironment(const std::optional<config::JobSpec>& spec) {
+  if (spec) return spec->env;
   log::Warn(
       "a job's file is not understood here, so its env: is left out: is this worker older "
       "than its coordinator?");
@@ -42,7 +47,7 @@ void WorkerLoop::Execute(core::Decisions decisions) {
   if (decisions.persist) {
     if (absl::Status s = folder_.SaveIdentity(*decisions.persist); !s.ok()) {
       // What is not on disk must not be acted on; ranks live on, and the next life tries again.
-      decisions.acts = {core::Exit{kExitDisk, std::string(s.message())}};
+      decisions.acts = {core::Exit{base::kDaemonDisk, std::string(s.message())}};
     }
   }
   for (const core::Act& act : decisions.acts) {
@@ -75,7 +80,8 @@ void WorkerLoop::Do(const core::DropStream& act) {
 void WorkerLoop::Do(const core::LaunchRank& act) {
   absl::Status s = LaunchRank(act.start);
   if (s.ok()) return;
-  loop_.Post([this, start = act.start, s] {
+  // If it was the disk, the coordinator hears that first, and does not try it here again.
+  LookAtDisk([this, start = act.start, s] {
     Feed(core::RankEnded{start.key, start.incarnation, NotStarted(s, base::WallNow())});
   });
 }
@@ -84,10 +90,12 @@ absl::Status WorkerLoop::LaunchRank(const protocol::StartRank& start) {
   std::string folder = process::RankFolder(folder_.path(), start.key);
   if (absl::Status s = process::WriteRankFolder(folder, start, boot_id_); !s.ok()) return s;
   process::ShimProgram program = Program(folder);
+  std::optional<config::JobSpec> spec = SpecOf(start.spec_yaml);
+  if (spec) program.grace = spec->grace;
   program.program = {options_.trainer_program};
   program.lifeline_fd = options_.lifeline_fd;
   program.environment =
-      process::RankEnvironment(surroundings_, start, JobEnvironment(start.spec_yaml), folder);
+      process::RankEnvironment(surroundings_, start, JobEnvironment(spec), folder);
   return processes_.Launch(program, RankEvents(start));
 }
 
@@ -113,7 +121,14 @@ process::ProcessEvents WorkerLoop::RankEvents(const protocol::StartRank& start) 
 }
 
 void WorkerLoop::Do(const core::SignalRank& act) {
-  processes_.Stop(process::RankFolder(folder_.path(), act.key), act.grace);
+  std::string folder = process::RankFolder(folder_.path(), act.key);
+  base::Duration grace = act.grace;
+  if (act.jobs_grace) {
+    auto yaml = process::ReadFile(absl::StrCat(folder, "/", process::kSpecFile));
+    std::optional<config::JobSpec> spec = yaml.ok() ? SpecOf(*yaml) : std::nullopt;
+    if (spec) grace = spec->grace;
+  }
+  processes_.Stop(folder, grace);
 }
 
 void WorkerLoop::Do(const core::RecordAcknowledgement& act) {
@@ -160,11 +175,11 @@ void WorkerLoop::Do(const core::LaunchTask& act) {
     program.lifeline_fd = task_lifeline_[0];
     program.grace = base::Duration(0);
     program.environment = process::TaskEnvironment(surroundings_, task.task, act.incarnation,
-                                                   JobEnvironment(task.spec_yaml), folder);
+                                                   JobEnvironment(SpecOf(task.spec_yaml)), folder);
     s = processes_.Launch(program, events);
   }
   if (s.ok()) return;
-  loop_.Post([events, s] { events.ended(NotStarted(s, base::WallNow())); });
+  LookAtDisk([events, s] { events.ended(NotStarted(s, base::WallNow())); });
 }
 
 void WorkerLoop::Do(const core::SendTask& act) { gateway_->SendTask(act.connection, act.task); }

@@ -35,8 +35,11 @@ std::string WhatToDo(int error) {
 }
 
 absl::Status Unusable(const std::string& path, int error) {
-  return absl::FailedPreconditionError(absl::StrCat("cannot use the data directory ", path, ": ",
-                                                    strerror(error), ": ", WhatToDo(error)));
+  std::string text = absl::StrCat("cannot use the data directory ", path, ": ", strerror(error),
+                                  ": ", WhatToDo(error));
+  bool full = error == ENOSPC || error == EDQUOT;
+  if (full || error == EIO) return absl::ResourceExhaustedError(text);
+  return absl::FailedPreconditionError(text);
 }
 
 base::NodeId NewNodeId() {
@@ -73,9 +76,9 @@ absl::StatusOr<std::unique_ptr<DataFolder>> DataFolder::Open(const std::string& 
   if (lock < 0) return Unusable(path, errno);
   std::unique_ptr<DataFolder> folder(new DataFolder(path, lock));
   if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("another cox-worker (", LockHolder(lock), ") runs on the data directory ",
-                     path, ": stop it, or give this one another --data-dir"));
+    return absl::AlreadyExistsError(absl::StrCat("another cox-worker (", LockHolder(lock),
+                                                 ") runs on the data directory ", path,
+                                                 ": stop it, or give this one another --data-dir"));
   }
   std::string pid = absl::StrCat(getpid(), "\n");
   if (ftruncate(lock, 0) != 0 || pwrite(lock, pid.data(), pid.size(), 0) < 0) {

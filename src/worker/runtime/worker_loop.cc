@@ -86,7 +86,7 @@ absl::Status WorkerLoop::Start() {
   WatchSignalsAndLifeline();
   if (absl::Status s = StartGateway(); !s.ok()) return s;
   StartGpuWatch();
-  CheckDisk();
+  WatchDisk();
   SweepFolders(false);
   log::Info(absl::StrCat("node ", folder_.identity().node.value, ", ", core_->inventory().cpu_slots,
                          " CPU slots, data in ", folder_.path()));
@@ -221,13 +221,35 @@ void WorkerLoop::StartGpuWatch() {
   });
 }
 
-void WorkerLoop::CheckDisk() {
+// Whether the data directory can be written is tried where a slow disk holds nothing up.
+void WorkerLoop::LookAtDisk(std::function<void()> then) {
+  slow_loop_.Post([this, path = folder_.path(), then = std::move(then)] {
+    std::string problem(process::TryToWrite(path).message());
+    loop_.Post([this, problem, then] {
+      CheckDisk(problem);
+      then();
+    });
+  });
+}
+
+void WorkerLoop::WatchDisk() {
+  LookAtDisk([this] { loop_.After(kDiskEvery, [this] { WatchDisk(); }); });
+}
+
+void WorkerLoop::CheckDisk(const std::string& write_problem) {
   DiskSpace space = SpaceOn(folder_.path());
   auto full_buffer = static_cast<uint64_t>(options_.config.metrics_buffer);
   core::ConditionsObserved seen;
   if (space.Short()) {
     int64_t used = 100 - space.free_bytes * 100 / space.total_bytes;
     seen.conditions.push_back(absl::StrCat("disk ", used, " % full: ", folder_.path()));
+  }
+  if (!write_problem.empty()) {
+    seen.why_no_work = absl::StrCat("unable to write its data directory ", write_problem);
+  }
+  if (seen.why_no_work.empty() != core_->inventory().why_no_work.empty()) {
+    log::Warn(write_problem.empty() ? "the data directory can be written again"
+                                    : absl::StrCat("this machine is ", seen.why_no_work));
   }
   bool news = seen.conditions.empty() != core_->inventory().conditions.empty();
   if (news && space.Short()) {
@@ -236,7 +258,6 @@ void WorkerLoop::CheckDisk() {
   }
   buffer_->SetLimit(space.Short() ? full_buffer / kShortDiskShare : full_buffer);
   Feed(std::move(seen));
-  loop_.After(kDiskEvery, [this] { CheckDisk(); });
 }
 
 void WorkerLoop::SweepFolders(bool disk_short) {

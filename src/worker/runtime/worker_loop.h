@@ -52,7 +52,10 @@ class WorkerLoop {
   absl::Status StartGateway();
   void StartLink();
   void StartGpuWatch();
-  void CheckDisk();
+  void WatchDisk();
+  // Tells the core what it finds, then calls `then`.
+  void LookAtDisk(std::function<void()> then);
+  void CheckDisk(const std::string& write_problem);
   void SweepFolders(bool disk_short);
   void TakeMetrics(ConnectionId connection, uint64_t sequence,
                    std::vector<protocol::MetricPoint> points, uint64_t dropped);

@@ -23,6 +23,10 @@ void ReadInventory(const Arguments& args, const std::string& node, protocol::Inv
   inventory->cpu_slots = static_cast<uint32_t>(args.Number("slots", inventory->cpu_slots));
   inventory->memory_bytes = args.Number("memory", inventory->memory_bytes >> 30) << 30;
   inventory->version = "0.1.0";
+  if (args.values.contains("unable")) {
+    inventory->why_no_work =
+        args.Text("unable") == "no" ? "" : "unable to write /" + args.Text("unable");
+  }
   if (!args.values.contains("gpus")) return;
   inventory->gpus.clear();
   for (int64_t i = 0; i < args.Number("gpus"); ++i) {

@@ -4,7 +4,7 @@
 //   hello a slots=4 gpus=2 [inc=7] [cluster=x] [term=9] [protocol=1-1] [j1/1/0:running ...] [empty]
 //                                       the worker's stream begins; without ranks or `empty`: all
 //                                       it has
-//   bye a | heartbeat a [slots=8] | leaving a
+//   bye a | heartbeat a [slots=8] [unable=PLACE|no] | leaving a
 //   submit NAME workers=2 cpus=1 gpus=0 memory=GIB attempts=3 key=K digest=D limit=60s grace=30s
 //   keep=3
 //          store=URI resume=URI from=j1 local dry

@@ -31,6 +31,7 @@ std::string Inventory(const protocol::Inventory& inventory) {
   }
   if (!inventory.gpu_note.empty()) text += "\n    gpus: " + inventory.gpu_note;
   for (const std::string& condition : inventory.conditions) text += "\n    " + condition;
+  if (!inventory.why_no_work.empty()) text += "\n    no work: " + inventory.why_no_work;
   return text;
 }
 
@@ -86,7 +87,8 @@ std::string Line(const Act& act) {
           [](const LaunchRank& a) { return "launch" + Rank(a.start.key, a.start.incarnation); },
           [](const SignalRank& a) {
             return "stop" + Rank(a.key, a.incarnation) +
-                   " grace=" + std::to_string(a.grace.count() / 1000) + "ms";
+                   " grace=" + std::to_string(a.grace.count() / 1000) + "ms" +
+                   (a.jobs_grace ? " or the job's" : "");
           },
           [](const RecordAcknowledgement& a) {
             return "record acknowledgement" + Rank(a.key, a.incarnation);

@@ -127,7 +127,8 @@ class Scenario {
     if (verb == "token-refused") return LinkDisconnected{"wrong token", true};
     if (verb == "sigterm") return StopRequested{};
     if (verb == "lifeline") return LifelineClosed{};
-    if (verb == "disk") return ConditionsObserved{{c.rest}};
+    if (verb == "disk") return ConditionsObserved{{c.rest}, ""};
+    if (verb == "no-work") return ConditionsObserved{{}, c.rest};
     if (verb == "gpus") {
       GpusObserved seen;
       for (size_t i = 1; i < c.words.size(); ++i) {
@@ -146,6 +147,7 @@ class Scenario {
     protocol::ExitRecord exit;
     exit.code = static_cast<int>(c.Number("code"));
     exit.signal = static_cast<int>(c.Number("signal"));
+    if (exit.code == 127) exit.note = "the program could not be started: no space";
     if (verb == "running") {
       return RankRunning{c.Key(), c.Inc(), static_cast<int64_t>(c.Number("pid"))};
     }
@@ -197,7 +199,8 @@ class Scenario {
       return start;
     }
     if (verb == "stop") {
-      return protocol::StopRank{c.Key(), base::milliseconds(c.Number("grace", 1000)), "cancelled"};
+      return protocol::StopRank{c.Key(), base::milliseconds(c.Number("grace", 1000)), "cancelled",
+                                c.named.contains("or")};
     }
     if (verb == "ack") return protocol::AcknowledgeExit{c.Key(), c.Inc()};
     if (verb == "forget") return protocol::ForgetJob{*base::ParseJobId(c.words[1])};

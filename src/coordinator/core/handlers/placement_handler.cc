@@ -24,7 +24,7 @@ std::string WhyNotUsable(const Turn& turn, const NodeRow& row) {
   if (!found->second.reachable) return "unreachable";
   if (row.draining) return "draining";
   if (!found->second.leftovers.empty()) return "stopping ranks of an earlier attempt";
-  return "";
+  return row.inventory.why_no_work;
 }
 
 // `without`: as if this job had no rank there; 0: as it is.

@@ -55,6 +55,17 @@ std::vector<protocol::GpuInfo> GpusOf(const NodeRow& known, const protocol::Inve
   return gpus;
 }
 
+void NoteIfBlocked(Turn& turn, const NodeId& id, const std::string& before,
+                   const std::string& now) {
+  if (before.empty() == now.empty()) return;
+  std::string name = turn.NodeName(id);
+  if (now.empty()) {
+    return turn.Note("NodeUnblocked", name + " can be given work again", {.job = {}, .node = id});
+  }
+  turn.Note("NodeBlocked", name + " gets no new work: it is " + now, {.job = {}, .node = id},
+            "warning");
+}
+
 void WriteNode(Turn& turn, const NodeId& id, const protocol::Inventory& inventory) {
   NodeRow row;
   if (const NodeRow* old = turn.tables.FindNode(id)) row = *old;
@@ -65,6 +76,7 @@ void WriteNode(Turn& turn, const NodeId& id, const protocol::Inventory& inventor
   row.inventory.gpus = GpusOf(old, inventory);
   if (!row.first_seen) row.first_seen = turn.wall;
   if (!(row == old)) turn.Persist(row);
+  NoteIfBlocked(turn, id, old.inventory.why_no_work, row.inventory.why_no_work);
   turn.TouchNode(id);
   turn.soft.placement_due = true;
 }
@@ -94,8 +106,10 @@ bool IsWanted(const Turn& turn, const protocol::RankKey& key, Incarnation incarn
 void StopLeftover(Turn& turn, const NodeId& node, const protocol::RankKey& key) {
   turn.soft.nodes[node].leftovers.insert(key);
   turn.TouchNode(node);
-  turn.Order(node, protocol::StopRank{key, turn.deadlines().StopGrace(),
-                                      "it was replaced, or its job has ended"});
+  // Its job need not be in memory any more: its grace is in the file that the worker has of it.
+  const JobRow* job = turn.tables.jobs().Find(key.job);
+  Duration grace = job == nullptr ? turn.deadlines().StopGrace() : JobGrace(turn, *job);
+  turn.Order(node, protocol::StopRank{key, grace, "it was replaced, or its job has ended", true});
 }
 
 void DropLeftover(Turn& turn, const NodeId& node, const protocol::RankKey& key) {

@@ -155,10 +155,9 @@ void Handle(Turn& turn, const JobSubmitted& event) {
   if (!resume_node.empty()) node = NodeForTask(turn, resume_node);
   if (!node) node = NodeForTask(turn, std::nullopt);
   if (!node) {
-    std::string note =
-        turn.soft.sessions.empty() ? "no worker is connected" : "no worker is free for it";
-    return Answer(turn, event, {event.call},
-                  {.checked = false, .note = note, .store_proven = {}, .warning = ""});
+    return Answer(
+        turn, event, {event.call},
+        {.checked = false, .note = WhyNoNodeForTask(turn), .store_proven = {}, .warning = ""});
   }
   TaskId task =
       StartTask(turn, {.kind = protocol::TaskKind::kCheck, .node = *node},

@@ -68,11 +68,22 @@ std::optional<NodeId> NodeForTask(const Turn& turn, const std::optional<NodeId>&
     if (only && *only != id) continue;
     const NodeRow* row = turn.tables.FindNode(id);
     if (!node.session || !node.reachable || row == nullptr) continue;
+    if (!row->inventory.why_no_work.empty()) continue;
     if (row->draining && !only) continue;  // unless no other node can do it
     if (node.tasks.size() < least) best = id, least = node.tasks.size();
     if (least == 0) break;
   }
   return best;
+}
+
+std::string WhyNoNodeForTask(const Turn& turn) {
+  if (turn.soft.sessions.empty()) return "no worker is connected";
+  std::string text = "no worker is free for it";
+  for (const auto& [id, row] : turn.tables.nodes()) {
+    if (row.inventory.why_no_work.empty()) continue;
+    return text + " (" + turn.NodeName(id) + " is " + row.inventory.why_no_work + ")";
+  }
+  return text;
 }
 
 TaskId StartTask(Turn& turn, TaskSoft task, std::string argument, std::string spec_yaml) {

@@ -5,9 +5,11 @@
 
 namespace coxswain::coordinator::core {
 
-// A node that may be given a task: connected, not draining, least busy; `only`: this one or none,
-// and then even while it drains.
+// A node that may be given a task: connected, able to start it, not draining, least busy; `only`:
+// this one or none, and then even while it drains.
 std::optional<NodeId> NodeForTask(const Turn& turn, const std::optional<NodeId>& only);
+// For people, where there is none.
+std::string WhyNoNodeForTask(const Turn& turn);
 
 TaskId StartTask(Turn& turn, TaskSoft task, std::string argument, std::string spec_yaml);
 // Forgets it. Nothing: not known (ended, or its deadline passed).

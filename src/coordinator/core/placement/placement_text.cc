@@ -21,13 +21,14 @@ std::string LabelsText(const std::map<std::string, std::string>& labels) {
   return Joined(parts, ", ");
 }
 
-// " in one rack on nodes with zone=a": where the gang has to be.
+// ", all on one node with zone=a": where the gang has to be.
 std::string WhereText(const PendingJob& job) {
-  std::string out;
-  if (job.within == Within::kMachine && job.ranks > 1 && !job.only) out += " on one node";
-  if (job.within == Within::kRack && job.ranks > 1) out += " in one rack";
-  if (!job.selector.empty()) out += " on nodes with " + LabelsText(job.selector);
-  return out;
+  bool one_node = job.within == Within::kMachine && job.ranks > 1 && !job.only;
+  bool one_rack = job.within == Within::kRack && job.ranks > 1;
+  std::string labels = job.selector.empty() ? "" : " with " + LabelsText(job.selector);
+  if (one_node) return ", all on one node" + labels;
+  if (one_rack) return ", all in one rack" + (labels.empty() ? "" : " on nodes" + labels);
+  return labels.empty() ? "" : " on " + std::string(job.ranks > 1 ? "nodes" : "a node") + labels;
 }
 
 bool IsWanted(const GpuSlot& gpu, const PendingJob& job) {

@@ -1,4 +1,5 @@
 // What a worker cannot work with: one clear line each, and the right exit code.
+#include "common/base/exit_codes.h"
 #include "tests/integration/cpp/worker/worker_fixture.h"
 
 namespace coxswain::worker {
@@ -39,7 +40,7 @@ TEST_F(WorkerTest, SecondWorkerInTheFolder_EndsWithOneLine) {
   pid_t first = pid_;
   log_name_ = "second.log";
   StartWorker();
-  EXPECT_EQ(ExitCode(), 78);
+  EXPECT_EQ(ExitCode(), base::kDaemonBusy);
   EXPECT_NE(LastLine().find("another cox-worker (pid " + std::to_string(first) + ")"),
             std::string::npos)
       << LastLine();
@@ -54,7 +55,7 @@ TEST_F(WorkerTest, FullDisk_EndsWithOneLine) {
   mounted_ = true;
   std::ofstream(data_ / "filler") << std::string(1 << 20, 'x');
   StartWorker();
-  EXPECT_EQ(ExitCode(), 78);
+  EXPECT_EQ(ExitCode(), base::kDaemonDisk);
   EXPECT_NE(LastLine().find("No space left on device: free some space"), std::string::npos)
       << LastLine();
 }

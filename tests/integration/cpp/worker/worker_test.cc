@@ -67,6 +67,18 @@ TEST_F(WorkerTest, WorkerKilled_RankIsAdoptedAndStopped) {
   EXPECT_EQ(coordinator_->Next<protocol::RankExited>().exit.signal, SIGTERM);
 }
 
+TEST_F(WorkerTest, RankOfAnEndedJob_HasItsOwnGrace) {
+  StartWorker();
+  coordinator_->Welcome();
+  protocol::StartRank start = Script("trap \"\" TERM; echo deaf; while :; do sleep 1; done");
+  start.spec_yaml += "  grace: 1s\n";
+  coordinator_->Send(start);
+  WaitUntilStarted();
+  while (ReadLog(1).data != "deaf\n") usleep(1000);
+  coordinator_->Send(protocol::StopRank{start.key, base::seconds(3600), "its job has ended", true});
+  EXPECT_EQ(coordinator_->Next<protocol::RankExited>().exit.signal, SIGKILL);
+}
+
 TEST_F(WorkerTest, WorkerKilledThenRankKilled_ExitIsRightAfterItsReturn) {
   StartWorker();
   coordinator_->Welcome();

@@ -121,7 +121,10 @@ TEST(DaemonFlags, MistakesEndWith78AndNameTheFlag) {
     return std::get<EndNow>(ReadCoordinatorStart(static_cast<int>(argv.size()), argv.data()));
   };
   EXPECT_EQ(end_of({"--lsten", "x"}).code, 78);
-  EXPECT_THAT(end_of({"--lsten", "x"}).text, HasSubstr("--lsten=x: unknown key 'lsten'"));
+  EXPECT_EQ(end_of({"--lsten", "x"}).text,
+            "--lsten=x: unknown flag (did you mean '--listen'?); --help lists them all\n");
+  EXPECT_EQ(end_of({"--labels", ""}).text, "--labels=: unknown flag; --help lists them all\n");
+  EXPECT_THAT(end_of({"--listen", "\"\""}).text, HasSubstr("listen: found '\"\"', expected"));
   EXPECT_THAT(end_of({"--listen"}).text, HasSubstr("--listen: expected a value"));
   EXPECT_THAT(end_of({"serve"}).text, HasSubstr("found \"serve\""));
   EXPECT_THAT(end_of({"--lifeline-fd", "x"}).text, HasSubstr("expected a descriptor"));

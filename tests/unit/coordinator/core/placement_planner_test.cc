@@ -123,7 +123,7 @@ TEST(Selector, OnlyNodesWithAllLabels_AreUsed) {
             "needs 4 ranks of 1 CPU slot each on nodes with rack=r2; free: 2 of 2 CPU slots on 1 "
             "node of 2, room for 2 ranks");
   EXPECT_EQ(PlanOne(view, {.selector = {{"rack", "r2"}, {"zone", "a"}}}).why.at(0).text,
-            "needs 1 rank of 1 CPU slot on nodes with rack=r2, zone=a; none of 2 nodes has these "
+            "needs 1 rank of 1 CPU slot on a node with rack=r2, zone=a; none of 2 nodes has these "
             "labels");
 }
 
@@ -162,7 +162,7 @@ TEST(Racks, WithinOneRack_WaitsWhereTwoWouldDo) {
   view[NodeId("c")].cpus_free = 2;
   EXPECT_EQ(
       PlanOne(view, {.ranks = 4, .within = Within::kRack}).why.at(0).text,
-      "needs 4 ranks of 1 CPU slot each in one rack; free: 7 of 14 CPU slots on 3 nodes; most "
+      "needs 4 ranks of 1 CPU slot each, all in one rack; free: 7 of 14 CPU slots on 3 nodes; most "
       "room in one rack: 3 ranks (r1)");
   EXPECT_EQ(Where(PlanOne(view, {.ranks = 3, .within = Within::kRack}).placements.at(0)),
             "a0 a1 a2 ");
@@ -170,20 +170,32 @@ TEST(Racks, WithinOneRack_WaitsWhereTwoWouldDo) {
 
 TEST(WhyNever, SaysWhatTheFleetLacks) {
   PlacementView view = Fleet({InRack("r1", Node("a", 4, 2)), InRack("r2", Node("b", 4))});
-  EXPECT_EQ(WhyNever(view, {.ranks = 5, .within = Within::kRack}),
-            "needs 5 ranks of 1 CPU slot each in one rack, but the whole fleet of 2 nodes has room "
-            "for 4 in one rack (its largest node: 4 CPU slots, 2 GPUs)");
+  EXPECT_EQ(
+      WhyNever(view, {.ranks = 5, .within = Within::kRack}),
+      "needs 5 ranks of 1 CPU slot each, all in one rack, but the whole fleet of 2 nodes has room "
+      "for 4 in one rack (its largest node: 4 CPU slots, 2 GPUs)");
   EXPECT_EQ(
       WhyNever(view, {.ranks = 5, .selector = {{"rack", "r2"}}}),
       "needs 5 ranks of 1 CPU slot each on nodes with rack=r2, but only 1 node of 2 has these "
       "labels, with room for 4 (its largest node: 4 CPU slots, 0 GPUs)");
-  EXPECT_EQ(WhyNever(view, {.selector = {{"rack", "r3"}}}),
-            "needs 1 rank of 1 CPU slot on nodes with rack=r3, but none of the fleet's 2 nodes has "
-            "these labels");
+  EXPECT_EQ(
+      WhyNever(view, {.selector = {{"rack", "r3"}}}),
+      "needs 1 rank of 1 CPU slot on a node with rack=r3, but none of the fleet's 2 nodes has "
+      "these labels");
   EXPECT_EQ(WhyNever(view, {.gpus = 1, .gpu_kinds = {"B200"}}),
             "needs 1 rank of 1 CPU slot and 1 GPU (B200), but the whole fleet of 2 nodes has room "
             "for 0 (its largest node: 4 CPU slots, 2 GPUs; its GPUs: 2 NVIDIA H200)");
   EXPECT_EQ(WhyNever(view, {.gpus = 1, .gpu_kinds = {"B200", "H200"}}), "");
+}
+
+TEST(WhyNever, OneNodeWithLabels_ReadsWell) {
+  PlacementView view = Fleet({InRack("r1", Node("a", 4)), InRack("r2", Node("b", 8))});
+  PendingJob job{.ranks = 5, .selector = {{"rack", "r1"}}, .within = Within::kMachine};
+  EXPECT_THAT(
+      WhyNever(view, job),
+      HasSubstr("needs 5 ranks of 1 CPU slot each, all on one node with rack=r1, but only "));
+  job.within = Within::kRack;
+  EXPECT_THAT(WhyNever(view, job), HasSubstr(" each, all in one rack on nodes with rack=r1, but "));
 }
 
 TEST(WhyNever, CountsAllOfTheFleet_NotWhatIsFree) {

@@ -223,6 +223,13 @@ absl::StatusOr<std::vector<core::EventRow>> FakeApi::ListEvents(core::JobId job,
   return out;
 }
 
+absl::StatusOr<std::vector<core::EventRow>> FakeApi::ListNewestEvents(core::JobId job,
+                                                                      uint32_t limit) {
+  std::vector<core::EventRow> out = *ListEvents(job, {}, limit);
+  if (out.size() > limit) out.erase(out.begin(), out.end() - limit);
+  return out;
+}
+
 absl::StatusOr<std::vector<store::StoredPoint>> FakeApi::ReadMetrics(
     const store::MetricQuery& query) {
   if (query.job != core::JobId(14)) return std::vector<store::StoredPoint>();

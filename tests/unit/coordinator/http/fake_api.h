@@ -29,6 +29,8 @@ class FakeApi : public runtime::Api {
   }
   absl::StatusOr<std::vector<core::EventRow>> ListEvents(core::JobId job, core::EventSeq cursor,
                                                          uint32_t limit) override;
+  absl::StatusOr<std::vector<core::EventRow>> ListNewestEvents(core::JobId job,
+                                                               uint32_t limit) override;
   absl::StatusOr<std::vector<store::StoredPoint>> ReadMetrics(
       const store::MetricQuery& query) override;
   absl::StatusOr<std::map<core::JobState, uint64_t>> CountJobs() override;

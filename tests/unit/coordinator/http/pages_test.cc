@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "common/base/clock.h"
 #include "coordinator/http/access.h"
 #include "coordinator/http/html_text.h"
 #include "coordinator/http/http_server.h"
@@ -124,6 +125,65 @@ TEST(JobPage, ShowsCurvesRanksCheckpointsAndMaskedFile) {
   auto failed = JobPage(api, "j12");
   EXPECT_THAT(*failed, AllOf(HasSubstr("exit code 10"), HasSubstr("step 212 loss nan")));
   EXPECT_TRUE(absl::IsNotFound(JobPage(api, "j99").status()));
+}
+
+TEST(Overview, TimeoutsAreNoFailures_AndShortOnesTookLittle) {
+  FakeApi api;
+  core::JobRow ended;
+  for (runtime::JobView& job : api.jobs) {
+    if (job.record.job.state == core::JobState::kFailed) ended = job.record.job;
+  }
+  ended.started = ended.submitted;
+  ended.ended = ended.started + base::milliseconds(300);
+  ended.cause = core::Cause::kTimeLimit;
+  for (core::JobState state : {core::JobState::kTimeout, core::JobState::kFailed}) {
+    api.jobs.clear();
+    api.jobs.emplace_back().record.job = ended;
+    api.jobs.back().record.job.state = state;
+    api.jobs.back().record.job.ended = base::WallNow();
+    api.jobs.back().record.job.started = base::WallNow();
+    std::string page = Overview(api);
+    EXPECT_THAT(page, HasSubstr(state == core::JobState::kFailed ? "<b>1</b> failed in 24 h"
+                                                                 : "<b>0</b> failed in 24 h"));
+    EXPECT_THAT(page, HasSubstr("took less than 1 s, ended "));
+  }
+}
+
+TEST(Nodes, ByName) {
+  FakeApi api;
+  runtime::NodeView two = api.nodes[0], ten = api.nodes[0];
+  two.row.name = "machine-2";
+  ten.row.name = "machine-10";
+  api.nodes = {ten, two};
+  std::string page = *NodesPage(api);
+  EXPECT_LT(page.find("machine-2"), page.find("machine-10"));
+}
+
+TEST(JobPage, SavesThatFollowOneAnother_AreOneLine) {
+  FakeApi api;
+  auto add = [&](const char* kind, const char* severity) {
+    core::EventRow row = api.events.back();
+    row.seq = row.seq.Next();
+    row.job = core::JobId(14);
+    row.kind = kind;
+    row.text = std::string("of ") + kind;
+    row.severity = severity;
+    api.events.push_back(row);
+  };
+  for (int i = 0; i < 1500; ++i) {
+    add("CheckpointCommitted", "info");
+    add("CheckpointVerified", "info");
+  }
+  add("CheckpointCorrupt", "error");
+  add("CheckpointCommitted", "info");
+  add("RankExited", "warning");
+  std::string page = *JobPage(api, "j14");
+  EXPECT_THAT(page, HasSubstr("<summary>Checkpoints: 998 committed, 999 verified</summary>"));
+  EXPECT_LT(page.size(), 60000u) << "a page that is fetched again every few seconds";
+  EXPECT_THAT(page, AllOf(HasSubstr("<b>RankExited</b>"), HasSubstr("<b>CheckpointCorrupt</b>")));
+  size_t corrupt = page.find("<b>CheckpointCorrupt"), summary = page.find("<summary>Checkpoints");
+  size_t few = page.find("<b>CheckpointCommitted");
+  EXPECT_TRUE(few < corrupt && corrupt < summary) << "newest first; a single save as it is";
 }
 
 TEST(HtmlText, NumbersForPeople) {

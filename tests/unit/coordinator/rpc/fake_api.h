@@ -153,6 +153,9 @@ class FakeApi final : public runtime::Api {
     }
     return out;
   }
+  absl::StatusOr<std::vector<core::EventRow>> ListNewestEvents(core::JobId, uint32_t) override {
+    return absl::UnimplementedError("of the pages");
+  }
   absl::StatusOr<std::vector<store::StoredPoint>> ReadMetrics(
       const store::MetricQuery& query) override {
     std::lock_guard lock(mutex_);

@@ -1,4 +1,5 @@
 // The API's streams: cursors, slow clients, cancellation.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/unit/coordinator/rpc/serving.h"
@@ -107,6 +108,40 @@ TEST_F(StreamsTest, Events_ResumeFollowAndStopAtTheLimit) {
   EXPECT_EQ(event.kind(), "JobFailed");
   EXPECT_FALSE(follower->Read(&event));
   EXPECT_TRUE(follower->Finish().ok());
+}
+
+TEST_F(StreamsTest, Events_OfSomeKinds) {
+  for (int i = 0; i < 1200; ++i) api_.AddEvent(core::JobId(3), "CheckpointCommitted");
+  for (const char* kind : {"JobRunning", "CheckpointCorrupt", "JobCompleted"}) {
+    api_.AddEvent(core::JobId(3), kind);
+  }
+  auto kinds_of = [&](const v1::ListEventsRequest& request) {
+    Context context;
+    auto reader = stub_->ListEvents(&context, request);
+    v1::Event event;
+    std::vector<std::string> kinds;
+    while (reader->Read(&event)) kinds.push_back(event.kind());
+    EXPECT_TRUE(reader->Finish().ok());
+    return kinds;
+  };
+  using Kinds = std::vector<std::string>;
+  v1::ListEventsRequest without, only, both;
+  without.add_without_kinds("Checkpoint");
+  EXPECT_EQ(kinds_of(without), (Kinds{"JobRunning", "JobCompleted"}));
+  without.set_limit(1);
+  EXPECT_EQ(kinds_of(without), Kinds{"JobRunning"});
+  only.add_kinds("CheckpointCorrupt");
+  only.add_kinds("JobC");
+  EXPECT_EQ(kinds_of(only), (Kinds{"CheckpointCorrupt", "JobCompleted"}));
+  both.add_kinds("Job");
+  both.add_without_kinds("JobCompleted");
+  EXPECT_EQ(kinds_of(both), Kinds{"JobRunning"});
+  v1::ListEventsRequest empty;
+  empty.add_kinds("");
+  Context context;
+  grpc::Status refused = stub_->ListEvents(&context, empty)->Finish();
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(refused.error_message(), testing::HasSubstr("kinds: found an empty one"));
 }
 
 TEST_F(StreamsTest, Metrics_ComeInOrderWithCursors) {

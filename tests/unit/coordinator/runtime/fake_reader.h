@@ -59,6 +59,9 @@ class FakeReader : public store::StateReader {
                                                          uint32_t) override {
     return NotGiven();
   }
+  absl::StatusOr<std::vector<core::EventRow>> ListNewestEvents(core::JobId, uint32_t) override {
+    return NotGiven();
+  }
   absl::StatusOr<std::map<core::JobState, uint64_t>> CountJobs() override { return NotGiven(); }
   absl::StatusOr<store::RetentionFound> FindExpired(const store::RetentionLimits&,
                                                     base::WallTime) override {

@@ -153,7 +153,8 @@ inline core::NodeRow SampleNode(const std::string& id) {
                    .labels = {{"rack", "r1"}},
                    .version = "0.1.0",
                    .boot_id = "b",
-                   .conditions = {"disk 97 % full: /data"}};
+                   .conditions = {"disk 97 % full: /data"},
+                   .why_no_work = "unable to write its data directory /data: No space left"};
   row.first_seen = base::WallTime{42};
   return row;
 }

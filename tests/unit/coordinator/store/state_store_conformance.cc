@@ -216,6 +216,8 @@ TEST_P(StateStoreConformance, Events_AscendingAfterTheCursor) {
               ElementsAre(SampleEvent(2, 2), SampleEvent(3, 1)));
   EXPECT_THAT(*reader_->ListEvents(core::JobId(1), core::EventSeq(1), 9),
               ElementsAre(SampleEvent(3, 1)));
+  EXPECT_THAT(*reader_->ListNewestEvents({}, 2), ElementsAre(SampleEvent(3, 1), SampleEvent(4, 0)));
+  EXPECT_THAT(*reader_->ListNewestEvents(core::JobId(1), 1), ElementsAre(SampleEvent(3, 1)));
 }
 
 TEST_P(StateStoreConformance, Deletes_TakeEverythingOfTheirRow) {

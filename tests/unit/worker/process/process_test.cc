@@ -8,6 +8,7 @@
 
 #include "shim/process_tree.h"
 #include "worker/process/environment.h"
+#include "worker/process/files.h"
 #include "worker/process/log_files.h"
 #include "worker/process/processes.h"
 #include "worker/process/rank_folder.h"
@@ -138,6 +139,15 @@ TEST(Processes, IdentityNeedsPidStartAndBoot) {
   self.start_ticks += 1;
   EXPECT_FALSE(Lives(self, MachineBootId()));
   KillRemnants(self, MachineBootId());  // someone else has the number now: nothing happens
+}
+
+TEST(Files, TryToWrite_LeavesNothingAndNamesTheFolder) {
+  std::string pattern = std::filesystem::temp_directory_path() / "probeXXXXXX";
+  std::string folder = mkdtemp(pattern.data());
+  EXPECT_TRUE(TryToWrite(folder).ok());
+  EXPECT_TRUE(std::filesystem::is_empty(folder));
+  std::filesystem::remove(folder);
+  EXPECT_EQ(TryToWrite(folder).message(), folder + ": No such file or directory");
 }
 
 TEST(RankEnvironment, TellsTheRankAndKeepsThePrivateBack) {
