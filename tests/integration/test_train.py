@@ -1,6 +1,7 @@
 """A job's whole way: submitted, placed, trained, saved, verified, exported, reported."""
 import json
 import pathlib
+import re
 import struct
 import urllib.parse
 
@@ -139,6 +140,8 @@ def test_a_damaged_checkpoint_given_by_its_folder_is_the_storages_fault(cluster,
     for words in ("the checkpoint to resume from is damaged: ", f"{shard} is corrupt: found hash ", ", expected ",
                   "give another one to --resume-from"):
         assert words in end["reason"], end["reason"]
+    assert f"  .../{folder.name}  " in cluster.cox("describe", second).stdout, "short, so that the table keeps its shape"
+    assert f"  file://{folder}  " in cluster.cox("describe", second, "-o", "wide").stdout
     with open(shard, "r+b") as file:  # one that the look at the submission finds
         file.truncate(shard.stat().st_size - 1)
     done = cluster.cox("submit", cluster.job_file(tiny_data, name="third", epochs=2), "--resume-from", str(folder), check=False)
@@ -214,3 +217,12 @@ def test_events_of_some_kinds(cluster, tiny_data):
     assert kinds("--kind", "Job", "--without", "JobS") == [k for k in others if k.startswith("Job") and not k.startswith("JobS")]
     assert kinds("--without", "Checkpoint", "--tail", "1") == ["JobCompleted"]
     assert cluster.cox("events", "--kind", "", check=False).returncode == 2
+
+
+def test_a_waiting_job_has_no_time_left_to_show(cluster, tiny_data):
+    holds = cluster.submit(cluster.job_file(tiny_data, name="holds", workers=4, epochs=100000))
+    waits = cluster.submit(cluster.job_file(tiny_data, name="waits", workers=4, epochs=1))
+    cluster.wait_step(holds, 20)
+    heading, *rows = [re.split(r"\s{2,}", line) for line in cluster.cox("jobs", "-o", "wide").stdout.splitlines()]
+    left = {row[0]: row[heading.index("LEFT")] for row in rows}
+    assert left[waits] == "-" and re.fullmatch(r"[\d:]+", left[holds]), left

@@ -121,8 +121,9 @@ void FailAttempt(Turn& turn, JobId job, const Failure& failure) {
   bool first = attempt->cause == Cause::kNone;
   if (!first) {
     bool on_purpose = attempt->cause == Cause::kCancelled || attempt->cause == Cause::kTimeLimit;
-    // A trainer had said that it would leave, and now it has.
-    bool awaited = !attempt->exit && failure.exit && turn.soft.jobs[job].stop_at;
+    // A trainer had said that it would leave, and now it has; a large one takes its time to end.
+    bool awaited = !attempt->exit && failure.exit &&
+                   (turn.soft.jobs[job].stop_at || failure.cause == Cause::kOutOfMemory);
     if (on_purpose) return StopRanks(turn, job, turn.deadlines().Heartbeat() * 2, failure.reason);
     if (IsConsequence(attempt->exit) && !IsConsequence(failure.exit)) {
       RecordFailure(turn, *attempt, failure);
@@ -200,8 +201,9 @@ void EndRank(Turn& turn, const protocol::RankKey& key, const protocol::ExitRecor
               who + " " + ExitText(record) + (last.empty() ? "" : "; its last log line: " + last),
               {key.job, rank->node, key.attempt, {}}, "warning");
   }
-  // A rank told to stop may have died of its own before: the record knows.
-  bool died_before = rank->stop_requested && !rank->finished && !record.stopped_by_us && !clean;
+  // A rank told to stop may have died of its own before: the record knows, or the code says it.
+  bool of_its_own = !record.stopped_by_us || record.code == protocol::kExitOutOfMemory;
+  bool died_before = rank->stop_requested && !rank->finished && of_its_own && !clean;
   if (!expected || (died_before && attempt->cause != Cause::kNone && !leaving)) {
     ExitVerdict verdict = JudgeExit(record);
     FailAttempt(turn, key.job,
