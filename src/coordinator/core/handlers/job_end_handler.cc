@@ -1,6 +1,7 @@
 #include "coordinator/core/handlers/job_end_handler.h"
 
 #include "coordinator/core/handlers/checkpoint_handler.h"
+#include "coordinator/core/handlers/resume_handler.h"
 #include "coordinator/core/handlers/store_work_handler.h"
 #include "coordinator/core/text.h"
 
@@ -205,11 +206,19 @@ void EndAttempt(Turn& turn, JobId job) {
   TryAgain(turn, row, *attempt);
 }
 
+void ForgetKeys(Turn& turn, const std::set<JobId>& jobs) {
+  std::erase_if(turn.soft.ended_keys,
+                [&](const auto& entry) { return jobs.contains(entry.second.job); });
+  std::erase_if(turn.soft.ended_keys_order,
+                [&](const std::string& key) { return !turn.soft.ended_keys.contains(key); });
+}
+
 void EndJob(Turn& turn, JobId job, const JobEnd& end) {
   const JobRow& row = turn.tables.jobs().Get(job);
   RememberKey(turn, row);
   MarkForCollection(turn, job);
   VerifyNewest(turn, job);
+  LetGo(turn, row);
   std::set<NodeId> nodes = turn.soft.jobs[job].nodes;
   Attempt attempt = row.attempt;
   turn.EditJob(job, [&](JobRow& changed) {

@@ -16,6 +16,8 @@ struct JobEnd {
 };
 // The job leaves memory; no rank of it may be left.
 void EndJob(Turn& turn, JobId job, const JobEnd& end);
+// These jobs are no more: their idempotency keys may make new ones.
+void ForgetKeys(Turn& turn, const std::set<JobId>& jobs);
 
 // The pause before the next try: none after the first failure, then 1, 2, 4 ... 60 s.
 Duration BackOff(uint32_t failures);

@@ -1,5 +1,6 @@
 #include "coordinator/core/handlers/store_work_handler.h"
 
+#include "coordinator/core/handlers/resume_handler.h"
 #include "coordinator/core/handlers/task_handler.h"
 #include "coordinator/core/text.h"
 
@@ -22,13 +23,23 @@ std::optional<NodeId> OnlyOn(const JobRow& job, const CheckpointRow& row) {
   return row.node;
 }
 
+// What another job has yet to begin with stays until that lets it go (resume_handler.h).
+std::vector<const CheckpointRow*> Collectable(const Turn& turn, JobId job) {
+  std::vector<const CheckpointRow*> rows = turn.tables.checkpoints().OfJob(job);
+  std::erase_if(rows, [](const CheckpointRow* row) { return !ToCollect(*row); });
+  if (rows.empty()) return rows;
+  std::set<std::string> needed = YetToBegin(turn);
+  std::erase_if(rows, [&](const CheckpointRow* row) { return needed.contains(row->uri); });
+  return rows;
+}
+
 // One order for as many as live in the same place. False: no worker is free.
 bool CollectSome(Turn& turn, const JobRow& job) {
   TaskSoft task{.kind = protocol::TaskKind::kCollect, .job = job.id};
   std::optional<NodeId> place;
   std::string uris;
-  for (const CheckpointRow* row : turn.tables.checkpoints().OfJob(job.id)) {
-    if (!ToCollect(*row) || task.checkpoints.size() >= kCollectAtOnce) continue;
+  for (const CheckpointRow* row : Collectable(turn, job.id)) {
+    if (task.checkpoints.size() >= kCollectAtOnce) break;
     if (!task.checkpoints.empty() && OnlyOn(job, *row) != place) continue;
     place = OnlyOn(job, *row);
     uris += (uris.empty() ? "" : ",") + JsonQuote(row->uri);
@@ -135,8 +146,22 @@ void Verified(Turn& turn, const TaskSoft& task, const protocol::TaskEnded& end) 
             {.job = row.job, .node = task.node, .generation = row.generation},
             end.ok ? "info" : "error");
   turn.TouchJob(row.job);
+  if (const JobRow* job = turn.tables.jobs().Find(row.job); job != nullptr && end.ok) {
+    LetGo(turn, *job);
+  }
   MarkForCollection(turn, row.job);
   WantStoreWork(turn, row.job);
+}
+
+bool IsStoreWorkLeft(const Turn& turn, JobId id) {
+  const JobRow* job = turn.tables.jobs().FindEnded(id);
+  if (job == nullptr) return false;
+  for (const CheckpointRow* row : turn.tables.checkpoints().OfJob(id)) {
+    if (!ToCollect(*row)) continue;
+    std::optional<NodeId> only = OnlyOn(*job, *row);
+    if (!only || turn.tables.FindNode(*only) != nullptr) return true;
+  }
+  return false;
 }
 
 void Collected(Turn& turn, const TaskSoft& task, const protocol::TaskEnded& end) {

@@ -16,6 +16,9 @@ void MarkForCollection(Turn& turn, JobId job);
 // Starts to verify the newest committed one, if a worker is free.
 void VerifyNewest(Turn& turn, JobId job);
 
+// Objects of this ended job are still to be deleted, on a machine that has not been forgotten.
+bool IsStoreWorkLeft(const Turn& turn, JobId job);
+
 void Verified(Turn& turn, const TaskSoft& task, const protocol::TaskEnded& end);
 void Collected(Turn& turn, const TaskSoft& task, const protocol::TaskEnded& end);
 

@@ -2,6 +2,7 @@
 
 #include "coordinator/core/handlers/job_end_handler.h"
 #include "coordinator/core/handlers/placement_handler.h"
+#include "coordinator/core/handlers/resume_handler.h"
 #include "coordinator/core/handlers/shared_store_handler.h"
 #include "coordinator/core/handlers/task_handler.h"
 #include "coordinator/core/text.h"
@@ -74,8 +75,11 @@ struct Finding {
   std::string warning;               // checked, but something will not be as expected
 };
 
-void Accept(Turn& turn, const JobSubmitted& event, const std::vector<CallId>& calls,
+void Accept(Turn& turn, JobSubmitted event, const std::vector<CallId>& calls,
             const Finding& finding) {
+  if (std::string why = DropDeleted(turn, &event); !why.empty()) {
+    return Refuse(turn, calls, ReplyCode::kFailedPrecondition, why);
+  }
   JobRow row;
   row.id = turn.NextJob();
   row.request = event.request;

@@ -4,6 +4,7 @@
 
 #include "coordinator/core/handlers/attempt_handler.h"
 #include "coordinator/core/handlers/generation_handler.h"
+#include "coordinator/core/handlers/job_end_handler.h"
 #include "coordinator/core/handlers/node_handler.h"
 #include "coordinator/core/handlers/shared_store_handler.h"
 #include "coordinator/core/handlers/store_work_handler.h"
@@ -150,9 +151,14 @@ void Handle(Turn& turn, const TimePassed& event) {
 }
 
 void Handle(Turn& turn, const RetentionDue& event) {
+  std::set<JobId> gone;
   for (JobId job : event.jobs) {
-    if (turn.tables.jobs().Find(job) == nullptr) turn.Persist(DeleteJob{job});
+    // Only its rows tell what is to be deleted from its store: they go last.
+    if (turn.tables.jobs().Find(job) != nullptr || IsStoreWorkLeft(turn, job)) continue;
+    turn.Persist(DeleteJob{job});
+    gone.insert(job);
   }
+  ForgetKeys(turn, gone);
   if (event.events_up_to) turn.Persist(DeleteEventsUpTo{event.events_up_to});
 }
 
