@@ -1,13 +1,22 @@
 #include "sim/client.h"
 
+#include <algorithm>
+
+#include "sim/place_checker.h"
 #include "sim/world.h"
 
 namespace coxswain::sim {
 
-namespace core = coordinator::core;
 using base::Duration;
 using base::milliseconds;
 using base::seconds;
+
+namespace {
+
+constexpr size_t kMostCandidates = 8;
+constexpr int kMostRefusals = 40;  // of a job that waits for another one's checkpoint
+
+}  // namespace
 
 void Client::Begin() {
   world_.queue.At(plan_.submit_at, [this] { Submit(); });
@@ -29,15 +38,23 @@ void Client::Submit() {
       row != nullptr && core::IsFinal(row->state)) {
     return Answered(call, core::Reply{.job = row->id, .already_existed = true});
   }
+  core::JobSubmitted event{.request = plan_.request};
+  event.spec_yaml = "sim-job " + std::to_string(plan_.number);
+  event.idempotency_key = Key();
+  event.request_digest = event.spec_yaml;
+  bool known = coordinator.rows().FindKey(Key()) != nullptr;
+  if (!known && !Resolve(&event)) return Refused("there is no checkpoint to resume from");
+  Send(call, event);
+}
+
+void Client::Send(uint64_t call, const core::JobSubmitted& event) {
   auto make = [&](core::CallId id) {
-    core::JobSubmitted event{.call = id, .request = plan_.request};
-    event.spec_yaml = "sim-job " + std::to_string(plan_.number);
-    event.idempotency_key = Key();
-    event.request_digest = event.spec_yaml;
-    return core::EventBody(event);
+    core::JobSubmitted numbered = event;
+    numbered.call = id;
+    return core::EventBody(numbered);
   };
   Duration back = world_.dice.Between(world_.options.delay_low, world_.options.delay_high);
-  coordinator.Call(make, [this, call, back](std::optional<core::Reply> reply) {
+  world_.coordinator->Call(make, [this, call, back](std::optional<core::Reply> reply) {
     world_.queue.After(back, [this, call, reply] { Answered(call, reply); });
   });
   world_.queue.After(seconds(25), [this, call] {
@@ -45,26 +62,63 @@ void Client::Submit() {
   });
 }
 
+bool Client::Resolve(core::JobSubmitted* event) const {
+  if (plan_.resume_by == ResumeBy::kNothing) return true;
+  const Client& other = *world_.clients[plan_.resume_of - 1];
+  std::vector<protocol::RestoreCandidate> found;
+  for (const auto& [id, row] : world_.coordinator->rows().checkpoints) {
+    if (row.job != other.job() || !core::CanRestore(row)) continue;
+    found.insert(found.begin(), {row.id, row.uri, row.manifest_hash});
+    event->request.resume_node = row.uri.starts_with("file:") ? row.node : base::NodeId();
+  }
+  if (found.empty()) return false;
+  event->resume_uri = found.front().uri;
+  if (plan_.resume_by == ResumeBy::kUri) {
+    event->request.resume_node = {};
+    event->allow_uncommitted = plan_.number % 2 == 0;
+    return true;
+  }
+  found.resize(std::min(found.size(), plan_.resume_by == ResumeBy::kJob ? kMostCandidates : 1));
+  event->request.resume_from = std::move(found);
+  return true;
+}
+
+// Is it worth another try? That it never fits is only true of the machines known by now.
+void Client::Refused(const std::string& why) {
+  world_.journal.Say([&] { return "client of " + Key() + ": refused: " + why; });
+  bool never = plan_.bad_data || !CouldFit(world_.options.machines, plan_.request) ||
+               why.find("not one place") != std::string::npos;
+  why_refused_ = why;
+  bool patient = plan_.resume_by == ResumeBy::kNothing || ++refusals_ < kMostRefusals;
+  if (never || !patient) {
+    refused_ = !job_;
+    return;
+  }
+  Again(seconds(2), seconds(8));
+}
+
 void Client::Answered(uint64_t call, const std::optional<core::Reply>& reply) {
   answered_ = std::max(answered_, call);
   if (!reply) return Again(milliseconds(200), seconds(3));
-  if (reply->code != core::ReplyCode::kOk) {
-    world_.journal.Say([&] { return "client of " + Key() + ": refused: " + reply->text; });
-    bool final = plan_.bad_data || reply->text.find("has room for") != std::string::npos ||
-                 reply->text.find("not one place") != std::string::npos;
-    if (final) {
-      refused_ = !job_;
-      return;
-    }
-    return Again(seconds(2), seconds(8));
-  }
-  bool lost = job_ && *job_ != reply->job;
-  if (lost && world_.journal.counts()[static_cast<size_t>(Counted::kBackups)] == 0) {
+  if (reply->code != core::ReplyCode::kOk) return Refused(reply->text);
+  if (job_ && *job_ != reply->job && !MayBeAnother()) {
     return world_.journal.Fail(Key() + " has made two jobs: " + base::ToString(*job_) + " and " +
                                base::ToString(reply->job));
   }
+  if (job_ != reply->job) job_known_at_ = world_.queue.now();
   job_ = reply->job;
   if (world_.dice.Percent(world_.options.repeat_percent)) Again(milliseconds(1), seconds(30));
+}
+
+// The first job of this key is gone: with an older store, or by retention, once the key may be
+// forgotten (or a clock says so).
+bool Client::MayBeAnother() const {
+  const Counts& counts = world_.journal.counts();
+  auto happened = [&](Counted what) { return counts[static_cast<size_t>(what)] > 0; };
+  if (happened(Counted::kBackups)) return true;
+  if (!world_.options.retention || world_.row_checker.Retired(*job_) == nullptr) return false;
+  bool forgotten = world_.queue.now() - job_known_at_ >= world_.options.retention->window;
+  return forgotten || happened(Counted::kClockJumps);
 }
 
 void Client::Cancel() {
@@ -84,13 +138,13 @@ void Client::Cancel() {
 }
 
 void Client::CancelIfNeverFits() {
-  uint64_t room = 0;
-  for (const MachinePlan& machine : world_.options.machines) {
-    uint64_t here = machine.cpus / plan_.request.cpus;
-    if (plan_.request.gpus > 0) here = std::min<uint64_t>(here, machine.gpus / plan_.request.gpus);
-    room += here;
-  }
-  if (room < plan_.request.workers) Cancel();
+  if (!CouldFit(world_.options.machines, plan_.request)) Cancel();
+  if (plan_.resume_by == ResumeBy::kNothing) return;
+  // What it begins with may be on a machine that is too small for it, or has other labels.
+  world_.queue.After(seconds(600), [this] {
+    const core::JobRow* row = job_ ? world_.coordinator->rows().FindJob(*job_) : nullptr;
+    if (row != nullptr && row->state == core::JobState::kPending) Cancel();
+  });
 }
 
 void Client::StoreWentBack() {

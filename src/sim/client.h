@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "coordinator/core/decisions.h"
+#include "sim/durable_store.h"
 #include "sim/options.h"
 
 namespace coxswain::sim {
@@ -23,12 +24,18 @@ class Client {
 
   const JobPlan& plan() const { return plan_; }
   std::optional<base::JobId> job() const { return job_; }
+  const std::string& why_refused() const { return why_refused_; }
   bool refused() const { return refused_; }
   bool cancelled() const { return cancelled_; }  // asked for, whether answered or not
 
  private:
   void Submit();
-  void Answered(uint64_t call, const std::optional<coordinator::core::Reply>& reply);
+  void Send(uint64_t call, const core::JobSubmitted& event);
+  void Answered(uint64_t call, const std::optional<core::Reply>& reply);
+  void Refused(const std::string& why);
+  // What the shell does about --resume-from before the core is asked. False: there is nothing yet.
+  bool Resolve(core::JobSubmitted* event) const;
+  bool MayBeAnother() const;
   void Again(base::Duration low, base::Duration high);
   void Cancel();
   std::string Key() const { return "key-" + std::to_string(plan_.number); }
@@ -37,6 +44,9 @@ class Client {
   const JobPlan& plan_;
   uint64_t calls_ = 0, answered_ = 0;
   std::optional<base::JobId> job_;
+  base::Time job_known_at_;  // since when job_ is known
+  std::string why_refused_;  // the last time
+  int refusals_ = 0;
   bool refused_ = false, cancelled_ = false;
 };
 

@@ -96,6 +96,13 @@ void CoordinatorHost::Wake(base::Time at) {
   });
 }
 
+void CoordinatorHost::KeepHouse(const Retention& limits) {
+  if (!up_) return;
+  std::vector<base::JobId> found = rows_.FindExpired(limits, Wall());
+  if (found.empty()) return;
+  After(milliseconds(5), [this, found] { Post(core::RetentionDue{found, {}}); });
+}
+
 void CoordinatorHost::Stall(Duration how_long) {
   world_.journal.Add(Counted::kStalls);
   stalled_until_ = world_.queue.now() + how_long;

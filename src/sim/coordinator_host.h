@@ -37,6 +37,8 @@ class CoordinatorHost {
   // Calls. `make` gets the call's number.
   void Call(const std::function<core::EventBody(core::CallId)>& make, Answer answer);
 
+  // Retention, as runtime_housekeeping.cc looks for it.
+  void KeepHouse(const Retention& limits);
   void Stall(base::Duration how_long);
   void RestoreBackup(const Rows& older);
 

@@ -1,5 +1,6 @@
 #include "sim/durable_store.h"
 
+#include <algorithm>
 #include <set>
 
 namespace coxswain::sim {
@@ -90,6 +91,26 @@ const core::RankRow* Rows::FindRank(const protocol::RankKey& key) const {
 const core::JobRow* Rows::FindJob(base::JobId job) const {
   auto found = jobs.find(job);
   return found == jobs.end() ? nullptr : &found->second;
+}
+
+std::vector<base::JobId> Rows::FindExpired(const Retention& limits, base::WallTime now) const {
+  std::vector<const core::JobRow*> ended;
+  for (const auto& [id, row] : jobs) {
+    if (core::IsFinal(row.state)) ended.push_back(&row);
+  }
+  std::stable_sort(ended.begin(), ended.end(),
+                   [](const auto* a, const auto* b) { return a->ended < b->ended; });
+  base::WallTime newest_too_many;
+  bool too_many = limits.count > 0 && ended.size() > limits.count;
+  if (too_many) newest_too_many = ended[ended.size() - 1 - limits.count]->ended;
+  std::vector<base::JobId> found;
+  for (const core::JobRow* row : ended) {
+    bool keeps_key = !row->idempotency_key.empty() && row->submitted >= now + -limits.window;
+    bool old = limits.age.count() > 0 && row->ended < now + -limits.age;
+    bool beyond = too_many && row->ended <= newest_too_many;
+    if (!keeps_key && (old || beyond)) found.push_back(row->id);
+  }
+  return found;
 }
 
 const core::JobRow* Rows::FindKey(const std::string& idempotency_key) const {

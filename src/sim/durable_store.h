@@ -6,6 +6,7 @@
 #include <map>
 
 #include "coordinator/core/rows.h"
+#include "sim/options.h"
 
 namespace coxswain::sim {
 
@@ -29,6 +30,8 @@ struct Rows {
   const core::GenerationRow* NewestGeneration(base::JobId job) const;
   const core::RankRow* FindRank(const protocol::RankKey& key) const;
   const core::JobRow* FindJob(base::JobId job) const;
+  // Finished jobs that the store need not keep any longer, oldest first.
+  std::vector<base::JobId> FindExpired(const Retention& limits, base::WallTime now) const;
   // Newest of a key; null: none.
   const core::JobRow* FindKey(const std::string& idempotency_key) const;
 };

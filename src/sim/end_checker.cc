@@ -14,9 +14,11 @@ std::string EndChecker::JobLeft() const {
   for (const auto& client : world_.clients) {
     if (client->refused()) continue;
     if (!client->job()) {
-      return "the submission of job " + std::to_string(client->plan().number) + " has no answer";
+      return "the submission of job " + std::to_string(client->plan().number) +
+             " is not accepted: " + client->why_refused();
     }
-    if (rows.FindJob(*client->job()) == nullptr) {
+    bool retired = world_.row_checker.Retired(*client->job()) != nullptr;
+    if (!retired && rows.FindJob(*client->job()) == nullptr) {
       return base::ToString(*client->job()) + " was acknowledged and is not in the store";
     }
   }
@@ -32,6 +34,9 @@ std::string EndChecker::MachineLeft() const {
   for (const auto& machine : world_.machines) {
     if (!machine->up()) return machine->name() + " is down";
     if (machine->worker() == nullptr) return machine->name() + " has no worker";
+    if (!world_.coordinator->rows().nodes.contains(machine->identity->node)) {
+      return machine->name() + " has a worker and is no node";
+    }
     if (!machine->processes().empty()) {
       const auto& process = *machine->processes().begin()->second;
       return "a rank of " + base::ToString(process.key().job) + " that nobody wants runs on " +
@@ -79,13 +84,19 @@ void EndChecker::CheckEnds() {
                            [](bool on) { return on; });
   for (const auto& client : world_.clients) {
     if (!client->job()) continue;
-    const core::JobRow& row = *world_.coordinator->rows().FindJob(*client->job());
+    const core::JobRow* found = world_.coordinator->rows().FindJob(*client->job());
+    const core::JobRow& row =
+        found != nullptr ? *found : *world_.row_checker.Retired(*client->job());
     const JobPlan& plan = client->plan();
     bool broken = plan.bad_data || plan.not_finite_at > 0 || plan.crash_at > 0 ||
                   plan.out_of_memory_at > 0 || plan.request.time_limit.count() > 0;
     std::string is = base::ToString(row.id) + " is " + core::ToString(row.state) + ": ";
     if (calm && !broken && !client->cancelled() && row.state != JobState::kCompleted) {
-      bool unfit = plan.request.local_store && !world_.options.shared_files;
+      bool local = plan.request.local_store;
+      if (plan.resume_by != ResumeBy::kNothing) {
+        local |= world_.options.jobs[plan.resume_of - 1].request.local_store;
+      }
+      bool unfit = local && !world_.options.shared_files;
       if (!unfit) world_.journal.Fail(is + "though nothing went wrong: " + row.reason);
     }
     bool taken = world_.send_checker.cancelled().contains(row.id);

@@ -134,6 +134,9 @@ bool FaultLoop::StrikeMachine(Fault fault) {
     case Fault::kCloneDisk:
       Clone();
       return true;
+    case Fault::kForget:
+      Forget(machine);
+      return true;
     default:
       return false;
   }
@@ -202,9 +205,27 @@ void FaultLoop::StrikeStores(Fault fault) {
       return;
     case Fault::kDrain:
       return Drain();
+    case Fault::kBreakGroup:
+      return world_.groups.BreakOne(world_.dice.Bits());
     default:
       return;  // kCancel: the clients
   }
+}
+
+// Somebody believes that a machine is gone for good; it may be, and it may come back.
+void FaultLoop::Forget(Machine& machine) {
+  if (!machine.identity) return;
+  if (world_.dice.Percent(70)) machine.EndWorker(world_.dice.Span(seconds(6), seconds(90)));
+  world_.queue.After(world_.dice.Span(milliseconds(500), seconds(30)), [this, &machine] {
+    if (!machine.identity) return;
+    auto make = [&](core::CallId id) {
+      return core::EventBody(core::ForgetRequested{id, machine.identity->node});
+    };
+    world_.coordinator->Call(make, [this](std::optional<core::Reply> reply) {
+      bool done = reply && reply->code == core::ReplyCode::kOk;
+      if (done) world_.journal.Add(Counted::kForgotten);
+    });
+  });
 }
 
 void FaultLoop::Drain() {

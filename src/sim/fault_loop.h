@@ -33,6 +33,7 @@ class FaultLoop {
   void CutMachine(Machine& machine, Fault fault);
   void Clone();
   void Drain();
+  void Forget(Machine& machine);
   Machine& AnyMachine();
   std::shared_ptr<RankProcess> AnyRank();
 

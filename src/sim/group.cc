@@ -131,6 +131,15 @@ std::shared_ptr<Group> GroupTable::Of(World* world, base::JobId job,
   return group;
 }
 
+void GroupTable::BreakOne(uint64_t bits) {
+  std::vector<std::shared_ptr<Group>> live;
+  for (const auto& [key, weak] : groups_) {
+    std::shared_ptr<Group> group = weak.lock();
+    if (group && !group->broken()) live.push_back(std::move(group));
+  }
+  if (!live.empty()) live[bits % live.size()]->Break("connection reset by peer");
+}
+
 void GroupTable::ResumeAll() {
   for (auto it = groups_.begin(); it != groups_.end();) {
     std::shared_ptr<Group> group = it->second.lock();

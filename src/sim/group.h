@@ -68,6 +68,8 @@ class GroupTable {
  public:
   std::shared_ptr<Group> Of(World* world, base::JobId job, const protocol::FormGeneration& form);
   void ResumeAll();
+  // A connection between two ranks of some group is reset; both live.
+  void BreakOne(uint64_t bits);
 
  private:
   using Key = std::tuple<base::JobId, base::Generation, base::Incarnation>;

@@ -46,6 +46,9 @@ enum class Counted : uint8_t {
   kCancelled,
   kOtherEnds,
   kDigestsCompared,
+  kResumed,
+  kRetired,
+  kForgotten,
   kLast
 };
 const char* ToString(Counted what);

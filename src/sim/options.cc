@@ -68,7 +68,7 @@ const char* ToString(Fault fault) {
       "cut up",           "cut down",       "cut both",      "cut data",    "break stream",
       "break socket",     "kill rank",      "out of memory", "crash rank",  "hang rank",
       "kill shim",        "kill task",      "blob outage",   "damage blob", "drain",
-      "cancel",           "clone disk",     "fill disk"};
+      "cancel",           "clone disk",     "fill disk",     "forget node", "break group"};
   static_assert(std::size(kNames) == kFaults);
   return kNames[static_cast<size_t>(fault)];
 }
@@ -78,7 +78,7 @@ Options DrawOptions(uint64_t seed) {
   Options options;
   bool calm = dice.Percent(5);  // nothing goes wrong
   uint32_t chance = dice.Percent(50) ? 15 : 45;
-  for (bool& on : options.faults) on = dice.Percent(chance) && !calm;
+  for (size_t i = 0; i < kFirstExtra; ++i) options.faults[i] = dice.Percent(chance) && !calm;
   // A backup undoes acknowledged work, which most checkers must then forget: seldom.
   if (dice.Percent(60)) options.faults[static_cast<size_t>(Fault::kRestoreBackup)] = false;
   options.faults_for = dice.Span(seconds(15), seconds(180));
@@ -94,6 +94,7 @@ Options DrawOptions(uint64_t seed) {
   for (int64_t i = 1; i <= jobs; ++i) {
     options.jobs.push_back(DrawJob(dice, static_cast<uint32_t>(i), options));
   }
+  DrawExtras(seed, &options);
   return options;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,15 +43,24 @@ enum class Fault : uint8_t {
   kCancel,
   kCloneDisk,
   kFillDisk,
+  // Drawn apart (DrawExtras), as what follows them below.
+  kForget,
+  kBreakGroup,
   kLast
 };
 constexpr size_t kFaults = static_cast<size_t>(Fault::kLast);
+constexpr size_t kFirstExtra = static_cast<size_t>(Fault::kForget);
 const char* ToString(Fault fault);
 
 struct MachinePlan {
   uint32_t cpus = 4;
   uint32_t gpus = 0;
+  std::string gpu_kind = "GPU";
+  std::map<std::string, std::string> labels;
 };
+
+// What --resume-from names: another job, its newest checkpoint by id, or that one by URI.
+enum class ResumeBy : uint8_t { kNothing, kJob, kCheckpoint, kUri };
 
 // What the job file says, and what its program does.
 struct JobPlan {
@@ -67,6 +77,16 @@ struct JobPlan {
   base::Time submit_at;
   std::optional<base::Time> cancel_at;
   bool cancel_saves = false;
+  ResumeBy resume_by = ResumeBy::kNothing;
+  uint32_t resume_of = 0;  // number of an earlier job
+};
+
+// How long the store keeps what has ended.
+struct Retention {
+  base::Duration age{};     // of finished jobs; 0: no limit
+  uint64_t count = 0;       // of finished jobs; 0: no limit
+  base::Duration window{};  // a key is remembered for so long at least
+  base::Duration pause{};   // between two looks
 };
 
 struct Options {
@@ -79,9 +99,14 @@ struct Options {
   base::Duration commit_low{}, commit_high{};
   bool shared_files = false;    // file:// is one place for all machines
   uint32_t repeat_percent = 0;  // of calls that a client sends again though it was answered
+  std::optional<Retention> retention;
   bool On(Fault fault) const { return faults[static_cast<size_t>(fault)]; }
 };
 
 Options DrawOptions(uint64_t seed);
+// What only some worlds have: racks, labels and kinds of GPUs, jobs that begin with another's
+// checkpoint, retention, nodes that are forgotten. From dice of its own, so that the other worlds
+// are what they were before there was any of it.
+void DrawExtras(uint64_t seed, Options* options);
 
 }  // namespace coxswain::sim

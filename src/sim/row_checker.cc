@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sim/place_checker.h"
 #include "sim/world.h"
 
 namespace coxswain::sim {
@@ -125,6 +126,10 @@ void RowChecker::CheckSlots(const Rows& rows, const core::RankRow& row) {
   }
   Require(cpus <= node->second.inventory.cpu_slots,
           node->second.name + " is given more ranks than it has slots");
+  std::string wrong = WhyWrongPlace(rows, row);
+  Require(wrong.empty(), "rank " + std::to_string(row.key.rank) + " of " +
+                             Name(row.key.job, row.key.attempt) + " on " + node->second.name +
+                             ": " + wrong);
 }
 
 void RowChecker::On(const Rows& rows, const core::GenerationRow& row) {
@@ -151,6 +156,10 @@ void RowChecker::On(const Rows& rows, const core::CheckpointRow& row) {
   auto found = rows.checkpoints.find(row.id);
   std::string name = base::ToString(row.id) + " of " + base::ToString(row.job);
   if (found == rows.checkpoints.end()) {
+    const core::GenerationRow* newest = rows.NewestGeneration(row.job);
+    Require(newest != nullptr && newest->generation == row.generation && !newest->closed,
+            name + " is opened for generation " + std::to_string(row.generation.value) +
+                ", which is not the one in force");
     return Require(row.state == CheckpointState::kOpen, name + " is not opened first");
   }
   const core::CheckpointRow& old = found->second;
@@ -222,8 +231,51 @@ void RowChecker::On(const Rows& rows, const core::CheckpointDamaged& damaged) {
   }
 }
 
+void RowChecker::On(const Rows& rows, const core::DeleteJob& gone) {
+  std::string name = base::ToString(gone.job);
+  const core::JobRow* row = rows.FindJob(gone.job);
+  if (row == nullptr) return;  // retention came twice
+  Require(core::IsFinal(row->state), name + " is removed though it has not ended");
+  Require(world_.options.retention.has_value(), name + " is removed though nothing is too old");
+  for (const auto& [id, each] : rows.checkpoints) {
+    bool left = each.job == gone.job && each.collect && each.state != CheckpointState::kDeleted;
+    Require(!left, name + " is removed, and " + base::ToString(id) +
+                       ", which is to be collected, stays in its store for ever");
+  }
+  world_.journal.Add(Counted::kRetired);
+  retired_[gone.job] = *row;
+}
+
+void RowChecker::On(const Rows& rows, const core::DeleteNode& gone) {
+  for (const auto& [key, rank] : rows.ranks) {
+    Require(rank.node != gone.id || rank.exit, "node " + gone.id.value +
+                                                   " is forgotten, and may run a rank of " +
+                                                   base::ToString(key.job));
+  }
+}
+
+const core::JobRow* RowChecker::Retired(base::JobId job) const {
+  auto found = retired_.find(job);
+  return found == retired_.end() ? nullptr : &found->second;
+}
+
+void RowChecker::CheckUnused(const std::string& uri) {
+  const Rows& rows = world_.coordinator->rows();
+  for (const auto& [id, job] : rows.jobs) {
+    if (core::IsFinal(job.state)) continue;
+    bool named = job.resume_uri == uri;
+    for (const auto& each : job.request.resume_from) named |= each.uri == uri;
+    bool own = std::any_of(rows.checkpoints.begin(), rows.checkpoints.end(), [&](const auto& e) {
+      return e.second.job == id && core::CanRestore(e.second);
+    });
+    Require(!named || own, uri + " is deleted from its store though " + base::ToString(id) +
+                               " has yet to begin with it");
+  }
+}
+
 void RowChecker::Deleting(const std::string& uri) {
   if (Happened(Counted::kBackups)) return;
+  CheckUnused(uri);
   for (const auto& [id, row] : world_.coordinator->rows().checkpoints) {
     if (row.uri != uri) continue;
     Require(row.collect, base::ToString(id) + " is deleted from its store though it is wanted");

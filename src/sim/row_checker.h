@@ -17,6 +17,9 @@ class RowChecker {
   // A task is about to delete the objects of this checkpoint.
   void Deleting(const std::string& uri);
 
+  // How the job was when retention removed it; null: it did not.
+  const core::JobRow* Retired(base::JobId job) const;
+
   // The highest position of the job's checkpoints that are committed, wanted and whole; -1: none.
   int64_t BestPosition(const Rows& rows, base::JobId job) const;
 
@@ -30,19 +33,22 @@ class RowChecker {
   void On(const Rows& rows, const core::CheckpointDamaged& damaged);
   void On(const Rows& rows, const core::EventRow& row);
   void On(const Rows&, const core::NodeRow&) {}
-  void On(const Rows&, const core::DeleteJob&) {}
+  void On(const Rows& rows, const core::DeleteJob& gone);
   void On(const Rows&, const core::DeleteEventsUpTo&) {}
-  void On(const Rows&, const core::DeleteNode&) {}
+  void On(const Rows& rows, const core::DeleteNode& gone);
 
   void CheckSlots(const Rows& rows, const core::RankRow& row);
   void CheckCommit(const Rows& rows, const core::CheckpointRow& row);
   void CheckCollect(const Rows& rows, const core::CheckpointRow& row);
+  // Checkpoints that a job of --resume-from has yet to begin with.
+  void CheckUnused(const std::string& uri);
   void CheckDamage(const core::CheckpointRow& row, const std::string& why);
   void CheckEnd(const Rows& rows, const core::JobRow& row);
   bool Happened(Counted what) const;
   void Require(bool holds, const std::string& what);
 
   World& world_;
+  std::map<base::JobId, core::JobRow> retired_;
 };
 
 }  // namespace coxswain::sim

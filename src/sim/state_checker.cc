@@ -15,10 +15,33 @@ void StateChecker::Formed(base::JobId job, const protocol::FormGeneration& form,
   const core::GenerationRow* newest = rows.NewestGeneration(job);
   if (newest == nullptr || newest->generation != form.generation || newest->closed) return;
   int64_t best = world_.row_checker.BestPosition(rows, job);
+  const core::JobRow* row = rows.FindJob(job);
+  if (row != nullptr && best < 0 && !row->resume_uri.empty()) CheckResumed(*row, name, agreed);
   if (agreed.state.position >= best) return;
   world_.journal.Fail(name + " begins at position " + std::to_string(agreed.state.position) +
                       " though a whole checkpoint of position " + std::to_string(best) +
                       " is committed");
+}
+
+void StateChecker::CheckResumed(const core::JobRow& job, const std::string& name,
+                                const Agreed& agreed) {
+  if (!agreed.formed.restored_uri.empty()) world_.journal.Add(Counted::kResumed);
+  if (!agreed.has_state) {
+    return world_.journal.Fail(name + " begins afresh though it was to begin with " +
+                               job.resume_uri);
+  }
+  std::vector<protocol::RestoreCandidate> candidates = job.request.resume_from;
+  if (candidates.empty()) candidates.push_back({{}, job.resume_uri, ""});
+  for (const protocol::RestoreCandidate& each : candidates) {
+    core::CheckpointRow row{.uri = each.uri};
+    Reading reading =
+        world_.blobs.Read(world_.PlaceOf(row), each.uri, each.manifest_hash, job.allow_uncommitted);
+    if (reading.verdict != Reading::kWhole) continue;
+    if (agreed.state.position >= reading.position) return;
+    return world_.journal.Fail(name + " begins at position " +
+                               std::to_string(agreed.state.position) + " though " + each.uri +
+                               ", which it was to begin with, is whole");
+  }
 }
 
 void StateChecker::Finished(const JobPlan& plan, const protocol::TrainingFinished& report,

@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "sim/durable_store.h"
 #include "sim/group.h"
 #include "sim/options.h"
 
@@ -20,6 +21,9 @@ class StateChecker {
   bool HasFinished(uint32_t plan_number) const { return finished_.contains(plan_number); }
 
  private:
+  // Of a job that has no checkpoint of its own yet, and was to begin with another's.
+  void CheckResumed(const core::JobRow& job, const std::string& name, const Agreed& agreed);
+
   World& world_;
   std::set<uint32_t> finished_;
 };

@@ -118,8 +118,36 @@ protocol::TaskEnded TaskRunner::Check(const protocol::StartTask& task) {
     ended.error = "the data is wrong";
     ended.user_error = true;
     return ended;
+  } else if (task.argument.find("\"resume\":") != std::string::npos) {
+    return CheckResume(task, job);
   }
   ended.ok = true;
+  return ended;
+}
+
+protocol::TaskEnded TaskRunner::CheckResume(const protocol::StartTask& task,
+                                            const JobPlan& job) const {
+  const std::string& text = task.argument;
+  bool uncommitted = text.find("\"uncommitted\":true") != std::string::npos;
+  bool elsewhere = text.find("\"elsewhere\":true") != std::string::npos;
+  protocol::TaskEnded ended;
+  for (size_t at = text.find("\"resume\":"); (at = text.find("\"uri\":", at)) != std::string::npos;
+       ++at) {
+    std::string uri = TextAt(text, "uri", at), hash = TextAt(text, "manifest_hash", at);
+    std::string place = world_.blobs.Place(uri, worker_.machine().index());
+    Reading reading = world_.blobs.Read(place, uri, hash, uncommitted);
+    // The data is not read, so that what is damaged in it is not seen.
+    bool looks_well = reading.verdict == Reading::kCorrupt && world_.blobs.EverDamaged(uri) &&
+                      world_.blobs.Has(place, uri, "manifest");
+    if (reading.verdict == Reading::kWhole || looks_well) {
+      ended.ok = true;
+      ended.error = job.plan.Done(reading.step, reading.position) ? "nothing is left to train" : "";
+      return ended;
+    }
+    if (ended.error.empty()) ended.error = "resume_from: " + reading.why;
+  }
+  ended.ok = elsewhere;
+  ended.user_error = !elsewhere;
   return ended;
 }
 

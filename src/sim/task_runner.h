@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "sim/options.h"
 #include "worker/core/decisions.h"
 
 namespace coxswain::sim {
@@ -32,6 +33,8 @@ class TaskRunner {
   protocol::TaskEnded Away(const protocol::StartTask& task) const;
   protocol::TaskEnded Result(const protocol::StartTask& task);
   protocol::TaskEnded Check(const protocol::StartTask& task);
+  // The checkpoint to begin with, as trainer/task/resume_checker.cc looks at it.
+  protocol::TaskEnded CheckResume(const protocol::StartTask& task, const JobPlan& job) const;
   protocol::TaskEnded Verify(const protocol::StartTask& task);
   protocol::TaskEnded Collect(const protocol::StartTask& task);
   void End(base::TaskId task, int code, int signal);

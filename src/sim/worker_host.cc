@@ -23,6 +23,7 @@ wc::Settings SettingsOf(World& world, const Machine& machine) {
   settings.inventory.name = machine.name();
   settings.inventory.address = machine.address();
   settings.inventory.cpu_slots = machine.plan().cpus;
+  settings.inventory.labels = machine.plan().labels;
   settings.inventory.memory_bytes = int64_t{64} << 30;
   settings.inventory.version = base::kVersion;
   settings.inventory.boot_id = machine.boot_id();
@@ -93,7 +94,8 @@ void WorkerHost::ObserveGpus() {
   After(world_.dice.Between(milliseconds(10), milliseconds(600)), [this] {
     wc::GpusObserved seen;
     for (uint32_t gpu = 0; gpu < machine_.plan().gpus; ++gpu) {
-      wc::GpuFacts facts{.uuid = machine_.GpuUuid(gpu), .name = "GPU", .index = gpu};
+      wc::GpuFacts facts{
+          .uuid = machine_.GpuUuid(gpu), .name = machine_.plan().gpu_kind, .index = gpu};
       for (const auto& [key, process] : machine_.processes()) {
         for (const std::string& uuid : process->start().gpu_uuids) {
           if (uuid == facts.uuid) facts.processes.push_back({process->pid(), "cox-trainer"});

@@ -79,11 +79,19 @@ void World::Heal() {
   for (auto& client : clients) client->CancelIfNeverFits();
 }
 
+void World::KeepHouse(const Retention& limits) {
+  queue.After(limits.pause, [this, limits] {
+    coordinator->KeepHouse(limits);
+    KeepHouse(limits);
+  });
+}
+
 void World::Run() {
   coordinator->Start();
   for (auto& machine : machines) machine->StartWorker();
   for (auto& client : clients) client->Begin();
   faults.Begin();
+  if (options.retention) KeepHouse(*options.retention);
   base::Time heal_at = queue.now() + options.faults_for;
   queue.At(heal_at, [this] { Heal(); });
   base::Time look_at = queue.now() + seconds(2);

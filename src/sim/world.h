@@ -43,6 +43,7 @@ struct World {
   bool Astray(const core::CheckpointRow& row) const;
   // All faults end, everything is started again.
   void Heal();
+  void KeepHouse(const Retention& limits);
 
   const uint64_t seed;
   const Options options;

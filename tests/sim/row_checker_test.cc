@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "sim/place_checker.h"
 #include "sim/world.h"
 
 namespace coxswain::sim {
@@ -95,6 +96,86 @@ TEST_F(RowCheckerTest, SecondGenerationInForce_IsSeen) {
   core::GenerationRow next = generation;
   next.generation = Generation(3);
   EXPECT_NE(Check(next).find("while another one is in force"), std::string::npos);
+}
+
+TEST_F(RowCheckerTest, CheckpointOpenedForAnOldGeneration_IsSeen) {
+  core::CheckpointRow row{.id = CheckpointId(1), .job = JobId(1), .generation = Generation(1)};
+  EXPECT_NE(Check(row).find("is opened for generation 1"), std::string::npos);
+}
+
+TEST_F(RowCheckerTest, NodeForgottenUnderARank_IsSeen) {
+  rows.Apply(RankRow(0));
+  EXPECT_NE(Check(core::DeleteNode{base::NodeId("a")}).find("may run a rank"), std::string::npos);
+}
+
+TEST_F(RowCheckerTest, LiveJobRemoved_IsSeen) {
+  EXPECT_NE(Check(core::DeleteJob{JobId(1)}).find("though it has not ended"), std::string::npos);
+}
+
+struct PlaceCheckerTest : RowCheckerTest {
+  void SetUp() override {
+    RowCheckerTest::SetUp();
+    for (const char* name : {"b", "c"}) {
+      core::NodeRow node{.id = base::NodeId(name), .name = name};
+      node.inventory.cpu_slots = 2;
+      node.inventory.labels = {{"rack", name}};
+      node.inventory.gpus = {{.uuid = std::string(name) + "-gpu", .name = "NVIDIA A100"}};
+      rows.Apply(node);
+    }
+  }
+  std::string Place(core::RankRow row, const std::string& node) {
+    rows.Apply(job);
+    row.node = base::NodeId(node);
+    return WhyWrongPlace(rows, row);
+  }
+};
+
+TEST_F(PlaceCheckerTest, OtherLabels_AreSeen) {
+  job.request.node_selector = {{"rack", "b"}};
+  EXPECT_EQ(Place(RankRow(0), "b"), "");
+  EXPECT_NE(Place(RankRow(0), "c"), "");
+}
+
+TEST_F(PlaceCheckerTest, OtherKindOfGpu_IsSeen) {
+  core::RankRow row = RankRow(0);
+  row.gpu_uuids = {"b-gpu"};
+  job.request.gpus = 1;
+  job.request.gpu_kinds = {"h200", "a100"};
+  EXPECT_EQ(Place(row, "b"), "");
+  job.request.gpu_kinds = {"h200"};
+  EXPECT_NE(Place(row, "b"), "");
+}
+
+TEST_F(PlaceCheckerTest, GangOverTwoRacks_IsSeen) {
+  core::RankRow first = RankRow(0);
+  first.node = base::NodeId("b");
+  rows.Apply(first);
+  EXPECT_EQ(Place(RankRow(1), "c"), "");
+  job.request.within = core::Within::kRack;
+  EXPECT_EQ(Place(RankRow(1), "c"), "it spans racks");
+  EXPECT_EQ(Place(RankRow(1), "b"), "");
+  job.request.within = core::Within::kMachine;
+  EXPECT_EQ(Place(RankRow(1), "c"), "it spans machines");
+}
+
+TEST(CouldFit, RacksAndKinds_Count) {
+  std::vector<MachinePlan> machines(2,
+                                    MachinePlan{.cpus = 2, .gpus = 1, .gpu_kind = "NVIDIA A100"});
+  machines[0].labels = {{"rack", "r1"}};
+  machines[1].labels = {{"rack", "r2"}};
+  core::JobRequest request{.workers = 3};
+  EXPECT_TRUE(CouldFit(machines, request));
+  request.within = core::Within::kRack;
+  EXPECT_FALSE(CouldFit(machines, request));
+  machines[1].labels = machines[0].labels;
+  EXPECT_TRUE(CouldFit(machines, request));
+  request.gpus = 1;
+  EXPECT_FALSE(CouldFit(machines, request));
+  request.workers = 2;
+  request.gpu_kinds = {"h200"};
+  EXPECT_FALSE(CouldFit(machines, request));
+  request.gpu_kinds = {"h200", "a100"};
+  EXPECT_TRUE(CouldFit(machines, request));
 }
 
 TEST_F(RowCheckerTest, OrdinaryRows_AreFine) {
