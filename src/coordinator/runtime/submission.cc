@@ -110,6 +110,7 @@ absl::Status TakeCheckpoint(const core::CheckpointRow& row, core::JobSubmitted* 
         "checkpoints), or the job, for its newest"));
   }
   event->resume_uri = row.uri;
+  event->request.resume_from = {{row.id, row.uri, row.manifest_hash}};
   event->request.resume_node = HolderOf(row);
   return absl::OkStatus();
 }
@@ -148,16 +149,21 @@ absl::Status ResolveResume(const std::string& from, store::StateReader& reader,
   return TakeCheckpointsOf(*job, reader, event);
 }
 
-// The job that an earlier life of this key made, if it has ended: the core no longer knows those.
-absl::StatusOr<core::JobId> EndedJobOfKey(const core::JobSubmitted& event,
-                                          store::StateReader& reader) {
+struct KnownKey {
+  core::JobId job;     // 0: the key is new
+  bool ended = false;  // the core no longer knows it
+};
+
+// The job that an earlier submission with this key made.
+absl::StatusOr<KnownKey> FindKey(const core::JobSubmitted& event, store::StateReader& reader) {
   std::string digest;
   absl::StatusOr<core::JobId> job = reader.FindIdempotencyKey(event.idempotency_key, &digest);
-  if (!job.ok() || !*job) return job;
+  if (!job.ok()) return job.status();
+  if (!*job) return KnownKey{};
   absl::StatusOr<store::JobRecord> record = reader.GetJob(*job);
   if (!record.ok()) return record.status();
-  if (!core::IsFinal(record->job.state)) return core::JobId();
-  if (digest == event.request_digest) return job;
+  if (!core::IsFinal(record->job.state)) return KnownKey{*job, false};
+  if (digest == event.request_digest) return KnownKey{*job, true};
   return absl::AlreadyExistsError(absl::StrCat("the idempotency key '", event.idempotency_key,
                                                "' was used for a different submission (",
                                                base::ToString(*job), ")"));
@@ -204,11 +210,13 @@ std::variant<Submission, Refusal> CheckSubmission(const SubmitRequest& request,
   out.event.submitted_by = request.submitted_by;
   out.event.allow_uncommitted = request.allow_uncommitted;
   out.event.dry_run = request.dry_run;
+  absl::StatusOr<KnownKey> known = FindKey(out.event, reader);
+  if (!known.ok()) return Refusal{known.status(), {}};
+  if (known->ended) out.answered_by = known->job;
+  // A repeat is answered whatever has become of the checkpoint since.
+  if (known->job) return out;
   status = ResolveResume(request.resume_from, reader, &out.event);
   if (!status.ok()) return Refusal{status, {}};
-  absl::StatusOr<core::JobId> ended = EndedJobOfKey(out.event, reader);
-  if (!ended.ok()) return Refusal{ended.status(), {}};
-  out.answered_by = *ended;
   return out;
 }
 

@@ -150,7 +150,7 @@ TEST_F(SubmissionTest, ResumeFromOneCheckpoint_TakesNoOther) {
   request.resume_from = "c1";
   core::JobSubmitted event = Accept(request).event;
   EXPECT_EQ(event.resume_uri, "s3://ckpt/step-1");
-  EXPECT_THAT(Ids(event), ElementsAre());
+  EXPECT_THAT(Ids(event), ElementsAre(1)) << "its hash is known, and is to be checked";
   request.resume_from = "s3://elsewhere/step-9";
   EXPECT_EQ(Accept(request).event.resume_uri, "s3://elsewhere/step-9");
 }
@@ -169,6 +169,26 @@ TEST_F(SubmissionTest, ResumeFromAFileStore_NamesTheMachineThatHasIt) {
   EXPECT_EQ(Accept(request).event.request.resume_node.value, "n-2");
   request.resume_from = "c1";
   EXPECT_EQ(Accept(request).event.request.resume_node.value, "n-1");
+}
+
+// The first call was answered, the answer was lost, and retention has been there since.
+TEST_F(SubmissionTest, RepeatAfterItsCheckpointIsGone_IsAnsweredAllTheSame) {
+  AddJob(1, "digits");
+  AddCheckpoint(1, core::CheckpointState::kVerified);
+  SubmitRequest request = Request();
+  request.resume_from = "j1";
+  request.idempotency_key = "k";
+  core::JobSubmitted first = Accept(request).event;
+  AddJob(2, "more");
+  core::JobRow& made = reader_.jobs.at(core::JobId(2));
+  made.idempotency_key = "k";
+  made.request_digest = first.request_digest;
+  reader_.checkpoints.clear();
+  EXPECT_FALSE(Accept(request).answered_by) << "it is live: the core answers";
+  made.state = core::JobState::kCompleted;
+  EXPECT_EQ(Accept(request).answered_by, core::JobId(2));
+  request.idempotency_key = "another";
+  EXPECT_EQ(Refuse(request), absl::NotFoundError("job j1 has no checkpoint to resume from"));
 }
 
 TEST_F(SubmissionTest, ResumeFromWhatIsNotThere_IsNotFound) {
