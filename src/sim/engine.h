@@ -49,7 +49,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void Step(const trainer::core::RunStep& flags);
   void TryExport(base::Duration pause);
   void TryRestore(const std::shared_ptr<Group>& group, size_t candidate, Agreed agreed,
-                  base::Time give_up, std::string last);
+                  base::Time give_up, std::optional<Reading> newest_named);
   void EndRestore(const std::shared_ptr<Group>& group, std::optional<Agreed> agreed,
                   const std::string& why, int code);
   void Answer(trainer::core::Event event);

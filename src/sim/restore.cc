@@ -13,7 +13,7 @@ using base::seconds;
 void Engine::Restore(const std::shared_ptr<Group>& group) {
   if (group != group_ || !command_) return;
   phase_ = protocol::Phase::kRestoring;
-  TryRestore(group, 0, {}, world_.queue.now() + seconds(60), "");
+  TryRestore(group, 0, {}, world_.queue.now() + seconds(60), std::nullopt);
 }
 
 void Engine::EndRestore(const std::shared_ptr<Group>& group, std::optional<Agreed> agreed,
@@ -24,13 +24,14 @@ void Engine::EndRestore(const std::shared_ptr<Group>& group, std::optional<Agree
 }
 
 void Engine::TryRestore(const std::shared_ptr<Group>& group, size_t candidate, Agreed agreed,
-                        base::Time give_up, std::string last) {
+                        base::Time give_up, std::optional<Reading> newest_named) {
   const protocol::FormGeneration& form = group->form();
   if (candidate >= form.restore.size()) {
-    bool named = !form.restore.empty() && !form.restore.back().id;
-    if (!named) return EndRestore(group, std::move(agreed), "", 0);
-    return EndRestore(group, std::nullopt, "the checkpoint to resume from cannot be used: " + last,
-                      protocol::kExitUserError);
+    if (!newest_named) return EndRestore(group, std::move(agreed), "", 0);
+    bool damaged = newest_named->verdict == Reading::kCorrupt;
+    return EndRestore(group, std::nullopt,
+                      "the checkpoint to resume from cannot be used: " + newest_named->why,
+                      damaged ? protocol::kExitInfrastructure : protocol::kExitUserError);
   }
   Duration takes = world_.dice.Span(milliseconds(5), milliseconds(400));
   process_.After(takes, [=, this]() mutable {
@@ -38,7 +39,7 @@ void Engine::TryRestore(const std::shared_ptr<Group>& group, size_t candidate, A
     const protocol::RestoreCandidate& from = group->form().restore[candidate];
     if (world_.blobs.away) {
       if (world_.queue.now() < give_up) {
-        return TryRestore(group, candidate, std::move(agreed), give_up, std::move(last));
+        return TryRestore(group, candidate, std::move(agreed), give_up, std::move(newest_named));
       }
       return EndRestore(group, std::nullopt, "the store could not be read for a long time",
                         protocol::kExitInfrastructure);
@@ -57,8 +58,9 @@ void Engine::TryRestore(const std::shared_ptr<Group>& group, size_t candidate, A
     }
     bool corrupt = reading.verdict != Reading::kUncommitted;
     agreed.formed.refused.push_back({from.uri, reading.why, corrupt});
+    if (!from.id && !newest_named) newest_named = reading;
     TryRestore(group, candidate + 1, std::move(agreed), world_.queue.now() + seconds(60),
-               reading.why);
+               std::move(newest_named));
   });
 }
 

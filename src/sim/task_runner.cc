@@ -130,6 +130,7 @@ protocol::TaskEnded TaskRunner::CheckResume(const protocol::StartTask& task,
   const std::string& text = task.argument;
   bool uncommitted = text.find("\"uncommitted\":true") != std::string::npos;
   bool elsewhere = text.find("\"elsewhere\":true") != std::string::npos;
+  bool damaged = false;  // the newest
   protocol::TaskEnded ended;
   for (size_t at = text.find("\"resume\":"); (at = text.find("\"uri\":", at)) != std::string::npos;
        ++at) {
@@ -144,10 +145,12 @@ protocol::TaskEnded TaskRunner::CheckResume(const protocol::StartTask& task,
       ended.error = job.plan.Done(reading.step, reading.position) ? "nothing is left to train" : "";
       return ended;
     }
-    if (ended.error.empty()) ended.error = "resume_from: " + reading.why;
+    if (!ended.error.empty()) continue;
+    ended.error = "resume_from: " + reading.why;
+    damaged = reading.verdict == Reading::kCorrupt;
   }
-  ended.ok = elsewhere;
-  ended.user_error = !elsewhere;
+  ended.ok = elsewhere || (damaged && !AtSubmit(task));
+  ended.user_error = !ended.ok;
   return ended;
 }
 
