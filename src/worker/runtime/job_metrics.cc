@@ -21,8 +21,12 @@ constexpr uint64_t kTrimBytes = 64 << 10;  // acknowledged bytes that may stay i
 
 }  // namespace
 
-JobMetrics::JobMetrics(std::string folder, base::JobId job, uint64_t segment_bytes)
-    : folder_(std::move(folder)), job_(job), segment_bytes_(segment_bytes) {}
+JobMetrics::JobMetrics(std::string folder, base::JobId job, uint64_t segment_bytes,
+                       uint64_t number_from)
+    : folder_(std::move(folder)),
+      job_(job),
+      segment_bytes_(segment_bytes),
+      number_from_(number_from) {}
 
 JobMetrics::~JobMetrics() {
   if (fd_ >= 0) close(fd_);
@@ -30,9 +34,10 @@ JobMetrics::~JobMetrics() {
 
 absl::StatusOr<std::unique_ptr<JobMetrics>> JobMetrics::Open(const std::string& folder,
                                                              base::JobId job,
-                                                             uint64_t segment_bytes) {
+                                                             uint64_t segment_bytes,
+                                                             uint64_t number_from) {
   if (absl::Status s = process::MakeFolder(folder); !s.ok()) return s;
-  std::unique_ptr<JobMetrics> metrics(new JobMetrics(folder, job, segment_bytes));
+  std::unique_ptr<JobMetrics> metrics(new JobMetrics(folder, job, segment_bytes, number_from));
   if (absl::Status s = metrics->TakeOver(); !s.ok()) return s;
   return metrics;
 }
@@ -69,7 +74,7 @@ absl::Status JobMetrics::TakeOver() {
 }
 
 absl::Status JobMetrics::BeginSegment() {
-  Segment segment{last_batch_ + 1, 0, 0};
+  Segment segment{NextNumber(), 0, 0};
   std::string path = Path(segment);
   int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (fd < 0) return process::ErrnoStatus(errno, path);
@@ -80,7 +85,7 @@ absl::Status JobMetrics::BeginSegment() {
 }
 
 absl::Status JobMetrics::Append(std::vector<protocol::MetricPoint> points, uint64_t dropped) {
-  protocol::MetricBatch batch{job_, last_batch_ + 1, std::move(points), dropped + lost_};
+  protocol::MetricBatch batch{job_, NextNumber(), std::move(points), dropped + lost_};
   uint64_t at_risk = batch.points.size() + batch.dropped;
   std::string record = EncodeRecord(batch);
   if (segments_.back().bytes > 0 && segments_.back().bytes + record.size() > segment_bytes_) {

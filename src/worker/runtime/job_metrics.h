@@ -6,6 +6,7 @@
 // seconds, and the job, which it ends too, makes their points again from its checkpoint.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -21,9 +22,11 @@ namespace coxswain::worker {
 
 class JobMetrics {
  public:
-  // Takes over what an earlier life left; a torn end is cut off.
+  // Takes over what an earlier life left; a torn end is cut off. New batches have numbers above
+  // `number_from`.
   static absl::StatusOr<std::unique_ptr<JobMetrics>> Open(const std::string& folder,
-                                                          base::JobId job, uint64_t segment_bytes);
+                                                          base::JobId job, uint64_t segment_bytes,
+                                                          uint64_t number_from);
   ~JobMetrics();
   JobMetrics(const JobMetrics&) = delete;
   JobMetrics& operator=(const JobMetrics&) = delete;
@@ -50,7 +53,8 @@ class JobMetrics {
     uint64_t bytes = 0;
     int thinned = 0;
   };
-  JobMetrics(std::string folder, base::JobId job, uint64_t segment_bytes);
+  JobMetrics(std::string folder, base::JobId job, uint64_t segment_bytes, uint64_t number_from);
+  uint64_t NextNumber() const { return std::max(last_batch_, number_from_) + 1; }
   std::string Path(const Segment& segment) const;
   absl::Status TakeOver();
   absl::Status BeginSegment();
@@ -62,7 +66,7 @@ class JobMetrics {
 
   const std::string folder_;
   const base::JobId job_;
-  const uint64_t segment_bytes_;
+  const uint64_t segment_bytes_, number_from_;
   std::deque<Segment> segments_;  // ascending; the last is appended to
   int fd_ = -1;                   // of the last
   uint64_t bytes_ = 0;

@@ -4,7 +4,9 @@
 #include <filesystem>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "worker/process/files.h"
 
 namespace coxswain::worker {
@@ -12,13 +14,16 @@ namespace {
 
 constexpr uint64_t kSmallestSegment = 16 << 10;
 constexpr uint64_t kLargestSegment = 1 << 20;
+constexpr uint64_t kBatchesPerBoot = uint64_t{1} << 40;  // more than any boot will see
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<MetricsBuffer>> MetricsBuffer::Open(const std::string& folder,
-                                                                   uint64_t limit_bytes) {
+                                                                   uint64_t limit_bytes,
+                                                                   const std::string& boot_id) {
   if (absl::Status s = process::MakeFolder(folder); !s.ok()) return s;
   std::unique_ptr<MetricsBuffer> buffer(new MetricsBuffer(folder, limit_bytes));
+  if (absl::Status s = buffer->CountBoot(boot_id); !s.ok()) return s;
   std::error_code ignored;
   for (std::filesystem::directory_iterator it(folder, ignored), end; it != end;
        it.increment(ignored)) {
@@ -29,6 +34,26 @@ absl::StatusOr<std::unique_ptr<MetricsBuffer>> MetricsBuffer::Open(const std::st
   return buffer;
 }
 
+// In the file "boots": the present boot's id, and how many there were before it.
+absl::Status MetricsBuffer::CountBoot(const std::string& boot_id) {
+  const std::string path = absl::StrCat(folder_, "/boots");
+  absl::StatusOr<std::string> text = process::ReadFile(path);
+  if (!text.ok() && !absl::IsNotFound(text.status())) return text.status();
+  if (text.ok()) {
+    std::pair<std::string, std::string> parts = absl::StrSplit(*text, absl::MaxSplits(' ', 1));
+    if (!absl::SimpleAtoi(parts.second, &boots_)) {
+      return absl::DataLossError(
+          absl::StrCat(path, " is damaged: expected a boot id and a number, found '", *text,
+                       "'; remove the folder ", folder_));
+    }
+    if (parts.first == boot_id) return absl::OkStatus();
+    ++boots_;
+  }
+  // On a full disk: counted again by the next life, with the same result.
+  process::WriteFile(path, absl::StrCat(boot_id, " ", boots_, "\n"), true).IgnoreError();
+  return absl::OkStatus();
+}
+
 uint64_t MetricsBuffer::SegmentBytes() const {
   return std::clamp(limit_bytes_ / 16, kSmallestSegment, kLargestSegment);
 }
@@ -36,8 +61,8 @@ uint64_t MetricsBuffer::SegmentBytes() const {
 absl::StatusOr<JobMetrics*> MetricsBuffer::Find(base::JobId job) {
   std::unique_ptr<JobMetrics>& metrics = jobs_[job];
   if (metrics) return metrics.get();
-  auto opened =
-      JobMetrics::Open(absl::StrCat(folder_, "/", base::ToString(job)), job, SegmentBytes());
+  auto opened = JobMetrics::Open(absl::StrCat(folder_, "/", base::ToString(job)), job,
+                                 SegmentBytes(), boots_ * kBatchesPerBoot);
   if (!opened.ok()) {
     jobs_.erase(job);
     return opened.status();

@@ -15,9 +15,12 @@ namespace coxswain::worker {
 
 class MetricsBuffer {
  public:
-  // Below `folder`, one folder for each job.
+  // Below `folder`, one folder for each job. `boot_id`: of this machine's present boot. A power cut
+  // takes batches that the coordinator may have: so that no later one has their numbers, which
+  // would be taken for a repeat, each boot's numbers begin above those of all boots before it.
   static absl::StatusOr<std::unique_ptr<MetricsBuffer>> Open(const std::string& folder,
-                                                             uint64_t limit_bytes);
+                                                             uint64_t limit_bytes,
+                                                             const std::string& boot_id);
 
   // After it the trainer may forget the points, whatever the status: what the disk refused is
   // counted as dropped and told with the next batch.
@@ -37,6 +40,7 @@ class MetricsBuffer {
  private:
   MetricsBuffer(std::string folder, uint64_t limit_bytes)
       : folder_(std::move(folder)), limit_bytes_(limit_bytes) {}
+  absl::Status CountBoot(const std::string& boot_id);
   absl::StatusOr<JobMetrics*> Find(base::JobId job);
   uint64_t SegmentBytes() const;
   void KeepWithinLimit();
@@ -44,6 +48,7 @@ class MetricsBuffer {
 
   const std::string folder_;
   uint64_t limit_bytes_;
+  uint64_t boots_ = 0;  // of which this buffer has seen the end
   std::map<base::JobId, std::unique_ptr<JobMetrics>> jobs_;
   std::map<base::JobId, bool> over_;
 };

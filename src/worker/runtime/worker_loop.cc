@@ -65,8 +65,8 @@ absl::Status WorkerLoop::Start() {
   surroundings_.port_last = options_.config.trainer_port_last;
   surroundings_.interface = options_.config.interface;
   if (pipe2(task_lifeline_, O_CLOEXEC) != 0) return process::ErrnoStatus(errno, "pipe");
-  auto buffer = MetricsBuffer::Open(folder_.path() + "/metrics",
-                                    static_cast<uint64_t>(options_.config.metrics_buffer));
+  auto buffer = MetricsBuffer::Open(
+      folder_.path() + "/metrics", static_cast<uint64_t>(options_.config.metrics_buffer), boot_id_);
   if (!buffer.ok()) return buffer.status();
   buffer_ = std::move(*buffer);
   relay_.emplace(*buffer_, [this](protocol::MetricBatch& batch) { return SendBulk(batch); });

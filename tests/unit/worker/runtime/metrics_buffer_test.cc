@@ -38,9 +38,9 @@ class MetricsBufferTest : public testing::Test {
     buffer_.reset();
     fs::remove_all(folder_);
   }
-  void Open(uint64_t limit = 64 << 20) {
+  void Open(uint64_t limit = 64 << 20, const std::string& boot_id = "boot-1") {
     buffer_.reset();
-    auto buffer = MetricsBuffer::Open(folder_, limit);
+    auto buffer = MetricsBuffer::Open(folder_, limit, boot_id);
     ASSERT_TRUE(buffer.ok()) << buffer.status();
     buffer_ = std::move(*buffer);
   }
@@ -76,6 +76,37 @@ TEST_F(MetricsBufferTest, BatchesComeBackInOrder_AlsoAfterAKill) {
   auto after = All(5);
   ASSERT_EQ(after.size(), 1u);
   EXPECT_EQ(after[0].batch, 6u);
+}
+
+// The coordinator has batches 1 to 3, of which a power cut took the last two from this disk: what
+// is measured next must not look like a repeat of them.
+TEST_F(MetricsBufferTest, AfterAPowerCut_NoNumberComesAgain) {
+  Open();
+  for (int i = 0; i < 3; ++i) Append(10 * i, 2);
+  auto size = fs::file_size(Segment(1));
+  buffer_.reset();
+  fs::resize_file(Segment(1), size / 3);
+  Open(64 << 20, "boot-2");
+  Append(50, 1);
+  uint64_t second = All(3).at(0).batch;
+  EXPECT_GT(second, 3u);
+  buffer_->Trim(kJob, second);
+  EXPECT_TRUE(All(second).empty());
+  Open(64 << 20, "boot-2");
+  Append(60, 1);
+  EXPECT_EQ(All(second).at(0).batch, second + 1) << "the same boot: numbers go on";
+  Open(64 << 20, "boot-3");
+  Append(70, 1);
+  EXPECT_GT(All(second + 1).at(0).batch, second + 2);
+  buffer_->Forget(kJob);
+  buffer_->Trim(kJob, All(second + 1).back().batch);
+  EXPECT_TRUE(buffer_->Jobs().empty());
+}
+
+TEST_F(MetricsBufferTest, DamagedCountOfBoots_IsSaid) {
+  std::ofstream(folder_ / "boots") << "boot-1 x";
+  EXPECT_EQ(MetricsBuffer::Open(folder_, 1 << 20, "boot-1").status().code(),
+            absl::StatusCode::kDataLoss);
 }
 
 TEST_F(MetricsBufferTest, TornEnd_IsCutOffAndWritingGoesOn) {
