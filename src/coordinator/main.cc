@@ -50,12 +50,35 @@ int TakeSignals() {
   return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+coordinator::core::Bound BoundOf(const coxswain::config::SlotBound& bound) {
+  return {bound.cpus, bound.gpus};
+}
+
+coordinator::core::SchedulingSettings SchedulingOf(
+    const coxswain::config::SchedulingConfig& config) {
+  coordinator::core::SchedulingSettings settings;
+  settings.policy = static_cast<coordinator::core::PolicyName>(config.policy);
+  for (const auto& [name, queue] : config.queues) {
+    settings.queues.push_back({name, queue.parent, BoundOf(queue.quota), BoundOf(queue.limit),
+                               BoundOf(queue.user_limit), queue.user_jobs, queue.weight});
+  }
+  settings.default_queue = config.default_queue;
+  settings.backfill = config.backfill;
+  settings.half_life = config.half_life;
+  settings.slots_per_gpu = config.slots_per_gpu;
+  settings.las_threshold = config.las_threshold;
+  settings.replan = config.replan;
+  settings.cordon_after = config.cordon_after;
+  return settings;
+}
+
 coordinator::runtime::Options OptionsOf(const CoordinatorConfig& config) {
   coordinator::runtime::Options options;
   options.settings.deadlines.lease = config.lease;
   options.settings.default_store = config.default_store;
   options.settings.max_live_jobs = static_cast<uint64_t>(config.max_active_jobs);
-  options.settings.rack_label = config.rack_label;
+  options.settings.rack_label = config.scheduling.rack_label;
+  options.settings.scheduling = SchedulingOf(config.scheduling);
   options.retention.finished_jobs_age = config.finished_jobs.age;
   options.retention.finished_jobs_count = static_cast<uint64_t>(config.finished_jobs.most);
   options.retention.events_age = config.events.age;

@@ -17,6 +17,8 @@ struct Applier {
   }
   void operator()(const core::CheckpointRow& row) { rows.checkpoints[row.id] = row; }
   void operator()(const core::NodeRow& row) { rows.nodes[row.id] = row; }
+  void operator()(const core::UsageRow& row) { rows.usage[{row.queue, row.user}] = row; }
+  void operator()(const core::DeleteUsage& gone) { rows.usage.erase({gone.queue, gone.user}); }
   void operator()(const core::EventRow& row) { rows.last_event = row.seq; }
   void operator()(const core::CheckpointDamaged& damaged) {
     auto found = rows.checkpoints.find(damaged.id);
@@ -35,11 +37,6 @@ struct Applier {
   void operator()(const core::DeleteNode& gone) { rows.nodes.erase(gone.id); }
 };
 
-bool Unfinished(const core::CheckpointRow& row) {
-  bool collect = row.collect && row.state != core::CheckpointState::kDeleted;
-  return collect || row.state == core::CheckpointState::kCommitted;
-}
-
 }  // namespace
 
 void Rows::Apply(const core::Change& change) { std::visit(Applier{*this}, change); }
@@ -48,9 +45,10 @@ core::Snapshot Rows::Load() const {
   core::Snapshot snapshot;
   snapshot.cluster = cluster;
   for (const auto& [id, row] : nodes) snapshot.nodes.push_back(row);
+  for (const auto& [key, row] : usage) snapshot.usage.push_back(row);
   std::set<base::JobId> unfinished;
   for (const auto& [id, row] : checkpoints) {
-    if (Unfinished(row)) unfinished.insert(row.job);
+    if (core::Unfinished(row)) unfinished.insert(row.job);
   }
   std::set<base::JobId> live;
   for (const auto& [id, row] : jobs) {

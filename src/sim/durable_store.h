@@ -5,7 +5,7 @@
 #include <functional>
 #include <map>
 
-#include "coordinator/core/rows.h"
+#include "coordinator/core/tables/tables.h"
 #include "sim/options.h"
 
 namespace coxswain::sim {
@@ -21,6 +21,7 @@ struct Rows {
   std::map<std::pair<base::JobId, base::Generation>, core::GenerationRow> generations;
   std::map<base::CheckpointId, core::CheckpointRow> checkpoints;
   std::map<base::NodeId, core::NodeRow> nodes;
+  core::UsageTable usage;
   base::EventSeq last_event;
 
   void Apply(const core::Change& change);

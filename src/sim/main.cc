@@ -7,12 +7,14 @@
 #include "common/base/version.h"
 #include "sim/explore.h"
 #include "sim/replay.h"
+#include "sim/trace/trace_run.h"
 
 namespace {
 
 constexpr char kUsage[] =
     "usage: cox-sim explore --seeds A..B [--jobs N] [--verbose]\n"
     "       cox-sim replay FILE...\n"
+    "       cox-sim trace ...  (alone: tells its arguments)\n"
     "\n"
     "explore\n"
     "Runs one simulated fleet for each seed, twice, with faults drawn from the seed; checks that\n"
@@ -73,6 +75,9 @@ int main(int argc, char** argv) {
   }
   if (argc > 2 && std::strcmp(argv[1], "replay") == 0) {
     return coxswain::sim::Replay({argv + 2, argv + argc});
+  }
+  if (argc > 1 && std::strcmp(argv[1], "trace") == 0) {
+    return coxswain::sim::trace::Trace({argv + 2, argv + argc});
   }
   if (argc < 2 || std::strcmp(argv[1], "explore") != 0) {
     std::fputs(kUsage, stderr);

@@ -34,6 +34,8 @@ class RowChecker {
   void On(const Rows& rows, const core::EventRow& row);
   void On(const Rows&, const core::NodeRow&) {}
   void On(const Rows& rows, const core::DeleteJob& gone);
+  void On(const Rows&, const core::UsageRow&) {}
+  void On(const Rows&, const core::DeleteUsage&) {}
   void On(const Rows&, const core::DeleteEventsUpTo&) {}
   void On(const Rows& rows, const core::DeleteNode& gone);
 

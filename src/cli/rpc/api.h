@@ -21,7 +21,15 @@ struct ExitInfo {
   std::string last_log;
 };
 
-enum class Cause { kNone, kUser, kInfrastructure, kOutOfMemory, kTimeLimit, kCancelled };
+enum class Cause {
+  kNone,
+  kUser,
+  kInfrastructure,
+  kOutOfMemory,
+  kTimeLimit,
+  kCancelled,
+  kPreempted
+};
 
 struct Progress {
   int64_t epoch = 0;  // 1-based

@@ -36,6 +36,8 @@ Cause FromWire(wire::FailureCause in) {
       return Cause::kTimeLimit;
     case wire::FAILURE_CAUSE_CANCELLED:
       return Cause::kCancelled;
+    case wire::FAILURE_CAUSE_PREEMPTED:
+      return Cause::kPreempted;
     default:
       return Cause::kNone;
   }
@@ -121,6 +123,8 @@ const char* ToString(Cause cause) {
       return "TIME_LIMIT";
     case Cause::kCancelled:
       return "CANCELLED";
+    case Cause::kPreempted:
+      return "PREEMPTED";
   }
   return "";
 }

@@ -14,6 +14,7 @@ ExitCode ExitCodeOf(const rpc::Job& job) {
     case rpc::Cause::kInfrastructure:
       return kInfrastructure;
     case rpc::Cause::kTimeLimit:
+    case rpc::Cause::kPreempted:
       return kTimeLimit;
     case rpc::Cause::kCancelled:
       return kCancelled;

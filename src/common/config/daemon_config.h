@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -26,6 +27,35 @@ struct KeepBytes {
   int64_t size = 0;
 };
 
+// scheduling.queues.NAME: docs/howto/queues.md. CPU slots and GPUs; what is not set is not bounded.
+struct SlotBound {
+  std::optional<int64_t> cpus, gpus;
+};
+struct QueueConfig {
+  std::string parent;                     // the queue that it is a part of; empty: none
+  SlotBound quota{.cpus = 0, .gpus = 0};  // guaranteed; what is idle of it is lent
+  SlotBound limit;                        // never more, with what is borrowed
+  SlotBound user_limit;                   // one user's jobs together
+  std::optional<int64_t> user_jobs;       // user_limit.jobs: of one user, running at a time
+  int64_t weight = 1;                     // of its fair share, against the others of its parent
+};
+
+enum class PolicyName { kFifo, kPriority, kFair, kLas };
+
+// scheduling:
+struct SchedulingConfig {
+  std::string rack_label = "rack";
+  PolicyName policy = PolicyName::kFifo;
+  bool backfill = true;
+  base::Duration half_life = std::chrono::hours(7 * 24);  // fair: of what was used
+  int64_t slots_per_gpu = 8;                              // fair: a GPU counts as so many
+  base::Duration las_threshold = std::chrono::hours(10);  // las: of time on one GPU
+  base::Duration replan = base::seconds(60);
+  uint32_t cordon_after = 3;  // jobs that failed on a node within an hour; 0: never
+  std::string default_queue = "default";
+  std::map<std::string, QueueConfig> queues;  // empty: one, "default", without bounds
+};
+
 struct CoordinatorConfig {
   std::string data_dir;                   // absolute; DefaultDataDir("coordinator")
   std::string listen = "127.0.0.1:7070";  // the API; port 0: any free one (all three)
@@ -37,8 +67,8 @@ struct CoordinatorConfig {
   std::string default_store;            // for jobs that name none; file://<data_dir>/store
   base::Duration lease = base::seconds(5);  // 1s..5m; base::Deadlines derives every timeout from it
   base::Duration idempotency_window = std::chrono::hours(7 * 24);
-  int64_t max_active_jobs = 100'000;             // PENDING and RUNNING; more are RESOURCE_EXHAUSTED
-  std::string rack_label = "rack";               // scheduling.rack_label
+  int64_t max_active_jobs = 100'000;  // PENDING and RUNNING; more are RESOURCE_EXHAUSTED
+  SchedulingConfig scheduling;
   KeepRows finished_jobs{.most = 100'000};       // retention.finished_jobs
   KeepRows events{.most = 1'000'000};            // retention.events
   KeepBytes metrics{.size = int64_t{10} << 30};  // retention.metrics

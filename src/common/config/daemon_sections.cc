@@ -7,6 +7,7 @@
 
 #include "common/config/job_parser.h"
 #include "common/config/quantities.h"
+#include "common/config/scheduling_sections.h"
 
 namespace coxswain::config {
 namespace {
@@ -133,9 +134,7 @@ void ReadCoordinator(const YAML::Node& root, Notebook* notes, CoordinatorConfig*
   in.Duration("lease", seconds(1), seconds(300), &out->lease);
   in.Duration("idempotency_window", seconds(60), 365 * kDay, &out->idempotency_window);
   in.Integer("max_active_jobs", int64_t{1}, int64_t{10'000'000}, &out->max_active_jobs);
-  in.Below("scheduling", [&](Section& below) {
-    below.Text("rack_label", "the name of a label of workers, such as rack", &out->rack_label);
-  });
+  in.Below("scheduling", [&](Section& below) { ReadScheduling(below, &out->scheduling); });
   in.Below("retention", [&](Section& below) {
     below.Below("finished_jobs", [&](Section& s) { ReadKeepRows(s, &out->finished_jobs); });
     below.Below("events", [&](Section& s) { ReadKeepRows(s, &out->events); });

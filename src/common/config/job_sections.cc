@@ -275,6 +275,15 @@ void ReadCheckpoint(Section& in, Checkpoint* out) {
 
 void ReadSpec(Section& in, JobSpec* job, std::vector<std::string>* warnings) {
   in.Require("data", "a section with the training data");
+  if (in.Text("queue", "the name of a queue", &job->queue) && job->queue.size() > 63) {
+    in.Wrong("queue", "found " + std::to_string(job->queue.size()) + " bytes, expected at most 63");
+  }
+  int64_t priority = 0;
+  if (in.Integer("priority", int64_t{-1000}, int64_t{1000}, &priority)) {
+    job->priority = static_cast<int32_t>(priority);
+  }
+  in.Duration("expected_time", base::Duration(0), 365 * kDay, &job->expected_time);
+  in.Choice<bool>("on_preemption", {{"requeue", false}, {"end", true}}, &job->end_when_preempted);
   in.Integer("workers", 1, 4096, &job->workers);
   in.Below("resources", [&](Section& below) { ReadResources(below, &job->resources, warnings); });
   in.Below("placement",

@@ -115,6 +115,10 @@ struct Retries {
 
 struct JobSpec {
   Metadata metadata;
+  std::string queue;               // empty: the coordinator's default_queue
+  int32_t priority = 0;            // -1000..1000; higher goes first in its queue
+  base::Duration expected_time{};  // how long it runs, as far as known; 0: not known
+  bool end_when_preempted = false; // on_preemption: end; otherwise it waits for slots again
   uint32_t workers = 1;            // ranks, 1..4096
   Resources resources;
   Placement placement;

@@ -333,6 +333,35 @@ void Section::Below(std::string_view key, const std::function<void(Section&)>& r
   below.Finish();
 }
 
+void Section::EachBelow(std::string_view key, size_t most,
+                        const std::function<std::string(const std::string&)>& wrong,
+                        const std::function<void(const std::string& name, Section&)>& read) {
+  const Entry* entry = Declare(key);
+  notes_->KnowKey(PathOf(key) + ".*");
+  if (entry == nullptr) return;
+  if (!entry->node.IsMap()) {
+    return Found(*entry, Describe(entry->node), "names, each with a section of keys");
+  }
+  if (entry->node.size() > most) {
+    return Found(*entry, std::to_string(entry->node.size()) + " names",
+                 "at most " + std::to_string(most));
+  }
+  Section below(entry->node, PathOf(key), entry->line, notes_);
+  for (const Entry& each : below.entries_) {
+    const std::string path = below.PathOf(each.key);
+    if (const std::string why = wrong(each.key); !why.empty()) {
+      notes_->Wrong(path, each.line, path + ": " + why);
+    } else if (!each.node.IsMap() && !each.node.IsNull()) {
+      notes_->Wrong(path, each.line,
+                    path + ": found " + Describe(each.node) + ", expected a section with keys");
+    } else {
+      Section section(each.node, path, each.line, notes_);
+      read(each.key, section);
+      section.Finish();
+    }
+  }
+}
+
 void Section::Require(std::string_view key, std::string_view expected) {
   if (!present_ || Has(key)) return;
   notes_->Wrong(PathOf(key), line_,

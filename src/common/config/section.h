@@ -73,6 +73,12 @@ class Section {
   // Reads a section below this one, present or not, then reports its unknown keys.
   void Below(std::string_view key, const std::function<void(Section&)>& read);
 
+  // A map with sections under names of the user's choice. `wrong` says what is wrong with a name,
+  // or "".
+  void EachBelow(std::string_view key, size_t most,
+                 const std::function<std::string(const std::string&)>& wrong,
+                 const std::function<void(const std::string& name, Section&)>& read);
+
   // Notes that a key is missing, if this section is there without it. `expected`: "a name such as
   // ...".
   void Require(std::string_view key, std::string_view expected);

@@ -7,6 +7,7 @@
 
 #include "common/base/deadlines.h"
 #include "coordinator/core/decisions.h"
+#include "coordinator/core/scheduling/settings.h"
 #include "coordinator/core/views.h"
 
 namespace coxswain::coordinator::core {
@@ -16,6 +17,7 @@ struct Settings {
   std::string default_store;  // URI for jobs that name none
   uint64_t max_live_jobs = 1'000'000;
   std::string rack_label = "rack";  // the label of nodes whose value names their rack
+  SchedulingSettings scheduling;
 };
 
 struct Image;  // image.h
@@ -49,6 +51,8 @@ class Coordinator {
   // Jobs whose view changed since the last call; cheap when nothing changed.
   std::vector<LiveJob> TakeChangedJobs();
   std::vector<LiveNode> TakeChangedNodes();
+  // All queues, parents and parts; nothing if no job has changed. It takes a look at every job.
+  std::optional<std::vector<LiveQueue>> TakeChangedQueues(WallTime now);
 
  private:
   struct State;

@@ -32,6 +32,7 @@ struct DrainRequested {
   NodeId node;
   std::string reason;
   bool undo = false;
+  WallTime by;  // its jobs are to be gone by then; 0: they go on
 };
 // A node that is gone for good is to leave the lists.
 struct ForgetRequested {

@@ -1,5 +1,6 @@
 #include "coordinator/core/live_views.h"
 
+#include "coordinator/core/scheduling/usage.h"
 #include "coordinator/core/text.h"
 
 namespace coxswain::coordinator::core {
@@ -55,6 +56,7 @@ LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
   live.reason = job.reason;
   live.progress = job.progress;
   live.progress_at = job.progress_wall;
+  live.expected_start = job.expected_start;
   const AttemptRow* attempt = tables.attempts().Active(id);
   if (attempt == nullptr) return live;
   bool running = tables.jobs().Get(id).state == JobState::kRunning;
@@ -123,7 +125,38 @@ LiveNode ViewOf(const Tables& tables, const Soft& soft, const NodeId& id) {
 
 }  // namespace
 
+std::optional<std::vector<LiveQueue>> TakeChangedQueues(const Tables& tables,
+                                                        const SchedulingSettings& settings,
+                                                        WallTime now, Soft* soft) {
+  if (!soft->changed_queues) return std::nullopt;
+  soft->changed_queues = false;
+  QueueTree tree(settings);
+  std::vector<LiveQueue> views(tree.size());
+  for (const auto& [id, row] : tables.jobs().live()) {
+    const std::vector<QueueIndex>& path = tree.path(tree.Find(row.request.queue));
+    const AttemptRow* attempt = tables.attempts().Active(id);
+    for (QueueIndex each : path) ++(attempt == nullptr ? views[each].pending : views[each].running);
+    if (attempt == nullptr) continue;
+    tree.Take(path.front(), row.submitted_by, DemandOf(row.request, attempt->workers), 1);
+  }
+  for (const auto& [key, row] : tables.usage()) {
+    int64_t used = Decayed(row.amount, now - row.as_of, settings.half_life);
+    for (QueueIndex each : tree.path(tree.Find(row.queue)))
+      views[each].users[row.user].used += used;
+  }
+  for (QueueIndex i = 0; i < tree.size(); ++i) {
+    views[i].settings = tree.settings(i);
+    views[i].held = tree.held(i);
+    for (const auto& [name, use] : tree.users(i)) {
+      views[i].users[name].held = use.held;
+      views[i].users[name].running = use.jobs;
+    }
+  }
+  return views;
+}
+
 std::vector<LiveJob> TakeChangedJobs(const Tables& tables, Soft* soft) {
+  soft->changed_queues |= !soft->changed_jobs.empty();
   std::vector<LiveJob> views;
   for (JobId id : soft->changed_jobs) views.push_back(ViewOf(tables, *soft, id));
   soft->changed_jobs.clear();

@@ -7,6 +7,10 @@
 namespace coxswain::coordinator::core {
 
 std::vector<LiveJob> TakeChangedJobs(const Tables& tables, Soft* soft);
+// All of them; nothing if none has changed.
+std::optional<std::vector<LiveQueue>> TakeChangedQueues(const Tables& tables,
+                                                        const SchedulingSettings& settings,
+                                                        WallTime now, Soft* soft);
 std::vector<LiveNode> TakeChangedNodes(const Tables& tables, Soft* soft);
 
 }  // namespace coxswain::coordinator::core

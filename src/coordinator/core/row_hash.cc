@@ -101,6 +101,12 @@ RowHash& RowHash::Add(const JobRequest& r) {
       .Add(r.node_selector)
       .Add(r.gpu_kinds)
       .Add(r.within)
+      .Add(r.queue)
+      .Add(r.priority)
+      .Add(r.min_workers)
+      .Add(r.max_workers)
+      .Add(r.expected_time)
+      .Add(r.end_when_preempted)
       .Add(r.max_attempts)
       .Add(r.time_limit)
       .Add(r.grace)
@@ -132,7 +138,9 @@ RowHash& RowHash::Add(const JobRow& row) {
       .Add(row.attempt)
       .Add(row.failures)
       .Add(row.generation)
+      .Add(row.preemptions)
       .Add(row.ran)
+      .Add(row.slot_time)
       .Add(row.cancel_requested)
       .Add(row.cancel_reason)
       .Add(row.resume_uri)
@@ -147,6 +155,7 @@ RowHash& RowHash::Add(const AttemptRow& row) {
       .Add(row.number)
       .Add(row.started)
       .Add(row.ended)
+      .Add(row.workers)
       .Add(row.cause)
       .Add(row.reason)
       .Add(row.exit)
@@ -205,9 +214,15 @@ RowHash& RowHash::Add(const NodeRow& row) {
   return Add(row.id)
       .Add(row.name)
       .Add(row.draining)
+      .Add(row.cordoned)
       .Add(row.drain_reason)
+      .Add(row.drain_by)
       .Add(row.inventory)
       .Add(row.first_seen);
+}
+
+RowHash& RowHash::Add(const UsageRow& row) {
+  return Add(row.queue).Add(row.user).Add(row.amount).Add(row.as_of);
 }
 
 RowHash& RowHash::Add(const ClusterRow& row) {

@@ -40,6 +40,10 @@ class RowHash {
     Add(value.has_value());
     return value ? Add(*value) : *this;
   }
+  template <class A, class B>
+  RowHash& Add(const std::pair<A, B>& both) {
+    return Add(both.first).Add(both.second);
+  }
   template <class T>
   RowHash& Add(const std::vector<T>& values) {
     Add(values.size());
@@ -77,6 +81,7 @@ class RowHash {
   RowHash& Add(const GenerationRow& row);
   RowHash& Add(const CheckpointRow& row);
   RowHash& Add(const NodeRow& row);
+  RowHash& Add(const UsageRow& row);
   RowHash& Add(const ClusterRow& row);
 
  private:

@@ -54,8 +54,14 @@ enum class Cause : uint8_t {
   kInfrastructure,
   kOutOfMemory,
   kTimeLimit,
-  kCancelled
+  kCancelled,
+  kPreempted  // its slots were wanted by another job, or its node was to be empty
 };
+
+// Its ranks are asked to stop, and nothing is wrong.
+constexpr bool IsOnPurpose(Cause cause) {
+  return cause == Cause::kCancelled || cause == Cause::kTimeLimit || cause == Cause::kPreempted;
+}
 
 // How near each other the ranks of a gang have to be. Stored; never renumbered.
 enum class Within : uint8_t { kFleet = 0, kRack, kMachine };
@@ -71,6 +77,11 @@ struct JobRequest {
   std::map<std::string, std::string> node_selector;  // labels that its nodes must have
   std::vector<std::string> gpu_kinds;  // parts of names of GPUs, the best liked first; empty: any
   Within within = Within::kFleet;
+  std::string queue;                          // empty: the coordinator's default
+  int32_t priority = 0;                       // higher goes first in its queue
+  uint32_t min_workers = 0, max_workers = 0;  // 0: as many as `workers`
+  base::Duration expected_time{};             // how long it is to run, as declared; 0: not known
+  bool end_when_preempted = false;            // otherwise it waits for slots again
   uint32_t max_attempts = 3;
   base::Duration time_limit{};  // 0: none
   base::Duration grace{};
@@ -124,7 +135,9 @@ struct JobRow {
   Attempt attempt;        // current or last one; 0: none yet
   uint32_t failures = 0;  // attempts that count against max_attempts
   Generation generation;  // highest ever made
-  base::Duration ran{};   // running time of ended attempts, for time_limit
+  uint32_t preemptions = 0;
+  base::Duration ran{};        // running time of ended attempts, for time_limit
+  base::Duration slot_time{};  // the same, times the GPUs held, or the CPU slots of a job without
   bool cancel_requested = false;
   std::string cancel_reason;
   std::string resume_uri;  // of --resume-from, resolved to a checkpoint folder
@@ -139,6 +152,7 @@ struct AttemptRow {
   JobId job;
   Attempt number;
   WallTime started, ended;  // ended 0: running
+  uint32_t workers = 1;     // ranks of it
   Cause cause = Cause::kNone;
   std::string reason;
   std::optional<Exit> exit;
@@ -231,10 +245,20 @@ struct NodeRow {
   NodeId id;
   std::string name;
   bool draining = false;
+  bool cordoned = false;  // draining, by the coordinator itself; the reason tells the evidence
   std::string drain_reason;
+  WallTime drain_by;              // its jobs are to be gone by then; 0: they go on
   protocol::Inventory inventory;  // last known
   WallTime first_seen;
   friend bool operator==(const NodeRow&, const NodeRow&) = default;
+};
+
+// What a user has had of a queue, as it counts for fair shares: see scheduling/usage.h.
+struct UsageRow {
+  std::string queue, user;
+  int64_t amount = 0;  // charge units times milliseconds, decayed to `as_of`
+  WallTime as_of;
+  friend bool operator==(const UsageRow&, const UsageRow&) = default;
 };
 
 // The history that people read; also the watch cursor.
@@ -279,10 +303,13 @@ struct DeleteEventsUpTo {
 struct DeleteNode {
   NodeId id;
 };
+struct DeleteUsage {
+  std::string queue, user;
+};
 
-using Change =
-    std::variant<ClusterRow, JobRow, AttemptRow, RankRow, GenerationRow, CheckpointRow, NodeRow,
-                 EventRow, CheckpointDamaged, DeleteJob, DeleteEventsUpTo, DeleteNode>;
+using Change = std::variant<ClusterRow, JobRow, AttemptRow, RankRow, GenerationRow, CheckpointRow,
+                            NodeRow, EventRow, UsageRow, CheckpointDamaged, DeleteJob,
+                            DeleteEventsUpTo, DeleteNode, DeleteUsage>;
 
 // What a start finds in the store: live jobs whole (not final); final ones only while work on their
 // checkpoints is unfinished: one is kCommitted (to be verified), or is to be collected (`collect`
@@ -295,6 +322,7 @@ struct Snapshot {
   std::vector<RankRow> ranks;  // of the jobs that are not final: last attempt's, and not exited
   std::vector<GenerationRow> generations;  // of the jobs that are not final, newest only
   std::vector<CheckpointRow> checkpoints;  // of all these jobs, but kDeleted ones
+  std::vector<UsageRow> usage;
 };
 
 }  // namespace coxswain::coordinator::core

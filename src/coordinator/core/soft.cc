@@ -21,6 +21,7 @@ void AddJob(RowHash& hash, const JobSoft& job) {
       .Add(job.check)
       .Add(job.check_note)
       .Add(job.not_before)
+      .Add(job.expected_start)
       .Add(job.back_off_reason)
       .Add(job.store_proven)
       .Add(job.store_place)
@@ -62,6 +63,7 @@ void AddNode(RowHash& hash, const NodeSoft& node) {
       .Add(node.leftovers)
       .Add(node.tasks)
       .Add(node.refused)
+      .Add(node.blamed.size())
       .Add(node.refused_at);
 }
 
@@ -83,7 +85,9 @@ void Soft::AddTo(RowHash& hash) const {
       .Add(store_due)
       .Add(held)
       .Add(placement_due)
-      .Add(blocked);
+      .Add(plan_not_before)
+      .Add(replan_at)
+      .Add(run_times);
   for (const auto& [id, node] : nodes) {
     hash.Add(id);
     AddNode(hash, node);

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "coordinator/core/decisions.h"
-#include "coordinator/core/placement/placement_planner.h"
+#include "coordinator/core/placement/fleet_view.h"
 #include "coordinator/core/row_hash.h"
 #include "coordinator/core/views.h"
 
@@ -36,6 +36,7 @@ struct JobSoft {
   TaskId check;                    // running check of data and store; 0: none
   std::string check_note;          // why the last check said nothing
   std::optional<Time> not_before;  // back-off
+  WallTime expected_start;         // while it waits, by the last plan; 0: not known
   std::string back_off_reason;
   std::set<NodeId> store_proven;  // its file:// store is one place for these, as of this attempt
   std::set<NodeId> store_place;   // ... and was for these, the attempts before included
@@ -66,6 +67,13 @@ struct JobSoft {
   void ForgetAttempt();
 };
 
+// A failure that may be the machine's.
+struct Blame {
+  Time at;
+  std::string who;   // user and name of the job: its repeats count once
+  std::string what;  // "rank 1 crashed (SIGBUS)"
+};
+
 struct NodeSoft {
   SessionId session;  // 0: no stream
   Incarnation incarnation;
@@ -79,7 +87,8 @@ struct NodeSoft {
   WallTime connected, last_heartbeat;
   std::set<protocol::RankKey> leftovers;  // ranks it has that nobody wants, being stopped
   std::set<TaskId> tasks;
-  Incarnation refused;  // a second worker with this id
+  std::map<JobId, Blame> blamed;  // by job that failed here and may not be to blame itself
+  Incarnation refused;            // a second worker with this id
   Time refused_at;
 };
 
@@ -164,16 +173,20 @@ struct Soft {
 
   TimerTable<JobId> job_timers;
   TimerTable<NodeId> node_timers;
+  TimerTable<NodeId> drain_timers;  // jobs have to let go of a node before its deadline
   TimerTable<TaskId> task_timers;
   TimerTable<JobId> store_timers;
 
   PlacementView capacity;
   std::set<NodeId> stale_capacity;
   bool placement_due = true;
-  std::optional<JobId> blocked;  // the queue's head that did not fit
+  Time plan_not_before;
+  std::optional<Time> replan_at;
+  std::map<std::string, Duration> run_times;  // of jobs that completed lately, by user and name
 
   std::set<JobId> changed_jobs;
   std::set<NodeId> changed_nodes;
+  bool changed_queues = true;
 
   void AddTo(RowHash& hash) const;
 };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "coordinator/core/rows.h"
+#include "coordinator/core/scheduling/queue_tree.h"
 
 namespace coxswain::coordinator::core {
 
@@ -13,6 +14,19 @@ struct LiveRank {
   int64_t step = 0;
 };
 
+// What is held and waited for in one queue, with those below it.
+struct LiveUser {
+  Amount held;
+  int64_t running = 0;  // jobs
+  int64_t used = 0;     // decayed charge: see scheduling/usage.h
+};
+struct LiveQueue {
+  QueueSettings settings;
+  Amount held;
+  uint64_t running = 0, pending = 0;  // jobs
+  std::map<std::string, LiveUser> users;
+};
+
 struct LiveJob {
   JobId id;
   bool gone = false;                                  // final: forget the view
@@ -21,6 +35,7 @@ struct LiveJob {
   WallTime progress_at;
   std::vector<LiveRank> ranks;
   std::vector<std::string> conditions;
+  WallTime expected_start;  // while it waits; 0: not known
 };
 
 struct LiveNode {

@@ -14,8 +14,8 @@ std::string Dump(const json& j) {
 }
 
 const char* CauseName(core::Cause cause) {
-  static constexpr const char* kNames[] = {"NONE",          "USER",       "INFRASTRUCTURE",
-                                           "OUT_OF_MEMORY", "TIME_LIMIT", "CANCELLED"};
+  static constexpr const char* kNames[] = {
+      "NONE", "USER", "INFRASTRUCTURE", "OUT_OF_MEMORY", "TIME_LIMIT", "CANCELLED", "PREEMPTED"};
   return kNames[static_cast<size_t>(cause) % std::size(kNames)];
 }
 

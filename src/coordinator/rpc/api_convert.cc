@@ -106,6 +106,10 @@ void Fill(const runtime::JobView& in, JobParts parts, const NodeNames& names, v1
     Fill(*in.record.last_checkpoint, out->mutable_last_checkpoint());
   }
   out->set_submitted_by(Utf8(row.submitted_by));
+  out->set_queue(Utf8(row.request.queue));
+  out->set_priority(row.request.priority);
+  out->set_preemptions(row.preemptions);
+  out->set_expected_start_us(in.live.expected_start.us);
   out->set_cursor(in.record.last_event.value);
   out->set_metric_points_dropped(in.dropped.points);
   out->set_metric_points_dropped_us(in.dropped.last.us);
@@ -128,6 +132,8 @@ void Fill(const runtime::NodeView& in, v1::Node* out) {
                  : in.live.jobs.empty() ? "DRAINED"
                                         : "DRAINING");
   out->set_reason(Utf8(in.row.drain_reason));
+  out->set_drain_by_us(in.row.drain_by.us);
+  out->set_cordoned(in.row.cordoned);
   out->set_address(Utf8(inventory.address));
   out->set_cpu_slots(inventory.cpu_slots);
   out->set_cpu_slots_free(in.live.cpu_slots_free);
@@ -193,6 +199,43 @@ void Fill(const store::StoredPoint& in, v1::MetricPoint* out) {
   out->set_time_us(in.point.time.us);
   out->set_generation(in.point.generation.value);
   out->set_repeated_by_later(in.repeated_by_later);
+}
+
+void Fill(const core::Amount& in, v1::Slots* out) {
+  out->set_cpus(in.cpus);
+  out->set_gpus(in.gpus);
+}
+void Fill(const core::Bound& in, v1::Slots* out) {
+  out->set_cpus(in.cpus.value_or(-1));
+  out->set_gpus(in.gpus.value_or(-1));
+}
+
+void Fill(const core::LiveQueue& in, v1::Queue* out) {
+  out->set_name(in.settings.name);
+  out->set_parent(in.settings.parent);
+  Fill(in.settings.quota, out->mutable_quota());
+  Fill(in.settings.limit, out->mutable_limit());
+  Fill(in.settings.user_limit, out->mutable_user_limit());
+  out->set_user_jobs(in.settings.user_jobs.value_or(-1));
+  out->set_weight(in.settings.weight);
+  Fill(in.held, out->mutable_held());
+  out->set_running(static_cast<uint32_t>(in.running));
+  out->set_pending(static_cast<uint32_t>(in.pending));
+  int64_t all = 0;
+  for (const auto& [name, user] : in.users) all += user.used;
+  for (const auto& [name, user] : in.users) {
+    v1::QueueUser* to = out->add_users();
+    to->set_name(Utf8(name));
+    Fill(user.held, to->mutable_held());
+    to->set_running(static_cast<uint32_t>(user.running));
+    to->set_share_used(all == 0 ? 0 : static_cast<double>(user.used) / static_cast<double>(all));
+  }
+}
+
+void Fill(const runtime::QueuesView& in, v1::ListQueuesResponse* out) {
+  out->set_policy(in.policy);
+  for (const core::LiveQueue& queue : in.queues) Fill(queue, out->add_queues());
+  for (const std::string& warning : in.warnings) out->add_warnings(warning);
 }
 
 void Fill(const runtime::ServerStatus& in, v1::ServerInfo* out) {

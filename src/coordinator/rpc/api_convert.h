@@ -11,6 +11,7 @@ class Job;
 class MetricPoint;
 class Node;
 class ServerInfo;
+class ListQueuesResponse;
 }  // namespace coxswain::v1
 
 namespace coxswain::coordinator::rpc {
@@ -27,5 +28,6 @@ void Fill(const core::CheckpointRow& in, v1::Checkpoint* out);
 void Fill(const core::EventRow& in, const NodeNames& names, v1::Event* out);
 void Fill(const store::StoredPoint& in, v1::MetricPoint* out);
 void Fill(const runtime::ServerStatus& in, v1::ServerInfo* out);
+void Fill(const runtime::QueuesView& in, v1::ListQueuesResponse* out);
 
 }  // namespace coxswain::coordinator::rpc

@@ -173,7 +173,7 @@ class Service final : public v1::Coxswain::CallbackService {
     loop_->Post([this, call, request = *request] {
       core::NodeId node;
       if (grpc::Status s = ResolveNode(request.node(), &node); !s.ok()) return call->Answer(s);
-      api_->Drain(node, request.reason(), request.undo(),
+      api_->Drain(node, request.reason(), request.undo(), {request.deadline_us()},
                   [call](absl::StatusOr<runtime::NodeView> view) {
                     v1::DrainNodeResponse response;
                     if (view.ok()) Fill(*view, response.mutable_node());
@@ -201,6 +201,15 @@ class Service final : public v1::Coxswain::CallbackService {
       });
     });
     return call.get();
+  }
+
+  grpc::ServerUnaryReactor* ListQueues(grpc::CallbackServerContext* context,
+                                       const v1::ListQueuesRequest*,
+                                       v1::ListQueuesResponse* out) override {
+    return Read(context, out, [this](v1::ListQueuesResponse* response) {
+      Fill(api_->ListQueues(), response);
+      return grpc::Status::OK;
+    });
   }
 
   grpc::ServerUnaryReactor* GetServerInfo(grpc::CallbackServerContext* context,

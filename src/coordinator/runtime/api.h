@@ -31,6 +31,12 @@ struct NodeView {
   core::LiveNode live;
 };
 
+struct QueuesView {
+  std::string policy;                   // "fifo" ...
+  std::vector<core::LiveQueue> queues;  // as configured
+  std::vector<std::string> warnings;
+};
+
 struct SubmitRequest {
   std::string spec_yaml;
   std::string spec_name;
@@ -96,7 +102,8 @@ class Api {
   virtual void Submit(SubmitRequest request, SubmitCallback done) = 0;
   virtual void Cancel(core::JobId job, std::string reason, bool save,
                       std::function<void(absl::StatusOr<JobView>)> done) = 0;
-  virtual void Drain(core::NodeId node, std::string reason, bool undo,
+  // `by`: its jobs are to be gone by then; 0: they go on.
+  virtual void Drain(core::NodeId node, std::string reason, bool undo, core::WallTime by,
                      std::function<void(absl::StatusOr<NodeView>)> done) = 0;
   // Answers with the node as it was.
   virtual void Forget(core::NodeId node, std::function<void(absl::StatusOr<NodeView>)> done) = 0;
@@ -120,6 +127,7 @@ class Api {
   virtual absl::StatusOr<std::vector<store::StoredPoint>> ReadMetrics(
       const store::MetricQuery& query) = 0;
   virtual absl::StatusOr<std::map<core::JobState, uint64_t>> CountJobs() = 0;
+  virtual QueuesView ListQueues() = 0;
   virtual ServerStatus Status() = 0;
 
   // job 0: every job, node and event. `changed` is also called when only progress or metrics moved.

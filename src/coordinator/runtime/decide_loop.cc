@@ -100,6 +100,7 @@ void DecideLoop::Run() {
       if (drained) DecideOnTime(out);  // all input that has arrived comes before any lease
       out.jobs = core_->TakeChangedJobs();
       out.nodes = core_->TakeChangedNodes();
+      TakeQueues(out);
       if (recorder_ != nullptr) {
         recorder_->KeepUp(settings_, *core_, base::MonotonicNow(), base::WallNow());
       }
@@ -141,6 +142,15 @@ void DecideLoop::Decide(Outbox& out, core::EventBody body) {
   move_to(decisions.persist, out.persist);
   move_to(decisions.send, out.send);
   move_to(decisions.replies, out.replies);
+}
+
+void DecideLoop::TakeQueues(Outbox& out) {
+  base::Time now = base::MonotonicNow();
+  if (now < next_queues_) return;
+  base::Time begun = now;
+  out.queues = core_->TakeChangedQueues(base::WallNow());
+  // With very many jobs it takes a while: then it is done less often.
+  if (out.queues) next_queues_ = now + (base::MonotonicNow() - begun) * 50;
 }
 
 void DecideLoop::DecideOnTime(Outbox& out) {

@@ -51,6 +51,7 @@ class DecideLoop {
   bool WaitForWork(std::unique_lock<std::mutex>& lock);
   void Decide(Outbox& out, core::EventBody body);
   void DecideOnTime(Outbox& out);
+  void TakeQueues(Outbox& out);
   void BeginLife(std::optional<core::Snapshot> snapshot);
 
   const core::Settings settings_;
@@ -68,8 +69,10 @@ class DecideLoop {
   std::atomic<uint64_t> life_ = 0;          // written under mutex_
 
   std::unique_ptr<core::Coordinator> core_;  // the thread's own
-  uint64_t seq_ = 0;                         // the thread's own
-  uint64_t core_life_ = 0;                   // the thread's own
+  uint64_t seq_ = 0;
+  base::Time next_queues_;  // when queues are told at the earliest                         // the
+                            // thread's own
+  uint64_t core_life_ = 0;  // the thread's own
   std::thread thread_;
 };
 

@@ -15,6 +15,14 @@ class LiveBoard {
     for (core::LiveJob& job : jobs) Put(jobs_, std::move(job));
     for (core::LiveNode& node : nodes) Put(nodes_, std::move(node));
   }
+  void Put(std::vector<core::LiveQueue> queues) {
+    std::lock_guard lock(mutex_);
+    queues_ = std::move(queues);
+  }
+  std::vector<core::LiveQueue> Queues() const {
+    std::lock_guard lock(mutex_);
+    return queues_;
+  }
   void Clear() {
     std::lock_guard lock(mutex_);
     jobs_.clear();
@@ -46,6 +54,7 @@ class LiveBoard {
   mutable std::mutex mutex_;
   std::map<core::JobId, core::LiveJob> jobs_;
   std::map<core::NodeId, core::LiveNode> nodes_;
+  std::vector<core::LiveQueue> queues_;
 };
 
 }  // namespace coxswain::coordinator::runtime

@@ -14,9 +14,11 @@ struct Outbox {
   std::vector<core::Reply> replies;
   std::vector<core::LiveJob> jobs;
   std::vector<core::LiveNode> nodes;
+  std::optional<std::vector<core::LiveQueue>> queues;
 
   bool empty() const {
-    return persist.empty() && send.empty() && replies.empty() && jobs.empty() && nodes.empty();
+    return persist.empty() && send.empty() && replies.empty() && jobs.empty() && nodes.empty() &&
+           !queues;
   }
 };
 

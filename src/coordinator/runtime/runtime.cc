@@ -43,6 +43,8 @@ core::JobId JobOf(const core::Change& change) {
     core::JobId operator()(const core::CheckpointDamaged&) { return {}; }
     core::JobId operator()(const core::DeleteEventsUpTo&) { return {}; }
     core::JobId operator()(const core::DeleteNode&) { return {}; }
+    core::JobId operator()(const core::UsageRow&) { return {}; }
+    core::JobId operator()(const core::DeleteUsage&) { return {}; }
   } job_of;
   return std::visit(job_of, change);
 }
@@ -149,6 +151,7 @@ void Runtime::Release(Outbox outbox) {
   for (const core::LiveJob& job : outbox.jobs) changed.insert(job.id);
   bool any = !changed.empty() || !outbox.nodes.empty();
   board_.Put(std::move(outbox.jobs), std::move(outbox.nodes));
+  if (outbox.queues) board_.Put(*std::move(outbox.queues));
   for (const core::Action& action : outbox.send) Send(action);
   for (core::Reply& reply : outbox.replies) {
     tasks_.Post([this, reply = std::move(reply)] { Answer(reply); });

@@ -64,7 +64,7 @@ class Runtime : public Api, public WorkerGateway {
   void Cancel(core::JobId job, std::string reason, bool save,
               std::function<void(absl::StatusOr<JobView>)> done) override;
   void Forget(core::NodeId node, std::function<void(absl::StatusOr<NodeView>)> done) override;
-  void Drain(core::NodeId node, std::string reason, bool undo,
+  void Drain(core::NodeId node, std::string reason, bool undo, core::WallTime by,
              std::function<void(absl::StatusOr<NodeView>)> done) override;
   absl::StatusOr<core::JobId> ResolveJob(const std::string& id_or_name) override;
   absl::StatusOr<JobView> GetJob(core::JobId job) override;
@@ -72,6 +72,7 @@ class Runtime : public Api, public WorkerGateway {
   absl::StatusOr<std::vector<core::CheckpointRow>> ListCheckpoints(core::JobId job,
                                                                    bool include_deleted) override;
   absl::StatusOr<std::vector<NodeView>> ListNodes() override;
+  QueuesView ListQueues() override;
   std::string NodeName(const core::NodeId& node) override;
   absl::StatusOr<std::vector<core::EventRow>> ListEvents(core::JobId job, core::EventSeq cursor,
                                                          uint32_t limit) override;

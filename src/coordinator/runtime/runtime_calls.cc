@@ -103,7 +103,7 @@ void Runtime::Cancel(core::JobId job, std::string reason, bool save,
   PostCall(call, core::CancelRequested{call, job, std::move(reason), save});
 }
 
-void Runtime::Drain(core::NodeId node, std::string reason, bool undo,
+void Runtime::Drain(core::NodeId node, std::string reason, bool undo, core::WallTime by,
                     std::function<void(absl::StatusOr<NodeView>)> done) {
   absl::StatusOr<NodeView> view = FindNode(node);
   if (!view.ok()) return done(view.status());
@@ -113,7 +113,7 @@ void Runtime::Drain(core::NodeId node, std::string reason, bool undo,
     absl::Status status = StatusOf(*reply);
     status.ok() ? done(FindNode(id)) : done(status);
   });
-  PostCall(call, core::DrainRequested{call, id, std::move(reason), undo});
+  PostCall(call, core::DrainRequested{call, id, std::move(reason), undo, by});
 }
 
 void Runtime::Forget(core::NodeId node, std::function<void(absl::StatusOr<NodeView>)> done) {

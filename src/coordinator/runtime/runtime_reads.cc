@@ -81,6 +81,33 @@ absl::StatusOr<std::vector<NodeView>> Runtime::ListNodes() {
   return views;
 }
 
+QueuesView Runtime::ListQueues() {
+  const core::SchedulingSettings& settings = options_.settings.scheduling;
+  static constexpr const char* kPolicies[] = {"fifo", "priority", "fair", "las"};
+  QueuesView view{kPolicies[static_cast<size_t>(settings.policy)], board_.Queues(), {}};
+  absl::StatusOr<std::vector<NodeView>> nodes = ListNodes();
+  if (!nodes.ok() || nodes->empty()) return view;
+  core::Amount fleet, promised;
+  for (const NodeView& node : *nodes) {
+    fleet.cpus += node.row.inventory.cpu_slots;
+    fleet.gpus += static_cast<int64_t>(node.row.inventory.gpus.size());
+  }
+  for (const core::LiveQueue& queue : view.queues) {
+    if (!queue.settings.parent.empty()) continue;
+    promised.cpus += queue.settings.quota.cpus.value_or(0);
+    promised.gpus += queue.settings.quota.gpus.value_or(0);
+  }
+  auto compare = [&](int64_t sum, int64_t has, const char* kind) {
+    if (sum <= has) return;
+    view.warnings.push_back(absl::StrCat("the quotas sum up to ", sum, " ", kind,
+                                         ", the fleet has ", has,
+                                         ": not all of them can be kept at once"));
+  };
+  compare(promised.cpus, fleet.cpus, "CPU slots");
+  compare(promised.gpus, fleet.gpus, "GPUs");
+  return view;
+}
+
 std::string Runtime::NodeName(const core::NodeId& node) {
   if (node.empty()) return "";
   absl::StatusOr<std::string> name =

@@ -45,6 +45,10 @@ core::JobRequest RequestOf(const config::JobSpec& spec) {
   r.node_selector = spec.placement.node_selector;
   r.gpu_kinds = spec.placement.gpu_kinds;
   r.within = WithinOf(spec.placement.within);
+  r.queue = spec.queue;
+  r.priority = spec.priority;
+  r.expected_time = spec.expected_time;
+  r.end_when_preempted = spec.end_when_preempted;
   r.max_attempts = spec.retries.max_attempts;
   r.time_limit = spec.time_limit;
   r.grace = spec.grace;

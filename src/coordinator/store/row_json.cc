@@ -146,6 +146,12 @@ std::string ToJson(const core::JobRequest& r) {
                {"node_selector", r.node_selector},
                {"gpu_kinds", r.gpu_kinds},
                {"within", static_cast<int>(r.within)},
+               {"queue", r.queue},
+               {"priority", r.priority},
+               {"min_workers", r.min_workers},
+               {"max_workers", r.max_workers},
+               {"expected_us", r.expected_time.count()},
+               {"end_when_preempted", r.end_when_preempted},
                {"max_attempts", r.max_attempts},
                {"time_limit_us", r.time_limit.count()},
                {"grace_us", r.grace.count()},
@@ -169,6 +175,12 @@ bool FromJson(const std::string& text, core::JobRequest* request) {
     int within = 0;
     Take(j, "within", within);
     r.within = static_cast<core::Within>(within);
+    Take(j, "queue", r.queue);
+    Take(j, "priority", r.priority);
+    Take(j, "min_workers", r.min_workers);
+    Take(j, "max_workers", r.max_workers);
+    Take(j, "expected_us", r.expected_time);
+    Take(j, "end_when_preempted", r.end_when_preempted);
     Take(j, "max_attempts", r.max_attempts);
     Take(j, "time_limit_us", r.time_limit);
     Take(j, "grace_us", r.grace);

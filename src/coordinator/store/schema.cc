@@ -77,6 +77,16 @@ CREATE INDEX events_by_job ON events(job, seq);
                                    R"sql(
 CREATE INDEX checkpoints_to_verify ON checkpoints(job) WHERE state = 2;
 ALTER TABLE jobs ADD COLUMN last_progress TEXT NOT NULL DEFAULT '';
+)sql",
+                                   R"sql(
+ALTER TABLE jobs ADD COLUMN preemptions INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN slot_time_us INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempts ADD COLUMN workers INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE nodes ADD COLUMN cordoned INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE nodes ADD COLUMN drain_by_us INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE usage(
+  queue TEXT NOT NULL, user TEXT NOT NULL, amount INTEGER NOT NULL, as_of_us INTEGER NOT NULL,
+  PRIMARY KEY (queue, user)) WITHOUT ROWID;
 )sql"};
 
 const char* const kMetricSteps[] = {R"sql(

@@ -76,6 +76,7 @@ class SqliteStateStore : public StateStore {
   absl::Status Write(const core::DeleteJob& change);
   absl::Status Write(const core::DeleteEventsUpTo& change);
   absl::Status Write(const core::DeleteNode& change);
+  absl::Status Write(const core::DeleteUsage& change);
   absl::Status LoadSpecs(std::vector<core::JobRow>& jobs);
 
   SqliteOptions options_;
@@ -86,9 +87,10 @@ class SqliteStateStore : public StateStore {
   std::tuple<std::pair<core::ClusterRow*, Statement>, std::pair<core::JobRow*, Statement>,
              std::pair<core::AttemptRow*, Statement>, std::pair<core::RankRow*, Statement>,
              std::pair<core::GenerationRow*, Statement>, std::pair<core::CheckpointRow*, Statement>,
-             std::pair<core::NodeRow*, Statement>, std::pair<core::EventRow*, Statement>>
+             std::pair<core::NodeRow*, Statement>, std::pair<core::EventRow*, Statement>,
+             std::pair<core::UsageRow*, Statement>>
       upserts_;
-  Statement spec_, drop_labels_, add_labels_, delete_events_, delete_node_, damage_;
+  Statement spec_, drop_labels_, add_labels_, delete_events_, delete_node_, delete_usage_, damage_;
   std::vector<Statement> delete_job_;
 };
 
@@ -121,6 +123,7 @@ absl::Status SqliteStateStore::PrepareStatements() {
           "json_each(?2)");
   prepare(delete_events_, "DELETE FROM events WHERE seq <= ?");
   prepare(delete_node_, "DELETE FROM nodes WHERE id = ?");
+  prepare(delete_usage_, "DELETE FROM usage WHERE queue = ? AND user = ?");
   prepare(damage_,
           "UPDATE checkpoints SET state = ?2, reason = ?3 WHERE id = ?1 AND state IN (?4, ?5) AND "
           "collect = 0");
@@ -169,6 +172,9 @@ absl::Status SqliteStateStore::Write(const core::DeleteEventsUpTo& change) {
 }
 absl::Status SqliteStateStore::Write(const core::DeleteNode& change) {
   return delete_node_.Bind(change.id).Run();
+}
+absl::Status SqliteStateStore::Write(const core::DeleteUsage& change) {
+  return delete_usage_.Bind(change.queue, change.user).Run();
 }
 
 absl::Status SqliteStateStore::WriteAll(std::span<const core::Change> changes) {
@@ -249,6 +255,7 @@ absl::StatusOr<core::Snapshot> SqliteStateStore::Load(const core::ClusterId& id_
                       "SELECT job FROM checkpoints WHERE state = 2) ORDER BY id",
                       snapshot.checkpoints);
   }
+  if (status.ok()) status = LoadRows(*db_, "ORDER BY queue, user", snapshot.usage);
   if (!status.ok()) return status;
   return snapshot;
 }

@@ -67,14 +67,14 @@ struct Table<core::JobRow> {  // spec_yaml is in job_specs
       "id, name, state, idempotency_key, request_digest, submitted_by, reason, cause, check_state, "
       "submitted_us, started_us, ended_us, attempt, failures, generation, ran_us, "
       "cancel_requested, cancel_reason, resume_uri, allow_uncommitted, model_uri, request, exit, "
-      "last_progress";
+      "last_progress, preemptions, slot_time_us";
   template <class R>
   static auto FieldsOf(R& r) {
     return Fields(r.id, r.request.name, r.state, r.idempotency_key, r.request_digest,
                   r.submitted_by, r.reason, r.cause, r.check, r.submitted, r.started, r.ended,
                   r.attempt, r.failures, r.generation, r.ran, r.cancel_requested, r.cancel_reason,
                   r.resume_uri, r.allow_uncommitted, r.model_uri, JsonField{r.request},
-                  JsonField{r.exit}, JsonField{r.last_progress});
+                  JsonField{r.exit}, JsonField{r.last_progress}, r.preemptions, r.slot_time);
   }
 };
 
@@ -84,11 +84,11 @@ struct Table<core::AttemptRow> {
   static constexpr char kKey[] = "job, number";
   static constexpr char kColumns[] =
       "job, number, started_us, ended_us, cause, reason, resumed_uri, resumed_checkpoint, "
-      "resumed_position, last_step, user_error, exit";
+      "resumed_position, last_step, user_error, exit, workers";
   template <class R>
   static auto FieldsOf(R& r) {
     return Fields(r.job, r.number, r.started, r.ended, r.cause, r.reason, r.resumed_uri, r.resumed,
-                  r.resumed_position, r.last_step, r.user_error, JsonField{r.exit});
+                  r.resumed_position, r.last_step, r.user_error, JsonField{r.exit}, r.workers);
   }
 };
 
@@ -139,10 +139,23 @@ template <>
 struct Table<core::NodeRow> {
   static constexpr char kName[] = "nodes";
   static constexpr char kKey[] = "id";
-  static constexpr char kColumns[] = "id, name, draining, drain_reason, first_seen_us, inventory";
+  static constexpr char kColumns[] =
+      "id, name, draining, cordoned, drain_reason, drain_by_us, first_seen_us, inventory";
   template <class R>
   static auto FieldsOf(R& r) {
-    return Fields(r.id, r.name, r.draining, r.drain_reason, r.first_seen, JsonField{r.inventory});
+    return Fields(r.id, r.name, r.draining, r.cordoned, r.drain_reason, r.drain_by, r.first_seen,
+                  JsonField{r.inventory});
+  }
+};
+
+template <>
+struct Table<core::UsageRow> {
+  static constexpr char kName[] = "usage";
+  static constexpr char kKey[] = "queue, user";
+  static constexpr char kColumns[] = "queue, user, amount, as_of_us";
+  template <class R>
+  static auto FieldsOf(R& r) {
+    return Fields(r.queue, r.user, r.amount, r.as_of);
   }
 };
 

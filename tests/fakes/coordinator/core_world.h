@@ -19,6 +19,11 @@ class CoreWorld {
   // Moves the clocks to `at`, with TimePassed at every deadline on the way.
   std::vector<coordinator::core::Decisions> PassUntil(base::Time at);
   void Restart();
+  // As after a start with another configuration.
+  void Restart(coordinator::core::SchedulingSettings scheduling) {
+    settings_.scheduling = std::move(scheduling);
+    Restart();
+  }
 
   base::Time now() const { return now_; }
   void set_now(base::Time now) { now_ = now; }
@@ -28,9 +33,9 @@ class CoreWorld {
   const std::vector<coordinator::core::Event>& history() const { return history_; }
   base::Term first_term() const { return first_term_; }  // of this life
 
- private:
   base::WallTime Wall() const { return base::WallTime{1'700'000'000'000'000 + now_.us}; }
 
+ private:
   coordinator::core::Settings settings_;
   uint64_t seed_;
   FakeRowStore store_;

@@ -28,6 +28,8 @@ const char* CauseText(core::Cause cause) {
       return "TIME_LIMIT";
     case core::Cause::kCancelled:
       return "CANCELLED";
+    case core::Cause::kPreempted:
+      return "PREEMPTED";
   }
   return "?";
 }
@@ -95,6 +97,8 @@ std::string Line(const core::EventRow& r) {
 }
 
 std::string Line(const core::ClusterRow&) { return ""; }
+std::string Line(const core::UsageRow&) { return ""; }  // with every attempt that ends
+std::string Line(const core::DeleteUsage& r) { return "delete usage " + r.queue + " " + r.user; }
 std::string Line(const core::CheckpointDamaged& r) {
   return "checkpoint " + base::ToString(r.id) + " CORRUPT (" + r.reason + ")";
 }

@@ -42,6 +42,7 @@ core::Snapshot FakeRowStore::Load() {
     return found != jobs_.end() && !core::IsFinal(found->second.state);
   };
   for (const auto& [id, row] : nodes_) snapshot.nodes.push_back(row);
+  for (const auto& [key, row] : usage_) snapshot.usage.push_back(row);
   for (const auto& [id, row] : checkpoints_) {
     bool collect = row.collect && row.state != core::CheckpointState::kDeleted;
     if (collect || row.state == core::CheckpointState::kCommitted) unfinished.insert(row.job);

@@ -6,7 +6,7 @@
 #include <tuple>
 #include <vector>
 
-#include "coordinator/core/rows.h"
+#include "coordinator/core/tables/tables.h"
 
 namespace coxswain::fakes {
 
@@ -46,6 +46,8 @@ class FakeRowStore {
   void On(const coordinator::core::DeleteJob& gone);
   void On(const coordinator::core::DeleteEventsUpTo& gone);
   void On(const coordinator::core::DeleteNode& gone) { nodes_.erase(gone.id); }
+  void On(const coordinator::core::UsageRow& row) { usage_[{row.queue, row.user}] = row; }
+  void On(const coordinator::core::DeleteUsage& gone) { usage_.erase({gone.queue, gone.user}); }
 
   coordinator::core::ClusterRow cluster_;
   std::map<base::JobId, coordinator::core::JobRow> jobs_;
@@ -55,6 +57,7 @@ class FakeRowStore {
   std::map<base::CheckpointId, coordinator::core::CheckpointRow> checkpoints_;
   std::map<base::NodeId, coordinator::core::NodeRow> nodes_;
   std::map<base::EventSeq, coordinator::core::EventRow> events_;
+  coordinator::core::UsageTable usage_;
 };
 
 }  // namespace coxswain::fakes

@@ -10,10 +10,45 @@ namespace {
 
 namespace core = coordinator::core;
 
-core::Settings TestSettings() {
+core::QueueSettings Queue(const std::string& name, const std::string& parent, int64_t quota,
+                          int64_t limit) {
+  core::QueueSettings queue{.name = name, .parent = parent};
+  queue.quota = {.cpus = quota, .gpus = std::nullopt};
+  queue.limit.cpus = limit;
+  return queue;
+}
+
+// Any policy, with and without queues.
+core::Settings TestSettings(uint32_t seed) {
   core::Settings settings;
   settings.default_store = "s3://ckpt";
+  settings.scheduling.policy = static_cast<core::PolicyName>(seed % 4);
+  settings.scheduling.backfill = seed % 5 != 0;
+  settings.scheduling.las_threshold = base::seconds(20);
+  if (seed % 3 == 0) return settings;
+  settings.scheduling.default_queue = "x";
+  settings.scheduling.queues = {Queue("all", "", 12, 10), Queue("x", "all", 4, 8),
+                                Queue("y", "all", 3, 6)};
+  settings.scheduling.queues[2].user_jobs = 2;
   return settings;
+}
+
+// What running jobs hold of each queue, its parts included, and how many a user runs.
+void LimitsHold(const core::SchedulingSettings& settings, const FakeRowStore& store) {
+  core::QueueTree tree(settings);
+  for (const auto& [key, attempt] : store.attempts()) {
+    if (attempt.ended) continue;
+    const core::JobRow& job = store.jobs().at(key.first);
+    tree.Take(tree.Find(job.request.queue), job.submitted_by,
+              {int64_t{attempt.workers} * job.request.cpus, 0}, 1);
+  }
+  for (core::QueueIndex i = 0; i < tree.size(); ++i) {
+    const core::QueueSettings& queue = tree.settings(i);
+    if (queue.limit.cpus) RC_ASSERT(tree.held(i).cpus <= *queue.limit.cpus);
+    for (const auto& [user, use] : tree.users(i)) {
+      if (queue.user_jobs) RC_ASSERT(use.jobs <= *queue.user_jobs);
+    }
+  }
 }
 
 void NoSlotIsGivenTwice(const FakeRowStore& store) {
@@ -80,7 +115,7 @@ void RowsAreTheState(CoreWorld& world) {
 
 TEST(CoordinatorProperty, AnyFleet_SlotsOnceAndRowsAreTheState) {
   EXPECT_TRUE(rc::check([](uint32_t seed) {
-    CoreWorld world(TestSettings(), seed);
+    CoreWorld world(TestSettings(seed), seed);
     RandomFleet fleet(&world, seed);
     int steps = *rc::gen::inRange(1, 400);
     for (int step = 0; step < steps; ++step) {
@@ -89,6 +124,7 @@ TEST(CoordinatorProperty, AnyFleet_SlotsOnceAndRowsAreTheState) {
       GangsAreWholeAndInTheirPlace(world.store());
       EndedJobsHaveNoRanks(world.store());
       OneGenerationMayCommit(world.store());
+      LimitsHold(world.settings().scheduling, world.store());
       if (step % 16 == 0 || step + 1 == steps) RowsAreTheState(world);
     }
   }));
@@ -96,7 +132,7 @@ TEST(CoordinatorProperty, AnyFleet_SlotsOnceAndRowsAreTheState) {
 
 TEST(CoordinatorProperty, SameEvents_SameDecisions) {
   EXPECT_TRUE(rc::check([](uint32_t seed) {
-    CoreWorld world(TestSettings(), seed);
+    CoreWorld world(TestSettings(seed), seed);
     FakeRowStore start = world.store();
     RandomFleet fleet(&world, seed);
     base::Time begun = world.now();

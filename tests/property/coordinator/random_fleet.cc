@@ -19,8 +19,11 @@ void RandomFleet::Step() {
   }
   if (dice < 34) {
     std::string node(1, static_cast<char>('a' + rng_.Below(4)));
+    base::WallTime by;
+    if (rng_.Below(2) == 0)
+      by = world_->Wall() + base::seconds(static_cast<int64_t>(rng_.Below(90)));
     world_->Decide(core::DrainRequested{core::CallId(++next_call_), base::NodeId(node), "",
-                                        rng_.Below(2) == 0});
+                                        rng_.Below(2) == 0, by});
     return;
   }
   if (dice < 42) {
@@ -114,6 +117,13 @@ void RandomFleet::Submit() {
   event.idempotency_key = rng_.Below(3) == 0 ? "k" + std::to_string(rng_.Below(5)) : "";
   event.request_digest = "d";
   event.dry_run = rng_.Below(10) == 0;
+  if (!world_->settings().scheduling.queues.empty()) {
+    event.request.queue = rng_.Below(2) == 0 ? "x" : "y";
+  }
+  event.request.priority = static_cast<int32_t>(rng_.Below(3));
+  event.request.expected_time = base::seconds(rng_.Below(2) == 0 ? 0 : 30);
+  event.request.end_when_preempted = rng_.Below(5) == 0;
+  event.submitted_by = rng_.Below(2) == 0 ? "ann" : "bob";
   world_->Decide(std::move(event));
 }
 

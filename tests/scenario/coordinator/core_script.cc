@@ -206,6 +206,10 @@ void CoreScript::AddUserCommands() {
     event.request.workers = static_cast<uint32_t>(args.Number("workers", 1));
     event.request.cpus = static_cast<uint32_t>(args.Number("cpus", 1));
     event.request.gpus = static_cast<uint32_t>(args.Number("gpus", 0));
+    event.request.queue = args.Text("queue");
+    event.request.priority = static_cast<int32_t>(args.Number("priority", 0));
+    event.request.expected_time = args.Length("expected");
+    event.request.end_when_preempted = args.Has("end");
     event.request.memory_bytes = args.Number("memory", 0) << 30;
     event.request.max_attempts = static_cast<uint32_t>(args.Number("attempts", 3));
     event.request.keep_checkpoints = static_cast<uint32_t>(args.Number("keep", 3));
@@ -222,6 +226,22 @@ void CoreScript::AddUserCommands() {
     event.dry_run = args.Has("dry");
     return Decide(std::move(event));
   };
+  // "scheduling priority x=2/3 y=1": the policy, and queues with quota and limit in CPU slots.
+  commands_["scheduling"] = [this](const Arguments& args) {
+    core::SchedulingSettings settings;
+    for (const auto& [name, value] : args.values) {
+      core::QueueSettings& queue = settings.queues.emplace_back();
+      queue.name = name;
+      queue.quota = {.cpus = std::stoll(value), .gpus = std::nullopt};
+      size_t limit = value.find('/');
+      if (limit != std::string::npos) queue.limit.cpus = std::stoll(value.substr(limit + 1));
+    }
+    if (args.Has("priority")) settings.policy = core::PolicyName::kPriority;
+    if (args.Has("fair")) settings.policy = core::PolicyName::kFair;
+    if (args.Has("las")) settings.policy = core::PolicyName::kLas;
+    world_.Restart(std::move(settings));
+    return std::string();
+  };
   commands_["cancel"] = [this](const Arguments& args) {
     bool save = args.words.size() > 1 && args.words[1] == "save";
     return Decide(core::CancelRequested{core::CallId(++next_call_),
@@ -230,8 +250,9 @@ void CoreScript::AddUserCommands() {
   };
   commands_["drain"] = [this](const Arguments& args) {
     bool undo = args.words.size() > 1 && args.words[1] == "undo";
-    return Decide(core::DrainRequested{core::CallId(++next_call_), base::NodeId(args.words.at(0)),
-                                       args.Rest(undo ? 2 : 1), undo});
+    return Decide(core::DrainRequested{
+        core::CallId(++next_call_), base::NodeId(args.words.at(0)), args.Rest(undo ? 2 : 1), undo,
+        args.values.contains("in") ? world_.Wall() + args.Length("in") : base::WallTime()});
   };
   commands_["forget"] = [this](const Arguments& args) {
     return Decide(

@@ -52,13 +52,16 @@ void RecordFailure(Turn& turn, const AttemptRow& attempt, const Failure& failure
 void StartAttempt(Turn& turn, const Placement& placement) {
   const JobRow& job = turn.tables.jobs().Get(placement.job);
   Attempt number = job.attempt.Next();
+  auto workers = static_cast<uint32_t>(placement.ranks.size());
   std::string where = PlacementText(turn, placement);
   uint32_t cpus = job.request.cpus;
   turn.EditJob(job.id, [&](JobRow& row) {
     row.attempt = number;
     row.reason = "starting: " + where;
   });
-  turn.Persist(NewAttempt(turn, job, number));
+  AttemptRow attempt = NewAttempt(turn, job, number);
+  attempt.workers = workers;
+  turn.Persist(attempt);
   JobSoft& soft = turn.soft.jobs[job.id];
   soft.ForgetAttempt();
   soft.attempt_started = soft.ready_from = soft.progress_at = turn.now;
@@ -90,8 +93,9 @@ void SendStartRank(Turn& turn, const RankRow& rank) {
       node != turn.soft.nodes.end() && !node->second.leftovers.empty()) {
     return;
   }
+  uint32_t workers = turn.tables.attempts().Find(rank.key.job, rank.key.attempt)->workers;
   turn.Order(rank.node,
-             protocol::StartRank{rank.key, rank.incarnation, job.request.name, job.request.workers,
+             protocol::StartRank{rank.key, rank.incarnation, job.request.name, workers,
                                  rank.local_rank, job.spec_yaml, rank.gpu_uuids, rank.cpus,
                                  turn.cluster().id.value + "/" + base::ToString(job.id)});
 }
@@ -120,7 +124,7 @@ void FailAttempt(Turn& turn, JobId job, const Failure& failure) {
   if (attempt == nullptr) return;
   bool first = attempt->cause == Cause::kNone;
   if (!first) {
-    bool on_purpose = attempt->cause == Cause::kCancelled || attempt->cause == Cause::kTimeLimit;
+    bool on_purpose = IsOnPurpose(attempt->cause);
     // A trainer had said that it would leave, and now it has; a large one takes its time to end.
     bool awaited = !attempt->exit && failure.exit &&
                    (turn.soft.jobs[job].stop_at || failure.cause == Cause::kOutOfMemory);
@@ -193,7 +197,7 @@ void EndRank(Turn& turn, const protocol::RankKey& key, const protocol::ExitRecor
 
   std::string who = "rank " + std::to_string(key.rank) + " on " + turn.NodeName(rank->node);
   bool clean = record.signal == 0 && (record.code == 0 || record.code == protocol::kExitStopped);
-  bool leaving = attempt->cause == Cause::kCancelled || attempt->cause == Cause::kTimeLimit;
+  bool leaving = IsOnPurpose(attempt->cause);
   bool expected = rank->finished || rank->stop_requested || (leaving && clean);
   if (!expected || (rank->finished && !clean)) {
     std::string last = LastWords(record);

@@ -1,8 +1,12 @@
 #include "coordinator/core/handlers/job_end_handler.h"
 
+#include "coordinator/core/handlers/blame_handler.h"
 #include "coordinator/core/handlers/checkpoint_handler.h"
 #include "coordinator/core/handlers/resume_handler.h"
+#include "coordinator/core/handlers/retry_verdict.h"
+#include "coordinator/core/handlers/share_handler.h"
 #include "coordinator/core/handlers/store_work_handler.h"
+#include "coordinator/core/scheduling/usage.h"
 #include "coordinator/core/text.h"
 
 namespace coxswain::coordinator::core {
@@ -10,114 +14,26 @@ namespace {
 
 constexpr size_t kEndedKeys = 4096;
 
-// The same failure at the same step, twice: the job's own, whatever is tried.
-bool SameAsBefore(const Turn& turn, const AttemptRow& attempt) {
-  const AttemptRow* before =
-      turn.tables.attempts().Find(attempt.job, Attempt(attempt.number.value - 1));
-  if (before == nullptr || before->cause != attempt.cause || !before->exit || !attempt.exit) {
-    return false;
-  }
-  return before->exit->record.code == attempt.exit->record.code &&
-         before->exit->record.signal == attempt.exit->record.signal &&
-         before->last_step == attempt.last_step;
-}
-
-// More memory will not be there next time either; once may have been another's doing.
-bool OutOfMemoryTwice(const Turn& turn, const AttemptRow& attempt) {
-  const AttemptRow* before =
-      turn.tables.attempts().Find(attempt.job, Attempt(attempt.number.value - 1));
-  return attempt.cause == Cause::kOutOfMemory && before != nullptr &&
-         before->cause == Cause::kOutOfMemory;
-}
-
-JobState FinalState(Cause cause) {
-  switch (cause) {
-    case Cause::kInfrastructure:
-      return JobState::kNodeFail;
-    case Cause::kOutOfMemory:
-      return JobState::kOutOfMemory;
-    case Cause::kTimeLimit:
-      return JobState::kTimeout;
-    case Cause::kCancelled:
-      return JobState::kCancelled;
-    case Cause::kNone:
-      return JobState::kCompleted;
-    case Cause::kUser:
-      break;
-  }
-  return JobState::kFailed;
-}
-
-std::string DoneText(const Turn& turn, const JobRow& job, const AttemptRow& attempt) {
-  const auto& formed = turn.soft.jobs[job.id].formed;
-  bool all_before = attempt.number.value == 1 && !job.resume_uri.empty() && formed &&
-                    formed->step == attempt.last_step;
-  if (all_before) {
-    return "nothing was left to train: the checkpoint it began with is of step " +
-           std::to_string(attempt.last_step) +
-           ", the last one (spec.train.epochs and spec.train.max_steps say how many there are)";
-  }
-  if (attempt.last_step == 1) return "its one step is done";
-  return "all " + std::to_string(attempt.last_step) + " steps are done";
-}
-
-// "; its last save did not succeed: nothing is saved after step 200 (it was at step 6400)": of a
-// job whose ranks were told to save before they stopped. Empty: they did.
-std::string UnsavedText(const Turn& turn, const JobRow& job, const AttemptRow& attempt) {
-  auto soft = turn.soft.jobs.find(job.id);
-  if (soft == turn.soft.jobs.end() || !soft->second.saves_last) return "";
-  int64_t saved = 0;
-  for (const CheckpointRow* row : turn.tables.checkpoints().OfJob(job.id)) {
-    if (CanRestore(*row)) saved = std::max(saved, row->step);
-  }
-  if (saved >= attempt.last_step) return "";
-  return "; its last save did not succeed: " +
-         (saved == 0 ? "nothing is saved"
-                     : "nothing is saved after step " + std::to_string(saved)) +
-         " (it was at step " + std::to_string(attempt.last_step) + ")";
-}
-
-// How the job ends with this attempt; nothing: it is tried again.
-std::optional<JobEnd> Judge(const Turn& turn, const JobRow& job, const AttemptRow& attempt) {
-  JobEnd end{FinalState(attempt.cause), attempt.cause, attempt.reason, attempt.exit};
-  bool completed = !job.model_uri.empty();
-  for (const RankRow* rank : turn.tables.ranks().Of(job.id, attempt.number)) {
-    completed &= rank->finished;
-  }
-  if (completed || attempt.cause == Cause::kNone) {
-    return JobEnd{JobState::kCompleted, Cause::kNone, DoneText(turn, job, attempt), std::nullopt};
-  }
-  if (attempt.cause == Cause::kCancelled || attempt.cause == Cause::kTimeLimit) {
-    end.reason += UnsavedText(turn, job, attempt);
-    return end;
-  }
-  if (job.cancel_requested) {
-    return JobEnd{JobState::kCancelled, Cause::kCancelled, job.cancel_reason, attempt.exit};
-  }
-  if (attempt.cause == Cause::kUser && attempt.user_error) return end;
-  if (attempt.cause == Cause::kUser && SameAsBefore(turn, attempt)) {
-    end.reason += "; the same failure at the same step (" + std::to_string(attempt.last_step) +
-                  ") twice, so it is not tried again";
-    return end;
-  }
-  if (OutOfMemoryTwice(turn, attempt)) {
-    end.reason +=
-        "; out of memory twice in a row, so it is not tried again: make spec.model or "
-        "spec.train.global_batch_size smaller, or use machines with more memory";
-    return end;
-  }
-  if (job.failures >= job.request.max_attempts) {
-    end.reason += "; " + Plural(job.failures, "attempt") + " of " +
-                  std::to_string(job.request.max_attempts) + " failed";
-    return end;
-  }
-  return std::nullopt;
+// Its slots were wanted: it waits for others, with what it has saved.
+void WaitAgain(Turn& turn, const JobRow& job, const AttemptRow& attempt) {
+  std::string reason = attempt.reason + UnsavedText(turn, job, attempt);
+  turn.EditJob(job.id, [&](JobRow& row) {
+    row.state = JobState::kPending;
+    row.reason = reason;
+    row.model_uri.clear();
+    ++row.preemptions;
+  });
+  turn.Note("JobRequeued", reason + "; it waits for slots",
+            {.job = job.id, .attempt = attempt.number});
+  JobSoft& soft = turn.soft.jobs[job.id];
+  soft.ForgetAttempt();
+  soft.back_off_reason = reason;
 }
 
 void TryAgain(Turn& turn, const JobRow& job, const AttemptRow& attempt) {
   JobId id = job.id;
   Duration pause = BackOff(job.failures);
-  std::string reason = "attempt " + std::to_string(attempt.number.value) + " of " +
+  std::string reason = "attempt " + std::to_string(job.failures) + " of " +
                        std::to_string(job.request.max_attempts) + " failed: " + attempt.reason;
   turn.EditJob(id, [&](JobRow& row) {
     row.state = JobState::kRecovering;
@@ -189,10 +105,15 @@ void EndAttempt(Turn& turn, JobId job) {
   if (const GenerationRow* generation = turn.tables.attempts().Generation(job)) {
     turn.EditRow(*generation, [](GenerationRow& row) { row.closed = true; });
   }
+  Charge(turn, turn.tables.jobs().Get(job), *attempt, ran);
+  bool refilled = failed && MovedOn(turn, *attempt, ran);
+  if (failed) BlameNode(turn, *attempt);
   const JobSoft& soft = turn.soft.jobs[job];
   turn.EditJob(job, [&](JobRow& row) {
     if (soft.progress) KeepProgress(soft, &row);
     row.ran += ran;
+    row.slot_time += SlotsHeld(row.request, attempt->workers) * ran;
+    if (refilled) row.failures = 0;
     row.failures += failed ? 1 : 0;
   });
   AbortOpenCheckpoints(
@@ -202,7 +123,8 @@ void EndAttempt(Turn& turn, JobId job) {
   turn.soft.job_timers.Cancel(job);
   const JobRow& row = turn.tables.jobs().Get(job);
   attempt = turn.tables.attempts().Newest(job);
-  if (std::optional<JobEnd> end = Judge(turn, row, *attempt)) return EndJob(turn, job, *end);
+  if (std::optional<JobEnd> end = JudgeAttempt(turn, row, *attempt)) return EndJob(turn, job, *end);
+  if (attempt->cause == Cause::kPreempted) return WaitAgain(turn, row, *attempt);
   TryAgain(turn, row, *attempt);
 }
 
@@ -216,6 +138,10 @@ void ForgetKeys(Turn& turn, const std::set<JobId>& jobs) {
 void EndJob(Turn& turn, JobId job, const JobEnd& end) {
   const JobRow& row = turn.tables.jobs().Get(job);
   RememberKey(turn, row);
+  if (end.state == JobState::kCompleted) {
+    LearnRunTime(turn, row);
+    ClearNodes(turn, turn.soft.jobs[job].nodes);
+  }
   MarkForCollection(turn, job);
   VerifyNewest(turn, job);
   LetGo(turn, row);

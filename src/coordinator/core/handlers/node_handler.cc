@@ -2,6 +2,7 @@
 
 #include "coordinator/core/handlers/attempt_handler.h"
 #include "coordinator/core/handlers/placement_handler.h"
+#include "coordinator/core/handlers/share_handler.h"
 #include "coordinator/core/handlers/time_handler.h"
 #include "coordinator/core/text.h"
 
@@ -131,17 +132,23 @@ void Handle(Turn& turn, const DrainRequested& event) {
   const NodeRow* row = FindNode(turn, event.node);
   if (row == nullptr) return ReplyUnknown(turn, event.call, event.node);
   NodeId id = row->id;
-  if (row->draining == event.undo || (!event.undo && row->drain_reason != event.reason)) {
+  bool same = row->draining && row->drain_reason == event.reason && row->drain_by == event.by;
+  if (event.undo ? row->draining : !same) {
     turn.EditRow(*row, [&](NodeRow& changed) {
       changed.draining = !event.undo;
+      changed.cordoned = false;
       changed.drain_reason = event.undo ? "" : event.reason;
+      changed.drain_by = event.undo ? WallTime() : event.by;
     });
     std::string name = turn.NodeName(id);
     turn.Note(event.undo ? "NodeDrainEnded" : "NodeDraining",
-              event.undo
-                  ? name + " takes work again"
-                  : name + " takes no new work" + (event.reason.empty() ? "" : ": " + event.reason),
+              event.undo ? name + " takes work again"
+                         : name + " takes no new work" +
+                               (event.reason.empty() ? "" : ": " + event.reason) +
+                               (event.by ? "; its jobs let go before " + ClockTime(event.by) : ""),
               {.job = {}, .node = id});
+    turn.soft.drain_timers.Cancel(id);
+    if (!event.undo) WatchDrain(turn, id);
     turn.TouchNode(id);
     turn.soft.placement_due = true;
     NoteIfDrained(turn, id);
@@ -173,6 +180,26 @@ void Handle(Turn& turn, const ForgetRequested& event) {
   turn.TouchNode(id);
   turn.soft.placement_due = true;
   turn.Reply({.call = event.call, .text = "", .job = {}, .node = id});
+}
+
+void WatchDrain(Turn& turn, const NodeId& id) {
+  const NodeRow* row = turn.tables.FindNode(id);
+  if (row == nullptr || !row->draining || !row->drain_by) return;
+  Time deadline = turn.now + (row->drain_by - turn.wall);
+  for (JobId job : JobsOn(turn, id)) {
+    const AttemptRow* attempt = turn.tables.attempts().Active(job);
+    if (attempt == nullptr || attempt->cause != Cause::kNone) continue;
+    const JobRow& of_job = turn.tables.jobs().Get(job);
+    // As late as can be: what ends before then loses nothing at all.
+    Time latest = deadline - JobGrace(turn, of_job) - turn.deadlines().lease;
+    if (latest > turn.now) {
+      turn.soft.drain_timers.Wake(id, latest);
+    } else {
+      Preempt(turn, job,
+              turn.NodeName(id) + " has to be empty by " + ClockTime(row->drain_by) +
+                  (row->drain_reason.empty() ? "" : ": " + row->drain_reason));
+    }
+  }
 }
 
 void NoteIfDrained(Turn& turn, const NodeId& node) {

@@ -27,6 +27,9 @@ std::optional<Time> JudgeLostNodes(Turn& turn, const AttemptRow& attempt);
 // The held ones again, if anything has changed about what is free.
 void JudgeHeldJobs(Turn& turn);
 // The last rank of a draining node has gone.
+// Has the jobs of a node with a deadline save and let go in time.
+void WatchDrain(Turn& turn, const NodeId& node);
+
 void NoteIfDrained(Turn& turn, const NodeId& node);
 
 }  // namespace coxswain::coordinator::core

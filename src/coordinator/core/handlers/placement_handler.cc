@@ -4,127 +4,37 @@
 #include <map>
 
 #include "coordinator/core/handlers/attempt_handler.h"
-#include "coordinator/core/handlers/shared_store_handler.h"
+#include "coordinator/core/handlers/capacity.h"
+#include "coordinator/core/handlers/share_handler.h"
 #include "coordinator/core/handlers/submit_handler.h"
-#include "coordinator/core/placement/gang_fit.h"
 #include "coordinator/core/placement/placement_text.h"
+#include "coordinator/core/scheduling/planner.h"
 #include "coordinator/core/text.h"
 
 namespace coxswain::coordinator::core {
 namespace {
 
-// How many waiting jobs one plan looks at, and have their place in the queue told.
-constexpr size_t kPlanAhead = 64;
 constexpr size_t kNodesToTellHolders = 16;
 constexpr size_t kHoldersToTell = 3;
+constexpr char kFarBack[] = "many jobs are ahead of it";
 
-std::string WhyNotUsable(const Turn& turn, const NodeRow& row) {
-  auto found = turn.soft.nodes.find(row.id);
-  if (found == turn.soft.nodes.end() || !found->second.session) return "not connected";
-  if (!found->second.reachable) return "unreachable";
-  if (row.draining) return "draining";
-  if (!found->second.leftovers.empty()) return "stopping ranks of an earlier attempt";
-  return row.inventory.why_no_work;
+std::string NameOf(const Turn& turn, JobId id) {
+  const JobRow* row = turn.tables.jobs().Find(id);
+  return base::ToString(id) + (row == nullptr ? "" : " (" + row->request.name + ")");
 }
 
-// `without`: as if this job had no rank there; 0: as it is.
-NodeCapacity CapacityOf(const Turn& turn, const NodeRow& row, JobId without = {}) {
-  NodeCapacity node;
-  node.name = turn.NodeName(row.id);
-  node.why_not = WhyNotUsable(turn, row);
-  node.cpus = row.inventory.cpu_slots;
-  node.memory = row.inventory.memory_bytes;
-  node.labels = row.inventory.labels;
-  if (auto rack = node.labels.find(turn.settings.rack_label); rack != node.labels.end()) {
-    node.rack = rack->second;
-  }
-  uint64_t cpus_used = 0;
-  int64_t memory_used = 0;
-  std::set<std::string> gpus_used;
-  for (const protocol::RankKey& key : turn.tables.ranks().OnNode(row.id)) {
-    if (without && key.job == without) continue;
-    const RankRow& rank = *turn.tables.ranks().Find(key);
-    const JobRow* job = turn.tables.jobs().Find(key.job);
-    cpus_used += rank.cpus;
-    memory_used += job == nullptr ? 0 : job->request.memory_bytes;
-    gpus_used.insert(rank.gpu_uuids.begin(), rank.gpu_uuids.end());
-  }
-  node.cpus_free = cpus_used >= node.cpus ? 0 : static_cast<uint32_t>(node.cpus - cpus_used);
-  node.memory_free = node.memory - memory_used;
-  for (const protocol::GpuInfo& gpu : row.inventory.gpus) {
-    node.gpus.push_back({gpu.uuid, gpu.name, gpu.available && !gpus_used.contains(gpu.uuid)});
-  }
-  return node;
+PendingJob NeedsOf(const Turn& turn, JobId id) {
+  const JobRow& row = turn.tables.jobs().Get(id);
+  return Needs(turn, id, row.request, HolderOf(turn, row));
 }
 
-bool HasRanksOf(const Turn& turn, const NodeId& node, JobId job) {
-  const std::set<protocol::RankKey>& keys = turn.tables.ranks().OnNode(node);
-  auto first = keys.lower_bound({job, Attempt(0), 0});
-  return first != keys.end() && first->job == job;
-}
-
-void RefreshCapacity(Turn& turn) {
-  for (const NodeId& id : turn.soft.stale_capacity) {
-    const NodeRow* row = turn.tables.FindNode(id);
-    if (row == nullptr) {
-      turn.soft.capacity.erase(id);
-    } else {
-      turn.soft.capacity[id] = CapacityOf(turn, *row);
-    }
+Holding HeldBy(const Turn& turn, JobId id) {
+  const JobRow& row = turn.tables.jobs().Get(id);
+  Holding holding{.ranks = {}, .cpus = row.request.cpus, .memory = row.request.memory_bytes};
+  for (const RankRow* rank : turn.tables.ranks().Of(id, row.attempt)) {
+    if (!rank->exit) holding.ranks.push_back({rank->node, rank->local_rank, rank->gpu_uuids});
   }
-  turn.soft.stale_capacity.clear();
-}
-
-// A job with a file:// store stays on one node, the one that holds its checkpoints if there are
-// any, as long as that is large enough. Otherwise it leaves it or spans nodes, and its store has to
-// be proven to be one place for them and the holder, by a machine that can tell.
-PendingJob Pending(const Turn& turn, JobId id, const JobRequest& request,
-                   const std::optional<Holder>& holder) {
-  PendingJob job{.id = id,
-                 .ranks = request.workers,
-                 .cpus = request.cpus,
-                 .gpus = request.gpus,
-                 .memory = request.memory_bytes,
-                 .selector = request.node_selector,
-                 .gpu_kinds = request.gpu_kinds,
-                 .within = request.within,
-                 .only = std::nullopt,
-                 .avoid = {},
-                 .first = std::nullopt};
-  if (auto soft = turn.soft.jobs.find(id); soft != turn.soft.jobs.end()) {
-    job.avoid = soft->second.store_unseen;
-  }
-  if (holder && holder->of_other_job) job.first = holder->node;
-  if (!request.local_store) return job;
-  const PlacementView& all = turn.soft.capacity;
-  if (holder) {
-    auto node = all.find(holder->node);
-    const JobRow* row = turn.tables.jobs().Find(id);
-    bool asked = holder->of_other_job || row == nullptr || CanBeAsked(turn, *row);
-    job.local_store = node == all.end() || FitsOneNode({*node}, job) || !asked;
-    if (job.local_store) job.only = holder->node;
-  } else {
-    job.local_store = all.empty() || FitsOneNode(all, job);
-  }
-  if (job.local_store) job.within = Within::kMachine;
-  return job;
-}
-
-// The head of the queue. Jobs in a pause stand aside.
-std::vector<PendingJob> Head(const Turn& turn, bool* all) {
-  std::vector<PendingJob> pending;
-  for (JobId id : turn.tables.waiting()) {
-    if (pending.size() == kPlanAhead) {
-      *all = false;
-      return pending;
-    }
-    auto soft = turn.soft.jobs.find(id);
-    if (soft != turn.soft.jobs.end() && soft->second.not_before) continue;
-    const JobRow& job = turn.tables.jobs().Get(id);
-    pending.push_back(Pending(turn, id, job.request, HolderOf(turn, job)));
-  }
-  *all = true;
-  return pending;
+  return holding;
 }
 
 std::string Prefix(Turn& turn, JobId job) {
@@ -165,53 +75,93 @@ std::string HoldersText(const Turn& turn) {
   return out;
 }
 
-// One plan and what follows. True: jobs were started and more are waiting.
-bool PlaceSome(Turn& turn) {
-  bool all = true;
-  std::vector<PendingJob> pending = Head(turn, &all);
-  turn.soft.blocked.reset();
-  if (pending.empty()) return false;
-  Plan plan = PlanPlacements(turn.soft.capacity, pending, {}, turn.now);
-  bool checks = false;
-  for (const Placement& placement : plan.placements) {
-    const JobRow& job = turn.tables.jobs().Get(placement.job);
-    std::set<NodeId> machines = NodesOf(placement);
-    bool passed = job.check == CheckState::kPassed;
-    if (passed && StoreServes(turn, job, machines)) {
-      StartAttempt(turn, placement);
-      continue;
-    }
-    checks = true;  // its slots stay with it in this plan and the next ones
-    if (passed) {
-      ProveStore(turn, job, machines);
-    } else {
-      CheckJob(turn, placement.job, placement.ranks.front().node);
-    }
+// Starts it, or has what is not yet known about it checked first. True: started.
+bool Use(Turn& turn, const Placement& placement) {
+  const JobRow& job = turn.tables.jobs().Get(placement.job);
+  std::set<NodeId> machines = NodesOf(placement);
+  if (job.check != CheckState::kPassed) {
+    CheckJob(turn, placement.job, placement.ranks.front().node);
+    return false;
   }
-  for (const Explanation& why : plan.why) {
-    std::string holders = why.job == plan.blocked ? HoldersText(turn) : "";
+  if (!StoreServes(turn, job, machines)) {
+    ProveStore(turn, job, machines);
+    return false;
+  }
+  StartAttempt(turn, placement);
+  return true;
+}
+
+// `asked`: a job that is not there, but might be.
+Plan MakePlan(Turn& turn, const JobRow* asked = nullptr) {
+  QueueTree tree(turn.settings.scheduling);
+  Usage usage = UsageNow(turn, tree);
+  PlanRequest request{.settings = &turn.settings.scheduling,
+                      .fleet = &turn.soft.capacity,
+                      .tree = &tree,
+                      .usage = &usage,
+                      .waiting = WaitingJobs(turn, tree),
+                      .running = RunningJobs(turn, tree),
+                      .needs =
+                          [&](JobId job) {
+                            if (asked == nullptr || job != asked->id) return NeedsOf(turn, job);
+                            return Needs(turn, job, asked->request, HolderOf(turn, *asked));
+                          },
+                      .held = [&](JobId job) { return HeldBy(turn, job); },
+                      .name = [&](JobId job) { return NameOf(turn, job); },
+                      .now = turn.now,
+                      .grace = turn.deadlines().StopGrace() + turn.deadlines().lease};
+  if (asked != nullptr) request.waiting.push_back(AsWaiting(turn, *asked, tree));
+  for (const RunningJob& job : request.running) tree.Take(job.queue, job.user, job.demand, 1);
+  return PlanPlacements(std::move(request));
+}
+
+void TellWhy(Turn& turn, const Plan& plan) {
+  std::set<JobId> told;
+  for (const Why& why : plan.why) {
+    told.insert(why.job);
+    std::string holders = why.first ? HoldersText(turn) : "";
+    WallTime start = why.starts ? turn.wall + (*why.starts - turn.now) : WallTime();
+    if (JobSoft& soft = turn.soft.jobs[why.job]; soft.expected_start != start) {
+      soft.expected_start = start;
+      turn.TouchJob(why.job);
+    }
     turn.Explain(why.job, Prefix(turn, why.job) + why.text + holders);
   }
-  turn.soft.blocked = plan.blocked;
-  return !plan.blocked && !checks && !all;
+  if (plan.all) return;
+  for (JobId job : turn.tables.waiting()) {
+    const JobSoft& soft = turn.soft.jobs[job];
+    bool pause = soft.not_before || soft.check;
+    if (!pause && !told.contains(job)) turn.Explain(job, Prefix(turn, job) + kFarBack);
+  }
 }
 
 }  // namespace
 
 void QueueGrew(Turn& turn, JobId job) {
-  if (!turn.soft.blocked || turn.tables.waiting().size() <= kPlanAhead) {
-    turn.soft.placement_due = true;
-    return;
-  }
-  turn.Explain(job, Prefix(turn, job) + "first in, first out: more than " +
-                        std::to_string(kPlanAhead) + " jobs are ahead of it");
+  turn.soft.placement_due = true;
+  if (turn.soft.plan_not_before > turn.now)
+    turn.Explain(job, Prefix(turn, job) + "not yet planned");
 }
 
 void PlaceJobs(Turn& turn) {
-  if (!turn.soft.placement_due) return;
+  bool again = turn.soft.replan_at && *turn.soft.replan_at <= turn.now;
+  if (!turn.soft.placement_due && !again) return;
+  if (turn.soft.plan_not_before > turn.now) {
+    turn.soft.replan_at = turn.soft.plan_not_before;
+    return;
+  }
   turn.soft.placement_due = false;
+  turn.soft.replan_at.reset();
   RefreshCapacity(turn);
-  while (PlaceSome(turn)) RefreshCapacity(turn);
+  if (turn.tables.waiting().empty()) return;
+  Plan plan = MakePlan(turn);
+  for (const Placement& placement : plan.placements) Use(turn, placement);
+  for (const Preemption& each : plan.preemptions) Preempt(turn, each.victim, each.why);
+  TellWhy(turn, plan);
+  turn.soft.plan_not_before = turn.now + SettleTime(turn);
+  if (!turn.tables.waiting().empty()) {
+    turn.soft.replan_at = turn.now + turn.settings.scheduling.replan;
+  }
 }
 
 std::string WhyNoOtherPlace(Turn& turn, JobId id) {
@@ -220,33 +170,52 @@ std::string WhyNoOtherPlace(Turn& turn, JobId id) {
   for (auto& [node, capacity] : view) {
     if (HasRanksOf(turn, node, id)) capacity = CapacityOf(turn, *turn.tables.FindNode(node), id);
   }
-  bool all = true;
-  std::vector<PendingJob> pending = Head(turn, &all);
-  std::erase_if(pending, [&](const PendingJob& job) { return job.id >= id; });
-  const JobRow& job = turn.tables.jobs().Get(id);
-  pending.push_back(Pending(turn, id, job.request, HolderOf(turn, job)));
-  Plan plan = PlanPlacements(std::move(view), pending, {}, turn.now);
-  for (const Placement& placement : plan.placements) {
-    if (placement.job == id) return "";
+  for (JobId waiting : turn.tables.waiting()) {
+    auto soft = turn.soft.jobs.find(waiting);
+    bool pause = soft != turn.soft.jobs.end() && soft->second.not_before;
+    if (waiting > id || pause) continue;
+    PendingJob ahead = NeedsOf(turn, waiting);
+    GangFit fit = FitGang(view, ahead, Extent::kFree);
+    if (fit.shares.empty()) {
+      return base::ToString(waiting) + " is ahead of it and " + WhyNotNow(view, ahead);
+    }
+    TakeSlots(&view, ahead, fit);
   }
-  for (const Explanation& why : plan.why) {
-    if (why.job == id) return why.text;
-  }
-  return "it does not fit";
+  PendingJob needs = NeedsOf(turn, id);
+  return FitGang(view, needs, Extent::kFree).shares.empty() ? WhyNotNow(view, needs) : "";
 }
 
 std::string WhyNeverPlaced(Turn& turn, const JobRequest& request) {
+  if (std::string why = WhyNeverInQueue(turn, request); !why.empty()) return why;
   RefreshCapacity(turn);
-  return WhyNever(turn.soft.capacity, Pending(turn, {}, request, std::nullopt));
+  return WhyNever(turn.soft.capacity, Needs(turn, {}, request, std::nullopt));
+}
+
+std::string WhenItWouldStart(Turn& turn, const JobSubmitted& event) {
+  RefreshCapacity(turn);
+  JobRow row;
+  row.id = turn.cluster().last_job.Next();
+  row.request = event.request;
+  row.submitted_by = event.submitted_by;
+  Plan plan = MakePlan(turn, &row);
+  for (const Placement& placement : plan.placements) {
+    if (placement.job == row.id)
+      return "it would start at once on " + turn.NodeNames(NodesOf(placement));
+  }
+  for (const Why& why : plan.why) {
+    if (why.job == row.id) return "it would wait: " + why.text;
+  }
+  return std::string("it would wait: ") + kFarBack;
 }
 
 std::set<NodeId> WouldRunOn(Turn& turn, const JobRequest& request) {
   RefreshCapacity(turn);
   std::optional<Holder> holder;
   if (!request.resume_node.empty()) holder = Holder{request.resume_node, true};
-  PendingJob job = Pending(turn, {}, request, holder);
-  Plan plan = PlanPlacements(turn.soft.capacity, {job}, {}, turn.now);
-  return plan.placements.empty() ? std::set<NodeId>{} : NodesOf(plan.placements.front());
+  std::set<NodeId> nodes;
+  GangFit fit = FitGang(turn.soft.capacity, Needs(turn, {}, request, holder), Extent::kFree);
+  for (const NodeShare& share : fit.shares) nodes.insert(*share.node);
+  return nodes;
 }
 
 }  // namespace coxswain::coordinator::core

@@ -118,6 +118,7 @@ void Answer(Turn& turn, const JobSubmitted& event, const std::vector<CallId>& ca
   if (!event.dry_run) return Accept(turn, event, calls, finding);
   std::string text = "it would be accepted";
   if (!finding.checked) text += ", not yet checked: " + finding.note;
+  text += "; " + WhenItWouldStart(turn, event);
   if (!finding.warning.empty()) text += "; warning: " + finding.warning;
   for (CallId call : calls) turn.Reply({.call = call, .text = text, .job = {}, .node = {}});
 }

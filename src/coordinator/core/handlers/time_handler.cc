@@ -75,7 +75,7 @@ void EndUnstarted(Turn& turn, const AttemptRow& attempt) {
 std::optional<Time> TickStopping(Turn& turn, const AttemptRow& attempt) {
   JobSoft& soft = turn.soft.jobs[attempt.job];
   const JobRow& job = turn.tables.jobs().Get(attempt.job);
-  bool on_purpose = attempt.cause == Cause::kCancelled || attempt.cause == Cause::kTimeLimit;
+  bool on_purpose = IsOnPurpose(attempt.cause);
   Duration grace = on_purpose ? JobGrace(turn, job) : turn.deadlines().Heartbeat() * 2;
   if (soft.stop_at && *soft.stop_at <= turn.now) {
     StopRanks(turn, job.id, grace, attempt.reason);
@@ -137,6 +137,7 @@ void TickJob(Turn& turn, JobId job) {
 void Handle(Turn& turn, const TimePassed& event) {
   LengthenLeases(turn, event.loop_delay);
   while (auto node = turn.soft.node_timers.TakeDue(turn.now)) TickNode(turn, *node);
+  while (auto node = turn.soft.drain_timers.TakeDue(turn.now)) WatchDrain(turn, *node);
   while (auto task = turn.soft.task_timers.TakeDue(turn.now)) {
     LoseTask(turn, *task, "the worker did not answer in time");
   }
@@ -165,9 +166,11 @@ void Handle(Turn& turn, const RetentionDue& event) {
 std::optional<Time> NextTimer(const Soft& soft) {
   Earliest next;
   next.Take(soft.node_timers.Next());
+  next.Take(soft.drain_timers.Next());
   next.Take(soft.task_timers.Next());
   next.Take(soft.job_timers.Next());
   next.Take(soft.store_timers.Next());
+  next.Take(soft.replan_at);
   return next.at();
 }
 
@@ -205,6 +208,9 @@ void ResumeJobs(Turn& turn) {
     turn.WakeJob(id, turn.now + turn.deadlines().Repeat());
   }
   for (JobId job : turn.tables.checkpoints().Jobs()) WantStoreWork(turn, job);
+  for (const auto& [id, row] : turn.tables.nodes()) {
+    if (row.draining && row.drain_by) turn.soft.drain_timers.Wake(id, turn.now);
+  }
 }
 
 }  // namespace coxswain::coordinator::core

@@ -14,7 +14,7 @@ namespace coxswain::coordinator::core {
 struct GpuSlot {
   std::string uuid;
   std::string kind;  // as NVML names it: "NVIDIA H200"
-  bool free = true;  // may be given to a rank now
+  int taken = 0;     // held, promised, or out of order; 0: may be given to a rank now
 };
 
 // One node.
@@ -23,7 +23,8 @@ struct NodeCapacity {
   std::string why_not;  // empty: may be given work; otherwise why not ("draining", "unreachable")
   std::map<std::string, std::string> labels;
   std::string rack;  // the value of the label that tells racks; empty: it has none
-  uint32_t cpus = 0, cpus_free = 0;
+  uint32_t cpus = 0;
+  int64_t cpus_free = 0;  // below 0: promised before it is free; so is memory
   int64_t memory = 0, memory_free = 0;
   std::vector<GpuSlot> gpus;  // by index
 };
@@ -50,6 +51,12 @@ struct RankSlot {
   NodeId node;
   uint32_t local_rank = 0;
   std::vector<std::string> gpu_uuids;
+};
+// What a gang holds.
+struct Holding {
+  std::vector<RankSlot> ranks;
+  uint32_t cpus = 1;  // per rank
+  int64_t memory = 0;
 };
 struct Placement {
   JobId job;

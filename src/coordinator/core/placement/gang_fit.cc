@@ -18,7 +18,7 @@ bool MayUse(const NodeId& id, const NodeCapacity& node, const PendingJob& job, E
 
 uint64_t CountGpus(const NodeCapacity& node, const std::string& kind, Extent extent) {
   return std::count_if(node.gpus.begin(), node.gpus.end(), [&](const GpuSlot& gpu) {
-    return (gpu.free || extent == Extent::kWhole) && IsOfKind(gpu, kind);
+    return (gpu.taken == 0 || extent == Extent::kWhole) && IsOfKind(gpu, kind);
   });
 }
 
@@ -27,7 +27,8 @@ uint32_t RoomOfKind(const NodeCapacity& node, const PendingJob& job, const std::
   bool whole = extent == Extent::kWhole;
   uint64_t room = job.ranks;
   if (job.cpus > 0)
-    room = std::min<uint64_t>(room, (whole ? node.cpus : node.cpus_free) / job.cpus);
+    room = std::min<uint64_t>(
+        room, (whole ? node.cpus : std::max<int64_t>(node.cpus_free, 0)) / job.cpus);
   if (job.gpus > 0) room = std::min(room, CountGpus(node, kind, extent) / job.gpus);
   if (job.memory > 0) {
     int64_t memory = whole ? node.memory : node.memory_free;
@@ -39,9 +40,10 @@ uint32_t RoomOfKind(const NodeCapacity& node, const PendingJob& job, const std::
 // What makes one node better than another; less is better. A job without GPUs goes to machines
 // without GPUs first. Then the one with the most room for it (capped at the gang's size), then the
 // one that is left fullest; ties by node id, the order of the view.
-std::tuple<bool, uint32_t, uint64_t> Rating(const PendingJob& job, const NodeShare& share) {
+std::tuple<bool, uint32_t, int64_t> Rating(const PendingJob& job, const NodeShare& share) {
   const NodeCapacity& node = *share.capacity;
-  uint64_t left = job.gpus > 0 ? CountGpus(node, "", Extent::kFree) : node.cpus_free;
+  int64_t left =
+      job.gpus > 0 ? static_cast<int64_t>(CountGpus(node, "", Extent::kFree)) : node.cpus_free;
   return {job.gpus == 0 && !node.gpus.empty(), job.ranks - share.ranks, left};
 }
 
@@ -178,9 +180,9 @@ Placement TakeSlots(PlacementView* view, const PendingJob& job, const GangFit& f
       RankSlot slot{*share.node, local, {}};
       while (slot.gpu_uuids.size() < job.gpus) {
         gpu = std::find_if(gpu, node.gpus.end(), [&](const GpuSlot& candidate) {
-          return candidate.free && IsOfKind(candidate, fit.gpu_kind);
+          return candidate.taken == 0 && IsOfKind(candidate, fit.gpu_kind);
         });
-        gpu->free = false;
+        ++gpu->taken;
         slot.gpu_uuids.push_back(gpu->uuid);
       }
       node.cpus_free -= job.cpus;
@@ -189,6 +191,20 @@ Placement TakeSlots(PlacementView* view, const PendingJob& job, const GangFit& f
     }
   }
   return placement;
+}
+
+void Occupy(PlacementView* view, const Holding& holding, int sign) {
+  for (const RankSlot& slot : holding.ranks) {
+    auto node = view->find(slot.node);
+    if (node == view->end()) continue;
+    node->second.cpus_free -= sign * int64_t{holding.cpus};
+    node->second.memory_free -= sign * holding.memory;
+    for (GpuSlot& gpu : node->second.gpus) {
+      bool held =
+          std::find(slot.gpu_uuids.begin(), slot.gpu_uuids.end(), gpu.uuid) != slot.gpu_uuids.end();
+      if (held) gpu.taken += sign;
+    }
+  }
 }
 
 }  // namespace coxswain::coordinator::core

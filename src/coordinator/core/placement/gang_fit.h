@@ -40,6 +40,10 @@ bool HasLabels(const NodeCapacity& node, const PendingJob& job);
 // "h200" is in "NVIDIA H200", whatever the case.
 bool IsOfKind(const GpuSlot& gpu, const std::string& kind);
 
+// Takes (1) or gives back (-1) what a gang holds or is promised. They add up: what is promised
+// while another gang holds it is free when that one lets go and the promise is kept or dropped.
+void Occupy(PlacementView* view, const Holding& holding, int sign);
+
 // Takes the gang's slots out of the view.
 Placement TakeSlots(PlacementView* view, const PendingJob& job, const GangFit& fit);
 

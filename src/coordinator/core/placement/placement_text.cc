@@ -94,11 +94,11 @@ Sums SumUp(const PlacementView& view, const PendingJob& job) {
     }
     ++sums.nodes;
     sums.cpus += node.cpus;
-    sums.cpus_free += node.cpus_free;
+    sums.cpus_free += std::max<int64_t>(node.cpus_free, 0);
     for (const GpuSlot& gpu : node.gpus) {
       if (!IsWanted(gpu, job)) continue;
       ++sums.gpus;
-      sums.gpus_free += gpu.free ? 1 : 0;
+      sums.gpus_free += gpu.taken == 0 ? 1 : 0;
     }
   }
   return sums;

@@ -13,6 +13,7 @@ Tables::Tables(const Snapshot& snapshot) {
   for (const AttemptRow& row : snapshot.attempts) Apply(row);
   for (const RankRow& row : snapshot.ranks) Apply(row);
   for (const GenerationRow& row : snapshot.generations) Apply(row);
+  for (const UsageRow& row : snapshot.usage) Apply(row);
 }
 
 void Tables::Apply(const Change& change) {
@@ -26,6 +27,7 @@ void Tables::On(const JobRow& row) {
     return;
   }
   waiting_.erase(row.id);
+  active_.erase(row.id);
   attempts_.DropJob(row.id);
   ranks_.DropJob(row.id);
   DropEndedUnlessNeeded(row.id);
@@ -66,11 +68,10 @@ void Tables::On(const DeleteJob& gone) {
 }
 
 void Tables::RefreshWaiting(JobId job) {
-  if (jobs_.Find(job) != nullptr && attempts_.Active(job) == nullptr) {
-    waiting_.insert(job);
-  } else {
-    waiting_.erase(job);
-  }
+  waiting_.erase(job);
+  active_.erase(job);
+  if (jobs_.Find(job) == nullptr) return;
+  (attempts_.Active(job) == nullptr ? waiting_ : active_).insert(job);
 }
 
 void Tables::DropEndedUnlessNeeded(JobId job) {
@@ -89,6 +90,7 @@ Snapshot Tables::Rows() const {
   Snapshot rows;
   rows.cluster = cluster_;
   for (const auto& [id, row] : nodes_) rows.nodes.push_back(row);
+  for (const auto& [key, row] : usage_) rows.usage.push_back(row);
   jobs_.AddTo(&rows);
   attempts_.AddTo(&rows);
   ranks_.AddTo(&rows);
@@ -98,7 +100,7 @@ Snapshot Tables::Rows() const {
 
 uint64_t Tables::Digest() const {
   RowHash hash;
-  hash.Add(cluster_).Add(nodes_).Add(waiting_);
+  hash.Add(cluster_).Add(nodes_).Add(waiting_).Add(usage_);
   jobs_.AddTo(hash);
   attempts_.AddTo(hash);
   ranks_.AddTo(hash);

@@ -9,6 +9,9 @@
 
 namespace coxswain::coordinator::core {
 
+// By queue and user.
+using UsageTable = std::map<std::pair<std::string, std::string>, UsageRow>;
+
 class Tables {
  public:
   Tables() = default;
@@ -28,6 +31,9 @@ class Tables {
   const NodeRow* FindNode(const NodeId& node) const;
   // Live jobs without an active attempt, oldest first: the queue.
   const std::set<JobId>& waiting() const { return waiting_; }
+  // Those with one.
+  const std::set<JobId>& active() const { return active_; }
+  const UsageTable& usage() const { return usage_; }
 
  private:
   void On(const ClusterRow& row) { cluster_ = row; }
@@ -37,11 +43,13 @@ class Tables {
   void On(const GenerationRow& row);
   void On(const CheckpointRow& row);
   void On(const NodeRow& row) { nodes_[row.id] = row; }
+  void On(const UsageRow& row) { usage_[{row.queue, row.user}] = row; }
   void On(const EventRow&) {}  // read from the store, never from here
   void On(const CheckpointDamaged& damaged);
   void On(const DeleteJob& gone);
   void On(const DeleteEventsUpTo&) {}
   void On(const DeleteNode& gone) { nodes_.erase(gone.id); }
+  void On(const DeleteUsage& gone) { usage_.erase({gone.queue, gone.user}); }
   void RefreshWaiting(JobId job);
   void DropEndedUnlessNeeded(JobId job);
 
@@ -51,7 +59,8 @@ class Tables {
   RankTable ranks_;
   CheckpointTable checkpoints_;
   std::map<NodeId, NodeRow> nodes_;
-  std::set<JobId> waiting_;
+  std::set<JobId> waiting_, active_;
+  UsageTable usage_;
 };
 
 }  // namespace coxswain::coordinator::core

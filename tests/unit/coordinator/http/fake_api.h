@@ -14,12 +14,13 @@ class FakeApi : public runtime::Api {
   void Cancel(core::JobId, std::string, bool,
               std::function<void(absl::StatusOr<runtime::JobView>)>) override {}
   void Forget(core::NodeId, std::function<void(absl::StatusOr<runtime::NodeView>)>) override {}
-  void Drain(core::NodeId, std::string, bool,
+  void Drain(core::NodeId, std::string, bool, core::WallTime,
              std::function<void(absl::StatusOr<runtime::NodeView>)>) override {}
   absl::StatusOr<core::JobId> ResolveJob(const std::string& id_or_name) override;
   absl::StatusOr<runtime::JobView> GetJob(core::JobId job) override;
   absl::StatusOr<std::vector<runtime::JobView>> ListJobs(const store::JobFilter& filter) override;
   absl::StatusOr<std::vector<core::CheckpointRow>> ListCheckpoints(core::JobId job, bool) override;
+  runtime::QueuesView ListQueues() override { return queues; }
   absl::StatusOr<std::vector<runtime::NodeView>> ListNodes() override { return nodes; }
   std::string NodeName(const core::NodeId& node) override {
     for (const runtime::NodeView& view : nodes) {
@@ -46,6 +47,7 @@ class FakeApi : public runtime::Api {
   base::WallTime now;
   std::vector<runtime::JobView> jobs;  // newest first
   std::vector<runtime::NodeView> nodes;
+  runtime::QueuesView queues;
   std::vector<core::CheckpointRow> checkpoints;
   std::vector<core::EventRow> events;
   std::vector<store::StoredPoint> points;

@@ -87,12 +87,13 @@ class FakeApi final : public runtime::Api {
     if (view.ok()) view->record.job.reason = reason;
     done(view);
   }
-  void Drain(core::NodeId node, std::string reason, bool undo,
+  void Drain(core::NodeId node, std::string reason, bool undo, core::WallTime by,
              std::function<void(absl::StatusOr<runtime::NodeView>)> done) override {
     runtime::NodeView view;
     view.row.id = node;
     view.row.draining = !undo;
     view.row.drain_reason = reason;
+    view.row.drain_by = by;
     view.live.reachable = true;
     done(view);
   }
@@ -132,6 +133,7 @@ class FakeApi final : public runtime::Api {
     row.state = core::CheckpointState::kVerified;
     return std::vector{row};
   }
+  runtime::QueuesView ListQueues() override { return queues; }
   absl::StatusOr<std::vector<runtime::NodeView>> ListNodes() override {
     std::lock_guard lock(mutex_);
     return nodes_;
@@ -227,6 +229,7 @@ class FakeApi final : public runtime::Api {
   std::vector<core::EventRow> events_;
   std::vector<std::pair<core::JobId, store::StoredPoint>> points_;
   std::vector<runtime::NodeView> nodes_;
+  runtime::QueuesView queues;
   std::map<std::pair<core::Rank, bool>, std::string> logs_;
   absl::Status log_error_;
   std::vector<runtime::SubmitRequest> submitted_;

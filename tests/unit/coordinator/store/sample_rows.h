@@ -5,26 +5,36 @@
 
 namespace coxswain::coordinator::store {
 
+inline core::JobRequest SampleRequest(uint64_t id) {
+  return {.name = "train-" + std::to_string(id % 3),
+          .labels = {{"team", "vision"}, {"parity", id % 2 == 0 ? "even" : "odd"}},
+          .workers = 2,
+          .cpus = 3,
+          .gpus = 1,
+          .memory_bytes = int64_t{8} << 30,
+          .node_selector = {{"rack", "r1"}, {"zone", "a"}},
+          .gpu_kinds = {"H200", "H100"},
+          .within = core::Within::kRack,
+          .queue = "research",
+          .priority = -7,
+          .min_workers = 1,
+          .max_workers = 4,
+          .expected_time = base::seconds(3600),
+          .end_when_preempted = true,
+          .max_attempts = 4,
+          .time_limit = base::seconds(7200),
+          .grace = base::seconds(20),
+          .keep_checkpoints = 5,
+          .store = "s3://bucket/prefix",
+          .local_store = true,
+          .resume_from = {{core::CheckpointId(9), "file:///ckpt/old", "00ff"}},
+          .resume_node = core::NodeId("n-old")};
+}
+
 inline core::JobRow SampleJob(uint64_t id, core::JobState state = core::JobState::kPending) {
   core::JobRow row;
   row.id = core::JobId(id);
-  row.request = {.name = "train-" + std::to_string(id % 3),
-                 .labels = {{"team", "vision"}, {"parity", id % 2 == 0 ? "even" : "odd"}},
-                 .workers = 2,
-                 .cpus = 3,
-                 .gpus = 1,
-                 .memory_bytes = int64_t{8} << 30,
-                 .node_selector = {{"rack", "r1"}, {"zone", "a"}},
-                 .gpu_kinds = {"H200", "H100"},
-                 .within = core::Within::kRack,
-                 .max_attempts = 4,
-                 .time_limit = base::seconds(7200),
-                 .grace = base::seconds(20),
-                 .keep_checkpoints = 5,
-                 .store = "s3://bucket/prefix",
-                 .local_store = true,
-                 .resume_from = {{core::CheckpointId(9), "file:///ckpt/old", "00ff"}},
-                 .resume_node = core::NodeId("n-old")};
+  row.request = SampleRequest(id);
   row.spec_yaml = "kind: TrainingJob # \"quoted\"\n";
   row.idempotency_key = "key-" + std::to_string(id);
   row.request_digest = "digest-" + std::to_string(id);
@@ -39,7 +49,9 @@ inline core::JobRow SampleJob(uint64_t id, core::JobState state = core::JobState
   row.attempt = core::Attempt(2);
   row.failures = 1;
   row.generation = core::Generation(7);
+  row.preemptions = 3;
   row.ran = base::seconds(90);
+  row.slot_time = base::seconds(180);
   row.cancel_requested = true;
   row.cancel_reason = "no longer needed";
   row.resume_uri = "file:///ckpt/old";
@@ -77,6 +89,7 @@ inline core::AttemptRow SampleAttempt(uint64_t job, uint64_t number) {
   core::AttemptRow row;
   row.job = core::JobId(job);
   row.number = core::Attempt(number);
+  row.workers = 4;
   row.started = base::WallTime{10};
   row.ended = base::WallTime{20};
   row.cause = core::Cause::kInfrastructure;
@@ -138,12 +151,19 @@ inline core::CheckpointRow SampleCheckpoint(uint64_t id, uint64_t job,
   return row;
 }
 
+inline core::UsageRow SampleUsage(const std::string& user) {
+  return {
+      .queue = "research", .user = user, .amount = int64_t{1} << 50, .as_of = base::WallTime{9}};
+}
+
 inline core::NodeRow SampleNode(const std::string& id) {
   core::NodeRow row;
   row.id = core::NodeId(id);
   row.name = "host-" + id;
   row.draining = true;
+  row.cordoned = true;
   row.drain_reason = "new kernel";
+  row.drain_by = base::WallTime{77};
   row.inventory = {.name = "host",
                    .address = "10.0.0.7",
                    .cpu_slots = 6,

@@ -38,7 +38,8 @@ TEST_P(StateStoreConformance, EveryFieldOfEveryRow_ComesBack) {
   core::CheckpointRow checkpoint = SampleCheckpoint(5, 1, CheckpointState::kVerified);
   core::NodeRow node = SampleNode("node-a");
   core::EventRow event = SampleEvent(3, 1);
-  Commit({job, attempt, rank, exited, generation, checkpoint, node, event});
+  core::UsageRow usage = SampleUsage("ada");
+  Commit({job, attempt, rank, exited, generation, checkpoint, node, event, usage});
   Reopen();
 
   core::Snapshot snapshot = Load();
@@ -48,6 +49,7 @@ TEST_P(StateStoreConformance, EveryFieldOfEveryRow_ComesBack) {
   EXPECT_THAT(snapshot.generations, ElementsAre(generation));
   EXPECT_THAT(snapshot.checkpoints, ElementsAre(checkpoint));
   EXPECT_THAT(snapshot.nodes, ElementsAre(node));
+  EXPECT_THAT(snapshot.usage, ElementsAre(usage));
 
   absl::StatusOr<JobRecord> record = reader_->GetJob(core::JobId(1));
   ASSERT_TRUE(record.ok()) << record.status();
@@ -223,10 +225,10 @@ TEST_P(StateStoreConformance, Events_AscendingAfterTheCursor) {
 TEST_P(StateStoreConformance, Deletes_TakeEverythingOfTheirRow) {
   Commit({SampleJob(1), SampleJob(2), SampleAttempt(1, 1), SampleRank(1, 2, 0),
           SampleGeneration(1, 1), SampleCheckpoint(1, 1, CheckpointState::kVerified),
-          SampleEvent(1, 0), SampleEvent(2, 1), SampleEvent(3, 2), SampleNode("a"),
-          SampleNode("b")});
+          SampleEvent(1, 0), SampleEvent(2, 1), SampleEvent(3, 2), SampleNode("a"), SampleNode("b"),
+          SampleUsage("ada"), SampleUsage("bob")});
   Commit({core::DeleteJob{core::JobId(1)}, core::DeleteNode{core::NodeId("a")},
-          core::DeleteEventsUpTo{core::EventSeq(1)}});
+          core::DeleteEventsUpTo{core::EventSeq(1)}, core::DeleteUsage{"research", "ada"}});
   EXPECT_THAT(ListIds({}), ElementsAre(2));
   EXPECT_THAT(*reader_->ListEvents({}, {}, 9), ElementsAre(SampleEvent(3, 2)));
   EXPECT_THAT(*reader_->ListNodes(), ElementsAre(SampleNode("b")));
@@ -234,6 +236,7 @@ TEST_P(StateStoreConformance, Deletes_TakeEverythingOfTheirRow) {
   even.labels = {{"parity", "odd"}};
   EXPECT_THAT(ListIds(even), IsEmpty());
   core::Snapshot snapshot = Load();
+  EXPECT_THAT(snapshot.usage, ElementsAre(SampleUsage("bob")));
   EXPECT_THAT(snapshot.attempts, IsEmpty());
   EXPECT_THAT(snapshot.ranks, IsEmpty());
   EXPECT_THAT(*reader_->ListCheckpoints(core::JobId(1), true), IsEmpty());

@@ -1,27 +1,25 @@
-#include "coordinator/core/placement/placement_planner.h"
+#include "coordinator/core/placement/placement_text.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "coordinator/core/placement/placement_text.h"
+#include "tests/unit/coordinator/core/planner_world.h"
 
 namespace coxswain::coordinator::core {
 namespace {
 
+using fakes::Fleet;
+using fakes::Node;
+
 using testing::HasSubstr;
 using testing::SizeIs;
 
-NodeCapacity Node(const std::string& name, uint32_t cpus, uint32_t gpus = 0,
-                  const std::string& kind = "NVIDIA H200") {
-  NodeCapacity node{.name = name, .cpus = cpus, .cpus_free = cpus};
-  for (uint32_t i = 0; i < gpus; ++i) node.gpus.push_back({name + std::to_string(i), kind});
-  return node;
-}
-
-PlacementView Fleet(std::initializer_list<NodeCapacity> nodes) {
-  PlacementView view;
-  for (const NodeCapacity& node : nodes) view[NodeId(node.name)] = node;
-  return view;
+// By the shipped configuration, with no running job.
+Plan PlanPlacements(PlacementView view, const std::vector<PendingJob>& pending) {
+  fakes::PlannerWorld world;
+  world.fleet = std::move(view);
+  for (const PendingJob& job : pending) world.Wait(job);
+  return world.MakePlan();
 }
 
 std::string Where(const Placement& placement) {
@@ -34,21 +32,20 @@ std::string Where(const Placement& placement) {
 
 TEST(GangPlacement, FitsOneNode_TakesTheFullestThatHoldsIt) {
   Plan plan = PlanPlacements(Fleet({Node("a", 8), Node("b", 2), Node("c", 4)}),
-                             {{.id = JobId(1), .ranks = 2}}, {}, {});
+                             {{.id = JobId(1), .ranks = 2}});
   ASSERT_THAT(plan.placements, SizeIs(1));
   EXPECT_EQ(Where(plan.placements[0]), "b0 b1 ");
 }
 
 TEST(GangPlacement, NoNodeHoldsIt_UsesTheFewest) {
   Plan plan = PlanPlacements(Fleet({Node("a", 1), Node("b", 2), Node("c", 3)}),
-                             {{.id = JobId(1), .ranks = 5}}, {}, {});
+                             {{.id = JobId(1), .ranks = 5}});
   ASSERT_THAT(plan.placements, SizeIs(1));
   EXPECT_EQ(Where(plan.placements[0]), "c0 c1 c2 b0 b1 ");
 }
 
 TEST(GangPlacement, OneNodeShort_WaitsWithReason) {
-  Plan plan =
-      PlanPlacements(Fleet({Node("a", 1), Node("b", 2)}), {{.id = JobId(1), .ranks = 4}}, {}, {});
+  Plan plan = PlanPlacements(Fleet({Node("a", 1), Node("b", 2)}), {{.id = JobId(1), .ranks = 4}});
   EXPECT_THAT(plan.placements, SizeIs(0));
   ASSERT_THAT(plan.why, SizeIs(1));
   EXPECT_EQ(
@@ -57,32 +54,32 @@ TEST(GangPlacement, OneNodeShort_WaitsWithReason) {
 }
 
 TEST(GangPlacement, OldestDoesNotFit_HoldsBackTheSmaller) {
-  Plan plan =
-      PlanPlacements(Fleet({Node("a", 2)}),
-                     {{.id = JobId(1)}, {.id = JobId(2), .ranks = 2}, {.id = JobId(3)}}, {}, {});
+  Plan plan = PlanPlacements(Fleet({Node("a", 2)}),
+                             {{.id = JobId(1)}, {.id = JobId(2), .ranks = 2}, {.id = JobId(3)}});
   ASSERT_THAT(plan.placements, SizeIs(1));
   EXPECT_EQ(plan.placements[0].job, JobId(1));
-  EXPECT_EQ(plan.blocked, JobId(2));
+  EXPECT_TRUE(plan.why[0].first);
+  EXPECT_EQ(plan.why[0].job, JobId(2));
   EXPECT_THAT(plan.why[1].text, HasSubstr("1 job ahead; j2 is first and needs 2 ranks"));
 }
 
 TEST(GangPlacement, Gpus_AreGivenOnceInOrder) {
   Plan plan = PlanPlacements(Fleet({Node("a", 8, 3)}),
-                             {{.id = JobId(1), .gpus = 1}, {.id = JobId(2), .gpus = 2}}, {}, {});
+                             {{.id = JobId(1), .gpus = 1}, {.id = JobId(2), .gpus = 2}});
   ASSERT_THAT(plan.placements, SizeIs(2));
   EXPECT_EQ(plan.placements[0].ranks[0].gpu_uuids, (std::vector<std::string>{"a0"}));
   EXPECT_EQ(plan.placements[1].ranks[0].gpu_uuids, (std::vector<std::string>{"a1", "a2"}));
 }
 
 TEST(GangPlacement, CpuJob_KeepsOffGpuNodes) {
-  Plan plan = PlanPlacements(Fleet({Node("a", 2, 4), Node("b", 16)}),
-                             {{.id = JobId(1), .ranks = 2}}, {}, {});
+  Plan plan =
+      PlanPlacements(Fleet({Node("a", 2, 4), Node("b", 16)}), {{.id = JobId(1), .ranks = 2}});
   EXPECT_EQ(Where(plan.placements.at(0)), "b0 b1 ");
 }
 
 TEST(GangPlacement, OneNodeOnly_IsNotSpread) {
   Plan plan = PlanPlacements(Fleet({Node("a", 2), Node("b", 2)}),
-                             {{.id = JobId(1), .ranks = 3, .within = Within::kMachine}}, {}, {});
+                             {{.id = JobId(1), .ranks = 3, .within = Within::kMachine}});
   EXPECT_THAT(plan.why.at(0).text, HasSubstr("most room on one: 2 ranks (a)"));
 }
 
@@ -90,7 +87,7 @@ TEST(GangPlacement, UnusableNode_IsCountedInTheReason) {
   PlacementView view = Fleet({Node("a", 4), Node("b", 4)});
   view[NodeId("a")].why_not = "draining";
   view[NodeId("b")].why_not = "unreachable";
-  Plan plan = PlanPlacements(view, {{.id = JobId(1)}}, {}, {});
+  Plan plan = PlanPlacements(view, {{.id = JobId(1)}});
   EXPECT_EQ(plan.why.at(0).text,
             "needs 1 rank of 1 CPU slot; no worker is ready; 1 node draining; 1 node unreachable");
 }
@@ -102,7 +99,7 @@ NodeCapacity InRack(const std::string& rack, NodeCapacity node) {
 
 Plan PlanOne(const PlacementView& view, PendingJob job) {
   job.id = JobId(1);
-  return PlanPlacements(view, {job}, {}, {});
+  return PlanPlacements(view, {job});
 }
 
 // "a: a0 a1 b: b0": the GPUs by node.

@@ -1,0 +1,19 @@
+// What the fleet has free, and what a waiting job needs of it: rows made into the planner's view.
+#pragma once
+
+#include "coordinator/core/handlers/shared_store_handler.h"
+#include "coordinator/core/turn.h"
+
+namespace coxswain::coordinator::core {
+
+// Brings turn.soft.capacity up to date.
+void RefreshCapacity(Turn& turn);
+// As if this job had no rank there; 0: as it is.
+NodeCapacity CapacityOf(const Turn& turn, const NodeRow& row, JobId without = {});
+// The job has ranks on it that have not exited.
+bool HasRanksOf(const Turn& turn, const NodeId& node, JobId job);
+// `holder`: see HolderOf.
+PendingJob Needs(const Turn& turn, JobId id, const JobRequest& request,
+                 const std::optional<Holder>& holder);
+
+}  // namespace coxswain::coordinator::core

@@ -1,0 +1,137 @@
+#include "coordinator/core/handlers/retry_verdict.h"
+
+#include "coordinator/core/text.h"
+
+namespace coxswain::coordinator::core {
+namespace {
+
+constexpr Duration kRefillAfter = base::seconds(600);
+
+// The newest attempt before it that failed; null: none. Those that let go for others are no
+// failures.
+const AttemptRow* FailedBefore(const Turn& turn, const AttemptRow& attempt) {
+  for (uint64_t number = attempt.number.value; number-- > 1;) {
+    const AttemptRow* before = turn.tables.attempts().Find(attempt.job, Attempt(number));
+    if (before != nullptr && before->cause != Cause::kPreempted) return before;
+  }
+  return nullptr;
+}
+
+// The same failure at the same step, twice: the job's own, whatever is tried.
+bool SameAsBefore(const Turn& turn, const AttemptRow& attempt) {
+  const AttemptRow* before = FailedBefore(turn, attempt);
+  if (before == nullptr || before->cause != attempt.cause || !before->exit || !attempt.exit) {
+    return false;
+  }
+  return before->exit->record.code == attempt.exit->record.code &&
+         before->exit->record.signal == attempt.exit->record.signal &&
+         before->last_step == attempt.last_step;
+}
+
+// More memory will not be there next time either; once may have been another's doing.
+bool OutOfMemoryTwice(const Turn& turn, const AttemptRow& attempt) {
+  const AttemptRow* before = FailedBefore(turn, attempt);
+  return attempt.cause == Cause::kOutOfMemory && before != nullptr &&
+         before->cause == Cause::kOutOfMemory;
+}
+
+JobState FinalState(Cause cause) {
+  switch (cause) {
+    case Cause::kInfrastructure:
+      return JobState::kNodeFail;
+    case Cause::kOutOfMemory:
+      return JobState::kOutOfMemory;
+    case Cause::kTimeLimit:
+      return JobState::kTimeout;
+    case Cause::kCancelled:
+      return JobState::kCancelled;
+    case Cause::kPreempted:
+      return JobState::kPreempted;
+    case Cause::kNone:
+      return JobState::kCompleted;
+    case Cause::kUser:
+      break;
+  }
+  return JobState::kFailed;
+}
+
+std::string DoneText(const Turn& turn, const JobRow& job, const AttemptRow& attempt) {
+  const auto& formed = turn.soft.jobs[job.id].formed;
+  bool all_before = attempt.number.value == 1 && !job.resume_uri.empty() && formed &&
+                    formed->step == attempt.last_step;
+  if (all_before) {
+    return "nothing was left to train: the checkpoint it began with is of step " +
+           std::to_string(attempt.last_step) +
+           ", the last one (spec.train.epochs and spec.train.max_steps say how many there are)";
+  }
+  if (attempt.last_step == 1) return "its one step is done";
+  return "all " + std::to_string(attempt.last_step) + " steps are done";
+}
+
+}  // namespace
+
+std::optional<JobEnd> JudgeAttempt(const Turn& turn, const JobRow& job, const AttemptRow& attempt) {
+  JobEnd end{FinalState(attempt.cause), attempt.cause, attempt.reason, attempt.exit};
+  bool completed = !job.model_uri.empty();
+  for (const RankRow* rank : turn.tables.ranks().Of(job.id, attempt.number)) {
+    completed &= rank->finished;
+  }
+  if (completed || attempt.cause == Cause::kNone) {
+    return JobEnd{JobState::kCompleted, Cause::kNone, DoneText(turn, job, attempt), std::nullopt};
+  }
+  if (attempt.cause == Cause::kCancelled || attempt.cause == Cause::kTimeLimit) {
+    end.reason += UnsavedText(turn, job, attempt);
+    return end;
+  }
+  if (job.cancel_requested) {
+    return JobEnd{JobState::kCancelled, Cause::kCancelled, job.cancel_reason, attempt.exit};
+  }
+  if (attempt.cause == Cause::kPreempted) {
+    if (!job.request.end_when_preempted) return std::nullopt;
+    end.reason += UnsavedText(turn, job, attempt);
+    return end;
+  }
+  if (attempt.cause == Cause::kUser && attempt.user_error) return end;
+  if (attempt.cause == Cause::kUser && SameAsBefore(turn, attempt)) {
+    end.reason += "; the same failure at the same step (" + std::to_string(attempt.last_step) +
+                  ") twice, so it is not tried again";
+    return end;
+  }
+  if (OutOfMemoryTwice(turn, attempt)) {
+    end.reason +=
+        "; out of memory twice in a row, so it is not tried again: make spec.model or "
+        "spec.train.global_batch_size smaller, or use machines with more memory";
+    return end;
+  }
+  if (job.failures >= job.request.max_attempts) {
+    end.reason += "; " + Plural(job.failures, "attempt") + " of " +
+                  std::to_string(job.request.max_attempts) + " failed";
+    return end;
+  }
+  return std::nullopt;
+}
+
+std::string UnsavedText(const Turn& turn, const JobRow& job, const AttemptRow& attempt) {
+  auto soft = turn.soft.jobs.find(job.id);
+  if (soft == turn.soft.jobs.end() || !soft->second.saves_last) return "";
+  int64_t saved = 0;
+  for (const CheckpointRow* row : turn.tables.checkpoints().OfJob(job.id)) {
+    if (CanRestore(*row)) saved = std::max(saved, row->step);
+  }
+  if (saved >= attempt.last_step) return "";
+  return "; its last save did not succeed: " +
+         (saved == 0 ? "nothing is saved"
+                     : "nothing is saved after step " + std::to_string(saved)) +
+         " (it was at step " + std::to_string(attempt.last_step) + ")";
+}
+
+bool MovedOn(const Turn& turn, const AttemptRow& attempt, Duration ran) {
+  if (ran < kRefillAfter) return false;
+  for (const CheckpointRow* row : turn.tables.checkpoints().OfJob(attempt.job)) {
+    bool of_it = IsWhole(*row) && row->opened >= attempt.started;
+    if (of_it && row->position > attempt.resumed_position) return true;
+  }
+  return false;
+}
+
+}  // namespace coxswain::coordinator::core

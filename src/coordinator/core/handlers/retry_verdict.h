@@ -1,0 +1,24 @@
+// What follows when an attempt has ended: the job ends, or it is tried again.
+//
+// Failures are told apart: an error that a trainer owned up to, the same failure at the same step
+// twice, and memory that ran out twice are the job's; everything else uses up one of
+// `max_attempts`. These refill: an attempt that ran a while and saved something new begins the
+// count anew.
+#pragma once
+
+#include "coordinator/core/handlers/job_end_handler.h"
+
+namespace coxswain::coordinator::core {
+
+// How the job ends with this attempt; nothing: it is tried again.
+std::optional<JobEnd> JudgeAttempt(const Turn& turn, const JobRow& job, const AttemptRow& attempt);
+
+// "; its last save did not succeed: nothing is saved after step 200 (it was at step 6400)": of a
+// job whose ranks were told to save before they stopped. Empty: they did.
+std::string UnsavedText(const Turn& turn, const JobRow& job, const AttemptRow& attempt);
+
+// The attempt ran long enough, and saved what the ones before it had not: failures before it no
+// longer count.
+bool MovedOn(const Turn& turn, const AttemptRow& attempt, Duration ran);
+
+}  // namespace coxswain::coordinator::core

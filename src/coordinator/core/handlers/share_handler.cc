@@ -1,0 +1,176 @@
+#include "coordinator/core/handlers/share_handler.h"
+
+#include <algorithm>
+
+#include "coordinator/core/handlers/attempt_handler.h"
+#include "coordinator/core/scheduling/usage.h"
+#include "coordinator/core/text.h"
+
+namespace coxswain::coordinator::core {
+namespace {
+
+constexpr size_t kRunTimes = 4096;
+constexpr int64_t kMsPerUs = 1000;
+constexpr int64_t kForgotten = 1000;  // charge units times ms: less is not kept
+
+std::string RunTimeKey(const JobRow& job) { return job.submitted_by + "\n" + job.request.name; }
+
+// How long it runs from its first start to its end, as told or as learnt; 0: not known.
+Duration WholeRun(const Turn& turn, const JobRow& job) {
+  if (job.request.expected_time.count() > 0) return job.request.expected_time;
+  auto learnt = turn.soft.run_times.find(RunTimeKey(job));
+  if (learnt != turn.soft.run_times.end()) return learnt->second;
+  return job.request.time_limit;
+}
+
+PlannedJob Planned(const JobRow& job, const QueueTree& tree, uint32_t workers) {
+  return {.id = job.id,
+          .queue = tree.Find(job.request.queue),
+          .user = job.submitted_by,
+          .priority = job.request.priority,
+          .demand = DemandOf(job.request, workers),
+          .slots = SlotsHeld(job.request, workers),
+          .slot_time = job.slot_time};
+}
+
+Duration RanSoFar(const Turn& turn, JobId job) {
+  auto soft = turn.soft.jobs.find(job);
+  if (soft == turn.soft.jobs.end()) return Duration{0};
+  return std::max(Duration{0}, turn.now - soft->second.attempt_started);
+}
+
+}  // namespace
+
+std::optional<Time> ExpectedEnd(const Turn& turn, const JobRow& job) {
+  const JobSoft& soft = turn.soft.jobs.at(job.id);
+  if (soft.progress && soft.progress->remaining_ms >= 0) {
+    return soft.progress_at + base::milliseconds(soft.progress->remaining_ms);
+  }
+  Duration whole = WholeRun(turn, job);
+  if (whole.count() <= 0) return std::nullopt;
+  return soft.attempt_started + std::max(Duration{0}, whole - job.ran);
+}
+
+namespace {
+
+int64_t ChargeOf(const Turn& turn, const JobRow& job, uint32_t workers, Duration ran) {
+  int64_t ms = ran.count() / kMsPerUs;
+  return ChargePerRank(job.request, turn.settings.scheduling) * workers * ms;
+}
+
+}  // namespace
+
+WaitingJob AsWaiting(const Turn& turn, const JobRow& row, const QueueTree& tree) {
+  WaitingJob job{Planned(row, tree, row.request.workers), std::nullopt};
+  Duration whole = WholeRun(turn, row);
+  if (whole.count() > 0) job.expected = std::max(Duration{0}, whole - row.ran);
+  return job;
+}
+
+std::vector<WaitingJob> WaitingJobs(const Turn& turn, const QueueTree& tree) {
+  std::vector<WaitingJob> jobs;
+  for (JobId id : turn.tables.waiting()) {
+    auto soft = turn.soft.jobs.find(id);
+    if (soft != turn.soft.jobs.end() && soft->second.not_before) continue;
+    jobs.push_back(AsWaiting(turn, turn.tables.jobs().Get(id), tree));
+  }
+  return jobs;
+}
+
+std::vector<RunningJob> RunningJobs(const Turn& turn, const QueueTree& tree) {
+  std::vector<RunningJob> jobs;
+  for (JobId id : turn.tables.active()) {
+    const JobRow& row = turn.tables.jobs().Get(id);
+    const AttemptRow& attempt = *turn.tables.attempts().Active(id);
+    RunningJob job{Planned(row, tree, attempt.workers), turn.soft.jobs.at(id).attempt_started,
+                   ExpectedEnd(turn, row), attempt.cause != Cause::kNone};
+    job.slot_time += job.slots * RanSoFar(turn, id);
+    jobs.push_back(job);
+  }
+  return jobs;
+}
+
+Usage UsageNow(const Turn& turn, const QueueTree& tree) {
+  Usage usage{std::vector<int64_t>(tree.size()),
+              std::vector<std::map<std::string_view, int64_t>>(tree.size())};
+  if (turn.settings.scheduling.policy != PolicyName::kFair) return usage;
+  auto add = [&](QueueIndex queue, std::string_view user, int64_t amount) {
+    usage.users[queue][user] += amount;
+    for (QueueIndex each : tree.path(queue)) usage.queues[each] += amount;
+  };
+  for (const auto& [key, row] : turn.tables.usage()) {
+    add(tree.Find(row.queue), row.user,
+        Decayed(row.amount, turn.wall - row.as_of, turn.settings.scheduling.half_life));
+  }
+  for (JobId id : turn.tables.active()) {
+    const JobRow& row = turn.tables.jobs().Get(id);
+    uint32_t workers = turn.tables.attempts().Active(id)->workers;
+    add(tree.Find(row.request.queue), row.submitted_by,
+        ChargeOf(turn, row, workers, RanSoFar(turn, id)));
+  }
+  return usage;
+}
+
+void Charge(Turn& turn, const JobRow& job, const AttemptRow& attempt, Duration ran) {
+  const std::string& queue =
+      job.request.queue.empty() ? turn.settings.scheduling.default_queue : job.request.queue;
+  UsageRow row{.queue = queue, .user = job.submitted_by, .amount = 0, .as_of = turn.wall};
+  auto found = turn.tables.usage().find({queue, job.submitted_by});
+  if (found != turn.tables.usage().end()) {
+    Duration age = turn.wall - found->second.as_of;
+    row.amount = Decayed(found->second.amount, age, turn.settings.scheduling.half_life);
+    row.as_of = std::max(turn.wall, found->second.as_of);
+  }
+  row.amount += ChargeOf(turn, job, attempt.workers, std::max(Duration{0}, ran));
+  if (row.amount >= kForgotten) turn.Persist(row);
+}
+
+void LearnRunTime(Turn& turn, const JobRow& job) {
+  if (turn.soft.run_times.size() >= kRunTimes) turn.soft.run_times.clear();
+  Duration& known = turn.soft.run_times[RunTimeKey(job)];
+  known = known.count() == 0 ? job.ran : (known * 3 + job.ran) / 4;
+}
+
+void Preempt(Turn& turn, JobId job, const std::string& why) {
+  const AttemptRow* attempt = turn.tables.attempts().Active(job);
+  if (attempt == nullptr || attempt->cause != Cause::kNone) return;
+  turn.Note("JobPreempted", "asked to save and let go: " + why,
+            {.job = job, .attempt = attempt->number}, "warning");
+  StopAttempt(turn, job, Cause::kPreempted, "preempted: " + why, true);
+}
+
+std::string WhyNeverInQueue(const Turn& turn, const JobRequest& request) {
+  QueueTree tree(turn.settings.scheduling);
+  const std::string& name =
+      request.queue.empty() ? turn.settings.scheduling.default_queue : request.queue;
+  if (!tree.Has(name) || !tree.IsLeaf(tree.Find(name))) {
+    std::string names;
+    for (QueueIndex i = 0; i < tree.size(); ++i) {
+      if (tree.IsLeaf(i)) names += (names.empty() ? "" : ", ") + tree.settings(i).name;
+    }
+    if (request.queue.empty()) return "spec.queue is not given; the queues are: " + names;
+    return "spec.queue: " +
+           std::string(tree.Has(name) ? "jobs go to the queues below " : "there is no queue ") +
+           name + "; the queues are: " + names;
+  }
+  QueueIndex queue = tree.Find(name);
+  Amount demand = DemandOf(request, request.workers);
+  if (const QueueSettings* limit = tree.OverLimit(queue, demand)) {
+    return "needs " + HeldText(limit->limit, demand) + ", but queue " + limit->name +
+           " may never hold more than " + BoundText(limit->limit);
+  }
+  if (const QueueSettings* limit = tree.OverUserLimit(queue, "", demand)) {
+    return "needs " + HeldText(limit->user_limit, demand) + ", but a user of queue " + limit->name +
+           " may never hold more than " + BoundText(limit->user_limit);
+  }
+  return "";
+}
+
+Duration SettleTime(const Turn& turn) {
+  constexpr size_t kFew = 1000;
+  size_t many = turn.tables.waiting().size();
+  Duration pace{many <= kFew ? 0 : static_cast<int64_t>(2 * many)};
+  return std::max(turn.settings.scheduling.settle, pace);
+}
+
+}  // namespace coxswain::coordinator::core

@@ -1,0 +1,33 @@
+// Whose turn it is: the waiting and the running jobs as the planner sees them, what users and
+// queues have had, and the order to let go.
+#pragma once
+
+#include "coordinator/core/scheduling/policies/policy.h"
+#include "coordinator/core/turn.h"
+
+namespace coxswain::coordinator::core {
+
+// Those that may be placed now: none in a pause.
+std::vector<WaitingJob> WaitingJobs(const Turn& turn, const QueueTree& tree);
+WaitingJob AsWaiting(const Turn& turn, const JobRow& row, const QueueTree& tree);
+std::vector<RunningJob> RunningJobs(const Turn& turn, const QueueTree& tree);
+// With what running attempts have had so far.
+Usage UsageNow(const Turn& turn, const QueueTree& tree);
+// Writes down what an attempt that ends has had.
+void Charge(Turn& turn, const JobRow& job, const AttemptRow& attempt, Duration ran);
+// A job ran so long to its end: the next one of its user and name is expected to, too.
+void LearnRunTime(Turn& turn, const JobRow& job);
+
+// When a running job is expected to end; past: any moment. Nothing: not known.
+std::optional<Time> ExpectedEnd(const Turn& turn, const JobRow& job);
+
+// Has the job save and let go; it waits for slots again. Nothing if it is being stopped already.
+void Preempt(Turn& turn, JobId job, const std::string& why);
+
+// The queue may never hold that much, or jobs cannot be submitted to it; empty: neither.
+std::string WhyNeverInQueue(const Turn& turn, const JobRequest& request);
+
+// A plan looks at all that wait: with very many of them, plans are made less often.
+Duration SettleTime(const Turn& turn);
+
+}  // namespace coxswain::coordinator::core

@@ -1,0 +1,60 @@
+// Which waiting jobs get which slots, and which running ones make room: a pure call on a view.
+//
+// - Gangs are placed whole or not at all. Where a gang goes: placement/gang_fit.h.
+// - The policy orders the queues and the jobs in them; before it, a job that stays within its
+//   queue's guaranteed quota goes before one that borrows.
+// - The first job of a queue that does not fit is given a reservation: the slots that it will have
+//   when running jobs have let go, soonest first. Nobody else is given those, unless he is expected
+//   to have ended by then (backfill); so no stream of small jobs can starve a large one.
+// - It may take slots back: from jobs that borrow what its queue's quota guarantees, and from those
+//   of its queue that the policy says yield. Those that borrow go first, then the lowest priority,
+//   then the one that has run the shortest. No more than needed, and none while enough are
+//   stopping.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "coordinator/core/placement/gang_fit.h"
+#include "coordinator/core/scheduling/policies/policy.h"
+
+namespace coxswain::coordinator::core {
+
+struct PlanRequest {
+  const SchedulingSettings* settings;
+  PlacementView* fleet;  // what is free; left as it was
+  QueueTree* tree;       // with what running jobs hold; used up
+  const Usage* usage;
+  std::vector<WaitingJob> waiting;
+  std::vector<RunningJob> running;
+  std::function<PendingJob(JobId)> needs;  // of a waiting job; asked when its turn comes
+  std::function<Holding(JobId)> held;      // by a running job
+  std::function<std::string(JobId)> name;  // "j12 (mnist)"
+  base::Time now;
+  base::Duration grace;  // at most so long takes a job that was asked to let go
+};
+
+struct Preemption {
+  JobId victim;
+  JobId wanted_by;
+  std::string why;  // "j12 (mnist) has a higher priority (5, its own is 0)"
+};
+
+struct Why {
+  JobId job;
+  std::string text;
+  bool first = false;                // nobody is ahead of it in its queue
+  std::optional<base::Time> starts;  // as expected
+};
+
+struct Plan {
+  std::vector<Placement> placements;
+  std::vector<Preemption> preemptions;
+  std::vector<Why> why;  // of each job that was looked at and not placed
+  bool all = true;       // every waiting job was looked at
+};
+
+Plan PlanPlacements(PlanRequest request);
+
+}  // namespace coxswain::coordinator::core

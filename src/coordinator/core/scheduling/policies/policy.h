@@ -1,0 +1,46 @@
+// Who goes first, and who has to make room. Quotas, limits, reservations and gangs are the
+// planner's: they are the same under every policy.
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "coordinator/core/scheduling/jobs_view.h"
+
+namespace coxswain::coordinator::core {
+
+// Less is first; compared number by number, unused ones are 0. Ties are decided by job id.
+using SortKey = std::array<int64_t, kMostQueueLevels>;
+
+// What has been used, as it counts for fair shares now: charge units times milliseconds, decayed.
+struct Usage {
+  std::vector<int64_t> queues;                             // by index, with all below
+  std::vector<std::map<std::string_view, int64_t>> users;  // by index of the queue they used
+};
+
+class Policy {
+ public:
+  virtual ~Policy() = default;
+  // Among queues, by the first job of each; asked anew whenever a job has been given slots.
+  virtual SortKey BetweenQueues(const WaitingJob& head) const = 0;
+  // Among the jobs of one queue. Those of one user keep their order while slots are given out.
+  virtual SortKey InQueue(const WaitingJob& job) const = 0;
+  // A job of the same queue makes room for this one. (What is borrowed is reclaimed whatever the
+  // policy says.)
+  virtual bool Yields(const RunningJob& running, const WaitingJob& to) const = 0;
+};
+
+// `tree` and `usage` outlive it.
+std::unique_ptr<Policy> MakeFifo();
+std::unique_ptr<Policy> MakePriority();
+std::unique_ptr<Policy> MakeFair(const SchedulingSettings& settings, const QueueTree& tree,
+                                 const Usage& usage);
+std::unique_ptr<Policy> MakeLas(const SchedulingSettings& settings);
+
+std::unique_ptr<Policy> MakePolicy(const SchedulingSettings& settings, const QueueTree& tree,
+                                   const Usage& usage);
+
+}  // namespace coxswain::coordinator::core

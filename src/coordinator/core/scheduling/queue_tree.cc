@@ -1,0 +1,127 @@
+#include "coordinator/core/scheduling/queue_tree.h"
+
+#include <algorithm>
+
+#include "coordinator/core/text.h"
+
+namespace coxswain::coordinator::core {
+namespace {
+
+bool Exceeds(const Amount& held, const Amount& more, const Bound& bound) {
+  return (bound.cpus && more.cpus > 0 && held.cpus + more.cpus > *bound.cpus) ||
+         (bound.gpus && more.gpus > 0 && held.gpus + more.gpus > *bound.gpus);
+}
+
+QueueSettings TheOnlyQueue() {
+  return {.name = "default",
+          .parent = "",
+          .quota = {},
+          .limit = {},
+          .user_limit = {},
+          .user_jobs = std::nullopt};
+}
+
+}  // namespace
+
+QueueTree::QueueTree(const SchedulingSettings& settings) {
+  for (const QueueSettings& queue : settings.queues) nodes_.push_back({.settings = queue});
+  if (nodes_.empty()) nodes_.push_back({.settings = TheOnlyQueue()});
+  for (QueueIndex i = 0; i < nodes_.size(); ++i) by_name_[nodes_[i].settings.name] = i;
+  for (QueueIndex i = 0; i < nodes_.size(); ++i) {
+    QueueIndex at = i;
+    while (nodes_[i].path.size() < nodes_.size()) {
+      nodes_[i].path.push_back(at);
+      auto parent = by_name_.find(nodes_[at].settings.parent);
+      if (parent == by_name_.end()) break;
+      at = parent->second;
+      nodes_[at].leaf = false;
+    }
+  }
+  if (auto found = by_name_.find(settings.default_queue); found != by_name_.end()) {
+    default_ = found->second;
+  }
+}
+
+QueueIndex QueueTree::Find(std::string_view name) const {
+  auto found = by_name_.find(name);
+  return found == by_name_.end() ? default_ : found->second;
+}
+
+void QueueTree::Take(QueueIndex queue, std::string_view user, const Amount& amount, int sign) {
+  for (QueueIndex each : nodes_[queue].path) {
+    Node& node = nodes_[each];
+    node.held.cpus += sign * amount.cpus;
+    node.held.gpus += sign * amount.gpus;
+    auto found = node.users.find(user);
+    if (found == node.users.end()) found = node.users.emplace(user, UserUse()).first;
+    found->second.held.cpus += sign * amount.cpus;
+    found->second.held.gpus += sign * amount.gpus;
+    found->second.jobs += sign;
+  }
+}
+
+bool QueueTree::IsWithinQuota(QueueIndex queue, const Amount& more) const {
+  return !Exceeds(nodes_[queue].held, more, nodes_[queue].settings.quota);
+}
+
+bool QueueTree::IsBorrowing(QueueIndex queue) const {
+  const Amount& held = nodes_[queue].held;
+  const Bound& quota = nodes_[queue].settings.quota;
+  return (quota.cpus && held.cpus > *quota.cpus) || (quota.gpus && held.gpus > *quota.gpus);
+}
+
+QueueIndex QueueTree::SideOf(QueueIndex queue, QueueIndex other) const {
+  const std::vector<QueueIndex>& not_of = nodes_[other].path;
+  QueueIndex side = queue;
+  for (QueueIndex each : nodes_[queue].path) {
+    if (std::find(not_of.begin(), not_of.end(), each) != not_of.end()) break;
+    side = each;
+  }
+  return side;
+}
+
+bool QueueTree::MayReclaim(QueueIndex queue, const Amount& more, QueueIndex from) const {
+  return queue != from && IsBorrowing(from) && IsBorrowing(SideOf(from, queue)) &&
+         IsWithinQuota(SideOf(queue, from), more);
+}
+
+const QueueSettings* QueueTree::OverLimit(QueueIndex queue, const Amount& more) const {
+  for (QueueIndex each : nodes_[queue].path) {
+    if (Exceeds(nodes_[each].held, more, nodes_[each].settings.limit)) {
+      return &nodes_[each].settings;
+    }
+  }
+  return nullptr;
+}
+
+const UserUse* QueueTree::Find(QueueIndex queue, std::string_view user) const {
+  auto found = nodes_[queue].users.find(user);
+  return found == nodes_[queue].users.end() ? nullptr : &found->second;
+}
+
+const QueueSettings* QueueTree::OverUserLimit(QueueIndex queue, std::string_view user,
+                                              const Amount& more) const {
+  static const UserUse kNothing;
+  for (QueueIndex each : nodes_[queue].path) {
+    const QueueSettings& settings = nodes_[each].settings;
+    const UserUse* use = Find(each, user);
+    if (use == nullptr) use = &kNothing;
+    if (settings.user_jobs && use->jobs >= *settings.user_jobs) return &settings;
+    if (Exceeds(use->held, more, settings.user_limit)) return &settings;
+  }
+  return nullptr;
+}
+
+std::string BoundText(const Bound& bound) {
+  Amount all{bound.cpus.value_or(0), bound.gpus.value_or(0)};
+  return HeldText(bound, all);
+}
+
+std::string HeldText(const Bound& bound, const Amount& held) {
+  std::string out;
+  if (bound.gpus) out = Plural(held.gpus, "GPU");
+  if (bound.cpus) out += (out.empty() ? "" : " and ") + Plural(held.cpus, "CPU slot");
+  return out;
+}
+
+}  // namespace coxswain::coordinator::core

@@ -1,0 +1,80 @@
+// The queues, and who holds how much of each: what is used of a queue counts for its parents too.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "coordinator/core/scheduling/settings.h"
+
+namespace coxswain::coordinator::core {
+
+struct Amount {
+  int64_t cpus = 0, gpus = 0;
+  friend bool operator==(const Amount&, const Amount&) = default;
+};
+
+// Index of a queue in the configuration's order.
+using QueueIndex = size_t;
+
+struct UserUse {
+  Amount held;
+  int64_t jobs = 0;
+};
+
+class QueueTree {
+ public:
+  explicit QueueTree(const SchedulingSettings& settings);
+
+  size_t size() const { return nodes_.size(); }
+  const QueueSettings& settings(QueueIndex queue) const { return nodes_[queue].settings; }
+  // The queue and its parents, the queue first.
+  const std::vector<QueueIndex>& path(QueueIndex queue) const { return nodes_[queue].path; }
+  // Empty name: the default queue. A queue that is no longer configured is the default one.
+  QueueIndex Find(std::string_view name) const;
+  bool Has(std::string_view name) const { return by_name_.contains(name); }
+  bool IsLeaf(QueueIndex queue) const { return nodes_[queue].leaf; }
+
+  // `sign`: 1 takes, -1 gives back.
+  void Take(QueueIndex queue, std::string_view user, const Amount& amount, int sign);
+  const Amount& held(QueueIndex queue) const { return nodes_[queue].held; }
+  const std::map<std::string, UserUse, std::less<>>& users(QueueIndex queue) const {
+    return nodes_[queue].users;
+  }
+
+  // With so much more, the queue stays within its quota.
+  bool IsWithinQuota(QueueIndex queue, const Amount& more) const;
+  // `queue` may take so much back from `from`: below the parent that they have in common, the one's
+  // side stays within its quota and the other's has borrowed, and so has `from` itself.
+  bool MayReclaim(QueueIndex queue, const Amount& more, QueueIndex from) const;
+  bool IsBorrowing(QueueIndex queue) const;
+  // The first of the queue and its parents that may not have so much more; null: none.
+  const QueueSettings* OverLimit(QueueIndex queue, const Amount& more) const;
+  // The user may not have so much more: the queue that says so; null: none.
+  const QueueSettings* OverUserLimit(QueueIndex queue, std::string_view user,
+                                     const Amount& more) const;
+
+ private:
+  struct Node {
+    QueueSettings settings;
+    std::vector<QueueIndex> path;
+    bool leaf = true;
+    Amount held;
+    std::map<std::string, UserUse, std::less<>> users;
+  };
+  const UserUse* Find(QueueIndex queue, std::string_view user) const;
+  // The highest of the queue and its parents that is no parent of `other`.
+  QueueIndex SideOf(QueueIndex queue, QueueIndex other) const;
+
+  std::vector<Node> nodes_;
+  std::map<std::string, QueueIndex, std::less<>> by_name_;
+  QueueIndex default_ = 0;
+};
+
+// "8 GPUs and 64 CPU slots"; kinds that are not bounded are left out.
+std::string BoundText(const Bound& bound);
+// The same kinds of what is held.
+std::string HeldText(const Bound& bound, const Amount& held);
+
+}  // namespace coxswain::coordinator::core

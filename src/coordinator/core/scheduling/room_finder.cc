@@ -1,0 +1,225 @@
+#include "coordinator/core/scheduling/room_finder.h"
+
+#include <algorithm>
+
+#include "coordinator/core/text.h"
+
+namespace coxswain::coordinator::core {
+namespace {
+
+constexpr size_t kVictimsToTell = 3;
+
+struct Victim {
+  RunningJob* job;
+  std::string why;  // it has to go; empty: it is going already
+};
+
+// "about 40 min".
+std::string AboutText(base::Duration duration) {
+  int64_t seconds = std::max<int64_t>(0, duration.count() / 1'000'000);
+  if (seconds < 60) return "less than a minute";
+  if (seconds < 3600) return "about " + std::to_string((seconds + 30) / 60) + " min";
+  int64_t minutes = (seconds + 30) / 60;
+  if (minutes < 48 * 60) {
+    return "about " + std::to_string(minutes / 60) + " h " + std::to_string(minutes % 60) + " min";
+  }
+  return "about " + Plural(static_cast<uint64_t>((minutes + 720) / 1440), "day");
+}
+
+}  // namespace
+
+std::string StartText(base::Duration in) { return "; it starts in " + AboutText(in); }
+
+GangFit RoomFinder::Fit(const PendingJob& needs, std::optional<base::Duration> expected) {
+  GangFit fit = FitGang(*in_.fleet, needs, Extent::kFree);
+  if (!fit.shares.empty() || !expected || !in_.settings->backfill) return fit;
+  base::Time ends = in_.now + *expected;
+  std::vector<const Holding*> lent;
+  for (const Reservation& each : reservations_) {
+    if (each.starts && *each.starts >= ends) lent.push_back(&each.holding);
+  }
+  if (lent.empty()) return fit;
+  for (const Holding* holding : lent) Occupy(in_.fleet, *holding, -1);
+  fit = FitGang(*in_.fleet, needs, Extent::kFree);
+  for (const Holding* holding : lent) Occupy(in_.fleet, *holding, 1);
+  return fit;
+}
+
+void RoomFinder::Placed(const WaitingJob& job, const PendingJob& needs,
+                        const Placement& placement) {
+  RunningJob running{static_cast<const PlannedJob&>(job), in_.now, std::nullopt, false};
+  if (job.expected) running.ends = in_.now + *job.expected;
+  in_.running.push_back(running);
+  held_[job.id] = {placement.ranks, needs.cpus, needs.memory};
+  placed_.insert(job.id);
+}
+
+Promise RoomFinder::Reserve(const WaitingJob& job, const PendingJob& needs) {
+  Promise promise;
+  if (TakeBack(job, needs, &promise) || WaitForEnds(job, needs, &promise)) {
+    WillRun(job, promise.starts);
+  }
+  return promise;
+}
+
+std::optional<base::Time> RoomFinder::Forecast(const WaitingJob& job, const PendingJob& needs) {
+  Promise promise;
+  if (WaitForEnds(job, needs, &promise)) WillRun(job, promise.starts);
+  return promise.starts;
+}
+
+// From then on it is one of those that will let go.
+void RoomFinder::WillRun(const WaitingJob& job, std::optional<base::Time> starts) {
+  RunningJob running{static_cast<const PlannedJob&>(job), in_.now, std::nullopt, false};
+  if (starts && job.expected) running.ends = *starts + *job.expected;
+  in_.running.push_back(running);
+  held_[job.id] = reservations_.back().holding;
+  placed_.insert(job.id);
+}
+
+void RoomFinder::Undo() {
+  for (const Reservation& each : reservations_) Occupy(in_.fleet, each.holding, -1);
+  reservations_.clear();
+}
+
+std::vector<RunningJob*> RoomFinder::Candidates(const WaitingJob& job) {
+  std::vector<RunningJob*> found;
+  for (RunningJob& running : in_.running) {
+    bool may = !running.stopping && !placed_.contains(running.id);
+    if (may && !WhyYields(running, job).empty()) found.push_back(&running);
+  }
+  auto order = [&](const RunningJob* running) {
+    return std::tuple(!in_.tree->MayReclaim(job.queue, job.demand, running->queue),
+                      running->priority, -running->started.us,
+                      -static_cast<int64_t>(running->id.value));
+  };
+  std::sort(found.begin(), found.end(),
+            [&](const RunningJob* a, const RunningJob* b) { return order(a) < order(b); });
+  return found;
+}
+
+std::string RoomFinder::WhyYields(const RunningJob& running, const WaitingJob& to) const {
+  if (in_.tree->MayReclaim(to.queue, to.demand, running.queue)) {
+    return "is within the quota of queue " + in_.tree->settings(to.queue).name + ", and queue " +
+           in_.tree->settings(running.queue).name + " has borrowed";
+  }
+  if (running.queue != to.queue || !policy_.Yields(running, to)) return "";
+  if (running.priority < to.priority) {
+    return "has a higher priority (" + std::to_string(to.priority) + ", its own is " +
+           std::to_string(running.priority) + ")";
+  }
+  return "has had less of the machines";
+}
+
+bool RoomFinder::HasRoom(const WaitingJob& job, const PendingJob& needs) {
+  return in_.tree->OverLimit(job.queue, job.demand) == nullptr &&
+         !FitGang(*in_.fleet, needs, Extent::kFree).shares.empty();
+}
+
+// As if it had let go (1), or not after all (-1).
+void RoomFinder::LetGo(const RunningJob& running, int sign) {
+  auto found = held_.find(running.id);
+  if (found == held_.end()) found = held_.emplace(running.id, in_.held(running.id)).first;
+  Occupy(in_.fleet, found->second, -sign);
+  in_.tree->Take(running.queue, running.user, running.demand, -sign);
+}
+
+// From those that are stopping, and then from those that may be asked to.
+bool RoomFinder::TakeBack(const WaitingJob& job, const PendingJob& needs, Promise* promise) {
+  std::vector<Victim> gone;
+  for (RunningJob& running : in_.running) {
+    if (running.stopping) gone.push_back({&running, ""});
+  }
+  for (const Victim& each : gone) LetGo(*each.job, 1);
+  bool fits = HasRoom(job, needs);
+  for (RunningJob* candidate : fits ? std::vector<RunningJob*>() : Candidates(job)) {
+    // An earlier victim may have paid back what its queue had borrowed.
+    std::string why = WhyYields(*candidate, job);
+    if (why.empty()) continue;
+    gone.push_back({candidate, std::move(why)});
+    LetGo(*candidate, 1);
+    if ((fits = HasRoom(job, needs))) break;
+  }
+  if (!fits) {
+    for (const Victim& each : gone) LetGo(*each.job, -1);
+    return false;
+  }
+  // Spare those that are not needed, the last ones to be asked first.
+  std::vector<Victim> needed;
+  for (; !gone.empty(); gone.pop_back()) {
+    LetGo(*gone.back().job, -1);
+    if (HasRoom(job, needs)) continue;
+    LetGo(*gone.back().job, 1);
+    needed.insert(needed.begin(), std::move(gone.back()));
+  }
+  promise->starts = in_.now + in_.grace;
+  Keep(job, needs, promise->starts);
+  std::string names;
+  for (size_t i = 0; i < needed.size(); ++i) {
+    RunningJob& victim = *needed[i].job;
+    LetGo(victim, -1);
+    if (i < kVictimsToTell) names += (i == 0 ? "" : ", ") + in_.name(victim.id);
+    if (victim.stopping) continue;
+    victim.stopping = true;
+    promise->preemptions.push_back({victim.id, job.id, in_.name(job.id) + " " + needed[i].why});
+  }
+  if (needed.size() > kVictimsToTell) {
+    names += " and " + Plural(needed.size() - kVictimsToTell, "other");
+  }
+  promise->text = "; it gets the slots of " + names + ", asked to save and let go";
+  return true;
+}
+
+// Until enough have ended, those that are known to end soonest first.
+bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, Promise* promise) {
+  std::vector<const RunningJob*> order;
+  for (const RunningJob& running : in_.running) order.push_back(&running);
+  auto ends = [&](const RunningJob* running) {
+    std::optional<base::Time> at = running->ends;
+    if (running->stopping) at = in_.now + in_.grace;
+    return std::tuple(!at.has_value(), at ? std::max(at->us, in_.now.us) : running->started.us,
+                      running->id);
+  };
+  std::sort(order.begin(), order.end(),
+            [&](const RunningJob* a, const RunningJob* b) { return ends(a) < ends(b); });
+  size_t gone = 0;
+  auto let_go = [&](size_t count) {
+    while (gone < count) LetGo(*order[gone++], 1);
+    while (gone > count) LetGo(*order[--gone], -1);
+    return HasRoom(job, needs);
+  };
+  // The fewest that will do: with more of them gone there is no less room.
+  size_t too_few = 0, enough = order.size();
+  bool fits = !order.empty() && let_go(enough);
+  while (fits && enough - too_few > 1) {
+    size_t middle = (too_few + enough) / 2;
+    (let_go(middle) ? enough : too_few) = middle;
+  }
+  if (fits) {
+    let_go(enough);
+    const RunningJob& last = *order[gone - 1];
+    if (last.stopping) promise->starts = in_.now + in_.grace;
+    if (last.ends) promise->starts = std::max(*last.ends, in_.now);
+    Keep(job, needs, promise->starts);
+  }
+  for (size_t i = 0; i < gone; ++i) LetGo(*order[i], -1);
+  if (!order.empty()) {
+    const RunningJob& next = *order.front();
+    if (next.ends && !next.stopping) {
+      promise->text = "; next release " + in_.name(next.id) + " in " +
+                      AboutText(std::max(*next.ends, in_.now) - in_.now);
+    }
+    if (promise->starts) promise->text += StartText(*promise->starts - in_.now);
+  }
+  return fits;
+}
+
+void RoomFinder::Keep(const WaitingJob& job, const PendingJob& needs,
+                      std::optional<base::Time> starts) {
+  GangFit fit = FitGang(*in_.fleet, needs, Extent::kFree);
+  Placement placement = TakeSlots(in_.fleet, needs, fit);
+  reservations_.push_back({starts, {std::move(placement.ranks), needs.cpus, needs.memory}});
+  in_.tree->Take(job.queue, job.user, job.demand, 1);
+}
+
+}  // namespace coxswain::coordinator::core

@@ -1,0 +1,62 @@
+// Room for one gang: what is free and promised to nobody, what is promised but not needed before
+// the gang will have ended, and what others will let go or have to. Inside scheduling/ only.
+#pragma once
+
+#include <map>
+#include <set>
+
+#include "coordinator/core/scheduling/planner.h"
+
+namespace coxswain::coordinator::core {
+
+// What a job that does not fit now is promised.
+struct Promise {
+  std::optional<base::Time> starts;
+  std::string text;  // "; next release j214 in about 40 min", after what it needs
+  std::vector<Preemption> preemptions;
+};
+
+// "; it starts in about 40 min".
+std::string StartText(base::Duration in);
+
+class RoomFinder {
+ public:
+  // Both outlive it.
+  RoomFinder(PlanRequest& request, const Policy& policy) : in_(request), policy_(policy) {}
+
+  // Now. `expected`: how long it would run, if that is known.
+  GangFit Fit(const PendingJob& needs, std::optional<base::Duration> expected);
+  // A job was given these slots by the plan: it will let them go when it ends, and not before.
+  void Placed(const WaitingJob& job, const PendingJob& needs, const Placement& placement);
+  // Takes out of the view what the job will have.
+  Promise Reserve(const WaitingJob& job, const PendingJob& needs);
+  // When a job would start that is behind others, if that can be told. For when all that can be
+  // placed has been: what it will have is taken out of the view, too.
+  std::optional<base::Time> Forecast(const WaitingJob& job, const PendingJob& needs);
+  // Gives back all that was promised.
+  void Undo();
+
+ private:
+  struct Reservation {
+    std::optional<base::Time> starts;
+    Holding holding;
+  };
+
+  // Those whose slots the job may have, the first to go first.
+  std::vector<RunningJob*> Candidates(const WaitingJob& job);
+  std::string WhyYields(const RunningJob& running, const WaitingJob& to) const;
+  bool HasRoom(const WaitingJob& job, const PendingJob& needs);
+  void LetGo(const RunningJob& running, int sign);
+  bool TakeBack(const WaitingJob& job, const PendingJob& needs, Promise* promise);
+  bool WaitForEnds(const WaitingJob& job, const PendingJob& needs, Promise* promise);
+  void WillRun(const WaitingJob& job, std::optional<base::Time> starts);
+  void Keep(const WaitingJob& job, const PendingJob& needs, std::optional<base::Time> starts);
+
+  PlanRequest& in_;
+  const Policy& policy_;
+  std::vector<Reservation> reservations_;
+  std::map<JobId, Holding> held_;  // asked for once
+  std::set<JobId> placed_;         // by this plan
+};
+
+}  // namespace coxswain::coordinator::core

@@ -1,0 +1,195 @@
+// `cox-sim trace`: its arguments, and the result as JSON.
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "sim/trace/trace_run.h"
+
+namespace coxswain::sim::trace {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr char kUsage[] =
+    "usage: cox-sim trace (--pollux DIR --workload K | --workload-file CSV --apps DIR |\n"
+    "                      --philly CSV [--cluster NAME] [--most N])\n"
+    "                     [--policy P] [--bamboo CSV] [--nodes N] [--gpus N] [--interval SECONDS]\n"
+    "                     [--penalty SECONDS] [--las-threshold HOURS] [--no-rows]\n"
+    "\n"
+    "Sends the jobs of a trace through the real coordinator core, on virtual time, and prints "
+    "JSON:\n"
+    "job completion times (submission to end), makespan, utilisation, and a row for each job.\n"
+    "  --pollux DIR        workloads/workload-K.csv and apps/ of the Pollux evaluation\n"
+    "  --workload-file CSV any file with the columns "
+    "name,time,application,num_replicas,batch_size\n"
+    "  --philly CSV        timestamp,duration,num_gpus[,cluster]; jobs last as long as the file "
+    "says\n"
+    "  --policy P          fifo, priority, fair or las (default las)\n"
+    "  --bamboo CSV        nodes come and go as spot instances did: time in ms,add|remove,node\n"
+    "  --nodes N --gpus N  of a fleet that stays (default 16 nodes of 4 GPUs)\n"
+    "  --interval SECONDS  between two plans (default 60); --penalty of each (re)start (default "
+    "30)\n";
+
+struct Arguments {
+  std::map<std::string, std::string> values;
+  bool rows = true;
+};
+
+// Empty: understood.
+std::string Parse(const std::vector<std::string>& words, Arguments* out) {
+  static const std::vector<std::string> kKnown = {
+      "--pollux",  "--workload", "--workload-file", "--apps",         "--philly",
+      "--cluster", "--most",     "--policy",        "--bamboo",       "--nodes",
+      "--gpus",    "--interval", "--penalty",       "--las-threshold"};
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == "--no-rows") {
+      out->rows = false;
+    } else if (std::find(kKnown.begin(), kKnown.end(), words[i]) == kKnown.end()) {
+      return "unknown argument " + words[i];
+    } else if (i + 1 == words.size()) {
+      return words[i] + " needs a value";
+    } else {
+      out->values[words[i]] = words[i + 1];
+      ++i;
+    }
+  }
+  return "";
+}
+
+absl::StatusOr<double> Number(const Arguments& in, const std::string& key, double otherwise,
+                              double least, double most) {
+  auto found = in.values.find(key);
+  if (found == in.values.end()) return otherwise;
+  double value = 0;
+  if (absl::SimpleAtod(found->second, &value) && value >= least && value <= most) return value;
+  return absl::InvalidArgumentError(absl::StrCat(
+      key, ": found '", found->second, "', expected a number from ", least, " to ", most));
+}
+
+absl::StatusOr<std::vector<TraceJob>> ReadJobs(const Arguments& in) {
+  auto value = [&](const char* key) {
+    auto found = in.values.find(key);
+    return found == in.values.end() ? std::string() : found->second;
+  };
+  if (std::string folder = value("--pollux"); !folder.empty()) {
+    if (value("--workload").empty()) return absl::InvalidArgumentError("--workload is missing");
+    return ReadPollux(folder + "/workloads/workload-" + value("--workload") + ".csv",
+                      folder + "/apps");
+  }
+  if (std::string file = value("--workload-file"); !file.empty()) {
+    if (value("--apps").empty()) return absl::InvalidArgumentError("--apps is missing");
+    return ReadPollux(file, value("--apps"));
+  }
+  if (std::string file = value("--philly"); !file.empty()) {
+    absl::StatusOr<double> most = Number(in, "--most", 1e9, 1, 1e9);
+    if (!most.ok()) return most.status();
+    return ReadPhilly(file, value("--cluster"), static_cast<size_t>(*most));
+  }
+  return absl::InvalidArgumentError("one of --pollux, --workload-file and --philly is needed");
+}
+
+absl::StatusOr<TraceSettings> ReadSettings(const Arguments& in) {
+  static const std::map<std::string, core::PolicyName> kPolicies = {
+      {"fifo", core::PolicyName::kFifo},
+      {"priority", core::PolicyName::kPriority},
+      {"fair", core::PolicyName::kFair},
+      {"las", core::PolicyName::kLas}};
+  TraceSettings settings;
+  auto name = in.values.find("--policy");
+  auto policy = kPolicies.find(name == in.values.end() ? "las" : name->second);
+  if (policy == kPolicies.end()) {
+    return absl::InvalidArgumentError("--policy: expected fifo, priority, fair or las");
+  }
+  settings.scheduling.policy = policy->second;
+  absl::StatusOr<double> nodes = Number(in, "--nodes", 16, 1, 100000);
+  absl::StatusOr<double> gpus = Number(in, "--gpus", 4, 1, 9);
+  absl::StatusOr<double> interval = Number(in, "--interval", 60, 0, 86400);
+  absl::StatusOr<double> penalty = Number(in, "--penalty", 30, 0, 86400);
+  absl::StatusOr<double> threshold = Number(in, "--las-threshold", 10, 0, 1e6);
+  for (const auto* each : {&nodes, &gpus, &interval, &penalty, &threshold}) {
+    if (!each->ok()) return each->status();
+  }
+  settings.nodes = static_cast<uint32_t>(*nodes);
+  settings.gpus_per_node = static_cast<uint32_t>(*gpus);
+  settings.penalty = *penalty;
+  settings.scheduling.settle = base::Duration(static_cast<int64_t>(*interval * 1e6));
+  settings.scheduling.replan =
+      std::max<base::Duration>(settings.scheduling.settle, base::seconds(1));
+  settings.scheduling.las_threshold = base::Duration(static_cast<int64_t>(*threshold * 3600e6));
+  if (auto file = in.values.find("--bamboo"); file != in.values.end()) {
+    absl::StatusOr<std::vector<Membership>> membership = ReadBamboo(file->second);
+    if (!membership.ok()) return membership.status();
+    settings.membership = *std::move(membership);
+  }
+  return settings;
+}
+
+double Rounded(double value, double unit) { return std::round(value / unit) * unit; }
+
+ordered_json ResultJson(const TraceResult& result, bool rows) {
+  std::vector<double> times;
+  double sum = 0;
+  uint64_t restarts = 0;
+  ordered_json list = ordered_json::array();
+  for (const TraceRow& row : result.rows) {
+    double time = row.ended - row.submitted;
+    times.push_back(time);
+    sum += time;
+    restarts += row.attempts - 1;
+    list.push_back({{"name", row.name},
+                    {"gpus", row.gpus},
+                    {"submitted_s", row.submitted},
+                    {"started_s", row.started},
+                    {"ended_s", row.ended},
+                    {"jct_s", time},
+                    {"attempts", row.attempts},
+                    {"gpu_s", Rounded(row.gpu_seconds, 1)}});
+  }
+  std::sort(times.begin(), times.end());
+  auto part = [&](double p) {
+    return times[std::min(times.size() - 1,
+                          static_cast<size_t>(p * static_cast<double>(times.size())))];
+  };
+  ordered_json out = {{"jobs", times.size()},
+                      {"average_jct_s", Rounded(sum / static_cast<double>(times.size()), 1)},
+                      {"p50_jct_s", Rounded(part(0.5), 1)},
+                      {"p99_jct_s", Rounded(part(0.99), 1)},
+                      {"makespan_s", Rounded(result.makespan, 1)},
+                      {"utilisation", Rounded(result.utilisation, 0.001)},
+                      {"restarts", restarts},
+                      {"decisions", result.decisions}};
+  if (rows) out["rows"] = std::move(list);
+  return out;
+}
+
+}  // namespace
+
+int Trace(const std::vector<std::string>& words) {
+  Arguments arguments;
+  std::string wrong = Parse(words, &arguments);
+  if (words.empty() || !wrong.empty()) {
+    std::fprintf(stderr, "%s%scox-sim trace: %s\n", kUsage, "\n", wrong.c_str());
+    return 2;
+  }
+  absl::StatusOr<TraceSettings> settings = ReadSettings(arguments);
+  absl::StatusOr<std::vector<TraceJob>> jobs =
+      settings.ok() ? ReadJobs(arguments) : settings.status();
+  if (!jobs.ok()) {
+    std::fprintf(stderr, "cox-sim trace: %s\n", std::string(jobs.status().message()).c_str());
+    return 2;
+  }
+  absl::StatusOr<TraceResult> result = RunTrace(*settings, *std::move(jobs));
+  if (!result.ok()) {
+    std::fprintf(stderr, "cox-sim trace: %s\n", std::string(result.status().message()).c_str());
+    return 1;
+  }
+  std::printf("%s\n", ResultJson(*result, arguments.rows).dump(1).c_str());
+  return 0;
+}
+
+}  // namespace coxswain::sim::trace

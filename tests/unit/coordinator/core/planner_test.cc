@@ -1,0 +1,281 @@
+#include "coordinator/core/scheduling/planner.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/coordinator/core/planner_world.h"
+
+namespace coxswain::coordinator::core {
+namespace {
+
+using fakes::Fleet;
+using fakes::JobFacts;
+using fakes::Node;
+using fakes::PlannerWorld;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+PendingJob Job(uint64_t id, uint32_t ranks = 1) { return {.id = JobId(id), .ranks = ranks}; }
+
+std::vector<uint64_t> Placed(const Plan& plan) {
+  std::vector<uint64_t> ids;
+  for (const Placement& placement : plan.placements) ids.push_back(placement.job.value);
+  return ids;
+}
+std::vector<uint64_t> Victims(const Plan& plan) {
+  std::vector<uint64_t> ids;
+  for (const Preemption& each : plan.preemptions) ids.push_back(each.victim.value);
+  return ids;
+}
+std::string WhyOf(const Plan& plan, uint64_t id) {
+  for (const Why& why : plan.why) {
+    if (why.job == JobId(id)) return why.text;
+  }
+  return "nothing is said";
+}
+
+QueueSettings Queue(const std::string& name, int64_t quota, const std::string& parent = "") {
+  QueueSettings queue{.name = name, .parent = parent};
+  queue.quota = {.cpus = quota, .gpus = std::nullopt};
+  return queue;
+}
+
+// ---- reservations and backfill
+
+TEST(Reservation, SmallJobs_DoNotTakeWhatTheLargeOneWaitsFor) {
+  PlannerWorld world;
+  world.fleet = Fleet({Node("a", 4), Node("b", 4)});
+  world.Run(Job(1, 1), {"a"}, {.minutes = 40});
+  world.Run(Job(2, 1), {"b"}, {.minutes = 90});
+  world.Wait({.id = JobId(3), .ranks = 4, .within = Within::kMachine});
+  world.Wait(Job(4, 1));
+  world.Wait(Job(5, 3));
+  Plan plan = world.MakePlan();
+  EXPECT_THAT(Placed(plan), ElementsAre(4)) << "b is not waited for; j5 would take what is left";
+  EXPECT_EQ(plan.placements[0].ranks[0].node, NodeId("b"));
+  EXPECT_THAT(WhyOf(plan, 3),
+              HasSubstr("; next release j1 in about 40 min; it starts in about 40"));
+  EXPECT_THAT(WhyOf(plan, 5), HasSubstr("1 job ahead; j3 is first and needs 4 ranks"));
+  EXPECT_TRUE(world.left_as_it_was);
+}
+
+TEST(Reservation, JobThatEndsBefore_GoesFirst) {
+  PlannerWorld world;
+  world.fleet = Fleet({Node("a", 4)});
+  world.Run(Job(1, 1), {"a"}, {.minutes = 40});
+  world.Wait(Job(2, 4));
+  world.Wait(Job(3, 1), {.minutes = 41});
+  world.Wait(Job(4, 1), {.minutes = 39});
+  EXPECT_THAT(Placed(world.MakePlan()), ElementsAre(4));
+  world.settings.backfill = false;
+  EXPECT_THAT(Placed(world.MakePlan()), IsEmpty());
+  EXPECT_TRUE(world.left_as_it_was);
+}
+
+TEST(Reservation, EndsNotKnown_NothingIsOvertaken) {
+  PlannerWorld world;
+  world.fleet = Fleet({Node("a", 4)});
+  world.Run(Job(1, 1), {"a"});
+  world.Wait(Job(2, 4));
+  world.Wait(Job(3, 1), {.minutes = 1});
+  Plan plan = world.MakePlan();
+  EXPECT_THAT(Placed(plan), IsEmpty());
+  EXPECT_EQ(plan.why[0].starts, std::nullopt);
+}
+
+TEST(Reservation, NoRunningJobEverMakesRoom_OthersAreNotHeldBack) {
+  PlannerWorld world;
+  world.fleet = Fleet({Node("a", 4), Node("b", 8)});
+  world.fleet.at(NodeId("b")).why_not = "unreachable";
+  world.Wait(Job(1, 6));
+  world.Wait(Job(2, 4));
+  EXPECT_THAT(Placed(world.MakePlan()), ElementsAre(2));
+}
+
+// ---- priorities
+
+TEST(Priority, HigherGoesFirst_AndLowerOnesYield) {
+  PlannerWorld world;
+  world.settings.policy = PolicyName::kPriority;
+  world.fleet = Fleet({Node("a", 4)});
+  world.Run(Job(1, 1), {"a"}, {.priority = 1, .started = 9});
+  world.Run(Job(2, 1), {"a"}, {.priority = 0, .started = 9});
+  world.Run(Job(3, 1), {"a"}, {.priority = 0, .started = 5});
+  world.Run(Job(4, 1), {"a"}, {.priority = 7});
+  world.Wait(Job(5, 1));
+  world.Wait(Job(6, 2), {.priority = 7});
+  Plan plan = world.MakePlan();
+  EXPECT_THAT(Placed(plan), IsEmpty());
+  EXPECT_THAT(Victims(plan), ElementsAre(3, 2)) << "the lowest, and of those the youngest first";
+  EXPECT_EQ(plan.preemptions[0].why, "j6 has a higher priority (7, its own is 0)");
+  EXPECT_THAT(WhyOf(plan, 6), HasSubstr("; it gets the slots of j3, j2, asked to save and let go"));
+  EXPECT_TRUE(world.left_as_it_was);
+}
+
+TEST(Priority, NoMoreThanNeededYield) {
+  PlannerWorld world;
+  world.settings.policy = PolicyName::kPriority;
+  world.fleet = Fleet({Node("a", 2), Node("b", 2)});
+  world.Run({.id = JobId(1), .cpus = 1}, {"a"}, {.started = 1});
+  world.Run({.id = JobId(2), .cpus = 2}, {"b"}, {.started = 5});
+  world.Wait({.id = JobId(3), .cpus = 2}, {.priority = 1});
+  EXPECT_THAT(Victims(world.MakePlan()), ElementsAre(1)) << "a's other slot is free";
+}
+
+TEST(Priority, EnoughAreStopping_NobodyElseIsAsked) {
+  PlannerWorld world;
+  world.settings.policy = PolicyName::kPriority;
+  world.fleet = Fleet({Node("a", 2)});
+  world.Run(Job(1), {"a"}, {.stopping = true});
+  world.Run(Job(2), {"a"});
+  world.Wait(Job(3), {.priority = 1});
+  world.Wait(Job(4));
+  Plan plan = world.MakePlan();
+  EXPECT_THAT(Victims(plan), IsEmpty());
+  EXPECT_THAT(WhyOf(plan, 3), HasSubstr("it gets the slots of j1"));
+}
+
+TEST(Priority, NotEvenAllLowerOnesWouldDo_NobodyIsAsked) {
+  PlannerWorld world;
+  world.settings.policy = PolicyName::kPriority;
+  world.fleet = Fleet({Node("a", 3)});
+  world.Run(Job(1), {"a"});
+  world.Run(Job(2), {"a"}, {.priority = 5});
+  world.Wait(Job(3, 3), {.priority = 5});
+  EXPECT_THAT(Victims(world.MakePlan()), IsEmpty());
+}
+
+TEST(Fifo, PrioritiesSayNothing) {
+  PlannerWorld world;
+  world.fleet = Fleet({Node("a", 1)});
+  world.Wait(Job(1));
+  world.Wait(Job(2), {.priority = 9});
+  EXPECT_THAT(Placed(world.MakePlan()), ElementsAre(1));
+}
+
+// ---- queues
+
+TEST(Queues, IdleQuotaIsLent_AndTakenBackFromWhoBorrowed) {
+  PlannerWorld world;
+  world.settings.queues = {Queue("x", 2), Queue("y", 2)};
+  world.fleet = Fleet({Node("a", 4)});
+  world.Wait(Job(1), {.queue = "y"});
+  world.Wait(Job(2), {.queue = "y"});
+  world.Wait(Job(3), {.queue = "y"});
+  EXPECT_THAT(Placed(world.MakePlan()), ElementsAre(1, 2, 3));
+
+  world = {};
+  world.settings.queues = {Queue("x", 2), Queue("y", 2)};
+  world.fleet = Fleet({Node("a", 4)});
+  for (uint64_t id = 1; id <= 4; ++id) {
+    world.Run(Job(id), {"a"}, {.queue = "y", .priority = 9, .started = 10 - int64_t(id)});
+  }
+  for (uint64_t id = 5; id <= 7; ++id) world.Wait(Job(id), {.queue = "x"});
+  Plan plan = world.MakePlan();
+  EXPECT_THAT(Victims(plan), ElementsAre(4)) << "one at a time, for the first of the queue";
+  EXPECT_EQ(plan.preemptions[0].why, "j5 is within the quota of queue x, and queue y has borrowed");
+}
+
+TEST(Queues, NotBelowItsQuota_IsAQueueReclaimed) {
+  PlannerWorld world;
+  world.settings.queues = {Queue("x", 3), Queue("y", 2)};
+  world.fleet = Fleet({Node("a", 4)});
+  world.Run(Job(1, 1), {"a"}, {.queue = "y"});
+  world.Run(Job(2, 1), {"a"}, {.queue = "y"});
+  world.Run(Job(3, 1), {"a"}, {.queue = "y"});
+  world.Wait(Job(4, 3), {.queue = "x"});
+  EXPECT_THAT(Victims(world.MakePlan()), IsEmpty()) << "two would have to go, one has borrowed";
+  world.Wait(Job(5, 1), {.queue = "y"});
+  EXPECT_THAT(Placed(world.MakePlan()), IsEmpty()) << "what j4 waits for is kept for it";
+}
+
+TEST(Queues, WithinQuotaGoesBeforeBorrowing_WhoeverIsOlder) {
+  PlannerWorld world;
+  world.settings.queues = {Queue("x", 1), Queue("y", 1)};
+  world.fleet = Fleet({Node("a", 2)});
+  world.Wait(Job(1), {.queue = "y"});
+  world.Wait(Job(2), {.queue = "y"});
+  world.Wait(Job(3), {.queue = "x"});
+  EXPECT_THAT(Placed(world.MakePlan()), ElementsAre(1, 3));
+}
+
+TEST(Queues, LimitsHold_OfTheQueueItsParentsAndUsers) {
+  PlannerWorld world;
+  world.settings.queues = {Queue("all", 9), Queue("x", 4, "all"), Queue("y", 4, "all")};
+  world.settings.queues[0].limit.cpus = 3;
+  world.settings.queues[2].user_jobs = 1;
+  world.fleet = Fleet({Node("a", 9)});
+  world.Run(Job(1, 1), {"a"}, {.queue = "x"});
+  world.Wait(Job(2), {.queue = "y"});
+  world.Wait(Job(3), {.queue = "y"});
+  world.Wait(Job(4), {.queue = "y", .user = "bob"});
+  world.Wait(Job(5), {.queue = "x"});
+  Plan plan = world.MakePlan();
+  EXPECT_THAT(Placed(plan), ElementsAre(2, 4));
+  EXPECT_EQ(WhyOf(plan, 3), "a user of queue y may run 1 job at a time; ann runs 1");
+  EXPECT_THAT(WhyOf(plan, 5), HasSubstr("queue all may hold 3 CPU slots; it holds 3 CPU slots"));
+}
+
+TEST(Queues, ParentIsFull_ABorrowerInItMakesRoom) {
+  PlannerWorld world;
+  world.settings.queues = {Queue("all", 2), Queue("x", 1, "all"), Queue("y", 1, "all")};
+  world.settings.queues[0].limit.cpus = 2;
+  world.fleet = Fleet({Node("a", 9)});
+  world.Run(Job(1), {"a"}, {.queue = "y"});
+  world.Run(Job(2), {"a"}, {.queue = "y"});
+  world.Wait(Job(3), {.queue = "x"});
+  EXPECT_THAT(Victims(world.MakePlan()), ElementsAre(2));
+}
+
+// ---- fair shares
+
+TEST(Fair, WhoHasHadLess_GoesFirst) {
+  PlannerWorld world;
+  world.settings.policy = PolicyName::kFair;
+  world.settings.queues = {Queue("x", 9), Queue("y", 9)};
+  world.fleet = Fleet({Node("a", 1)});
+  world.used = {{{"x", "ann"}, 500}, {{"y", "ann"}, 400}, {{"y", "bob"}, 50}};
+  world.Wait(Job(1), {.queue = "x"});
+  world.Wait(Job(2), {.queue = "y"});
+  world.Wait(Job(3), {.queue = "y", .user = "bob"});
+  EXPECT_THAT(Placed(world.MakePlan()), ElementsAre(3))
+      << "y had 450, x 500; of y bob had the least";
+  world.settings.queues[0].weight = 2;
+  EXPECT_THAT(Placed(world.MakePlan()), ElementsAre(1)) << "500 of a double share";
+}
+
+TEST(Fair, SlotsThatComeFreeTogether_AreShared) {
+  PlannerWorld world;
+  world.settings.policy = PolicyName::kFair;
+  world.settings.queues = {Queue("x", 9), Queue("y", 9)};
+  world.fleet = Fleet({Node("a", 4)});
+  for (uint64_t id = 1; id <= 4; ++id) world.Wait(Job(id), {.queue = "x"});
+  for (uint64_t id = 5; id <= 8; ++id) world.Wait(Job(id), {.queue = "y"});
+  EXPECT_THAT(Placed(world.MakePlan()), ElementsAre(1, 5, 2, 6));
+}
+
+// ---- least attained service
+
+TEST(Las, WhoHasHadLittle_GoesFirst_SmallBeforeLarge) {
+  PlannerWorld world;
+  world.settings.policy = PolicyName::kLas;
+  world.fleet = Fleet({Node("a", 2)});
+  world.Wait(Job(1), {.slot_time = base::seconds(36000)});
+  world.Wait(Job(2, 2), {.slot_time = base::seconds(100)});
+  world.Wait(Job(3), {.slot_time = base::seconds(5000)});
+  EXPECT_THAT(Placed(world.MakePlan()), ElementsAre(3));
+}
+
+TEST(Las, SecondLevel_YieldsToTheFirst_AndToSmallerOnes) {
+  PlannerWorld world;
+  world.settings.policy = PolicyName::kLas;
+  world.fleet = Fleet({Node("a", 1), Node("b", 2)});
+  world.Run(Job(1), {"a"}, {.slot_time = base::seconds(100)});
+  world.Run(Job(2, 2), {"b", "b"}, {.slot_time = base::seconds(72000)});
+  world.Wait(Job(3), {.slot_time = base::seconds(40000)});
+  EXPECT_THAT(Victims(world.MakePlan()), ElementsAre(2));
+}
+
+}  // namespace
+}  // namespace coxswain::coordinator::core

@@ -1,0 +1,134 @@
+// A fleet and its jobs as the planner sees them, made by hand.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "coordinator/core/scheduling/planner.h"
+
+namespace coxswain::fakes {
+
+namespace core = coordinator::core;
+using namespace coordinator::core;  // NOLINT: for tests of that room alone
+
+inline NodeCapacity Node(const std::string& name, uint32_t cpus, uint32_t gpus = 0,
+                         const std::string& kind = "NVIDIA H200") {
+  NodeCapacity node{.name = name, .cpus = cpus, .cpus_free = cpus};
+  for (uint32_t i = 0; i < gpus; ++i) node.gpus.push_back({name + std::to_string(i), kind});
+  return node;
+}
+
+inline PlacementView Fleet(std::initializer_list<NodeCapacity> nodes) {
+  PlacementView view;
+  for (const NodeCapacity& node : nodes) view[NodeId(node.name)] = node;
+  return view;
+}
+
+// What tells one job from another here; the rest as PlannedJob has it.
+struct JobFacts {
+  std::string queue = "default";
+  std::string user = "ann";
+  int32_t priority = 0;
+  int64_t minutes = -1;  // how long it would run, or runs on; -1: not known
+  int64_t started = 0;   // running: so many minutes ago
+  base::Duration slot_time{};
+  bool stopping = false;
+};
+
+class PlannerWorld {
+ public:
+  SchedulingSettings settings;
+  PlacementView fleet;
+  std::map<std::pair<std::string, std::string>, int64_t> used;  // by queue and user: minutes
+
+  void Wait(const PendingJob& needs, JobFacts facts = {}) {
+    needs_[needs.id] = needs;
+    waiting_.push_back({needs.id, std::move(facts)});
+  }
+  // On these nodes, a rank on each.
+  void Run(const PendingJob& needs, const std::vector<std::string>& nodes, JobFacts facts = {}) {
+    needs_[needs.id] = needs;
+    Holding& holding = held_[needs.id];
+    holding.cpus = needs.cpus;
+    for (const std::string& node : nodes) {
+      RankSlot slot{NodeId(node), 0, {}};
+      for (GpuSlot& gpu : fleet.at(NodeId(node)).gpus) {
+        if (slot.gpu_uuids.size() < needs.gpus && gpu.taken == 0)
+          slot.gpu_uuids.push_back(gpu.uuid);
+      }
+      Occupy(&fleet, {{slot}, needs.cpus, 0}, 1);
+      holding.ranks.push_back(std::move(slot));
+    }
+    running_.push_back({needs.id, std::move(facts)});
+  }
+
+  core::Plan MakePlan() {
+    QueueTree tree(settings);
+    Usage usage{std::vector<int64_t>(tree.size()),
+                std::vector<std::map<std::string_view, int64_t>>(tree.size())};
+    for (const auto& [key, minutes] : used) {
+      for (QueueIndex each : tree.path(tree.Find(key.first))) {
+        usage.queues[each] += minutes * 60'000;
+      }
+      usage.users[tree.Find(key.first)][key.second] += minutes * 60'000;
+    }
+    PlacementView before = fleet;
+    PlanRequest request{.settings = &settings, .fleet = &fleet, .tree = &tree, .usage = &usage};
+    request.needs = [&](JobId job) { return needs_.at(job); };
+    request.held = [&](JobId job) { return held_.at(job); };
+    request.name = [](JobId job) { return base::ToString(job); };
+    request.now = kNow;
+    request.grace = base::seconds(30);
+    for (const auto& [id, facts] : waiting_) {
+      WaitingJob job{Planned(tree, id, facts), std::nullopt};
+      if (facts.minutes >= 0) job.expected = base::seconds(facts.minutes * 60);
+      request.waiting.push_back(job);
+    }
+    for (const auto& [id, facts] : running_) {
+      RunningJob job{Planned(tree, id, facts), kNow - base::seconds(facts.started * 60),
+                     std::nullopt, facts.stopping};
+      if (facts.minutes >= 0) job.ends = kNow + base::seconds(facts.minutes * 60);
+      request.running.push_back(job);
+      tree.Take(job.queue, job.user, job.demand, 1);
+    }
+    core::Plan plan = PlanPlacements(std::move(request));
+    left_as_it_was = Same(before);
+    return plan;
+  }
+
+  bool left_as_it_was = true;  // the view, by the last plan
+
+ private:
+  static constexpr base::Time kNow{int64_t{1'000'000'000'000}};
+
+  PlannedJob Planned(const QueueTree& tree, JobId id, const JobFacts& facts) const {
+    const PendingJob& needs = needs_.at(id);
+    int64_t ranks = needs.ranks;
+    return {.id = id,
+            .queue = tree.Find(facts.queue),
+            .user = facts.user,
+            .priority = facts.priority,
+            .demand = {ranks * needs.cpus, ranks * needs.gpus},
+            .slots = ranks * (needs.gpus > 0 ? needs.gpus : needs.cpus),
+            .slot_time = facts.slot_time};
+  }
+
+  bool Same(const PlacementView& before) const {
+    for (const auto& [id, node] : fleet) {
+      const NodeCapacity& was = before.at(id);
+      if (node.cpus_free != was.cpus_free || node.memory_free != was.memory_free) return false;
+      for (size_t i = 0; i < node.gpus.size(); ++i) {
+        if (node.gpus[i].taken != was.gpus[i].taken) return false;
+      }
+    }
+    return true;
+  }
+
+  std::map<JobId, PendingJob> needs_;
+  std::map<JobId, Holding> held_;
+  std::vector<std::pair<JobId, JobFacts>> waiting_, running_;
+};
+
+}  // namespace coxswain::fakes
