@@ -108,6 +108,10 @@ struct Job {
   bool has_checkpoint = false;
   Checkpoint last_checkpoint;
   std::string submitted_by;
+  std::string queue;  // empty: the default one
+  int32_t priority = 0;
+  uint32_t preemptions = 0;
+  int64_t expected_start_us = 0;  // 0: not known
   std::vector<std::string> conditions;
   uint64_t metric_points_dropped = 0;
   int64_t metric_points_dropped_us = 0;  // when the last of them were; 0: none
@@ -173,6 +177,32 @@ struct Node {
   std::vector<std::string> jobs;
   std::map<std::string, std::string> labels;
   std::vector<std::string> conditions;
+  int64_t drain_by_us = 0;  // 0: none
+  bool cordoned = false;
+};
+
+// CPU slots and GPUs; of a bound, -1: not bounded.
+struct Slots {
+  int64_t cpus = 0, gpus = 0;
+};
+struct QueueUser {
+  std::string name;
+  Slots held;
+  uint32_t running = 0;
+  double share_used = 0;  // 0 to 1
+};
+struct Queue {
+  std::string name, parent;
+  Slots quota, limit, held;
+  uint32_t running = 0, pending = 0;
+  int64_t weight = 1;
+  std::vector<QueueUser> users;
+};
+struct Queues {
+  std::string policy;
+  std::vector<Queue> queues;
+  std::vector<std::string> warnings;
+  std::string json;
 };
 
 struct ServerInfo {

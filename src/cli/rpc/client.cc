@@ -123,14 +123,27 @@ absl::StatusOr<Listed<Node>> Client::ListNodes() {
 }
 
 absl::StatusOr<Node> Client::DrainNode(const std::string& node, const std::string& reason,
-                                       bool undo) {
+                                       bool undo, int64_t deadline_us) {
   wire::DrainNodeRequest request;
   request.set_node(node);
   request.set_reason(reason);
   request.set_undo(undo);
+  request.set_deadline_us(deadline_us);
   wire::DrainNodeResponse response;
   if (auto status = wire_->Call(&Stub::DrainNode, request, &response); !status.ok()) return status;
   return FromWire(response.node());
+}
+
+absl::StatusOr<Queues> Client::ListQueues() {
+  wire::ListQueuesResponse response;
+  auto status = wire_->Call(&Stub::ListQueues, wire::ListQueuesRequest(), &response);
+  if (!status.ok()) return status;
+  Queues out;
+  out.policy = response.policy();
+  for (const auto& queue : response.queues()) out.queues.push_back(FromWire(queue));
+  out.warnings = {response.warnings().begin(), response.warnings().end()};
+  out.json = wire_->Json(response);
+  return out;
 }
 
 absl::StatusOr<std::string> Client::ForgetNode(const std::string& node) {

@@ -105,7 +105,10 @@ class Client {
   absl::StatusOr<Job> CancelJob(const std::string& job, const std::string& reason, bool save);
   absl::StatusOr<Listed<Checkpoint>> ListCheckpoints(const std::string& job, bool include_deleted);
   absl::StatusOr<Listed<Node>> ListNodes();
-  absl::StatusOr<Node> DrainNode(const std::string& node, const std::string& reason, bool undo);
+  // `deadline_us`: its jobs let go before; 0: they go on.
+  absl::StatusOr<Node> DrainNode(const std::string& node, const std::string& reason, bool undo,
+                                 int64_t deadline_us);
+  absl::StatusOr<Queues> ListQueues();
   absl::StatusOr<std::string> ForgetNode(const std::string& node);  // its name
   absl::StatusOr<ServerInfo> GetServerInfo();
 

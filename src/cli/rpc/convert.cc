@@ -154,6 +154,10 @@ Job FromWire(const wire::Job& in) {
   out.has_checkpoint = in.has_last_checkpoint();
   if (out.has_checkpoint) out.last_checkpoint = FromWire(in.last_checkpoint());
   out.submitted_by = in.submitted_by();
+  out.queue = in.queue();
+  out.priority = in.priority();
+  out.preemptions = in.preemptions();
+  out.expected_start_us = in.expected_start_us();
   out.conditions = {in.conditions().begin(), in.conditions().end()};
   out.metric_points_dropped = in.metric_points_dropped();
   out.metric_points_dropped_us = in.metric_points_dropped_us();
@@ -192,6 +196,26 @@ Node FromWire(const wire::Node& in) {
   out.jobs = {in.jobs().begin(), in.jobs().end()};
   out.labels = {in.labels().begin(), in.labels().end()};
   out.conditions = {in.conditions().begin(), in.conditions().end()};
+  out.drain_by_us = in.drain_by_us();
+  out.cordoned = in.cordoned();
+  return out;
+}
+
+Slots FromWire(const wire::Slots& in) { return {in.cpus(), in.gpus()}; }
+
+Queue FromWire(const wire::Queue& in) {
+  Queue out;
+  out.name = in.name();
+  out.parent = in.parent();
+  out.quota = FromWire(in.quota());
+  out.limit = FromWire(in.limit());
+  out.held = FromWire(in.held());
+  out.running = in.running();
+  out.pending = in.pending();
+  out.weight = in.weight();
+  for (const auto& user : in.users()) {
+    out.users.push_back({user.name(), FromWire(user.held()), user.running(), user.share_used()});
+  }
   return out;
 }
 

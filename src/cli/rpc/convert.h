@@ -19,6 +19,7 @@ std::string ToJson(const google::protobuf::Message& message);
 Job FromWire(const wire::Job& in);
 Checkpoint FromWire(const wire::Checkpoint& in);
 Node FromWire(const wire::Node& in);
+Queue FromWire(const wire::Queue& in);
 Event FromWire(const wire::Event& in);
 MetricPoint FromWire(const wire::MetricPoint& in);
 LogChunk FromWire(const wire::LogChunk& in);

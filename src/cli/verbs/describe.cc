@@ -51,6 +51,8 @@ std::string Summary(const Session& session, const rpc::Job& job) {
   fields.Add("Job", job.id + " (" + job.name + ")");
   fields.Add("State", {job.state, output::ColourOfState(job.state)});
   fields.Add("Reason", job.reason);
+  if (job.state == "PENDING") fields.Add("Starts", StartText(job));
+  fields.Add("Queue", QueueText(job));
   fields.Add("Cause", rpc::ToString(job.cause));
   for (const std::string& condition : job.conditions)
     fields.Add("Note", {condition, output::Colour::kYellow});

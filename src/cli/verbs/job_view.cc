@@ -4,6 +4,7 @@
 
 #include "cli/output/table.h"
 #include "cli/output/words.h"
+#include "common/base/clock.h"
 
 namespace coxswain::cli::verbs {
 namespace {
@@ -82,6 +83,23 @@ void JobView::ShowChanges(const rpc::Job& job) {
 }
 
 void JobView::Reconnecting(const std::string& why) { line_.Show("reconnecting: " + why); }
+
+std::string StartText(const rpc::Job& job) {
+  if (job.expected_start_us == 0) return "not known";
+  const int64_t left = std::max<int64_t>(0, job.expected_start_us - base::WallNow().us);
+  return "about " + output::When(job.expected_start_us) + " (in " + output::Clock(left / 1000) +
+         ")";
+}
+
+std::string QueueText(const rpc::Job& job) {
+  std::string text = job.queue;
+  if (job.priority != 0) text += ", priority " + std::to_string(job.priority);
+  if (job.preemptions > 0) {
+    text += ", let go of its slots " + std::to_string(job.preemptions) +
+            (job.preemptions == 1 ? " time" : " times");
+  }
+  return text;
+}
 
 std::string EndLine(const output::Terminal& terminal, const rpc::Job& job) {
   std::string text = job.id + " " + Paint(terminal, output::ColourOfState(job.state), job.state);

@@ -15,6 +15,11 @@ namespace coxswain::cli::verbs {
 // "epoch 2/3  step 412/1,407  loss 0.3122  8,120 samples/s  0:42 left", or what it waits for.
 std::string ProgressText(const rpc::Job& job);
 
+// "about 14:32 (in 40 min)" in local time, or that it is not known.
+std::string StartText(const rpc::Job& job);
+// "research, priority 5, let go of its slots 2 times".
+std::string QueueText(const rpc::Job& job);
+
 // What news of one job look like: a progress line, and lines that stay for what should be
 // remembered (changes of state, evaluations, warnings). One thread.
 class JobView {

@@ -26,7 +26,8 @@ std::string StepText(const rpc::Progress& progress) {
 
 void PrintTable(const Session& session, const std::vector<rpc::Job>& jobs) {
   std::vector<std::string> headings = {"ID", "NAME", "STATE", "RANKS", "STEP", "LOSS", "AGE"};
-  if (session.wide()) headings.insert(headings.end(), {"ATTEMPT", "BY", "LABELS", "LEFT"});
+  if (session.wide())
+    headings.insert(headings.end(), {"ATTEMPT", "QUEUE", "PRIORITY", "BY", "LABELS", "LEFT"});
   headings.push_back("REASON");
   output::Table table(headings);
   const int64_t now = base::WallNow().us;
@@ -41,6 +42,8 @@ void PrintTable(const Session& session, const std::vector<rpc::Job>& jobs) {
                                      Ago(job.submitted_us, now)};
     if (session.wide()) {
       row.push_back(std::to_string(job.attempt) + "/" + std::to_string(job.max_attempts));
+      row.push_back(job.queue);
+      row.push_back(std::to_string(job.priority));
       row.push_back(job.submitted_by);
       row.push_back(output::Labels(job.labels));
       const bool trains = job.state == "RUNNING" && p.remaining_ms >= 0 && p.step > 0;

@@ -113,8 +113,9 @@ int RunCox(int argc, const char* const* argv) {
   app.set_version_flag("--version", std::string("cox ") + base::kVersion);
   app.get_formatter()->column_width(34);
   AddGlobalFlags(&app, &session);
-  for (auto add : {AddRun, AddSubmit, AddJobs, AddDescribe, AddLogs, AddMetrics, AddCheckpoints,
-                   AddWait, AddCancel, AddNodes, AddDrain, AddEvents, AddValidate, AddVersion}) {
+  for (auto add :
+       {AddRun, AddSubmit, AddJobs, AddDescribe, AddLogs, AddMetrics, AddCheckpoints, AddWait,
+        AddCancel, AddExplain, AddQueues, AddNodes, AddDrain, AddEvents, AddValidate, AddVersion}) {
     add(&app, &session);
   }
   for (CLI::App* verb : app.get_subcommands({})) verb->footer(verb->get_footer() + kEveryVerb);

@@ -19,6 +19,8 @@ void AddMetrics(CLI::App* app, Session* session);
 void AddCheckpoints(CLI::App* app, Session* session);
 void AddWait(CLI::App* app, Session* session);
 void AddCancel(CLI::App* app, Session* session);
+void AddExplain(CLI::App* app, Session* session);
+void AddQueues(CLI::App* app, Session* session);
 void AddNodes(CLI::App* app, Session* session);
 void AddDrain(CLI::App* app, Session* session);
 void AddEvents(CLI::App* app, Session* session);

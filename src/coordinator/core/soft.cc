@@ -22,6 +22,7 @@ void AddJob(RowHash& hash, const JobSoft& job) {
       .Add(job.check_note)
       .Add(job.not_before)
       .Add(job.expected_start)
+      .Add(job.waiting_since)
       .Add(job.back_off_reason)
       .Add(job.store_proven)
       .Add(job.store_place)

@@ -37,6 +37,7 @@ struct JobSoft {
   std::string check_note;          // why the last check said nothing
   std::optional<Time> not_before;  // back-off
   WallTime expected_start;         // while it waits, by the last plan; 0: not known
+  Time waiting_since;              // submitted, last let go of slots, or our own start
   std::string back_off_reason;
   std::set<NodeId> store_proven;  // its file:// store is one place for these, as of this attempt
   std::set<NodeId> store_place;   // ... and was for these, the attempts before included

@@ -103,7 +103,7 @@ COX_FIELDS_OF(core::Bound, 2);
 COX_FIELDS_OF(core::QueueSettings, 7);
 COX_FIELDS_OF(core::SchedulingSettings, 10);
 COX_FIELDS_OF(core::RankSoft, 9);
-COX_FIELDS_OF(core::JobSoft, 27);
+COX_FIELDS_OF(core::JobSoft, 28);
 COX_FIELDS_OF(core::NodeSoft, 16);
 COX_FIELDS_OF(core::Blame, 3);
 COX_FIELDS_OF(core::StoreProof, 3);

@@ -55,6 +55,14 @@ void PretendFleet::Finish(core::JobId job) {
   }
 }
 
+std::set<core::JobId> PretendFleet::JobsOn(const std::string& name) const {
+  std::set<core::JobId> jobs;
+  auto node = nodes_.find(name);
+  if (node == nodes_.end()) return jobs;
+  for (const auto& [key, rank] : node->second.ranks) jobs.insert(key.job);
+  return jobs;
+}
+
 std::vector<int> PretendFleet::SharesOf(core::JobId job) const {
   std::vector<int> shares;
   for (const auto& [name, node] : nodes_) {

@@ -28,6 +28,7 @@ class PretendFleet {
   void Heartbeat();
   // Every rank of the job ends its training.
   void Finish(core::JobId job);
+  std::set<core::JobId> JobsOn(const std::string& name) const;
   // Its ranks on each node that has some, by name.
   std::vector<int> SharesOf(core::JobId job) const;
   bool Has(const std::string& name) const { return nodes_.contains(name); }

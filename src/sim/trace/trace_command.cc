@@ -30,7 +30,8 @@ constexpr char kUsage[] =
     "  --philly CSV        timestamp,duration,num_gpus[,cluster]; jobs last as long as the file "
     "says\n"
     "  --policy P          fifo, priority, fair or las (default las)\n"
-    "  --bamboo CSV        nodes come and go as spot instances did: time in ms,add|remove,node\n"
+    "  --bamboo CSV        nodes come and go as spot instances did: time in ms,add|remove,node;\n"
+    "                      from its end it begins anew\n"
     "  --nodes N --gpus N  of a fleet that stays (default 16 nodes of 4 GPUs)\n"
     "  --interval SECONDS  between two plans (default 60); --penalty of each (re)start (default "
     "30)\n";

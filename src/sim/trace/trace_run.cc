@@ -11,7 +11,7 @@
 namespace coxswain::sim::trace {
 namespace {
 
-constexpr double kNever = 1e9;  // seconds: what lasts longer is stuck
+constexpr double kNever = 4e7;  // seconds, more than a year: what lasts longer is stuck
 
 base::Duration Seconds(double seconds) {
   return base::Duration(static_cast<int64_t>(seconds * 1e6));
@@ -24,8 +24,9 @@ class Run {
         jobs_(std::move(jobs)),
         fleet_([this](core::EventBody body) { waiting_.push_back(std::move(body)); }) {
     core::Settings of_core;
-    // No node is ever late here: heartbeats would only take time.
-    of_core.deadlines.lease = base::seconds(300);
+    // Where no node is ever lost, heartbeats would only take time.
+    if (settings.membership.empty()) of_core.deadlines.lease = base::seconds(300);
+    beat_ = of_core.deadlines.lease / 3;
     of_core.default_store = "s3://pretend";
     of_core.scheduling = settings.scheduling;
     core::Snapshot snapshot;
@@ -41,12 +42,13 @@ class Run {
     for (size_t i = 0; i < jobs_.size(); ++i) {
       queue_.At(begun_ + Seconds(jobs_[i].submitted), [this, i] { Submit(i); });
     }
-    queue_.After(base::seconds(100), [this] { Beat(); });
+    queue_.After(beat_, [this] { Beat(); });
     while (ended_ < jobs_.size()) {
       if (!queue_.RunNext()) break;
       Settle();
-      if (Now() > kNever) break;
+      if (Now() > kNever || !refused_.empty()) break;
     }
+    if (!refused_.empty()) return absl::InvalidArgumentError(refused_);
     if (ended_ < jobs_.size()) return Stuck();
     double there = 0;
     for (const auto& [name, node] : nodes_) {
@@ -64,6 +66,7 @@ class Run {
     base::Attempt attempt;
     base::Time since;  // held
     bool running = false;
+    double lost_at = -1;  // with a node
     base::Time trains_from;
     base::Time counted;  // trained until
     Shares shares;
@@ -78,16 +81,42 @@ class Run {
   void PlanMembership() {
     if (settings_.membership.empty()) {
       for (uint32_t i = 0; i < settings_.nodes; ++i) Join(absl::StrCat("node", 100 + i));
-    }
-    for (const Membership& each : settings_.membership) {
-      queue_.At(begun_ + Seconds(each.time), [this, each] {
-        if (each.joins) return Join(each.node);
-        fleet_.Vanish(each.node);
-        Span& span = nodes_[each.node];
-        span.until = Now();
-      });
+    } else {
+      PlayMembership();
     }
     Settle();
+  }
+
+  // Again and again, until the jobs are done.
+  void PlayMembership() {
+    base::Time from = queue_.now();
+    for (const Membership& each : settings_.membership) {
+      queue_.At(from + Seconds(each.time), [this, each] {
+        if (each.joins) {
+          Join(each.node);
+        } else {
+          Leave(each.node);
+        }
+      });
+    }
+    queue_.At(from + Seconds(settings_.membership.back().time + 60), [this] {
+      for (const auto& [name, span] : nodes_) Leave(name);
+      PlayMembership();
+    });
+  }
+
+  void Leave(const std::string& name) {
+    // They train no more, whenever that is noticed.
+    for (core::JobId job : fleet_.JobsOn(name)) {
+      Count(job);
+      if (auto active = active_.find(job); active != active_.end() && active->second.lost_at < 0) {
+        active->second.running = false;
+        active->second.lost_at = Now();
+      }
+    }
+    fleet_.Vanish(name);
+    Span& span = nodes_[name];
+    if (span.until < 0) span.until = Now();
   }
 
   void Join(const std::string& name) {
@@ -100,13 +129,14 @@ class Run {
 
   void Beat() {
     fleet_.Heartbeat();
-    queue_.After(base::seconds(100), [this] { Beat(); });
+    queue_.After(beat_, [this] { Beat(); });
   }
 
   void Submit(size_t index) {
     const TraceJob& job = jobs_[index];
     result_.rows[index] = {.name = job.name, .gpus = job.gpus, .submitted = job.submitted};
     core::JobSubmitted event;
+    event.call = core::CallId(index + 1);
     event.request.name = absl::StrCat("t", index);
     event.request.workers = job.gpus;
     event.request.gpus = 1;
@@ -145,6 +175,10 @@ class Run {
       if (const auto* row = std::get_if<core::JobRow>(&change)) On(*row);
       if (const auto* row = std::get_if<core::AttemptRow>(&change)) On(*row);
     }
+    for (const core::Reply& reply : decisions.replies) {
+      if (reply.code == core::ReplyCode::kOk) continue;
+      refused_ = absl::StrCat(jobs_[reply.call.value - 1].name, ": ", reply.text);
+    }
     for (const core::Action& action : decisions.send) fleet_.Do(action);
     core_->TakeChangedJobs();
     core_->TakeChangedNodes();
@@ -178,7 +212,7 @@ class Run {
   // Its ranks have formed a group.
   void Begin(core::JobId job) {
     auto found = active_.find(job);
-    if (found == active_.end() || found->second.running) return;
+    if (found == active_.end() || found->second.running || found->second.lost_at >= 0) return;
     Active& active = found->second;
     active.running = true;
     active.job = indices_.at(job);
@@ -204,6 +238,7 @@ class Run {
   void Done(core::JobId job, base::Attempt attempt) {
     auto found = active_.find(job);
     if (found == active_.end() || found->second.attempt != attempt) return;
+    if (!found->second.running) return;
     fleet_.Finish(job);
   }
 
@@ -212,8 +247,9 @@ class Run {
     if (found == active_.end()) return;
     Count(job);
     TraceRow& row = result_.rows[indices_.at(job)];
+    double begun = static_cast<double>((found->second.since - begun_).count()) / 1e6;
     row.gpu_seconds +=
-        row.gpus * static_cast<double>((queue_.now() - found->second.since).count()) / 1e6;
+        row.gpus * ((found->second.lost_at < 0 ? Now() : found->second.lost_at) - begun);
     active_.erase(found);
   }
 
@@ -230,6 +266,7 @@ class Run {
   std::vector<TraceJob> jobs_;
   EventQueue queue_;
   base::Time begun_;
+  base::Duration beat_{};
   std::deque<core::EventBody> waiting_;
   PretendFleet fleet_;
   std::unique_ptr<core::Coordinator> core_;
@@ -238,6 +275,7 @@ class Run {
   std::map<core::JobId, Active> active_;
   std::map<std::string, Span> nodes_;
   size_t ended_ = 0;
+  std::string refused_;  // a job, and why
   TraceResult result_;
 };
 

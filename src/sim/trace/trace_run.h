@@ -36,7 +36,7 @@ struct TraceResult {
   uint64_t decisions = 0;
 };
 
-// Internal: a job did not end, which names it.
+// InvalidArgument: a job can never run there. Internal: one did not end.
 absl::StatusOr<TraceResult> RunTrace(const TraceSettings& settings, std::vector<TraceJob> jobs);
 
 // `cox-sim trace ...`. 0: done; 1: it could not be run; 2: usage.

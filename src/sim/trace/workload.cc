@@ -62,7 +62,9 @@ absl::StatusOr<std::vector<TraceJob>> ReadPhilly(const std::string& path,
   for (size_t row = 0; row < csv->size() && jobs.size() < most; ++row) {
     if (!cluster.empty() && csv->Text(row, "cluster") != cluster) continue;
     absl::CivilSecond stamp;
-    if (!absl::ParseCivilTime(csv->Text(row, "timestamp"), &stamp)) {
+    std::string text = csv->Text(row, "timestamp");
+    std::replace(text.begin(), text.end(), ' ', 'T');
+    if (!absl::ParseCivilTime(text, &stamp)) {
       return absl::InvalidArgumentError(
           absl::StrCat(csv->Place(row), ": timestamp: found '", csv->Text(row, "timestamp"),
                        "', expected a time such as 2017-10-09 07:01:55"));

@@ -27,6 +27,7 @@ void WaitAgain(Turn& turn, const JobRow& job, const AttemptRow& attempt) {
             {.job = job.id, .attempt = attempt.number});
   JobSoft& soft = turn.soft.jobs[job.id];
   soft.ForgetAttempt();
+  soft.waiting_since = turn.now;
   soft.back_off_reason = reason;
 }
 
@@ -45,6 +46,7 @@ void TryAgain(Turn& turn, const JobRow& job, const AttemptRow& attempt) {
             {.job = id, .attempt = attempt.number}, "warning");
   JobSoft& soft = turn.soft.jobs[id];
   soft.ForgetAttempt();
+  soft.waiting_since = turn.now;
   if (pause.count() > 0) {
     soft.not_before = turn.now + pause;
     turn.WakeJob(id, *soft.not_before);

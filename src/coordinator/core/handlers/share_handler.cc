@@ -61,7 +61,9 @@ int64_t ChargeOf(const Turn& turn, const JobRow& job, uint32_t workers, Duration
 }  // namespace
 
 WaitingJob AsWaiting(const Turn& turn, const JobRow& row, const QueueTree& tree) {
-  WaitingJob job{Planned(row, tree, row.request.workers), std::nullopt};
+  WaitingJob job{Planned(row, tree, row.request.workers), {}, std::nullopt};
+  auto soft = turn.soft.jobs.find(row.id);
+  if (soft != turn.soft.jobs.end()) job.waited = turn.now - soft->second.waiting_since;
   Duration whole = WholeRun(turn, row);
   if (whole.count() > 0) job.expected = std::max(Duration{0}, whole - row.ran);
   return job;

@@ -83,6 +83,7 @@ void Accept(Turn& turn, JobSubmitted event, const std::vector<CallId>& calls,
   JobRow row;
   row.id = turn.NextJob();
   row.request = event.request;
+  if (row.request.queue.empty()) row.request.queue = turn.settings.scheduling.default_queue;
   row.spec_yaml = event.spec_yaml;
   row.idempotency_key = event.idempotency_key;
   row.request_digest = event.request_digest;
@@ -93,6 +94,7 @@ void Accept(Turn& turn, JobSubmitted event, const std::vector<CallId>& calls,
   row.allow_uncommitted = event.allow_uncommitted;
   turn.Persist(row);
   turn.soft.jobs[row.id].check_note = finding.note;
+  turn.soft.jobs[row.id].waiting_since = turn.now;
   StoreProven(turn, row.id, finding.store_proven);
   std::string who = event.submitted_by.empty() ? "" : " by " + event.submitted_by;
   turn.Note("JobSubmitted",

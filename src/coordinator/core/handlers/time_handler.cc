@@ -178,6 +178,7 @@ void ResumeJobs(Turn& turn) {
   AwaitNodes(turn);
   for (const auto& [id, row] : turn.tables.jobs().live()) {
     JobSoft& soft = turn.soft.jobs[id];
+    soft.waiting_since = turn.now;
     RecallStore(turn, row);
     const AttemptRow* attempt = turn.tables.attempts().Active(id);
     if (attempt == nullptr) continue;

@@ -57,16 +57,24 @@ std::vector<NodeShare> BestFirst(std::vector<NodeShare> nodes, const PendingJob&
   return nodes;
 }
 
-// So many ranks over these nodes, which have room for them, the best node first.
+// So many ranks over these nodes, which have room for them: the best nodes whole, and what is left
+// over where it leaves the least.
 std::vector<NodeShare> Spread(const std::vector<NodeShare>& nodes, const PendingJob& job,
                               uint32_t ranks) {
-  std::vector<NodeShare> chosen;
-  for (NodeShare node : BestFirst(nodes, job)) {
-    if (ranks == 0) break;
-    node.ranks = std::min(node.ranks, ranks);
-    ranks -= node.ranks;
-    chosen.push_back(node);
+  std::vector<NodeShare> order = BestFirst(nodes, job), chosen;
+  auto next = order.begin();
+  for (; next != order.end() && ranks >= next->ranks; ++next) {
+    ranks -= next->ranks;
+    chosen.push_back(*next);
   }
+  // The first of them may be the one that rank 0 has to be on.
+  if (ranks == 0 || next == order.end()) return chosen;
+  auto last = next;
+  for (auto node = next; node != order.end() && !chosen.empty(); ++node) {
+    if (node->ranks >= ranks && node->ranks < last->ranks) last = node;
+  }
+  last->ranks = ranks;
+  chosen.push_back(*last);
   return chosen;
 }
 

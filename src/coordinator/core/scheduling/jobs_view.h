@@ -22,6 +22,7 @@ struct PlannedJob {
 };
 
 struct WaitingJob : PlannedJob {
+  base::Duration waited;                   // since it was submitted or last let go
   std::optional<base::Duration> expected;  // how long it would run
 };
 

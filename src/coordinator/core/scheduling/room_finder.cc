@@ -56,7 +56,8 @@ void RoomFinder::Placed(const WaitingJob& job, const PendingJob& needs,
 
 Promise RoomFinder::Reserve(const WaitingJob& job, const PendingJob& needs) {
   Promise promise;
-  if (TakeBack(job, needs, &promise) || WaitForEnds(job, needs, &promise)) {
+  if (TakeBack(job, needs, &promise) ||
+      (policy_.KeepsSlotsFor(job) && WaitForEnds(job, needs, &promise))) {
     WillRun(job, promise.starts);
   }
   return promise;

@@ -264,7 +264,17 @@ TEST(Las, WhoHasHadLittle_GoesFirst_SmallBeforeLarge) {
   world.Wait(Job(1), {.slot_time = base::seconds(36000)});
   world.Wait(Job(2, 2), {.slot_time = base::seconds(100)});
   world.Wait(Job(3), {.slot_time = base::seconds(5000)});
-  EXPECT_THAT(Placed(world.MakePlan()), ElementsAre(3));
+  EXPECT_THAT(Placed(world.MakePlan()), ElementsAre(3, 1)) << "j2 does not fit beside j3";
+}
+
+TEST(Las, WhoHasWaitedLong_IsNotOvertakenAnyMore) {
+  PlannerWorld world;
+  world.settings.policy = PolicyName::kLas;
+  world.fleet = Fleet({Node("a", 2)});
+  world.Run(Job(1), {"a"});
+  world.Wait(Job(2, 2), {.waited = 241});
+  world.Wait(Job(3), {.slot_time = base::seconds(40000)});
+  EXPECT_THAT(Placed(world.MakePlan()), IsEmpty());
 }
 
 TEST(Las, SecondLevel_YieldsToTheFirst_AndToSmallerOnes) {

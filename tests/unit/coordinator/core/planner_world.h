@@ -34,6 +34,7 @@ struct JobFacts {
   int64_t minutes = -1;  // how long it would run, or runs on; -1: not known
   int64_t started = 0;   // running: so many minutes ago
   base::Duration slot_time{};
+  int64_t waited = 1;  // waiting: so many minutes
   bool stopping = false;
 };
 
@@ -82,7 +83,7 @@ class PlannerWorld {
     request.now = kNow;
     request.grace = base::seconds(30);
     for (const auto& [id, facts] : waiting_) {
-      WaitingJob job{Planned(tree, id, facts), std::nullopt};
+      WaitingJob job{Planned(tree, id, facts), base::seconds(facts.waited * 60), std::nullopt};
       if (facts.minutes >= 0) job.expected = base::seconds(facts.minutes * 60);
       request.waiting.push_back(job);
     }

@@ -31,6 +31,8 @@ class Policy {
   // A job of the same queue makes room for this one. (What is borrowed is reclaimed whatever the
   // policy says.)
   virtual bool Yields(const RunningJob& running, const WaitingJob& to) const = 0;
+  // Slots that come free are kept for this one, the first of its queue that does not fit.
+  virtual bool KeepsSlotsFor(const WaitingJob&) const { return true; }
 };
 
 // `tree` and `usage` outlive it.

@@ -1,0 +1,62 @@
+#include <CLI/CLI.hpp>
+
+#include "cli/output/table.h"
+#include "cli/output/words.h"
+#include "cli/verbs/verb.h"
+
+namespace coxswain::cli::verbs {
+namespace {
+
+// Every queue after the one that it is a part of, two spaces further in.
+void AddBelow(const std::vector<rpc::Queue>& queues, const std::string& parent, size_t depth,
+              output::Table* table) {
+  for (const rpc::Queue& queue : queues) {
+    if (queue.parent != parent) continue;
+    table->Add({std::string(depth * 2, ' ') + queue.name, std::to_string(queue.running),
+                std::to_string(queue.pending), output::Slots(queue.held.cpus, queue.held.gpus),
+                output::Slots(queue.quota.cpus, queue.quota.gpus),
+                output::Slots(queue.limit.cpus, queue.limit.gpus), std::to_string(queue.weight)});
+    AddBelow(queues, queue.name, depth + 1, table);
+  }
+}
+
+std::string Users(const Session& session, const std::vector<rpc::Queue>& queues) {
+  output::Table table({"QUEUE", "USER", "RUNNING", "HELD", "USED"});
+  bool any = false;
+  for (const rpc::Queue& queue : queues) {
+    for (const rpc::QueueUser& user : queue.users) {
+      any = true;
+      table.Add({queue.name, user.name, std::to_string(user.running),
+                 output::Slots(user.held.cpus, user.held.gpus), output::Percent(user.share_used)});
+    }
+  }
+  return any ? "\n" + table.ToString(session.out()) : "";
+}
+
+int List(const Session& session) {
+  auto client = session.Connect();
+  if (!client.ok()) return session.Fail(client.status());
+  const auto queues = (*client)->ListQueues();
+  if (!queues.ok()) return session.Fail(queues.status());
+  if (session.machine_readable()) {
+    session.PrintStructured(queues->json);
+    return kSuccess;
+  }
+  output::Table table({"QUEUE", "RUNNING", "PENDING", "HELD", "QUOTA", "LIMIT", "WEIGHT"});
+  AddBelow(queues->queues, "", 0, &table);
+  session.Print("Policy " + queues->policy + "\n\n" + table.ToString(session.out()) +
+                (session.wide() ? Users(session, queues->queues) : ""));
+  for (const std::string& warning : queues->warnings) session.Note("warning: " + warning);
+  return kSuccess;
+}
+
+}  // namespace
+
+void AddQueues(CLI::App* app, Session* session) {
+  CLI::App* verb =
+      app->add_subcommand("queues", "Who may hold how much, and who does; -o wide adds every user");
+  verb->footer("\nExamples:\n  cox queues\n  cox queues -o wide");
+  verb->callback([=] { session->action = [=] { return List(*session); }; });
+}
+
+}  // namespace coxswain::cli::verbs

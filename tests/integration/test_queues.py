@@ -1,0 +1,108 @@
+"""Who goes first, who makes room, and what users see of it."""
+import time
+
+
+CONFIG = """
+scheduling:
+  policy: priority
+  default_queue: students
+  queues:
+    science:  {quota: {cpus: 2}}
+    research: {parent: science, quota: {cpus: 1}}
+    students: {parent: science, quota: {cpus: 1}, user_limit: {jobs: 5}}
+"""
+
+
+def start(cluster, config=CONFIG):
+    file = cluster.folder / "coordinator.yaml"
+    file.write_text(config)
+    cluster.start_coordinator("--config", file)
+    cluster.start_worker("node-a", slots=2)
+    cluster.wait_nodes(1)
+
+
+def test_a_job_lets_go_for_another_and_loses_no_sample(bare_cluster, tiny_data):
+    cluster = bare_cluster
+    start(cluster)
+    long = cluster.submit(cluster.job_file(tiny_data, name="long", workers=2, epochs=400))
+    cluster.wait_step(long, 20)
+
+    dry = cluster.cox("submit", cluster.job_file(tiny_data, name="dry", workers=1, epochs=1), "--dry-run")
+    assert "it would wait: needs 1 rank of 1 CPU slot" in dry.stdout + dry.stderr, dry
+
+    urgent = cluster.submit(cluster.job_file(tiny_data, name="urgent", workers=1, epochs=1), "--set", "spec.priority=7")
+    assert cluster.wait_state(urgent, "COMPLETED")["attempt"] == 1
+    cluster.wait_state(long, "RUNNING")
+    cluster.cox("cancel", long, "--save")
+    cluster.cox("wait", long, check=False)
+    job = cluster.job(long)
+    assert int(job["preemptions"]) == 1 and job["state"] == "CANCELLED", job
+    first, second = job["attempts"][:2]
+    assert first["cause"] == "FAILURE_CAUSE_PREEMPTED" and "urgent) has a higher priority (7, its own is 0)" in first["reason"], first
+    assert second["resumedFrom"].startswith("c"), second
+    # Every sample once: steps go on where the save was, none is done again.
+    points = cluster.json("metrics", long, "--name", "loss")["points"]
+    steps = [int(p["step"]) for p in points]
+    assert steps == list(range(1, steps[-1] + 1)), steps
+
+
+def test_what_a_queue_borrowed_goes_back(bare_cluster, tiny_data):
+    cluster = bare_cluster
+    start(cluster)
+    file = cluster.job_file(tiny_data, name="borrows", workers=1, epochs=400)
+    jobs = [cluster.submit(file) for _ in range(2)]
+    for job in jobs:
+        cluster.wait_step(job, 5)
+    owner = cluster.submit(cluster.job_file(tiny_data, name="owner", workers=1, epochs=400), "--set", "spec.queue=research")
+    cluster.wait_step(owner, 5)
+    waiting = cluster.wait_state(jobs[1], "PENDING")
+    assert "owner) is within the quota of queue research, and queue students has borrowed" in waiting["reason"], waiting
+    assert waiting["queue"] == "students"
+
+    queues = {q["name"]: q for q in cluster.json("queues")["queues"]}
+    assert (queues["science"].get("running"), queues["students"].get("pending")) == (2, 1), queues
+    text = cluster.cox("queues", "-o", "wide").stdout
+    assert "Policy priority" in text and "  research" in text, text
+    explained = cluster.cox("explain", jobs[1]).stdout
+    for part in (f"{jobs[1]} (borrows) is PENDING", "needs 1 rank of 1 CPU slot", "Starts: ", "Queue:  students", "node-a"):
+        assert part in explained, explained
+
+    for words, text in ((("spec.queue=nowhere",), "there is no queue nowhere; the queues are: research, students"),
+                        (("spec.queue=science",), "jobs go to the queues below science"),
+                        (("spec.priority=2000",), "spec.priority"), (("spec.workers=3", "spec.queue=research"), "has room for 2")):
+        flags = [w for each in words for w in ("--set", each)]
+        refused = cluster.cox("submit", file, *flags, check=False)
+        assert refused.returncode == 106 and text in refused.stderr, (words, refused)
+
+
+def test_a_node_empties_before_its_deadline(bare_cluster, tiny_data):
+    cluster = bare_cluster
+    start(cluster, "lease: 1s\n")
+    job = cluster.submit(cluster.job_file(tiny_data, workers=1, epochs=400, extra_spec="grace: 2s"))
+    cluster.wait_step(job, 5)
+    begun = time.time()
+    said = cluster.cox("drain", "node-a", "--deadline", "8s", "--reason", "power")
+    assert "1 job to end, or to save and let go before" in said.stdout, said
+    assert "to be empty by" in cluster.cox("nodes").stdout
+    waiting = cluster.wait_state(job, "PENDING")
+    assert time.time() - begun >= 4, "it goes on as long as is safe"
+    assert "node-a has to be empty by" in waiting["reason"] and "power" in waiting["reason"], waiting
+    assert cluster.cox("drain", "node-a", "--deadline", "soon", check=False).returncode == 2
+    cluster.cox("drain", "node-a", "--undo")
+    cluster.wait_state(job, "RUNNING")
+
+
+def test_wrong_queues_are_named(bare_cluster):
+    cluster = bare_cluster
+    for config, text in (
+            ("a: {parent: b}, b: {parent: a}", "is its own parent: a -> b -> a"),
+            ("a: {parent: c}", 'a.parent: there is no queue "c"'),
+            ("a: {quota: {gpus: 4}}, b: {parent: a, quota: {gpus: 3}}, c: {parent: a, quota: {gpus: 2}}",
+             "a.quota: the quotas of the queues below it sum up to 5 GPUs, it has 4"),
+            ("a: {quota: {cpus: 4}, limit: {cpus: 3}}", "a.quota: more is guaranteed than its limit allows"),
+            ("A b: {}", "a queue's name has 1 to 63 of a-z"), ("a: {quota: {gpus: -1}}", "scheduling.queues.a.quota.gpus"),
+            ("a: {wieght: 2}", "weight")):
+        file = cluster.folder / "wrong.yaml"
+        file.write_text(f"scheduling: {{queues: {{{config}}}}}\n")
+        done = cluster.start_coordinator("--config", file, wait=False)
+        assert done.process.wait(20) == 78 and text in done.text(), (config, done.text())
