@@ -39,6 +39,7 @@ void Client::Submit() {
     return Answered(call, core::Reply{.job = row->id, .already_existed = true});
   }
   core::JobSubmitted event{.request = plan_.request};
+  event.submitted_by = plan_.user;
   event.spec_yaml = "sim-job " + std::to_string(plan_.number);
   event.idempotency_key = Key();
   event.request_digest = event.spec_yaml;

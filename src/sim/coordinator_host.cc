@@ -47,6 +47,7 @@ void CoordinatorHost::Begin(core::Snapshot snapshot) {
   queue_.clear();
   reasons_.clear();
   core::Settings settings;
+  settings.scheduling = world_.options.scheduling;
   core_ = std::make_unique<core::Coordinator>(settings, std::move(snapshot), world_.queue.now(),
                                               Wall());
   if (tape != nullptr) tape->Begin(settings, *core_, Wall());

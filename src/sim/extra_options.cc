@@ -45,6 +45,42 @@ void DrawResumes(Dice& dice, Options* options) {
   }
 }
 
+coordinator::core::QueueSettings Queue(const std::string& name, const std::string& parent,
+                                       int64_t quota) {
+  coordinator::core::QueueSettings queue{.name = name, .parent = parent};
+  queue.quota = {.cpus = quota, .gpus = std::nullopt};
+  return queue;
+}
+
+// Who makes room for whom. No limit is so tight that a job could never run.
+void DrawScheduling(Dice& dice, Options* options) {
+  auto& settings = options->scheduling;
+  settings.policy = static_cast<coordinator::core::PolicyName>(dice.Between(0, 3));
+  settings.backfill = dice.Percent(80);
+  settings.replan = dice.Span(seconds(1), seconds(30));
+  settings.las_threshold = dice.Span(seconds(5), seconds(60));
+  settings.cordon_after = static_cast<uint32_t>(dice.Between(0, 3));
+  bool queues = dice.Percent(60);
+  if (queues) {
+    int64_t most = 1;
+    for (const JobPlan& job : options->jobs) {
+      most = std::max(most, int64_t{job.request.workers} * job.request.cpus);
+    }
+    settings.default_queue = "x";
+    settings.queues = {Queue("all", "", 20), Queue("x", "all", dice.Between(0, 8)),
+                       Queue("y", "all", dice.Between(0, 8))};
+    if (dice.Percent(50)) settings.queues[0].limit.cpus = most + dice.Between(0, 6);
+    if (dice.Percent(50)) settings.queues[1].limit.cpus = most + dice.Between(0, 3);
+    if (dice.Percent(50)) settings.queues[2].user_jobs = dice.Between(1, 2);
+  }
+  for (JobPlan& job : options->jobs) {
+    if (queues && dice.Percent(70)) job.request.queue = dice.Percent(50) ? "x" : "y";
+    job.request.priority = static_cast<int32_t>(dice.Between(-1, 2));
+    if (dice.Percent(40)) job.request.expected_time = dice.Span(seconds(5), seconds(120));
+    job.user = dice.Percent(60) ? "ann" : "bob";
+  }
+}
+
 Retention DrawRetention(Dice& dice) {
   Retention out;
   if (dice.Percent(70)) out.age = dice.Span(seconds(5), seconds(120));
@@ -63,6 +99,8 @@ void DrawExtras(uint64_t seed, Options* options) {
   if (dice.Percent(40)) DrawPlaces(dice, options);
   if (dice.Percent(35)) DrawResumes(dice, options);
   if (dice.Percent(30)) options->retention = DrawRetention(dice);
+  Dice of_scheduling(seed ^ 0x5c4ed);
+  if (of_scheduling.Percent(50)) DrawScheduling(of_scheduling, options);
   bool calm =
       std::none_of(options->faults.begin(), options->faults.end(), [](bool on) { return on; });
   options->faults[static_cast<size_t>(Fault::kForget)] = dice.Percent(30) && !calm;

@@ -233,8 +233,14 @@ void FaultLoop::Drain() {
   if (!machine.identity) return;
   bool undo = world_.dice.Percent(30);
   world_.journal.Add(Counted::kDrains);
+  // Only in worlds that have more than one policy: the others stay what they were.
+  base::WallTime by;
+  if (world_.options.scheduling.replan != base::seconds(60) && world_.dice.Percent(40)) {
+    by = world_.Wall({}) + world_.dice.Span(seconds(5), seconds(120));
+  }
   auto make = [&](core::CallId id) {
-    return core::EventBody(core::DrainRequested{id, machine.identity->node, "maintenance", undo});
+    return core::EventBody(
+        core::DrainRequested{id, machine.identity->node, "maintenance", undo, by});
   };
   world_.coordinator->Call(make, [](std::optional<core::Reply>) {});
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "coordinator/core/rows.h"
+#include "coordinator/core/scheduling/settings.h"
 #include "sim/dice.h"
 #include "trainer/core/training_plan.h"
 
@@ -79,6 +80,7 @@ struct JobPlan {
   bool cancel_saves = false;
   ResumeBy resume_by = ResumeBy::kNothing;
   uint32_t resume_of = 0;  // number of an earlier job
+  std::string user;
 };
 
 // How long the store keeps what has ended.
@@ -100,13 +102,14 @@ struct Options {
   bool shared_files = false;    // file:// is one place for all machines
   uint32_t repeat_percent = 0;  // of calls that a client sends again though it was answered
   std::optional<Retention> retention;
+  coordinator::core::SchedulingSettings scheduling;
   bool On(Fault fault) const { return faults[static_cast<size_t>(fault)]; }
 };
 
 Options DrawOptions(uint64_t seed);
 // What only some worlds have: racks, labels and kinds of GPUs, jobs that begin with another's
-// checkpoint, retention, nodes that are forgotten. From dice of its own, so that the other worlds
-// are what they were before there was any of it.
+// checkpoint, retention, nodes that are forgotten, policies and queues. From dice of its own, so
+// that the other worlds are what they were before there was any of it.
 void DrawExtras(uint64_t seed, Options* options);
 
 }  // namespace coxswain::sim

@@ -90,12 +90,36 @@ void RowChecker::On(const Rows& rows, const core::AttemptRow& row) {
   Require(job->failures < job->request.max_attempts,
           Name(row.job, row.number) + " is one more than the job may have");
   Require(!job->cancel_requested, Name(row.job, row.number) + " starts though it was cancelled");
+  CheckLimits(rows, row, *job);
   auto before = rows.attempts.find({row.job, base::Attempt(row.number.value - 1)});
   if (row.number.value == 1 || before == rows.attempts.end()) return;
   Require(static_cast<bool>(before->second.ended),
           Name(row.job, row.number) + " starts before the last one is over");
   Require(!before->second.user_error,
           Name(row.job, row.number) + " starts though the last one ended by the user's mistake");
+}
+
+// What the queues of this job, and its user, hold with it.
+void RowChecker::CheckLimits(const Rows& rows, const core::AttemptRow& row,
+                             const core::JobRow& job) {
+  core::QueueTree tree(world_.options.scheduling);
+  auto take = [&](const core::JobRow& of, uint32_t workers) {
+    tree.Take(tree.Find(of.request.queue), of.submitted_by,
+              {int64_t{workers} * of.request.cpus, int64_t{workers} * of.request.gpus}, 1);
+  };
+  for (const auto& [key, other] : rows.attempts) {
+    const core::JobRow* of = other.ended ? nullptr : rows.FindJob(other.job);
+    if (of != nullptr && !core::IsFinal(of->state)) take(*of, other.workers);
+  }
+  take(job, row.workers);
+  for (core::QueueIndex queue : tree.path(tree.Find(job.request.queue))) {
+    const core::QueueSettings& settings = tree.settings(queue);
+    Require(!settings.limit.cpus || tree.held(queue).cpus <= *settings.limit.cpus,
+            "queue " + settings.name + " holds more than its limit");
+    auto user = tree.users(queue).find(job.submitted_by);
+    Require(!settings.user_jobs || user->second.jobs <= *settings.user_jobs,
+            "a user of queue " + settings.name + " runs more jobs than he may");
+  }
 }
 
 void RowChecker::On(const Rows& rows, const core::RankRow& row) {

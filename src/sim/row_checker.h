@@ -40,6 +40,7 @@ class RowChecker {
   void On(const Rows& rows, const core::DeleteNode& gone);
 
   void CheckSlots(const Rows& rows, const core::RankRow& row);
+  void CheckLimits(const Rows& rows, const core::AttemptRow& row, const core::JobRow& job);
   void CheckCommit(const Rows& rows, const core::CheckpointRow& row);
   void CheckCollect(const Rows& rows, const core::CheckpointRow& row);
   // Checkpoints that a job of --resume-from has yet to begin with.

@@ -264,9 +264,11 @@ class Cluster:
                           f"job {job} at step {step}", timeout, pause=0.05)
 
     def wait_point(self, job, step):
-        """The loss of `step`: a job's last points may follow its end."""
-        wait_until(lambda: any(int(p["step"]) == step for p in self.json("metrics", job, "--name", "loss")["points"]),
-                   f"the loss of step {step} of {job} is there")
+        """The loss of `step`: a job's last points may follow its end, and those of other names come first."""
+        def there():
+            done = self.cox("metrics", job, "--name", "loss", "-o", "json", check=False)
+            return done.returncode == 0 and any(int(p["step"]) == step for p in json.loads(done.stdout)["points"])
+        wait_until(there, f"the loss of step {step} of {job} is there")
 
     def wait_nodes(self, n):
         def ready():

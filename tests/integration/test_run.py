@@ -73,7 +73,7 @@ def test_run_of_a_wrong_file_starts_nothing(bare_cluster, tiny_data):
 def started(run):
     """All four programs run, and the ranks make steps."""
     wait_until(lambda: all(run.cluster._pids(name) for name in PROGRAMS), "ranks run", 60)
-    logs = lambda: [p for p in files_below(run.data_dir) if "metrics" in str(p.parent) and size_of(p)]
+    logs = lambda: [p for p in files_below(run.data_dir) if "metrics" in str(p.parent) and p.suffix == ".seg" and size_of(p)]
     wait_until(logs, "points of metrics come, so steps are made", 60)
 
 
