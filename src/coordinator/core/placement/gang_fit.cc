@@ -40,11 +40,23 @@ uint32_t RoomOfKind(const NodeCapacity& node, const PendingJob& job, const std::
 // What makes one node better than another; less is better. A job without GPUs goes to machines
 // without GPUs first. Then the one with the most room for it (capped at the gang's size), then the
 // one that is left fullest; ties by node id, the order of the view.
-std::tuple<bool, uint32_t, int64_t> Rating(const PendingJob& job, const NodeShare& share) {
+using NodeRating = std::tuple<bool, uint32_t, int64_t>;
+NodeRating Rating(const PendingJob& job, const NodeShare& share) {
   const NodeCapacity& node = *share.capacity;
   int64_t left =
       job.gpus > 0 ? static_cast<int64_t>(CountGpus(node, "", Extent::kFree)) : node.cpus_free;
   return {job.gpus == 0 && !node.gpus.empty(), job.ranks - share.ranks, left};
+}
+
+// It holds the whole gang and has nothing left then: no other one is better.
+NodeRating Perfect(const PendingJob& job) {
+  return {false, 0, int64_t{job.ranks} * (job.gpus > 0 ? job.gpus : job.cpus)};
+}
+
+// Seen without a look at its labels and GPUs: in a large fleet most nodes are.
+bool IsPlainlyFull(const NodeCapacity& node, const PendingJob& job) {
+  return node.cpus_free < job.cpus || node.gpus.size() < job.gpus ||
+         (job.memory > 0 && node.memory_free < job.memory);
 }
 
 // The node that rank 0 has to be on, if there is one, then by rating.
@@ -116,14 +128,20 @@ std::vector<NodeShare> OverRacks(const Racks& racks, const PendingJob& job) {
 std::vector<NodeShare> FitKind(const PlacementView& view, const PendingJob& job,
                                const std::string& kind, Extent extent) {
   std::optional<NodeShare> alone;
+  NodeRating best;
   Racks racks;
   for (const auto& [id, node] : view) {
+    if (extent == Extent::kFree && IsPlainlyFull(node, job)) continue;
     if (!MayUse(id, node, job, extent)) continue;
     NodeShare here{&id, &node, RoomOfKind(node, job, kind, extent)};
     if (here.ranks == 0) continue;
     bool for_first = !job.first || *job.first == id;
     if (here.ranks >= job.ranks && for_first) {
-      if (!alone || Rating(job, here) < Rating(job, *alone)) alone = here;
+      NodeRating rating = Rating(job, here);
+      if (alone && !(rating < best)) continue;
+      alone = here;
+      best = rating;
+      if (best == Perfect(job)) break;
     } else if (!alone && job.within != Within::kMachine) {
       Rack& rack = racks[node.rack];
       rack.nodes.push_back(here);
