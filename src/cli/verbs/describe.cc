@@ -65,7 +65,7 @@ std::string Summary(const Session& session, const rpc::Job& job) {
   fields.Add("Started", When(job.started_us));
   fields.Add("Ended", When(job.ended_us));
   fields.Add("Exit", ExitText(job.exit));
-  fields.Add("Attempt", std::to_string(job.attempt) + " of at most " +
+  fields.Add("Attempt", std::to_string(job.attempt - job.preemptions) + " of at most " +
                             std::to_string(job.max_attempts) + ", generation " +
                             std::to_string(job.generation));
   for (const auto& [name, value] : job.labels) fields.Add("Label", name + "=" + value);

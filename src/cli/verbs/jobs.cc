@@ -41,7 +41,8 @@ void PrintTable(const Session& session, const std::vector<rpc::Job>& jobs) {
                                      p.loss ? output::Number(*p.loss) : "",
                                      Ago(job.submitted_us, now)};
     if (session.wide()) {
-      row.push_back(std::to_string(job.attempt) + "/" + std::to_string(job.max_attempts));
+      row.push_back(std::to_string(job.attempt - job.preemptions) + "/" +
+                    std::to_string(job.max_attempts));
       row.push_back(job.queue);
       row.push_back(std::to_string(job.priority));
       row.push_back(job.submitted_by);

@@ -79,6 +79,14 @@ std::string ProgressFacts(const protocol::TrainerProgress& p, base::WallTime at,
   return out + FactHtml("Reported", AgoHtml(at, now)) + "</dl>";
 }
 
+// Those that let go for other jobs do not count.
+std::string AttemptText(const core::JobRow& row) {
+  std::string text =
+      absl::StrCat(row.attempt.value - row.preemptions, " of ", row.request.max_attempts);
+  if (row.preemptions > 0) absl::StrAppend(&text, "; let go of its slots ", row.preemptions, " ×");
+  return text;
+}
+
 std::string FactsHtml(const runtime::JobView& job, base::WallTime now) {
   const core::JobRow& row = job.record.job;
   std::string needs = absl::StrCat(row.request.workers, " × ", row.request.cpus, " CPU slots");
@@ -91,7 +99,15 @@ std::string FactsHtml(const runtime::JobView& job, base::WallTime now) {
     if (row.started) out += FactHtml("Took", DurationText(row.ended - row.started));
   }
   out += FactHtml("Needs", needs);
-  out += FactHtml("Attempt", absl::StrCat(row.attempt.value, " of ", row.request.max_attempts));
+  std::string queue = Escape(row.request.queue);
+  if (row.request.priority != 0) absl::StrAppend(&queue, ", priority ", row.request.priority);
+  if (!queue.empty()) out += FactHtml("Queue", queue);
+  if (row.state == core::JobState::kPending && job.live.expected_start) {
+    out += FactHtml(
+        "Starts", absl::StrCat("in about ", DurationText(std::max(base::Duration{0},
+                                                                  job.live.expected_start - now))));
+  }
+  out += FactHtml("Attempt", AttemptText(row));
   out += FactHtml("Generation", absl::StrCat(row.generation.value));
   if (job.record.last_checkpoint) {
     const core::CheckpointRow& c = *job.record.last_checkpoint;

@@ -127,6 +127,16 @@ void Charge(Turn& turn, const JobRow& job, const AttemptRow& attempt, Duration r
   if (row.amount >= kForgotten) turn.Persist(row);
 }
 
+void ForgetUsage(Turn& turn) {
+  std::vector<DeleteUsage> gone;
+  for (const auto& [key, row] : turn.tables.usage()) {
+    Duration age = turn.wall - row.as_of;
+    if (Decayed(row.amount, age, turn.settings.scheduling.half_life) >= kForgotten) continue;
+    gone.push_back({row.queue, row.user});
+  }
+  for (DeleteUsage& each : gone) turn.Persist(std::move(each));
+}
+
 void LearnRunTime(Turn& turn, const JobRow& job) {
   if (turn.soft.run_times.size() >= kRunTimes) turn.soft.run_times.clear();
   Duration& known = turn.soft.run_times[RunTimeKey(job)];

@@ -15,6 +15,8 @@ std::vector<RunningJob> RunningJobs(const Turn& turn, const QueueTree& tree);
 Usage UsageNow(const Turn& turn, const QueueTree& tree);
 // Writes down what an attempt that ends has had.
 void Charge(Turn& turn, const JobRow& job, const AttemptRow& attempt, Duration ran);
+// Rows of what has decayed to nothing go.
+void ForgetUsage(Turn& turn);
 // A job ran so long to its end: the next one of its user and name is expected to, too.
 void LearnRunTime(Turn& turn, const JobRow& job);
 

@@ -6,6 +6,7 @@
 #include "coordinator/core/handlers/generation_handler.h"
 #include "coordinator/core/handlers/job_end_handler.h"
 #include "coordinator/core/handlers/node_handler.h"
+#include "coordinator/core/handlers/share_handler.h"
 #include "coordinator/core/handlers/shared_store_handler.h"
 #include "coordinator/core/handlers/store_work_handler.h"
 #include "coordinator/core/handlers/task_handler.h"
@@ -161,6 +162,7 @@ void Handle(Turn& turn, const RetentionDue& event) {
   }
   ForgetKeys(turn, gone);
   if (event.events_up_to) turn.Persist(DeleteEventsUpTo{event.events_up_to});
+  ForgetUsage(turn);
 }
 
 std::optional<Time> NextTimer(const Soft& soft) {
