@@ -132,6 +132,12 @@ void ReadScheduling(Section& in, SchedulingConfig* out) {
     ReadQueue(below, &out->queues[name]);
   });
   if (CheckParents(in, out->queues)) CheckQuotas(in, out->queues);
+  for (const auto& [name, queue] : out->queues) {
+    if (queue.parent != out->default_queue) continue;
+    in.Wrong("default_queue", "found \"" + out->default_queue +
+                                  "\", expected a queue with none below it, such as " + name);
+    break;
+  }
   if (in.Has("default_queue") && !out->queues.empty() &&
       !out->queues.contains(out->default_queue)) {
     in.Wrong("default_queue", "found \"" + out->default_queue + "\", expected one of the queues" +

@@ -83,6 +83,8 @@ const char* EndKind(JobState state) {
       return "JobCancelled";
     case JobState::kTimeout:
       return "JobTimedOut";
+    case JobState::kPreempted:
+      return "JobPreempted";
     default:
       return "JobFailed";
   }
@@ -157,7 +159,8 @@ void EndJob(Turn& turn, JobId job, const JobEnd& end) {
     if (end.state != JobState::kCompleted) changed.model_uri.clear();
     changed.ended = turn.wall;
   });
-  bool bad = end.cause != Cause::kNone && end.cause != Cause::kCancelled;
+  bool bad =
+      end.cause != Cause::kNone && end.cause != Cause::kCancelled && end.cause != Cause::kPreempted;
   turn.Note(EndKind(end.state),
             std::string(ToString(end.state)) + (end.reason.empty() ? "" : ": " + end.reason),
             {.job = job, .attempt = attempt}, bad ? "error" : "info");

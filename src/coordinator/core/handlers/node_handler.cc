@@ -198,6 +198,13 @@ void WatchDrain(Turn& turn, const NodeId& id) {
       Preempt(turn, job,
               turn.NodeName(id) + " has to be empty by " + ClockTime(row->drain_by) +
                   (row->drain_reason.empty() ? "" : ": " + row->drain_reason));
+      // A deadline nearer than its grace cuts that short.
+      auto soft = turn.soft.jobs.find(job);
+      if (soft == turn.soft.jobs.end() || !soft->second.stop_at) continue;
+      Time last = std::max(turn.now, deadline - turn.deadlines().lease * 2);
+      if (last >= *soft->second.stop_at) continue;
+      soft->second.stop_at = last;
+      turn.WakeJob(job, last);
     }
   }
 }

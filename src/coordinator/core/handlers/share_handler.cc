@@ -172,6 +172,9 @@ std::string WhyNeverInQueue(const Turn& turn, const JobRequest& request) {
            " may never hold more than " + BoundText(limit->limit);
   }
   if (const QueueSettings* limit = tree.OverUserLimit(queue, "", demand)) {
+    if (limit->user_jobs && *limit->user_jobs == 0) {
+      return "a user of queue " + limit->name + " may run no job";
+    }
     return "needs " + HeldText(limit->user_limit, demand) + ", but a user of queue " + limit->name +
            " may never hold more than " + BoundText(limit->user_limit);
   }
