@@ -57,7 +57,7 @@ coordinator::core::Bound BoundOf(const coxswain::config::SlotBound& bound) {
 coordinator::core::SchedulingSettings SchedulingOf(
     const coxswain::config::SchedulingConfig& config) {
   coordinator::core::SchedulingSettings settings;
-  settings.policy = static_cast<coordinator::core::PolicyName>(config.policy);
+  settings.policy = config.policy;
   for (const auto& [name, queue] : config.queues) {
     settings.queues.push_back({name, queue.parent, BoundOf(queue.quota), BoundOf(queue.limit),
                                BoundOf(queue.user_limit), queue.user_jobs, queue.weight});

@@ -68,6 +68,19 @@ def kill(pid, sig=signal.SIGKILL):
         os.kill(pid, sig)
 
 
+def fill(folder):
+    """Until nothing more fits, also what other processes have freed meanwhile. Returns the file that takes the space."""
+    filler = pathlib.Path(folder) / "filler"
+    with open(filler, "ab", buffering=0) as f:
+        for _ in range(20):
+            try:
+                while True:
+                    f.write(b"x" * 4096)
+            except OSError:
+                time.sleep(0.05)
+    return filler
+
+
 def write_idx(path, array_bytes, shape):
     header = struct.pack(">HBB", 0, 8, len(shape)) + b"".join(struct.pack(">I", n) for n in shape)
     data = header + array_bytes

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from cluster import BIN, Cluster, Daemon, free_port, wait_until, write_idx
+from cluster import BIN, Cluster, Daemon, fill, free_port, wait_until, write_idx
 
 NOBODY = 65534
 
@@ -78,13 +78,7 @@ def test_full_disk_refuses_and_recovers(mount_tmpfs, tmp_path, tiny_data):
         cluster.start_coordinator()
         job_file = cluster.job_file(tiny_data)
         first = cluster.submit(job_file)
-        filler = small_disk / "filler"
-        with open(filler, "wb", buffering=0) as f:
-            try:
-                while True:
-                    f.write(b"x" * 4096)
-            except OSError:
-                pass
+        filler = fill(small_disk)
         refused = None
         for _ in range(200):
             done = cluster.cox("submit", job_file, "--timeout", "3s", check=False, timeout=30)

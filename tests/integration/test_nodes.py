@@ -1,5 +1,5 @@
 """Nodes in the lists: who leaves them, who may not, and what is said of one that cannot work."""
-from cluster import wait_until
+from cluster import fill, wait_until
 
 
 def test_a_node_that_is_gone_for_good_is_forgotten(bare_cluster):
@@ -32,13 +32,7 @@ def test_a_worker_whose_disk_is_full_gets_no_new_work(bare_cluster, tiny_data, m
     cluster.start_coordinator()
     cluster.start_worker("node-a")
     cluster.wait_nodes(1)
-    filler = disk / "filler"
-    with open(filler, "wb", buffering=0) as f:
-        try:
-            while True:
-                f.write(b"x" * 4096)
-        except OSError:
-            pass
+    filler = fill(disk)
     text = f"it is unable to write its data directory {disk / 'node-a'}: No space left on device"
     wait_until(lambda: f"gets no new work: {text}" in remarks(cluster), "cox nodes says why", pause=0.2)
     file = cluster.job_file(tiny_data)

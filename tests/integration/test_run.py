@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from cluster import BIN, Daemon, files_below, free_port, kill, size_of, wait_until
+from cluster import BIN, Daemon, files_below, fill, free_port, kill, size_of, wait_until
 
 PROGRAMS = ("cox-coordinator", "cox-worker", "cox-shim", "cox-trainer")
 
@@ -188,19 +188,6 @@ def test_what_the_summary_offers_answers_about_the_run(bare_cluster, tiny_data):
         assert done.returncode == 0 and "COMPLETED" in done.stdout, done.stdout + done.stderr
     finally:
         daemon.stop()
-
-
-def fill(folder):
-    """Until nothing more fits, also what other processes have freed meanwhile."""
-    filler = folder / "filler"
-    with open(filler, "ab", buffering=0) as f:
-        for _ in range(20):
-            try:
-                while True:
-                    f.write(b"x" * 4096)
-            except OSError:
-                time.sleep(0.05)
-    return filler
 
 
 NO_SPACE = "the coordinator cannot write its store: no space left"

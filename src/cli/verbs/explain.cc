@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "cli/output/table.h"
 #include "cli/output/words.h"
+#include "cli/verbs/fleet_cells.h"
 #include "cli/verbs/job_view.h"
 #include "cli/verbs/verb.h"
 
@@ -30,32 +30,21 @@ const rpc::Queue* FindQueue(const std::vector<rpc::Queue>& queues, const std::st
 
 // Its queue and those above.
 std::string QueueTable(const Session& session, const rpc::Queues& queues, const rpc::Job& job) {
-  output::Table table({"QUEUE", "RUNNING", "PENDING", "HELD", "QUOTA", "LIMIT"});
+  output::Table table(Row<std::string>({"QUEUE"}, kQueueHeadings));
   const rpc::Queue* queue = FindQueue(queues.queues, job.queue);
   if (queue == nullptr) return "";
   for (; queue != nullptr; queue = FindQueue(queues.queues, queue->parent)) {
-    table.Add({queue->name, std::to_string(queue->running), std::to_string(queue->pending),
-               output::Slots(queue->held.cpus, queue->held.gpus),
-               output::Slots(queue->quota.cpus, queue->quota.gpus),
-               output::Slots(queue->limit.cpus, queue->limit.gpus)});
+    table.Add(Row<output::Cell>({queue->name}, QueueCells(*queue)));
   }
   return "\n" + table.ToString(session.out());
 }
 
 std::string NodeTable(const Session& session, const std::vector<rpc::Node>& nodes) {
   constexpr size_t kMost = 20;
-  output::Table table({"NODE", "STATE", "SLOTS FREE", "GPUS FREE", "JOBS", "WHY NOT"});
+  output::Table table(Row<std::string>({"NODE"}, kNodeHeadings, {"WHY NOT"}));
   for (size_t i = 0; i < std::min(nodes.size(), kMost); ++i) {
     const rpc::Node& node = nodes[i];
-    const auto free = std::count_if(node.gpus.begin(), node.gpus.end(), [](const rpc::Gpu& gpu) {
-      return gpu.available && gpu.job.empty();
-    });
-    table.Add({node.name,
-               {node.state, output::ColourOfState(node.state)},
-               std::to_string(node.cpu_slots_free) + "/" + std::to_string(node.cpu_slots),
-               std::to_string(free) + "/" + std::to_string(node.gpus.size()),
-               output::Joined(node.jobs, ","),
-               node.reason});
+    table.Add(Row<output::Cell>({node.name}, NodeCells(node), {node.reason}));
   }
   const std::string more =
       nodes.size() > kMost ? "and " + std::to_string(nodes.size() - kMost) + " more (cox nodes)\n"

@@ -1,9 +1,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "cli/output/table.h"
 #include "cli/output/words.h"
 #include "cli/verbs/flag_checks.h"
+#include "cli/verbs/fleet_cells.h"
 #include "cli/verbs/verb.h"
 #include "common/base/byte_text.h"
 #include "common/base/clock.h"
@@ -11,12 +11,6 @@
 
 namespace coxswain::cli::verbs {
 namespace {
-
-std::string GpuCount(const rpc::Node& node) {
-  size_t free = 0;
-  for (const rpc::Gpu& gpu : node.gpus) free += gpu.available && gpu.job.empty();
-  return std::to_string(free) + "/" + std::to_string(node.gpus.size());
-}
 
 // The node's own reason, its conditions, and why a GPU is not given out.
 std::string Remarks(const rpc::Node& node) {
@@ -62,19 +56,14 @@ int List(const Session& session) {
   std::stable_sort(
       nodes->items.begin(), nodes->items.end(),
       [](const rpc::Node& a, const rpc::Node& b) { return base::NameBefore(a.name, b.name); });
-  std::vector<std::string> headings = {"NAME", "STATE", "SLOTS FREE", "GPUS FREE", "JOBS"};
+  std::vector<std::string> headings = Row<std::string>({"NAME"}, kNodeHeadings);
   if (session.wide())
     headings.insert(headings.end(), {"ID", "ADDRESS", "MEMORY", "VERSION", "HEARTBEAT", "LABELS"});
   headings.push_back("REMARKS");
   output::Table table(headings);
   const int64_t now = base::WallNow().us;
   for (const rpc::Node& node : nodes->items) {
-    std::vector<output::Cell> row = {
-        node.name,
-        {node.state, output::ColourOfState(node.state)},
-        std::to_string(node.cpu_slots_free) + "/" + std::to_string(node.cpu_slots),
-        GpuCount(node),
-        output::Joined(node.jobs, ",")};
+    std::vector<output::Cell> row = Row<output::Cell>({node.name}, NodeCells(node));
     if (session.wide()) {
       row.push_back(node.id);
       row.push_back(node.address);

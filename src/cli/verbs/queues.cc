@@ -1,7 +1,7 @@
 #include <CLI/CLI.hpp>
 
-#include "cli/output/table.h"
 #include "cli/output/words.h"
+#include "cli/verbs/fleet_cells.h"
 #include "cli/verbs/verb.h"
 
 namespace coxswain::cli::verbs {
@@ -12,10 +12,8 @@ void AddBelow(const std::vector<rpc::Queue>& queues, const std::string& parent, 
               output::Table* table) {
   for (const rpc::Queue& queue : queues) {
     if (queue.parent != parent) continue;
-    table->Add({std::string(depth * 2, ' ') + queue.name, std::to_string(queue.running),
-                std::to_string(queue.pending), output::Slots(queue.held.cpus, queue.held.gpus),
-                output::Slots(queue.quota.cpus, queue.quota.gpus),
-                output::Slots(queue.limit.cpus, queue.limit.gpus), std::to_string(queue.weight)});
+    table->Add(Row<output::Cell>({std::string(depth * 2, ' ') + queue.name}, QueueCells(queue),
+                                 {std::to_string(queue.weight)}));
     AddBelow(queues, queue.name, depth + 1, table);
   }
 }
@@ -42,7 +40,7 @@ int List(const Session& session) {
     session.PrintStructured(queues->json);
     return kSuccess;
   }
-  output::Table table({"QUEUE", "RUNNING", "PENDING", "HELD", "QUOTA", "LIMIT", "WEIGHT"});
+  output::Table table(Row<std::string>({"QUEUE"}, kQueueHeadings, {"WEIGHT"}));
   AddBelow(queues->queues, "", 0, &table);
   session.Print("Policy " + queues->policy + "\n\n" + table.ToString(session.out()) +
                 (session.wide() ? Users(session, queues->queues) : ""));

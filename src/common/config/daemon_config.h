@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/base/policy_name.h"
 #include "common/base/time.h"
 #include "common/config/mistake.h"
 
@@ -40,12 +41,10 @@ struct QueueConfig {
   int64_t weight = 1;                     // of its fair share, against the others of its parent
 };
 
-enum class PolicyName { kFifo, kPriority, kFair, kLas };
-
 // scheduling:
 struct SchedulingConfig {
   std::string rack_label = "rack";
-  PolicyName policy = PolicyName::kFifo;
+  base::PolicyName policy = base::PolicyName::kFifo;
   bool backfill = true;
   base::Duration half_life = std::chrono::hours(7 * 24);  // fair: of what was used
   int64_t slots_per_gpu = 8;                              // fair: a GPU counts as so many

@@ -111,16 +111,17 @@ void CheckQuotas(Section& in, const std::map<std::string, QueueConfig>& queues) 
   }
 }
 
+std::vector<std::pair<std::string, base::PolicyName>> Policies() {
+  std::vector<std::pair<std::string, base::PolicyName>> choices;
+  for (base::PolicyName name : base::kPolicies) choices.emplace_back(base::ToString(name), name);
+  return choices;
+}
+
 }  // namespace
 
 void ReadScheduling(Section& in, SchedulingConfig* out) {
   in.Text("rack_label", "the name of a label of workers, such as rack", &out->rack_label);
-  in.Choice<PolicyName>("policy",
-                        {{"fifo", PolicyName::kFifo},
-                         {"priority", PolicyName::kPriority},
-                         {"fair", PolicyName::kFair},
-                         {"las", PolicyName::kLas}},
-                        &out->policy);
+  in.Choice<base::PolicyName>("policy", Policies(), &out->policy);
   in.Bool("backfill", &out->backfill);
   in.Duration("half_life", seconds(60), 365 * kDay, &out->half_life);
   in.Integer("slots_per_gpu", int64_t{1}, int64_t{4096}, &out->slots_per_gpu);

@@ -83,8 +83,7 @@ absl::StatusOr<std::vector<NodeView>> Runtime::ListNodes() {
 
 QueuesView Runtime::ListQueues() {
   const core::SchedulingSettings& settings = options_.settings.scheduling;
-  static constexpr const char* kPolicies[] = {"fifo", "priority", "fair", "las"};
-  QueuesView view{kPolicies[static_cast<size_t>(settings.policy)], board_.Queues(), {}};
+  QueuesView view{base::ToString(settings.policy), board_.Queues(), {}};
   absl::StatusOr<std::vector<NodeView>> nodes = ListNodes();
   if (!nodes.ok() || nodes->empty()) return view;
   core::Amount fleet, promised;

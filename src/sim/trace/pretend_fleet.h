@@ -31,7 +31,6 @@ class PretendFleet {
   std::set<core::JobId> JobsOn(const std::string& name) const;
   // Its ranks on each node that has some, by name.
   std::vector<int> SharesOf(core::JobId job) const;
-  bool Has(const std::string& name) const { return nodes_.contains(name); }
 
  private:
   struct Rank {

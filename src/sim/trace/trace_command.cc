@@ -95,18 +95,14 @@ absl::StatusOr<std::vector<TraceJob>> ReadJobs(const Arguments& in) {
 }
 
 absl::StatusOr<TraceSettings> ReadSettings(const Arguments& in) {
-  static const std::map<std::string, core::PolicyName> kPolicies = {
-      {"fifo", core::PolicyName::kFifo},
-      {"priority", core::PolicyName::kPriority},
-      {"fair", core::PolicyName::kFair},
-      {"las", core::PolicyName::kLas}};
   TraceSettings settings;
   auto name = in.values.find("--policy");
-  auto policy = kPolicies.find(name == in.values.end() ? "las" : name->second);
-  if (policy == kPolicies.end()) {
-    return absl::InvalidArgumentError("--policy: expected fifo, priority, fair or las");
+  auto policy = base::ParsePolicyName(name == in.values.end() ? "las" : name->second);
+  if (!policy) {
+    return absl::InvalidArgumentError(absl::StrCat("--policy: found '", name->second,
+                                                   "', expected ", base::ListPolicyNames()));
   }
-  settings.scheduling.policy = policy->second;
+  settings.scheduling.policy = *policy;
   absl::StatusOr<double> nodes = Number(in, "--nodes", 16, 1, 100000);
   absl::StatusOr<double> gpus = Number(in, "--gpus", 4, 1, 9);
   absl::StatusOr<double> interval = Number(in, "--interval", 60, 0, 86400);

@@ -62,7 +62,6 @@ class Run {
 
  private:
   struct Active {
-    size_t job = 0;  // index
     base::Attempt attempt;
     base::Time since;  // held
     bool running = false;
@@ -215,12 +214,12 @@ class Run {
     if (found == active_.end() || found->second.running || found->second.lost_at >= 0) return;
     Active& active = found->second;
     active.running = true;
-    active.job = indices_.at(job);
+    const size_t index = indices_.at(job);
     active.trains_from = active.counted = queue_.now() + Seconds(settings_.penalty);
     active.shares = fleet_.SharesOf(job);
-    TraceRow& row = result_.rows[active.job];
+    TraceRow& row = result_.rows[index];
     if (row.started == 0) row.started = Now();
-    double left = jobs_[active.job].model->Left(active.shares);
+    double left = jobs_[index].model->Left(active.shares);
     queue_.At(active.trains_from + Seconds(left),
               [this, job, attempt = active.attempt] { Done(job, attempt); });
   }
@@ -231,7 +230,7 @@ class Run {
     Active& active = found->second;
     if (queue_.now() <= active.counted) return;
     double seconds = static_cast<double>((queue_.now() - active.counted).count()) / 1e6;
-    jobs_[active.job].model->Train(seconds, active.shares);
+    jobs_[indices_.at(job)].model->Train(seconds, active.shares);
     active.counted = queue_.now();
   }
 

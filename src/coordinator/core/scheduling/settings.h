@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/policy_name.h"
 #include "common/base/time.h"
 
 namespace coxswain::coordinator::core {
@@ -30,7 +31,7 @@ struct QueueSettings {
   friend bool operator==(const QueueSettings&, const QueueSettings&) = default;
 };
 
-enum class PolicyName : uint8_t { kFifo = 0, kPriority, kFair, kLas };
+using base::PolicyName;
 
 struct SchedulingSettings {
   PolicyName policy = PolicyName::kFifo;
