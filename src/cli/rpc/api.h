@@ -28,7 +28,8 @@ enum class Cause {
   kOutOfMemory,
   kTimeLimit,
   kCancelled,
-  kPreempted
+  kPreempted,
+  kResized
 };
 
 struct Progress {
@@ -43,6 +44,8 @@ struct Progress {
   bool has_eval = false;
   double eval_accuracy = 0;
   double eval_loss = 0;
+  int64_t global_batch = 0;   // samples per step; 0: not known
+  double gradient_noise = 0;  // in samples; 0: not known
 };
 
 struct RankStatus {
@@ -66,6 +69,14 @@ struct Attempt {
   ExitInfo exit;
   std::string resumed_from;
   int64_t resumed_position = 0;
+  std::string kind;  // "LOST_PEER"; empty: nothing went wrong
+  uint32_t workers = 0;
+};
+
+struct StepTime {
+  uint32_t nodes = 0, workers = 0;
+  int64_t global_batch = 0;
+  double seconds = 0;
 };
 
 struct Checkpoint {
@@ -111,6 +122,11 @@ struct Job {
   std::string queue;  // empty: the default one
   int32_t priority = 0;
   uint32_t preemptions = 0;
+  uint32_t min_workers = 0, max_workers = 0;
+  uint32_t resizes = 0;
+  uint32_t failed_attempts = 0;
+  std::string failure_kind;  // as Attempt.kind
+  std::vector<StepTime> step_times;
   int64_t expected_start_us = 0;  // 0: not known
   std::vector<std::string> conditions;
   uint64_t metric_points_dropped = 0;

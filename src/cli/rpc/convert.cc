@@ -38,9 +38,17 @@ Cause FromWire(wire::FailureCause in) {
       return Cause::kCancelled;
     case wire::FAILURE_CAUSE_PREEMPTED:
       return Cause::kPreempted;
+    case wire::FAILURE_CAUSE_RESIZED:
+      return Cause::kResized;
     default:
       return Cause::kNone;
   }
+}
+
+// "LOST_PEER"; empty: nothing went wrong.
+std::string KindName(wire::FailureKind kind) {
+  if (kind == wire::FAILURE_KIND_NONE) return "";
+  return WithoutPrefix(wire::FailureKind_Name(kind), "FAILURE_KIND_");
 }
 
 ExitInfo FromWire(const wire::ExitInfo& in) {
@@ -58,7 +66,9 @@ Progress FromWire(const wire::Progress& in) {
           .remaining_ms = in.remaining_ms(),
           .has_eval = in.has_eval(),
           .eval_accuracy = in.eval_accuracy(),
-          .eval_loss = in.eval_loss()};
+          .eval_loss = in.eval_loss(),
+          .global_batch = in.global_batch(),
+          .gradient_noise = in.gradient_noise()};
 }
 
 RankStatus FromWire(const wire::RankStatus& in) {
@@ -81,7 +91,9 @@ Attempt FromWire(const wire::Attempt& in) {
           .reason = in.reason(),
           .exit = FromWire(in.exit()),
           .resumed_from = in.resumed_from(),
-          .resumed_position = in.resumed_position()};
+          .resumed_position = in.resumed_position(),
+          .kind = KindName(in.kind()),
+          .workers = in.workers()};
 }
 
 Gpu FromWire(const wire::Gpu& in) {
@@ -125,6 +137,8 @@ const char* ToString(Cause cause) {
       return "CANCELLED";
     case Cause::kPreempted:
       return "PREEMPTED";
+    case Cause::kResized:
+      return "RESIZED";
   }
   return "";
 }
@@ -157,6 +171,14 @@ Job FromWire(const wire::Job& in) {
   out.queue = in.queue();
   out.priority = in.priority();
   out.preemptions = in.preemptions();
+  out.min_workers = in.min_workers();
+  out.max_workers = in.max_workers();
+  out.resizes = in.resizes();
+  out.failed_attempts = in.failed_attempts();
+  out.failure_kind = KindName(in.failure_kind());
+  for (const auto& step : in.step_times()) {
+    out.step_times.push_back({step.nodes(), step.workers(), step.global_batch(), step.seconds()});
+  }
   out.expected_start_us = in.expected_start_us();
   out.conditions = {in.conditions().begin(), in.conditions().end()};
   out.metric_points_dropped = in.metric_points_dropped();

@@ -15,6 +15,7 @@ ExitCode ExitCodeOf(const rpc::Job& job) {
       return kInfrastructure;
     case rpc::Cause::kTimeLimit:
     case rpc::Cause::kPreempted:
+    case rpc::Cause::kResized:
       return kTimeLimit;
     case rpc::Cause::kCancelled:
       return kCancelled;

@@ -87,6 +87,9 @@ struct Train {
   int64_t epochs = 1;
   int64_t max_steps = 0;            // 0: by epochs alone; otherwise whichever comes first
   int64_t global_batch_size = 128;  // samples per optimizer step, over all ranks
+  // Above global_batch_size: the batch may be made so large while the gradient's noise pays for it
+  // (`global_batch_size: {min, max}`); 0: it stays.
+  int64_t max_global_batch_size = 0;
   // Samples per canonical micro-batch: batch norm statistics and dropout masks are per such batch, so
   // that results do not depend on the number of ranks. 0: global_batch_size / workers of the spec.
   int64_t micro_batch_size = 0;
@@ -119,7 +122,9 @@ struct JobSpec {
   int32_t priority = 0;            // -1000..1000; higher goes first in its queue
   base::Duration expected_time{};  // how long it runs, as far as known; 0: not known
   bool end_when_preempted = false; // on_preemption: end; otherwise it waits for slots again
-  uint32_t workers = 1;            // ranks, 1..4096
+  uint32_t workers = 1;            // ranks, 1..4096; with a range: what it is asked to start with
+  uint32_t min_workers = 0;        // the range in which the number may be moved; 0: `workers`
+  uint32_t max_workers = 0;
   Resources resources;
   Placement placement;
   Model model;

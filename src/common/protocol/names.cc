@@ -21,6 +21,23 @@ const char* ToString(Phase phase) {
   return "unknown";
 }
 
+const char* ToString(FailureKind kind) {
+  switch (kind) {
+    case FailureKind::kNone: return "NONE";
+    case FailureKind::kSettings: return "SETTINGS";
+    case FailureKind::kData: return "DATA";
+    case FailureKind::kDiverged: return "DIVERGED";
+    case FailureKind::kOutOfMemory: return "OUT_OF_MEMORY";
+    case FailureKind::kBug: return "BUG";
+    case FailureKind::kKilled: return "KILLED";
+    case FailureKind::kLostNode: return "LOST_NODE";
+    case FailureKind::kLostPeer: return "LOST_PEER";
+    case FailureKind::kStore: return "STORE";
+    case FailureKind::kNotStarted: return "NOT_STARTED";
+  }
+  return "unknown";
+}
+
 const char* ToString(RankState state) {
   switch (state) {
     case RankState::kStarting: return "STARTING";

@@ -26,6 +26,23 @@ enum class Phase : uint8_t {
 };
 const char* ToString(Phase phase);
 
+// What went wrong, told apart for people and for CI. Numbers as in coxswain.v1.FailureKind; never
+// renumbered (they are stored).
+enum class FailureKind : uint8_t {
+  kNone = 0,
+  kSettings,     // the job file asks for what cannot be: shapes, a checkpoint of another model
+  kData,         // missing, cut or wrong training data
+  kDiverged,     // a loss or gradient that is no number
+  kOutOfMemory,
+  kBug,          // the program crashed or ended with a code of its own
+  kKilled,       // a signal from outside
+  kLostNode,     // its machine was given up
+  kLostPeer,     // it lost the other ranks, and none of them is known to have failed
+  kStore,        // checkpoint store or network
+  kNotStarted    // the process could not be started
+};
+const char* ToString(FailureKind kind);  // "LOST_PEER"
+
 // ---- coordinator -> trainer ----
 
 struct Member {
@@ -49,6 +66,7 @@ struct FormGeneration {
   std::vector<Member> members;            // ascending by rank; world size = members.size()
   std::vector<RestoreCandidate> restore;  // newest first; empty: start afresh
   bool allow_uncommitted = false;
+  int64_t global_batch = 0;  // samples per optimizer step; 0: as the job file says
 };
 // The row exists: shares of the save at `step` may now be uploaded below `uri`.
 struct CheckpointOpened {
@@ -134,6 +152,11 @@ struct TrainerProgress {
   bool has_eval = false;
   double eval_loss = 0;
   double eval_accuracy = 0;
+  int64_t global_batch = 0;   // samples per optimizer step in this generation
+  // The gradient noise scale, tr(cov of a sample's gradient) / |gradient|^2, in samples (McCandlish
+  // et al. 2018, "simple"): with batches well below it, twice the batch is worth nearly two steps.
+  // 0: not known.
+  double gradient_noise = 0;
   std::string waiting_for;  // "checkpoint store s3://... unreachable since 12:03:11"; empty: nothing
 };
 // Rank 0, until answered (CheckpointOpened or CheckpointRefused): all ranks have a copy of `step`.
@@ -182,6 +205,7 @@ struct TrainingFinished {
 struct TrainingFailed {
   std::string reason;
   bool user_error = true;
+  FailureKind kind = FailureKind::kNone;
 };
 
 using TrainerReport = std::variant<TrainerReady, GenerationFormed, TrainerProgress, OpenCheckpoint,

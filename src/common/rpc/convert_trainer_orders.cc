@@ -22,6 +22,7 @@ struct OrderWriter {
       c->set_manifest_hash(Utf8(candidate.manifest_hash));
     }
     to->set_allow_uncommitted(in.allow_uncommitted);
+    to->set_global_batch(in.global_batch);
   }
   void operator()(const protocol::CheckpointOpened& in) const {
     wire::CheckpointOpened* to = out->mutable_checkpoint_opened();
@@ -76,6 +77,11 @@ static absl::Status FromProto(const wire::FormGeneration& in, protocol::FormGene
                             .manifest_hash = candidate.manifest_hash()});
   }
   out->allow_uncommitted = in.allow_uncommitted();
+  if (in.global_batch() < 0) {
+    return OutOfRange("FormGeneration", "global_batch", static_cast<uint64_t>(in.global_batch()), 0,
+                      INT64_MAX);
+  }
+  out->global_batch = in.global_batch();
   return absl::OkStatus();
 }
 

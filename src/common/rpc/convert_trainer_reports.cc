@@ -37,6 +37,8 @@ struct ReportWriter {
     to->set_eval_loss(in.eval_loss);
     to->set_eval_accuracy(in.eval_accuracy);
     to->set_waiting_for(Utf8(in.waiting_for));
+    to->set_global_batch(in.global_batch);
+    to->set_gradient_noise(in.gradient_noise);
   }
   void operator()(const protocol::OpenCheckpoint& in) const {
     wire::OpenCheckpoint* to = out->mutable_open_checkpoint();
@@ -83,6 +85,7 @@ struct ReportWriter {
   void operator()(const protocol::TrainingFailed& in) const {
     out->mutable_training_failed()->set_reason(Utf8(in.reason));
     out->mutable_training_failed()->set_user_error(in.user_error);
+    out->mutable_training_failed()->set_kind(static_cast<uint32_t>(in.kind));
   }
 };
 
@@ -117,6 +120,8 @@ static absl::Status FromProto(const wire::TrainerProgress& in, protocol::Trainer
   out->eval_loss = in.eval_loss();
   out->eval_accuracy = in.eval_accuracy();
   out->waiting_for = in.waiting_for();
+  out->global_batch = in.global_batch();
+  out->gradient_noise = in.gradient_noise();
   return absl::OkStatus();
 }
 
@@ -172,7 +177,8 @@ static absl::Status FromProto(const wire::TrainingFinished& in, protocol::Traini
 static absl::Status FromProto(const wire::TrainingFailed& in, protocol::TrainingFailed* out) {
   out->reason = in.reason();
   out->user_error = in.user_error();
-  return absl::OkStatus();
+  return ReadEnum("TrainingFailed", "kind", in.kind(), protocol::FailureKind::kNotStarted,
+                  &out->kind);
 }
 
 // Reads `in` as alternative T of `out`.

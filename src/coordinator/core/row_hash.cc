@@ -88,6 +88,8 @@ RowHash& RowHash::Add(const protocol::TrainerProgress& p) {
       .Add(p.has_eval)
       .Add(p.eval_loss)
       .Add(p.eval_accuracy)
+      .Add(p.global_batch)
+      .Add(p.gradient_noise)
       .Add(p.waiting_for);
 }
 
@@ -105,6 +107,8 @@ RowHash& RowHash::Add(const JobRequest& r) {
       .Add(r.priority)
       .Add(r.min_workers)
       .Add(r.max_workers)
+      .Add(r.batch)
+      .Add(r.max_batch)
       .Add(r.expected_time)
       .Add(r.end_when_preempted)
       .Add(r.max_attempts)
@@ -121,6 +125,12 @@ RowHash& RowHash::Add(const Exit& exit) { return Add(exit.rank).Add(exit.node).A
 
 RowHash& RowHash::Add(const LastProgress& last) { return Add(last.progress).Add(last.at); }
 
+RowHash& RowHash::Add(const StepTime& step) {
+  return Add(step.nodes).Add(step.workers).Add(step.batch).Add(step.seconds);
+}
+
+RowHash& RowHash::Add(const Speed& speed) { return Add(speed.steps).Add(speed.gradient_noise); }
+
 RowHash& RowHash::Add(const JobRow& row) {
   return Add(row.id)
       .Add(row.request)
@@ -131,6 +141,7 @@ RowHash& RowHash::Add(const JobRow& row) {
       .Add(row.state)
       .Add(row.reason)
       .Add(row.cause)
+      .Add(row.kind)
       .Add(row.check)
       .Add(row.submitted)
       .Add(row.started)
@@ -139,6 +150,7 @@ RowHash& RowHash::Add(const JobRow& row) {
       .Add(row.failures)
       .Add(row.generation)
       .Add(row.preemptions)
+      .Add(row.resizes)
       .Add(row.ran)
       .Add(row.slot_time)
       .Add(row.cancel_requested)
@@ -147,7 +159,8 @@ RowHash& RowHash::Add(const JobRow& row) {
       .Add(row.allow_uncommitted)
       .Add(row.model_uri)
       .Add(row.exit)
-      .Add(row.last_progress);
+      .Add(row.last_progress)
+      .Add(row.speed);
 }
 
 RowHash& RowHash::Add(const AttemptRow& row) {
@@ -163,7 +176,8 @@ RowHash& RowHash::Add(const AttemptRow& row) {
       .Add(row.resumed)
       .Add(row.resumed_position)
       .Add(row.last_step)
-      .Add(row.user_error);
+      .Add(row.user_error)
+      .Add(row.kind);
 }
 
 RowHash& RowHash::Add(const RankRow& row) {
@@ -187,7 +201,8 @@ RowHash& RowHash::Add(const GenerationRow& row) {
       .Add(row.members)
       .Add(row.made)
       .Add(row.formed)
-      .Add(row.closed);
+      .Add(row.closed)
+      .Add(row.batch);
 }
 
 RowHash& RowHash::Add(const CheckpointRow& row) {

@@ -75,6 +75,8 @@ class RowHash {
   RowHash& Add(const JobRequest& request);
   RowHash& Add(const Exit& exit);
   RowHash& Add(const LastProgress& last);
+  RowHash& Add(const StepTime& step);
+  RowHash& Add(const Speed& speed);
   RowHash& Add(const JobRow& row);
   RowHash& Add(const AttemptRow& row);
   RowHash& Add(const RankRow& row);

@@ -55,12 +55,14 @@ enum class Cause : uint8_t {
   kOutOfMemory,
   kTimeLimit,
   kCancelled,
-  kPreempted  // its slots were wanted by another job, or its node was to be empty
+  kPreempted,  // its slots were wanted by another job, or its node was to be empty
+  kResized     // it is to go on with another number of ranks
 };
 
 // Its ranks are asked to stop, and nothing is wrong.
 constexpr bool IsOnPurpose(Cause cause) {
-  return cause == Cause::kCancelled || cause == Cause::kTimeLimit || cause == Cause::kPreempted;
+  return cause == Cause::kCancelled || cause == Cause::kTimeLimit || cause == Cause::kPreempted ||
+         cause == Cause::kResized;
 }
 
 // How near each other the ranks of a gang have to be. Stored; never renumbered.
@@ -80,6 +82,7 @@ struct JobRequest {
   std::string queue;                          // empty: the coordinator's default
   int32_t priority = 0;                       // higher goes first in its queue
   uint32_t min_workers = 0, max_workers = 0;  // 0: as many as `workers`
+  int64_t batch = 0, max_batch = 0;           // samples per step; max 0: it stays as it is
   base::Duration expected_time{};             // how long it is to run, as declared; 0: not known
   bool end_when_preempted = false;            // otherwise it waits for slots again
   uint32_t max_attempts = 3;
@@ -95,6 +98,15 @@ struct JobRequest {
   friend bool operator==(const JobRequest&, const JobRequest&) = default;
 };
 
+inline uint32_t MinWorkers(const JobRequest& r) {
+  return r.min_workers > 0 ? r.min_workers : r.workers;
+}
+inline uint32_t MaxWorkers(const JobRequest& r) {
+  return r.max_workers > 0 ? r.max_workers : r.workers;
+}
+// Its number of ranks may be moved.
+inline bool IsElastic(const JobRequest& r) { return MinWorkers(r) < MaxWorkers(r); }
+
 struct Exit {
   Rank rank = 0;
   NodeId node;
@@ -109,11 +121,26 @@ struct LastProgress {
   static auto Fields(const protocol::TrainerProgress& p) {
     return std::tie(p.generation, p.step, p.phase, p.epoch, p.epochs, p.total_steps, p.position,
                     p.loss, p.samples_per_second, p.remaining_ms, p.has_eval, p.eval_loss,
-                    p.eval_accuracy, p.waiting_for);
+                    p.eval_accuracy, p.global_batch, p.gradient_noise, p.waiting_for);
   }
   friend bool operator==(const LastProgress& a, const LastProgress& b) {
     return a.at == b.at && Fields(a.progress) == Fields(b.progress);
   }
+};
+
+// What a step took, as measured.
+struct StepTime {
+  uint32_t nodes = 1, workers = 1;
+  int64_t batch = 0;   // samples, over all ranks
+  double seconds = 0;  // mean of the newest
+  friend bool operator==(const StepTime&, const StepTime&) = default;
+};
+
+// What is known of how a job's speed depends on its size. See scheduling/speed_model.h.
+struct Speed {
+  std::vector<StepTime> steps;  // by nodes, workers, batch: at most kMostStepTimes
+  double gradient_noise = 0;    // see TrainerProgress
+  friend bool operator==(const Speed&, const Speed&) = default;
 };
 
 // How far the check of data and store has come.
@@ -130,12 +157,14 @@ struct JobRow {
   JobState state = JobState::kPending;
   std::string reason;  // for people; of final states also why
   Cause cause = Cause::kNone;
+  protocol::FailureKind kind = protocol::FailureKind::kNone;  // of the attempt that decided the end
   CheckState check = CheckState::kNotChecked;
   WallTime submitted, started, ended;
   Attempt attempt;        // current or last one; 0: none yet
   uint32_t failures = 0;  // attempts that count against max_attempts
   Generation generation;  // highest ever made
   uint32_t preemptions = 0;
+  uint32_t resizes = 0;
   base::Duration ran{};        // running time of ended attempts, for time_limit
   base::Duration slot_time{};  // the same, times the GPUs held, or the CPU slots of a job without
   bool cancel_requested = false;
@@ -145,6 +174,7 @@ struct JobRow {
   std::string model_uri;
   std::optional<Exit> exit;                   // of the rank that decided the end
   std::optional<LastProgress> last_progress;  // of the last attempt that told any
+  Speed speed;                                // of ended attempts
   friend bool operator==(const JobRow&, const JobRow&) = default;
 };
 
@@ -161,6 +191,7 @@ struct AttemptRow {
   int64_t resumed_position = 0;
   int64_t last_step = 0;    // highest step that a rank had reported when it ended
   bool user_error = false;  // a trainer said so: another try cannot help
+  protocol::FailureKind kind = protocol::FailureKind::kNone;
   friend bool operator==(const AttemptRow&, const AttemptRow&) = default;
 };
 
@@ -195,6 +226,7 @@ struct GenerationRow {
   std::vector<protocol::Member> members;
   WallTime made, formed;  // formed 0: not yet
   bool closed = false;    // ended: nothing of it is accepted any more
+  int64_t batch = 0;      // samples per step; 0: the job file's
   friend bool operator==(const GenerationRow&, const GenerationRow&) = default;
 };
 

@@ -62,6 +62,7 @@ struct JobSoft {
   Rank progress_rank = 0;
   WallTime progress_wall;
   std::map<CheckpointId, std::map<Rank, protocol::Shard>> shards;
+  Speed speed;                // as measured, that of the attempts before included
   int64_t refused_step = -1;  // said once in the history
 
   // Keeps what belongs to the job.

@@ -14,8 +14,9 @@ std::string Dump(const json& j) {
 }
 
 const char* CauseName(core::Cause cause) {
-  static constexpr const char* kNames[] = {
-      "NONE", "USER", "INFRASTRUCTURE", "OUT_OF_MEMORY", "TIME_LIMIT", "CANCELLED", "PREEMPTED"};
+  static constexpr const char* kNames[] = {"NONE",          "USER",       "INFRASTRUCTURE",
+                                           "OUT_OF_MEMORY", "TIME_LIMIT", "CANCELLED",
+                                           "PREEMPTED",     "RESIZED"};
   return kNames[static_cast<size_t>(cause) % std::size(kNames)];
 }
 
@@ -39,6 +40,8 @@ json ProgressJson(const protocol::TrainerProgress& p, base::WallTime at) {
             {"samples_per_second", Finite(p.samples_per_second)},
             {"remaining_ms", p.remaining_ms},
             {"phase", protocol::ToString(p.phase)},
+            {"global_batch", p.global_batch},
+            {"gradient_noise", Finite(p.gradient_noise)},
             {"updated_us", at.us}};
   if (std::isfinite(p.loss)) j["loss"] = p.loss;
   if (p.has_eval) {
@@ -69,6 +72,8 @@ json AttemptJson(const core::AttemptRow& row, const NodeNames& names) {
             {"started_us", row.started.us},
             {"ended_us", row.ended.us},
             {"cause", CauseName(row.cause)},
+            {"kind", protocol::ToString(row.kind)},
+            {"workers", row.workers},
             {"reason", row.reason},
             {"resumed_from", row.resumed ? base::ToString(row.resumed) : row.resumed_uri},
             {"resumed_position", row.resumed_position},
@@ -113,6 +118,7 @@ json SummaryJson(const runtime::JobView& view, const NodeNames& names) {
             {"state", core::ToString(row.state)},
             {"reason", ReasonOf(view)},
             {"cause", CauseName(row.cause)},
+            {"kind", protocol::ToString(row.kind)},
             {"submitted_us", row.submitted.us},
             {"started_us", row.started.us},
             {"ended_us", row.ended.us},
@@ -125,6 +131,10 @@ json SummaryJson(const runtime::JobView& view, const NodeNames& names) {
             {"queue", row.request.queue},
             {"priority", row.request.priority},
             {"preemptions", row.preemptions},
+            {"min_workers", core::MinWorkers(row.request)},
+            {"max_workers", core::MaxWorkers(row.request)},
+            {"resizes", row.resizes},
+            {"failed_attempts", row.failures},
             {"expected_start_us", view.live.expected_start.us},
             {"model_uri", row.model_uri},
             {"conditions", view.live.conditions},

@@ -22,7 +22,7 @@ COX_FIELDS_OF(base::WallTime, 1);
 COX_FIELDS_OF(base::Deadlines, 1);
 COX_FIELDS_OF(protocol::Member, 3);
 COX_FIELDS_OF(protocol::RestoreCandidate, 3);
-COX_FIELDS_OF(protocol::FormGeneration, 4);
+COX_FIELDS_OF(protocol::FormGeneration, 5);
 COX_FIELDS_OF(protocol::CheckpointOpened, 4);
 COX_FIELDS_OF(protocol::Shard, 4);
 COX_FIELDS_OF(protocol::WriteManifest, 2);
@@ -32,14 +32,14 @@ COX_FIELDS_OF(protocol::SaveNow, 1);
 COX_FIELDS_OF(protocol::StopTraining, 2);
 COX_FIELDS_OF(protocol::TrainerReady, 2);
 COX_FIELDS_OF(protocol::GenerationFormed, 6);
-COX_FIELDS_OF(protocol::TrainerProgress, 14);
+COX_FIELDS_OF(protocol::TrainerProgress, 16);
 COX_FIELDS_OF(protocol::OpenCheckpoint, 4);
 COX_FIELDS_OF(protocol::ShardStored, 3);
 COX_FIELDS_OF(protocol::ManifestWritten, 5);
 COX_FIELDS_OF(protocol::CheckpointFailed, 4);
 COX_FIELDS_OF(protocol::CollectiveFailed, 3);
 COX_FIELDS_OF(protocol::TrainingFinished, 5);
-COX_FIELDS_OF(protocol::TrainingFailed, 2);
+COX_FIELDS_OF(protocol::TrainingFailed, 3);
 COX_FIELDS_OF(protocol::MetricPoint, 6);
 COX_FIELDS_OF(protocol::RankKey, 3);
 COX_FIELDS_OF(protocol::ExitRecord, 11);
@@ -64,13 +64,15 @@ COX_FIELDS_OF(protocol::AcknowledgeMetrics, 2);
 COX_FIELDS_OF(protocol::ReadLog, 7);
 COX_FIELDS_OF(protocol::StartTask, 4);
 COX_FIELDS_OF(protocol::ForgetJob, 1);
-COX_FIELDS_OF(core::JobRequest, 23);
+COX_FIELDS_OF(core::JobRequest, 25);
 COX_FIELDS_OF(core::Exit, 3);
 COX_FIELDS_OF(core::LastProgress, 2);
-COX_FIELDS_OF(core::JobRow, 26);
-COX_FIELDS_OF(core::AttemptRow, 13);
+COX_FIELDS_OF(core::StepTime, 4);
+COX_FIELDS_OF(core::Speed, 2);
+COX_FIELDS_OF(core::JobRow, 29);
+COX_FIELDS_OF(core::AttemptRow, 14);
 COX_FIELDS_OF(core::RankRow, 11);
-COX_FIELDS_OF(core::GenerationRow, 7);
+COX_FIELDS_OF(core::GenerationRow, 8);
 COX_FIELDS_OF(core::CheckpointRow, 17);
 COX_FIELDS_OF(core::NodeRow, 8);
 COX_FIELDS_OF(core::EventRow, 9);
@@ -103,7 +105,7 @@ COX_FIELDS_OF(core::Bound, 2);
 COX_FIELDS_OF(core::QueueSettings, 7);
 COX_FIELDS_OF(core::SchedulingSettings, 10);
 COX_FIELDS_OF(core::RankSoft, 9);
-COX_FIELDS_OF(core::JobSoft, 28);
+COX_FIELDS_OF(core::JobSoft, 29);
 COX_FIELDS_OF(core::NodeSoft, 16);
 COX_FIELDS_OF(core::Blame, 3);
 COX_FIELDS_OF(core::StoreProof, 3);
@@ -124,7 +126,7 @@ COX_FIELDS_OF(Ending, 2);
 template <class T, class Visit>
 constexpr void VisitFields(T& object, const Visit& visit) {
   constexpr size_t kCount = kFields<std::remove_const_t<T>>;
-  static_assert(kCount <= 28,
+  static_assert(kCount <= 29,
                 "a struct that is not in the list above, or too large for the one below");
 #define COX_FIELDS(count, ...)                                 \
   if constexpr (kCount == count) {                             \
@@ -160,6 +162,7 @@ constexpr void VisitFields(T& object, const Visit& visit) {
   COX_FIELDS(26, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26);
   COX_FIELDS(27, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27);
   COX_FIELDS(28, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28);
+  COX_FIELDS(29, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29);
   // clang-format on
 #undef COX_FIELDS
 }

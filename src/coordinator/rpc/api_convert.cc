@@ -42,6 +42,8 @@ void FillProgress(const runtime::JobView& in, v1::Job* out) {
     to->set_eval_loss(from.eval_loss);
     to->set_eval_accuracy(from.eval_accuracy);
     to->set_updated_us(in.live.progress_at.us);
+    to->set_global_batch(from.global_batch);
+    to->set_gradient_noise(std::isfinite(from.gradient_noise) ? from.gradient_noise : 0);
   } else if (!in.record.attempts.empty() && in.record.attempts.back().last_step > 0) {
     const core::AttemptRow& last = in.record.attempts.back();
     out->mutable_progress()->set_step(last.last_step);
@@ -77,6 +79,8 @@ void FillAttempt(const core::AttemptRow& row, const NodeNames& names, v1::Attemp
   if (row.exit) FillExit(*row.exit, names, out->mutable_exit());
   out->set_resumed_from(row.resumed ? base::ToString(row.resumed) : Utf8(row.resumed_uri));
   out->set_resumed_position(row.resumed_position);
+  out->set_kind(static_cast<v1::FailureKind>(row.kind));
+  out->set_workers(row.workers);
 }
 
 }  // namespace
@@ -109,6 +113,11 @@ void Fill(const runtime::JobView& in, JobParts parts, const NodeNames& names, v1
   out->set_queue(Utf8(row.request.queue));
   out->set_priority(row.request.priority);
   out->set_preemptions(row.preemptions);
+  out->set_min_workers(core::MinWorkers(row.request));
+  out->set_max_workers(core::MaxWorkers(row.request));
+  out->set_resizes(row.resizes);
+  out->set_failure_kind(static_cast<v1::FailureKind>(row.kind));
+  out->set_failed_attempts(row.failures);
   out->set_expected_start_us(in.live.expected_start.us);
   out->set_cursor(in.record.last_event.value);
   out->set_metric_points_dropped(in.dropped.points);
@@ -117,6 +126,13 @@ void Fill(const runtime::JobView& in, JobParts parts, const NodeNames& names, v1
   if (parts == JobParts::kList) return;
   for (const core::RankRow& rank : in.record.ranks)
     FillRank(rank, in.live, names, out->add_ranks());
+  for (const core::StepTime& step : row.speed.steps) {
+    v1::StepTime* to = out->add_step_times();
+    to->set_nodes(step.nodes);
+    to->set_workers(step.workers);
+    to->set_global_batch(step.batch);
+    to->set_seconds(step.seconds);
+  }
   for (const core::AttemptRow& attempt : in.record.attempts) {
     FillAttempt(attempt, names, out->add_attempts());
   }

@@ -85,6 +85,8 @@ json ProgressJson(const protocol::TrainerProgress& p) {
           {"has_eval", p.has_eval},
           {"eval_loss", p.eval_loss},
           {"eval_accuracy", p.eval_accuracy},
+          {"global_batch", p.global_batch},
+          {"gradient_noise", p.gradient_noise},
           {"waiting_for", p.waiting_for}};
 }
 void TakeProgress(const json& j, protocol::TrainerProgress& p) {
@@ -101,6 +103,8 @@ void TakeProgress(const json& j, protocol::TrainerProgress& p) {
   Take(j, "has_eval", p.has_eval);
   Take(j, "eval_loss", p.eval_loss);
   Take(j, "eval_accuracy", p.eval_accuracy);
+  Take(j, "global_batch", p.global_batch);
+  Take(j, "gradient_noise", p.gradient_noise);
   Take(j, "waiting_for", p.waiting_for);
 }
 json CandidatesJson(const std::vector<protocol::RestoreCandidate>& candidates) {
@@ -150,6 +154,8 @@ std::string ToJson(const core::JobRequest& r) {
                {"priority", r.priority},
                {"min_workers", r.min_workers},
                {"max_workers", r.max_workers},
+               {"batch", r.batch},
+               {"max_batch", r.max_batch},
                {"expected_us", r.expected_time.count()},
                {"end_when_preempted", r.end_when_preempted},
                {"max_attempts", r.max_attempts},
@@ -179,6 +185,8 @@ bool FromJson(const std::string& text, core::JobRequest* request) {
     Take(j, "priority", r.priority);
     Take(j, "min_workers", r.min_workers);
     Take(j, "max_workers", r.max_workers);
+    Take(j, "batch", r.batch);
+    Take(j, "max_batch", r.max_batch);
     Take(j, "expected_us", r.expected_time);
     Take(j, "end_when_preempted", r.end_when_preempted);
     Take(j, "max_attempts", r.max_attempts);
@@ -189,6 +197,30 @@ bool FromJson(const std::string& text, core::JobRequest* request) {
     Take(j, "local_store", r.local_store);
     TakeCandidates(j, "resume_from", r.resume_from);
     Take(j, "resume_node", r.resume_node.value);
+  });
+}
+
+std::string ToJson(const core::Speed& speed) {
+  if (speed == core::Speed()) return "";
+  json steps = json::array();
+  for (const core::StepTime& s : speed.steps) {
+    steps.push_back(
+        {{"nodes", s.nodes}, {"workers", s.workers}, {"batch", s.batch}, {"seconds", s.seconds}});
+  }
+  return Dump({{"gradient_noise", speed.gradient_noise}, {"steps", std::move(steps)}});
+}
+bool FromJson(const std::string& text, core::Speed* speed) {
+  *speed = {};
+  if (text.empty()) return true;
+  return Parse(text, speed, [](const json& j, core::Speed& out) {
+    Take(j, "gradient_noise", out.gradient_noise);
+    for (const json& each : j.at("steps")) {
+      core::StepTime& s = out.steps.emplace_back();
+      Take(each, "nodes", s.nodes);
+      Take(each, "workers", s.workers);
+      Take(each, "batch", s.batch);
+      Take(each, "seconds", s.seconds);
+    }
   });
 }
 

@@ -87,6 +87,13 @@ ALTER TABLE nodes ADD COLUMN drain_by_us INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE usage(
   queue TEXT NOT NULL, user TEXT NOT NULL, amount INTEGER NOT NULL, as_of_us INTEGER NOT NULL,
   PRIMARY KEY (queue, user)) WITHOUT ROWID;
+)sql",
+                                   R"sql(
+ALTER TABLE jobs ADD COLUMN resizes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN speed TEXT NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempts ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE generations ADD COLUMN batch INTEGER NOT NULL DEFAULT 0;
 )sql"};
 
 const char* const kMetricSteps[] = {R"sql(

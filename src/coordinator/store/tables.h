@@ -67,14 +67,15 @@ struct Table<core::JobRow> {  // spec_yaml is in job_specs
       "id, name, state, idempotency_key, request_digest, submitted_by, reason, cause, check_state, "
       "submitted_us, started_us, ended_us, attempt, failures, generation, ran_us, "
       "cancel_requested, cancel_reason, resume_uri, allow_uncommitted, model_uri, request, exit, "
-      "last_progress, preemptions, slot_time_us";
+      "last_progress, preemptions, slot_time_us, resizes, speed, kind";
   template <class R>
   static auto FieldsOf(R& r) {
     return Fields(r.id, r.request.name, r.state, r.idempotency_key, r.request_digest,
                   r.submitted_by, r.reason, r.cause, r.check, r.submitted, r.started, r.ended,
                   r.attempt, r.failures, r.generation, r.ran, r.cancel_requested, r.cancel_reason,
                   r.resume_uri, r.allow_uncommitted, r.model_uri, JsonField{r.request},
-                  JsonField{r.exit}, JsonField{r.last_progress}, r.preemptions, r.slot_time);
+                  JsonField{r.exit}, JsonField{r.last_progress}, r.preemptions, r.slot_time,
+                  r.resizes, JsonField{r.speed}, r.kind);
   }
 };
 
@@ -84,11 +85,12 @@ struct Table<core::AttemptRow> {
   static constexpr char kKey[] = "job, number";
   static constexpr char kColumns[] =
       "job, number, started_us, ended_us, cause, reason, resumed_uri, resumed_checkpoint, "
-      "resumed_position, last_step, user_error, exit, workers";
+      "resumed_position, last_step, user_error, exit, workers, kind";
   template <class R>
   static auto FieldsOf(R& r) {
     return Fields(r.job, r.number, r.started, r.ended, r.cause, r.reason, r.resumed_uri, r.resumed,
-                  r.resumed_position, r.last_step, r.user_error, JsonField{r.exit}, r.workers);
+                  r.resumed_position, r.last_step, r.user_error, JsonField{r.exit}, r.workers,
+                  r.kind);
   }
 };
 
@@ -113,10 +115,11 @@ struct Table<core::GenerationRow> {
   static constexpr char kName[] = "generations";
   static constexpr char kKey[] = "job, generation";
   static constexpr char kColumns[] =
-      "job, generation, attempt, made_us, formed_us, closed, members";
+      "job, generation, attempt, made_us, formed_us, closed, members, batch";
   template <class R>
   static auto FieldsOf(R& r) {
-    return Fields(r.job, r.generation, r.attempt, r.made, r.formed, r.closed, JsonField{r.members});
+    return Fields(r.job, r.generation, r.attempt, r.made, r.formed, r.closed, JsonField{r.members},
+                  r.batch);
   }
 };
 

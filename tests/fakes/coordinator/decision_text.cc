@@ -30,6 +30,8 @@ const char* CauseText(core::Cause cause) {
       return "CANCELLED";
     case core::Cause::kPreempted:
       return "PREEMPTED";
+    case core::Cause::kResized:
+      return "RESIZED";
   }
   return "?";
 }

@@ -43,6 +43,7 @@ void RecordFailure(Turn& turn, const AttemptRow& attempt, const Failure& failure
     row.reason = failure.reason;
     row.exit = failure.exit;
     row.user_error |= failure.user_error;
+    row.kind = failure.kind;
     row.last_step = std::max(row.last_step, step);
   });
 }
@@ -136,7 +137,10 @@ void FailAttempt(Turn& turn, JobId job, const Failure& failure) {
     turn.EditRow(*attempt, [&](AttemptRow& row) {
       row.exit = failure.exit;
       // Its last words told what, its exit code tells of which kind.
-      if (failure.cause == Cause::kOutOfMemory) row.cause = failure.cause;
+      if (failure.cause == Cause::kOutOfMemory) {
+        row.cause = failure.cause;
+        row.kind = failure.kind;
+      }
     });
     return StopRanks(turn, job, turn.deadlines().Heartbeat() * 2, attempt->reason);
   }
@@ -213,7 +217,8 @@ void EndRank(Turn& turn, const protocol::RankKey& key, const protocol::ExitRecor
     FailAttempt(turn, key.job,
                 {.cause = verdict.cause,
                  .reason = who + " " + verdict.text,
-                 .exit = Exit{key.rank, rank->node, record}});
+                 .exit = Exit{key.rank, rank->node, record},
+                 .kind = verdict.kind});
   }
   EndAttemptIfOver(turn, key.job);
 }

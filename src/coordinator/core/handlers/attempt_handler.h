@@ -12,8 +12,9 @@ namespace coxswain::coordinator::core {
 struct Failure {
   Cause cause = Cause::kInfrastructure;
   std::string reason;
-  std::optional<Exit> exit;     // of the culprit, when it has exited
-  bool user_error = false;      // another try cannot help
+  std::optional<Exit> exit;  // of the culprit, when it has exited
+  bool user_error = false;   // another try cannot help
+  protocol::FailureKind kind = protocol::FailureKind::kNone;
   std::optional<Rank> leaving;  // the culprit, when it is about to exit by itself
 };
 

@@ -5,12 +5,24 @@
 namespace coxswain::coordinator::core {
 namespace {
 
+using protocol::FailureKind;
+
 bool FromOutside(int signal) { return signal == 1 || signal == 2 || signal == 9 || signal == 15; }
 
 // "2026-11-21T17:08:53.851266Z info cox-trainer[31845]: ...": see common/log.
 bool IsInfo(std::string_view line) {
   size_t space = line.find(' ');
   return space != std::string_view::npos && line.substr(space + 1).starts_with("info cox-");
+}
+
+// Of a record that no process gave.
+FailureKind KindOfNote(std::string_view note) {
+  if (note.find("started") != std::string_view::npos &&
+      note.find("restarted") == std::string_view::npos) {
+    return FailureKind::kNotStarted;
+  }
+  return note.find("shim killed") == std::string_view::npos ? FailureKind::kLostNode
+                                                            : FailureKind::kKilled;
 }
 
 }  // namespace
@@ -44,23 +56,27 @@ std::string ExitText(const protocol::ExitRecord& exit) {
 
 ExitVerdict JudgeExit(const protocol::ExitRecord& exit) {
   std::string text = ExitText(exit);
-  if (!exit.note.empty()) return {Cause::kInfrastructure, text, false};
-  if (exit.oom_killed) return {Cause::kOutOfMemory, text, false};
+  if (!exit.note.empty()) return {Cause::kInfrastructure, text, false, KindOfNote(exit.note)};
+  if (exit.oom_killed) return {Cause::kOutOfMemory, text, false, FailureKind::kOutOfMemory};
   if (exit.signal != 0) {
-    return {FromOutside(exit.signal) ? Cause::kInfrastructure : Cause::kUser, text,
-            exit.stopped_by_us};
+    bool outside = FromOutside(exit.signal);
+    return {outside ? Cause::kInfrastructure : Cause::kUser, text, exit.stopped_by_us,
+            outside ? FailureKind::kKilled : FailureKind::kBug};
   }
   switch (exit.code) {
     case protocol::kExitOk:
-      return {Cause::kUser, "ended before the training was finished (exit code 0)", false};
+      return {Cause::kUser, "ended before the training was finished (exit code 0)", false,
+              FailureKind::kBug};
+    case protocol::kExitUserError:
+      return {Cause::kUser, text, false, FailureKind::kSettings};
     case protocol::kExitInfrastructure:
-      return {Cause::kInfrastructure, text, true};
+      return {Cause::kInfrastructure, text, true, FailureKind::kLostPeer};
     case protocol::kExitOutOfMemory:
-      return {Cause::kOutOfMemory, text, false};
+      return {Cause::kOutOfMemory, text, false, FailureKind::kOutOfMemory};
     case protocol::kExitStopped:
-      return {Cause::kInfrastructure, text, exit.stopped_by_us};
+      return {Cause::kInfrastructure, text, exit.stopped_by_us, FailureKind::kKilled};
     default:
-      return {Cause::kUser, text, false};
+      return {Cause::kUser, text, false, FailureKind::kBug};
   }
 }
 

@@ -10,6 +10,7 @@ struct ExitVerdict {
   std::string text;  // "was killed from outside (SIGKILL)"
   bool consequence =
       false;  // what survivors do when a peer dies: not the culprit if there is another
+  protocol::FailureKind kind = protocol::FailureKind::kNone;
 };
 
 // Of a rank that had not been told to stop and had not finished.

@@ -169,6 +169,12 @@ void MarkFormed(Turn& turn, const RankRow& rank, const AttemptRow& attempt,
   StartRunning(turn, attempt, generation);
 }
 
+// A trainer that does not tell: of an earlier version.
+protocol::FailureKind KindOf(const protocol::TrainingFailed& report) {
+  if (report.kind != protocol::FailureKind::kNone) return report.kind;
+  return report.user_error ? protocol::FailureKind::kSettings : protocol::FailureKind::kStore;
+}
+
 }  // namespace
 
 std::vector<protocol::RestoreCandidate> RestoreCandidates(const Turn& turn, const JobRow& job) {
@@ -294,6 +300,7 @@ void Handle(Turn& turn, const RankRow& rank, const protocol::TrainingFailed& rep
               {.cause = report.user_error ? Cause::kUser : Cause::kInfrastructure,
                .reason = reason,
                .user_error = report.user_error,
+               .kind = KindOf(report),
                .leaving = rank.key.rank});
 }
 
@@ -336,7 +343,8 @@ std::optional<Time> TickGeneration(Turn& turn, const AttemptRow& attempt) {
     if (soft.form_tries >= kFormTries) {
       FailAttempt(turn, attempt.job,
                   {.reason = "the group of ranks could not be formed " +
-                             std::to_string(kFormTries) + " times"});
+                             std::to_string(kFormTries) + " times",
+                   .kind = protocol::FailureKind::kLostPeer});
       return std::nullopt;
     }
     if (!AllReady(turn, attempt)) return turn.now + turn.deadlines().Repeat();

@@ -21,7 +21,7 @@ void WaitAgain(Turn& turn, const JobRow& job, const AttemptRow& attempt) {
     row.state = JobState::kPending;
     row.reason = reason;
     row.model_uri.clear();
-    ++row.preemptions;
+    ++(attempt.cause == Cause::kResized ? row.resizes : row.preemptions);
   });
   turn.Note("JobRequeued", reason + "; it waits for slots",
             {.job = job.id, .attempt = attempt.number});
@@ -128,7 +128,8 @@ void EndAttempt(Turn& turn, JobId job) {
   const JobRow& row = turn.tables.jobs().Get(job);
   attempt = turn.tables.attempts().Newest(job);
   if (std::optional<JobEnd> end = JudgeAttempt(turn, row, *attempt)) return EndJob(turn, job, *end);
-  if (attempt->cause == Cause::kPreempted) return WaitAgain(turn, row, *attempt);
+  if (attempt->cause == Cause::kPreempted || attempt->cause == Cause::kResized)
+    return WaitAgain(turn, row, *attempt);
   TryAgain(turn, row, *attempt);
 }
 
@@ -154,6 +155,7 @@ void EndJob(Turn& turn, JobId job, const JobEnd& end) {
   turn.EditJob(job, [&](JobRow& changed) {
     changed.state = end.state;
     changed.cause = end.cause;
+    changed.kind = end.kind;
     changed.reason = end.reason;
     changed.exit = end.exit;
     if (end.state != JobState::kCompleted) changed.model_uri.clear();

@@ -13,6 +13,7 @@ struct JobEnd {
   Cause cause = Cause::kNone;
   std::string reason;
   std::optional<Exit> exit;
+  protocol::FailureKind kind = protocol::FailureKind::kNone;
 };
 // The job leaves memory; no rank of it may be left.
 void EndJob(Turn& turn, JobId job, const JobEnd& end);

@@ -322,7 +322,8 @@ std::optional<Time> JudgeLostNodes(Turn& turn, const AttemptRow& attempt) {
     FailAttempt(turn, job,
                 {.reason = "node " + turn.NodeNames(lost.nodes) + " unreachable for " +
                            AwayText(turn, *lost.nodes.begin()) +
-                           (lost.others ? " and no progress of the other ranks" : "")});
+                           (lost.others ? " and no progress of the other ranks" : ""),
+                 .kind = protocol::FailureKind::kLostNode});
   }
   turn.soft.held.erase(job);
   const AttemptRow* still = turn.tables.attempts().Active(job);

@@ -12,7 +12,7 @@ constexpr Duration kRefillAfter = base::seconds(600);
 const AttemptRow* FailedBefore(const Turn& turn, const AttemptRow& attempt) {
   for (uint64_t number = attempt.number.value; number-- > 1;) {
     const AttemptRow* before = turn.tables.attempts().Find(attempt.job, Attempt(number));
-    if (before != nullptr && before->cause != Cause::kPreempted) return before;
+    if (before != nullptr && !IsOnPurpose(before->cause)) return before;
   }
   return nullptr;
 }
@@ -46,6 +46,7 @@ JobState FinalState(Cause cause) {
     case Cause::kCancelled:
       return JobState::kCancelled;
     case Cause::kPreempted:
+    case Cause::kResized:
       return JobState::kPreempted;
     case Cause::kNone:
       return JobState::kCompleted;
@@ -71,21 +72,24 @@ std::string DoneText(const Turn& turn, const JobRow& job, const AttemptRow& atte
 }  // namespace
 
 std::optional<JobEnd> JudgeAttempt(const Turn& turn, const JobRow& job, const AttemptRow& attempt) {
-  JobEnd end{FinalState(attempt.cause), attempt.cause, attempt.reason, attempt.exit};
+  JobEnd end{FinalState(attempt.cause), attempt.cause, attempt.reason, attempt.exit, attempt.kind};
   bool completed = !job.model_uri.empty();
   for (const RankRow* rank : turn.tables.ranks().Of(job.id, attempt.number)) {
     completed &= rank->finished;
   }
   if (completed || attempt.cause == Cause::kNone) {
-    return JobEnd{JobState::kCompleted, Cause::kNone, DoneText(turn, job, attempt), std::nullopt};
+    return JobEnd{JobState::kCompleted, Cause::kNone, DoneText(turn, job, attempt), std::nullopt,
+                  protocol::FailureKind::kNone};
   }
   if (attempt.cause == Cause::kCancelled || attempt.cause == Cause::kTimeLimit) {
     end.reason += UnsavedText(turn, job, attempt);
     return end;
   }
   if (job.cancel_requested) {
-    return JobEnd{JobState::kCancelled, Cause::kCancelled, job.cancel_reason, attempt.exit};
+    return JobEnd{JobState::kCancelled, Cause::kCancelled, job.cancel_reason, attempt.exit,
+                  protocol::FailureKind::kNone};
   }
+  if (attempt.cause == Cause::kResized) return std::nullopt;
   if (attempt.cause == Cause::kPreempted) {
     if (!job.request.end_when_preempted) return std::nullopt;
     end.reason += UnsavedText(turn, job, attempt);

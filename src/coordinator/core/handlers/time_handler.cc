@@ -46,7 +46,8 @@ std::optional<Time> TickStarts(Turn& turn, const AttemptRow& attempt) {
       FailAttempt(
           turn, attempt.job,
           {.reason = "rank " + std::to_string(key.rank) + " on " + turn.NodeName(rank.node) +
-                     " was not ready within " + Seconds(turn.deadlines().TrainerReady())});
+                     " was not ready within " + Seconds(turn.deadlines().TrainerReady()),
+           .kind = protocol::FailureKind::kNotStarted});
       return std::nullopt;
     }
     next.Take(ready_by);

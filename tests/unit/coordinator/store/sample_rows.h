@@ -19,6 +19,8 @@ inline core::JobRequest SampleRequest(uint64_t id) {
           .priority = -7,
           .min_workers = 1,
           .max_workers = 4,
+          .batch = 128,
+          .max_batch = 2048,
           .expected_time = base::seconds(3600),
           .end_when_preempted = true,
           .max_attempts = 4,
@@ -42,6 +44,7 @@ inline core::JobRow SampleJob(uint64_t id, core::JobState state = core::JobState
   row.state = state;
   row.reason = "needs 4 CPU slots";
   row.cause = core::Cause::kUser;
+  row.kind = protocol::FailureKind::kData;
   row.check = core::CheckState::kPassed;
   row.submitted = base::WallTime{1'000'000 * static_cast<int64_t>(id)};
   row.started = row.submitted + base::seconds(1);
@@ -50,6 +53,7 @@ inline core::JobRow SampleJob(uint64_t id, core::JobState state = core::JobState
   row.failures = 1;
   row.generation = core::Generation(7);
   row.preemptions = 3;
+  row.resizes = 2;
   row.ran = base::seconds(90);
   row.slot_time = base::seconds(180);
   row.cancel_requested = true;
@@ -81,7 +85,10 @@ inline core::JobRow SampleJob(uint64_t id, core::JobState state = core::JobState
   last.progress.eval_loss = 0.5;
   last.progress.eval_accuracy = 0.96875;
   last.progress.waiting_for = "the store";
+  last.progress.global_batch = 256;
+  last.progress.gradient_noise = 1234.5;
   row.last_progress = last;
+  row.speed = {{{1, 2, 128, 0.25}, {2, 4, 256, 0.375}}, 1200.25};
   return row;
 }
 
@@ -100,6 +107,7 @@ inline core::AttemptRow SampleAttempt(uint64_t job, uint64_t number) {
   row.resumed_position = 6400;
   row.last_step = 77;
   row.user_error = true;
+  row.kind = protocol::FailureKind::kLostPeer;
   return row;
 }
 
@@ -126,6 +134,7 @@ inline core::GenerationRow SampleGeneration(uint64_t job, uint64_t generation) {
   row.members = {{0, core::Incarnation(5), "10.0.0.1:29511"}, {1, core::Incarnation(6), "[::1]:1"}};
   row.made = base::WallTime{100};
   row.formed = base::WallTime{200};
+  row.batch = 256;
   return row;
 }
 
