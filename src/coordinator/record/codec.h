@@ -132,6 +132,8 @@ void Put(Sink& sink, const T& value) {
     std::visit([&](const auto& each) { Put(sink, each); }, value);
   } else if constexpr (kIs<T, core::TimerTable>) {
     Put(sink, value.all());
+  } else if constexpr (std::is_same_v<T, core::PlacementView>) {
+    Put(sink, value.nodes());
   } else {
     VisitFields(value, [&](const auto& field) { Put(sink, field); });
   }
@@ -197,6 +199,10 @@ void Take(Reader& in, T* value) {
     std::decay_t<decltype(value->all())> all;
     Take(in, &all);
     for (const auto& [owner, at] : all) value->Wake(owner, at);
+  } else if constexpr (std::is_same_v<T, core::PlacementView>) {
+    core::PlacementView::Nodes nodes;
+    Take(in, &nodes);
+    *value = core::PlacementView(std::move(nodes));
   } else {
     VisitFields(*value, [&](auto& field) { Take(in, &field); });
   }

@@ -58,6 +58,8 @@ class LayoutHasher {
       Alternatives<T>(std::make_index_sequence<std::variant_size_v<T>>());
     } else if constexpr (kIs<T, core::TimerTable>) {
       Type<std::decay_t<decltype(std::declval<T>().all())>>();
+    } else if constexpr (std::is_same_v<T, core::PlacementView>) {
+      Type<core::PlacementView::Nodes>();
     } else if constexpr (std::is_aggregate_v<T>) {
       hash_.Number(5 + kFields<T> * 16);
       T object{};

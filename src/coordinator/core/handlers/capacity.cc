@@ -92,7 +92,7 @@ PendingJob Needs(const Turn& turn, JobId id, const JobRequest& request,
     auto node = all.find(holder->node);
     const JobRow* row = turn.tables.jobs().Find(id);
     bool asked = holder->of_other_job || row == nullptr || CanBeAsked(turn, *row);
-    job.local_store = node == all.end() || FitsOneNode({*node}, job) || !asked;
+    job.local_store = node == all.end() || FitsNode(node->second, job) || !asked;
     if (job.local_store) job.only = holder->node;
   } else {
     job.local_store = all.empty() || FitsOneNode(all, job);

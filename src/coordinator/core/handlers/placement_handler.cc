@@ -167,8 +167,8 @@ void PlaceJobs(Turn& turn) {
 std::string WhyNoOtherPlace(Turn& turn, JobId id) {
   RefreshCapacity(turn);
   PlacementView view = turn.soft.capacity;
-  for (auto& [node, capacity] : view) {
-    if (HasRanksOf(turn, node, id)) capacity = CapacityOf(turn, *turn.tables.FindNode(node), id);
+  for (const auto& [node, row] : turn.tables.nodes()) {
+    if (HasRanksOf(turn, node, id)) view[node] = CapacityOf(turn, row, id);
   }
   for (JobId waiting : turn.tables.waiting()) {
     auto soft = turn.soft.jobs.find(waiting);

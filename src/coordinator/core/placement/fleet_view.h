@@ -1,7 +1,10 @@
 // The fleet and the waiting jobs as placement sees them.
 #pragma once
 
+#include <cstddef>
+#include <initializer_list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -28,7 +31,45 @@ struct NodeCapacity {
   int64_t memory = 0, memory_free = 0;
   std::vector<GpuSlot> gpus;  // by index
 };
-using PlacementView = std::map<NodeId, NodeCapacity>;
+
+class RoomIndex;
+
+// The nodes, by id. What FitGang finds out about them is kept beside them, and looked up anew for
+// those that have changed: each way to one that may be changed says so. Such a reference serves
+// until the next call of FitGang. For one thread, calls on a const view included.
+class PlacementView {
+ public:
+  using Nodes = std::map<NodeId, NodeCapacity>;
+
+  PlacementView();
+  explicit PlacementView(Nodes nodes);
+  PlacementView(std::initializer_list<Nodes::value_type> nodes);
+  PlacementView(const PlacementView& other);  // of the nodes alone
+  PlacementView(PlacementView&& other) noexcept;
+  PlacementView& operator=(const PlacementView& other);
+  PlacementView& operator=(PlacementView&& other) noexcept;
+  ~PlacementView();
+
+  const Nodes& nodes() const { return nodes_; }
+  Nodes::const_iterator begin() const { return nodes_.begin(); }
+  Nodes::const_iterator end() const { return nodes_.end(); }
+  Nodes::const_iterator find(const NodeId& id) const { return nodes_.find(id); }
+  const NodeCapacity& at(const NodeId& id) const { return nodes_.at(id); }
+  size_t size() const { return nodes_.size(); }
+  bool empty() const { return nodes_.empty(); }
+
+  // To be changed; made if there is none.
+  NodeCapacity& operator[](const NodeId& id);
+  // To be changed; null: there is none.
+  NodeCapacity* Change(const NodeId& id);
+  void erase(const NodeId& id);
+
+  RoomIndex& index() const;
+
+ private:
+  Nodes nodes_;
+  mutable std::unique_ptr<RoomIndex> index_;  // null: not yet asked for
+};
 
 // A gang that waits: placed whole or not at all.
 struct PendingJob {

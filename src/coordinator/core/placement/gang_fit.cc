@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <tuple>
 
+#include "coordinator/core/placement/room_index.h"
+
 namespace coxswain::coordinator::core {
 namespace {
 
 const std::vector<std::string> kAnyKind = {""};
+constexpr size_t kFewNodes = 24;  // so many are looked at faster than looked up
 
 char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
@@ -130,7 +133,13 @@ std::vector<NodeShare> FitKind(const PlacementView& view, const PendingJob& job,
   std::optional<NodeShare> alone;
   NodeRating best;
   Racks racks;
-  for (const auto& [id, node] : view) {
+  auto at = view.begin(), end = view.end();
+  if (extent == Extent::kFree && job.only) {
+    at = view.find(*job.only);
+    end = at == end ? end : std::next(at);
+  }
+  for (; at != end; ++at) {
+    const auto& [id, node] = *at;
     if (extent == Extent::kFree && IsPlainlyFull(node, job)) continue;
     if (!MayUse(id, node, job, extent)) continue;
     NodeShare here{&id, &node, RoomOfKind(node, job, kind, extent)};
@@ -141,7 +150,7 @@ std::vector<NodeShare> FitKind(const PlacementView& view, const PendingJob& job,
       if (alone && !(rating < best)) continue;
       alone = here;
       best = rating;
-      if (best == Perfect(job)) break;
+      if (extent == Extent::kFree && best == Perfect(job)) break;
     } else if (!alone && job.within != Within::kMachine) {
       Rack& rack = racks[node.rack];
       rack.nodes.push_back(here);
@@ -178,17 +187,30 @@ uint32_t RoomOn(const NodeCapacity& node, const PendingJob& job, Extent extent) 
   return most;
 }
 
+bool FitsNode(const NodeCapacity& node, const PendingJob& job) {
+  return HasLabels(node, job) && RoomOn(node, job, Extent::kWhole) >= job.ranks;
+}
+
 bool FitsOneNode(const PlacementView& view, const PendingJob& job) {
-  return std::any_of(view.begin(), view.end(), [&](const auto& entry) {
-    return HasLabels(entry.second, job) && RoomOn(entry.second, job, Extent::kWhole) >= job.ranks;
-  });
+  return std::any_of(view.begin(), view.end(),
+                     [&](const auto& entry) { return FitsNode(entry.second, job); });
 }
 
 GangFit FitGang(const PlacementView& view, const PendingJob& job, Extent extent) {
+  bool by_name = extent == Extent::kFree && (job.only || job.first || !job.avoid.empty());
+  if (by_name || view.size() <= kFewNodes) return FitGangByScan(view, job, extent);
+  for (const std::string& kind : job.gpu_kinds.empty() ? kAnyKind : job.gpu_kinds) {
+    std::vector<NodeShare> shares = view.index().Fit(view.nodes(), job, kind, extent);
+    if (!shares.empty()) return {std::move(shares), kind};
+  }
+  return {};
+}
+
+GangFit FitGangByScan(const PlacementView& view, const PendingJob& job, Extent extent) {
   if (extent == Extent::kWhole && job.first) {
     PendingJob anywhere = job;
     anywhere.first.reset();
-    return FitGang(view, anywhere, extent);
+    return FitGangByScan(view, anywhere, extent);
   }
   for (const std::string& kind : job.gpu_kinds.empty() ? kAnyKind : job.gpu_kinds) {
     std::vector<NodeShare> shares = FitKind(view, job, kind, extent);
@@ -200,7 +222,7 @@ GangFit FitGang(const PlacementView& view, const PendingJob& job, Extent extent)
 Placement TakeSlots(PlacementView* view, const PendingJob& job, const GangFit& fit) {
   Placement placement{job.id, {}};
   for (const NodeShare& share : fit.shares) {
-    NodeCapacity& node = view->at(*share.node);
+    NodeCapacity& node = *view->Change(*share.node);
     auto gpu = node.gpus.begin();
     for (uint32_t local = 0; local < share.ranks; ++local) {
       RankSlot slot{*share.node, local, {}};
@@ -221,14 +243,17 @@ Placement TakeSlots(PlacementView* view, const PendingJob& job, const GangFit& f
 
 void Occupy(PlacementView* view, const Holding& holding, int sign) {
   for (const RankSlot& slot : holding.ranks) {
-    auto node = view->find(slot.node);
-    if (node == view->end()) continue;
-    node->second.cpus_free -= sign * int64_t{holding.cpus};
-    node->second.memory_free -= sign * holding.memory;
-    for (GpuSlot& gpu : node->second.gpus) {
-      bool held =
-          std::find(slot.gpu_uuids.begin(), slot.gpu_uuids.end(), gpu.uuid) != slot.gpu_uuids.end();
-      if (held) gpu.taken += sign;
+    NodeCapacity* node = view->Change(slot.node);
+    if (node == nullptr) continue;
+    node->cpus_free -= sign * int64_t{holding.cpus};
+    node->memory_free -= sign * holding.memory;
+    // Mostly they are in the node's order.
+    auto gpu = node->gpus.begin();
+    for (const std::string& uuid : slot.gpu_uuids) {
+      auto same = [&](const GpuSlot& candidate) { return candidate.uuid == uuid; };
+      gpu = std::find_if(gpu, node->gpus.end(), same);
+      if (gpu == node->gpus.end()) gpu = std::find_if(node->gpus.begin(), gpu, same);
+      if (gpu != node->gpus.end()) gpu->taken += sign;
     }
   }
 }

@@ -29,10 +29,15 @@ struct GangFit {
 
 GangFit FitGang(const PlacementView& view, const PendingJob& job, Extent extent);
 
+// The same, by a look at every node: for few nodes, and for jobs that know some of them by name.
+GangFit FitGangByScan(const PlacementView& view, const PendingJob& job, Extent extent);
+
 // How many of the gang's ranks the node has room for.
 uint32_t RoomOn(const NodeCapacity& node, const PendingJob& job, Extent extent);
 
-// One node, all of it free, would hold the whole gang.
+// All of it free, the node would hold the whole gang.
+bool FitsNode(const NodeCapacity& node, const PendingJob& job);
+// There is such a node.
 bool FitsOneNode(const PlacementView& view, const PendingJob& job);
 
 // Its labels are those that the job asks for.

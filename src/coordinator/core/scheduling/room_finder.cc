@@ -173,39 +173,43 @@ bool RoomFinder::TakeBack(const WaitingJob& job, const PendingJob& needs, Promis
 
 // Until enough have ended, those that are known to end soonest first.
 bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, Promise* promise) {
-  std::vector<const RunningJob*> order;
-  for (const RunningJob& running : in_.running) order.push_back(&running);
-  auto ends = [&](const RunningJob* running) {
-    std::optional<base::Time> at = running->ends;
-    if (running->stopping) at = in_.now + in_.grace;
-    return std::tuple(!at.has_value(), at ? std::max(at->us, in_.now.us) : running->started.us,
-                      running->id);
-  };
-  std::sort(order.begin(), order.end(),
-            [&](const RunningJob* a, const RunningJob* b) { return ends(a) < ends(b); });
+  using Ends = std::tuple<bool, int64_t, JobId, const RunningJob*>;
+  std::vector<Ends> order;
+  for (const RunningJob& running : in_.running) {
+    std::optional<base::Time> at = running.ends;
+    if (running.stopping) at = in_.now + in_.grace;
+    order.push_back({!at.has_value(), at ? std::max(at->us, in_.now.us) : running.started.us,
+                     running.id, &running});
+  }
+  std::sort(order.begin(), order.end());
+  auto in_order = [&](size_t i) -> const RunningJob& { return *std::get<3>(order[i]); };
   size_t gone = 0;
   auto let_go = [&](size_t count) {
-    while (gone < count) LetGo(*order[gone++], 1);
-    while (gone > count) LetGo(*order[--gone], -1);
+    while (gone < count) LetGo(in_order(gone++), 1);
+    while (gone > count) LetGo(in_order(--gone), -1);
     return HasRoom(job, needs);
   };
   // The fewest that will do: with more of them gone there is no less room.
-  size_t too_few = 0, enough = order.size();
-  bool fits = !order.empty() && let_go(enough);
+  size_t too_few = 0, enough = std::min<size_t>(1, order.size());
+  bool fits = false;
+  while (enough > 0 && !(fits = let_go(enough)) && enough < order.size()) {
+    too_few = enough;
+    enough = std::min(2 * enough, order.size());
+  }
   while (fits && enough - too_few > 1) {
     size_t middle = (too_few + enough) / 2;
     (let_go(middle) ? enough : too_few) = middle;
   }
   if (fits) {
     let_go(enough);
-    const RunningJob& last = *order[gone - 1];
+    const RunningJob& last = in_order(gone - 1);
     if (last.stopping) promise->starts = in_.now + in_.grace;
     if (last.ends) promise->starts = std::max(*last.ends, in_.now);
     Keep(job, needs, promise->starts);
   }
-  for (size_t i = 0; i < gone; ++i) LetGo(*order[i], -1);
+  for (size_t i = 0; i < gone; ++i) LetGo(in_order(i), -1);
   if (!order.empty()) {
-    const RunningJob& next = *order.front();
+    const RunningJob& next = in_order(0);
     if (next.ends && !next.stopping) {
       promise->text = "; next release " + in_.name(next.id) + " in " +
                       AboutText(std::max(*next.ends, in_.now) - in_.now);

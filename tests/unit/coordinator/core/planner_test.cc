@@ -87,7 +87,7 @@ TEST(Reservation, EndsNotKnown_NothingIsOvertaken) {
 TEST(Reservation, NoRunningJobEverMakesRoom_OthersAreNotHeldBack) {
   PlannerWorld world;
   world.fleet = Fleet({Node("a", 4), Node("b", 8)});
-  world.fleet.at(NodeId("b")).why_not = "unreachable";
+  world.fleet[NodeId("b")].why_not = "unreachable";
   world.Wait(Job(1, 6));
   world.Wait(Job(2, 4));
   EXPECT_THAT(Placed(world.MakePlan()), ElementsAre(2));

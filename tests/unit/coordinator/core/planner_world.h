@@ -1,6 +1,7 @@
 // A fleet and its jobs as the planner sees them, made by hand.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <string>
 #include <utility>
@@ -55,7 +56,7 @@ class PlannerWorld {
     holding.cpus = needs.cpus;
     for (const std::string& node : nodes) {
       RankSlot slot{NodeId(node), 0, {}};
-      for (GpuSlot& gpu : fleet.at(NodeId(node)).gpus) {
+      for (const GpuSlot& gpu : fleet.at(NodeId(node)).gpus) {
         if (slot.gpu_uuids.size() < needs.gpus && gpu.taken == 0)
           slot.gpu_uuids.push_back(gpu.uuid);
       }
@@ -65,7 +66,8 @@ class PlannerWorld {
     running_.push_back({needs.id, std::move(facts)});
   }
 
-  core::Plan MakePlan() {
+  // `ms`: how long the plan itself took.
+  core::Plan MakePlan(double* ms = nullptr) {
     QueueTree tree(settings);
     Usage usage{std::vector<int64_t>(tree.size()),
                 std::vector<std::map<std::string_view, int64_t>>(tree.size())};
@@ -94,7 +96,12 @@ class PlannerWorld {
       request.running.push_back(job);
       tree.Take(job.queue, job.user, job.demand, 1);
     }
+    auto begin = std::chrono::steady_clock::now();
     core::Plan plan = PlanPlacements(std::move(request));
+    if (ms != nullptr) {
+      *ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
+                .count();
+    }
     left_as_it_was = Same(before);
     return plan;
   }
