@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "common/base/check.h"
 #include "coordinator/core/placement/room_index.h"
 
 namespace coxswain::coordinator::core {
@@ -201,7 +202,7 @@ GangFit FitGang(const PlacementView& view, const PendingJob& job, Extent extent)
   if (by_name || view.size() <= kFewNodes) return FitGangByScan(view, job, extent);
   for (const std::string& kind : job.gpu_kinds.empty() ? kAnyKind : job.gpu_kinds) {
     std::vector<NodeShare> shares = view.index().Fit(view.nodes(), job, kind, extent);
-    if (!shares.empty()) return {std::move(shares), kind};
+    if (!shares.empty()) return {std::move(shares), kind, {}};
   }
   return {};
 }
@@ -214,13 +215,14 @@ GangFit FitGangByScan(const PlacementView& view, const PendingJob& job, Extent e
   }
   for (const std::string& kind : job.gpu_kinds.empty() ? kAnyKind : job.gpu_kinds) {
     std::vector<NodeShare> shares = FitKind(view, job, kind, extent);
-    if (!shares.empty()) return {std::move(shares), kind};
+    if (!shares.empty()) return {std::move(shares), kind, {}};
   }
   return {};
 }
 
 Placement TakeSlots(PlacementView* view, const PendingJob& job, const GangFit& fit) {
   Placement placement{job.id, {}};
+  for (const Holding* holding : fit.lent) Occupy(view, *holding, -1);
   for (const NodeShare& share : fit.shares) {
     NodeCapacity& node = *view->Change(*share.node);
     auto gpu = node.gpus.begin();
@@ -230,6 +232,7 @@ Placement TakeSlots(PlacementView* view, const PendingJob& job, const GangFit& f
         gpu = std::find_if(gpu, node.gpus.end(), [&](const GpuSlot& candidate) {
           return candidate.taken == 0 && IsOfKind(candidate, fit.gpu_kind);
         });
+        CHECK(gpu != node.gpus.end()) << "no GPU is free on " << share.node->value;
         ++gpu->taken;
         slot.gpu_uuids.push_back(gpu->uuid);
       }
@@ -238,6 +241,7 @@ Placement TakeSlots(PlacementView* view, const PendingJob& job, const GangFit& f
       placement.ranks.push_back(std::move(slot));
     }
   }
+  for (const Holding* holding : fit.lent) Occupy(view, *holding, 1);
   return placement;
 }
 

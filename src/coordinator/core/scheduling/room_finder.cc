@@ -42,6 +42,7 @@ GangFit RoomFinder::Fit(const PendingJob& needs, std::optional<base::Duration> e
   for (const Holding* holding : lent) Occupy(in_.fleet, *holding, -1);
   fit = FitGang(*in_.fleet, needs, Extent::kFree);
   for (const Holding* holding : lent) Occupy(in_.fleet, *holding, 1);
+  fit.lent = lent;
   return fit;
 }
 

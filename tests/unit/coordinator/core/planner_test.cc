@@ -154,6 +154,18 @@ TEST(Fifo, PrioritiesSayNothing) {
   EXPECT_THAT(Placed(world.MakePlan()), ElementsAre(1));
 }
 
+TEST(Backfill, OnGpusThatAreNotNeededBefore_TakesThoseOfTheReservation) {
+  PlannerWorld world;
+  world.fleet = Fleet({Node("a", 8, 2)});
+  world.Run({.id = JobId(1), .gpus = 1}, {"a"}, {.minutes = 60});
+  world.Wait({.id = JobId(2), .gpus = 2});
+  world.Wait({.id = JobId(3), .gpus = 1}, {.minutes = 10});
+  Plan plan = world.MakePlan();
+  EXPECT_THAT(Placed(plan), ElementsAre(3));
+  EXPECT_THAT(plan.placements.at(0).ranks.at(0).gpu_uuids, ElementsAre("a1"));
+  EXPECT_TRUE(world.left_as_it_was);
+}
+
 // ---- queues
 
 TEST(Queues, IdleQuotaIsLent_AndTakenBackFromWhoBorrowed) {
