@@ -25,22 +25,22 @@ void CommitLoop::Stop() {
 }
 
 void CommitLoop::Run() {
-  for (auto outboxes = queue_.TakeAll(); !outboxes.empty(); outboxes = queue_.TakeAll()) {
+  for (std::vector<Outbox> outboxes = queue_.TakeAll(); !outboxes.empty();
+       outboxes = queue_.TakeAll()) {
     std::erase_if(outboxes, hooks_.is_void);
-    absl::Status status = CommitAll(outboxes);
+    if (outboxes.empty()) continue;
+    Outbox all = std::move(outboxes.front());
+    for (size_t i = 1; i < outboxes.size(); ++i) all.Add(std::move(outboxes[i]));
+    absl::Status status = CommitAll(all.persist);
     if (!status.ok()) {
       Recover(status);
       continue;
     }
-    for (Outbox& outbox : outboxes) hooks_.release(std::move(outbox));
+    hooks_.release(std::move(all));
   }
 }
 
-absl::Status CommitLoop::CommitAll(const std::vector<Outbox>& outboxes) {
-  std::vector<core::Change> changes;
-  for (const Outbox& outbox : outboxes) {
-    changes.insert(changes.end(), outbox.persist.begin(), outbox.persist.end());
-  }
+absl::Status CommitLoop::CommitAll(const std::vector<core::Change>& changes) {
   if (changes.empty()) return absl::OkStatus();
   base::Time begin = base::MonotonicNow();
   absl::Status status = store_->Commit(changes);

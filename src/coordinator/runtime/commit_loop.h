@@ -45,7 +45,7 @@ class CommitLoop {
 
  private:
   void Run();
-  absl::Status CommitAll(const std::vector<Outbox>& outboxes);
+  absl::Status CommitAll(const std::vector<core::Change>& changes);
   // Tries until the store takes writes again, or the loop is stopped. A store that fails again soon
   // after it recovered is left alone for longer each time, so that nobody hears of it in turns.
   void Recover(absl::Status why);

@@ -2,6 +2,8 @@
 // that.
 #pragma once
 
+#include <iterator>
+
 #include "coordinator/core/decisions.h"
 #include "coordinator/core/views.h"
 
@@ -16,6 +18,19 @@ struct Outbox {
   std::vector<core::LiveNode> nodes;
   std::optional<std::vector<core::LiveQueue>> queues;
 
+  // What was decided after it, in the same life.
+  void Add(Outbox next) {
+    auto append = [](auto* to, auto from) {
+      to->insert(to->end(), std::make_move_iterator(from.begin()),
+                 std::make_move_iterator(from.end()));
+    };
+    append(&persist, std::move(next.persist));
+    append(&send, std::move(next.send));
+    append(&replies, std::move(next.replies));
+    append(&jobs, std::move(next.jobs));
+    append(&nodes, std::move(next.nodes));
+    if (next.queues) queues = std::move(next.queues);
+  }
   bool empty() const {
     return persist.empty() && send.empty() && replies.empty() && jobs.empty() && nodes.empty() &&
            !queues;

@@ -5,6 +5,10 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <map>
+#include <optional>
+#include <set>
+#include <tuple>
 
 #include "coordinator/store/data_lock.h"
 #include "coordinator/store/schema.h"
@@ -54,6 +58,37 @@ absl::Status LoadRows(Connection& connection, const std::string& rest, std::vect
   return statement.ok() ? ReadRows(*statement, out) : statement.status();
 }
 
+// Which row, of those that are written again and again; nothing: of another kind.
+using RowKey = std::tuple<size_t, uint64_t, uint64_t, uint64_t>;
+std::optional<RowKey> KeyOf(const core::Change& change) {
+  size_t kind = change.index();
+  if (std::holds_alternative<core::ClusterRow>(change)) return RowKey(kind, 0, 0, 0);
+  if (const auto* job = std::get_if<core::JobRow>(&change))
+    return RowKey(kind, job->id.value, 0, 0);
+  if (const auto* attempt = std::get_if<core::AttemptRow>(&change)) {
+    return RowKey(kind, attempt->job.value, attempt->number.value, 0);
+  }
+  if (const auto* generation = std::get_if<core::GenerationRow>(&change)) {
+    return RowKey(kind, generation->job.value, generation->generation.value, 0);
+  }
+  if (const auto* rank = std::get_if<core::RankRow>(&change)) {
+    return RowKey(kind, rank->key.job.value, rank->key.attempt.value, rank->key.rank);
+  }
+  return std::nullopt;
+}
+
+// Rows that a later change of the same transaction writes again: only the last one counts.
+std::vector<bool> WrittenAgain(std::span<const core::Change> changes) {
+  std::vector<bool> again(changes.size());
+  std::set<RowKey> later;
+  for (size_t i = changes.size(); i-- > 0;) {
+    if (std::holds_alternative<core::DeleteJob>(changes[i])) later.clear();
+    std::optional<RowKey> key = KeyOf(changes[i]);
+    again[i] = key && !later.insert(*key).second;
+  }
+  return again;
+}
+
 class SqliteStateStore : public StateStore {
  public:
   SqliteStateStore(SqliteOptions options, std::unique_ptr<DataLock> lock,
@@ -69,6 +104,7 @@ class SqliteStateStore : public StateStore {
 
  private:
   absl::Status WriteAll(std::span<const core::Change> changes);
+  bool TextIsWritten(const core::JobRow& row);
   template <class Row>
   absl::Status Write(const Row& row);
   absl::Status Write(const core::JobRow& row);
@@ -84,6 +120,9 @@ class SqliteStateStore : public StateStore {
   std::unique_ptr<Connection> db_;
   Statement begin_, commit_, rollback_;
   bool was_full_ = false;  // the last commit found no space
+  // A hash of the file and the labels of jobs that have not ended, as this object wrote them: they
+  // hardly ever change, the row does all the time.
+  std::map<core::JobId, size_t> texts_;
   std::tuple<std::pair<core::ClusterRow*, Statement>, std::pair<core::JobRow*, Statement>,
              std::pair<core::AttemptRow*, Statement>, std::pair<core::RankRow*, Statement>,
              std::pair<core::GenerationRow*, Statement>, std::pair<core::CheckpointRow*, Statement>,
@@ -144,9 +183,24 @@ absl::Status SqliteStateStore::Write(const Row& row) {
   return statement.Run();
 }
 
+// And takes note that it is about to be.
+bool SqliteStateStore::TextIsWritten(const core::JobRow& row) {
+  size_t text = std::hash<std::string>()(row.spec_yaml);
+  for (const auto& [key, value] : row.request.labels) {
+    text = text * 31 + std::hash<std::string>()(key);
+    text = text * 31 + std::hash<std::string>()(value);
+  }
+  auto [known, added] = texts_.try_emplace(row.id, text);
+  bool written = !added && known->second == text;
+  known->second = text;
+  if (core::IsFinal(row.state)) texts_.erase(known);
+  return written;
+}
+
 absl::Status SqliteStateStore::Write(const core::JobRow& row) {
-  std::string labels = ToJson(row.request.labels);
   absl::Status status = Write<core::JobRow>(row);
+  if (TextIsWritten(row)) return status;
+  std::string labels = ToJson(row.request.labels);
   if (status.ok()) status = spec_.Bind(row.id, row.spec_yaml).Run();
   if (status.ok()) status = drop_labels_.Bind(row.id, labels).Run();
   if (status.ok()) status = add_labels_.Bind(row.id, labels).Run();
@@ -179,9 +233,10 @@ absl::Status SqliteStateStore::Write(const core::DeleteUsage& change) {
 
 absl::Status SqliteStateStore::WriteAll(std::span<const core::Change> changes) {
   absl::Status status = begin_.Bind().Run();
-  for (const core::Change& change : changes) {
+  std::vector<bool> again = WrittenAgain(changes);
+  for (size_t i = 0; i < changes.size(); ++i) {
     if (!status.ok()) return status;
-    status = std::visit([this](const auto& row) { return Write(row); }, change);
+    if (!again[i]) status = std::visit([this](const auto& row) { return Write(row); }, changes[i]);
   }
   if (status.ok()) status = commit_.Bind().Run();
   return status;
@@ -194,6 +249,7 @@ absl::Status SqliteStateStore::Commit(std::span<const core::Change> changes) {
   was_full_ = absl::IsResourceExhausted(status);
   if (!status.ok()) {
     if (db_->InTransaction()) rollback_.Bind().Run().IgnoreError();
+    texts_.clear();
     return status;
   }
   return db_->CheckpointAfter(kCheckpointPages);
