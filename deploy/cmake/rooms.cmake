@@ -1,4 +1,5 @@
-# A room is one folder and one library target; its sources are globbed, main.cc excepted.
+# A room is one folder and one library target; its sources are globbed, main.cc and the folders below
+# that are rooms of their own (have a CMakeLists.txt) excepted.
 
 # cox_room(<target> [PUBLIC lib...] [PRIVATE lib...]): the room in the current folder. A room of
 # headers only becomes an INTERFACE library.
@@ -6,6 +7,11 @@ function(cox_room target)
   cmake_parse_arguments(ARG "" "" "PUBLIC;PRIVATE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
+  file(GLOB nested RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/*/CMakeLists.txt)
+  foreach(room ${nested})
+    get_filename_component(folder ${room} DIRECTORY)
+    list(FILTER sources EXCLUDE REGEX "^${CMAKE_CURRENT_SOURCE_DIR}/${folder}/")
+  endforeach()
   if(sources)
     add_library(${target} STATIC ${sources})
     target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR}/src)

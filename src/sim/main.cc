@@ -7,6 +7,7 @@
 #include "common/base/version.h"
 #include "sim/explore.h"
 #include "sim/replay.h"
+#include "sim/rpc/fleet_loop.h"
 #include "sim/trace/trace_run.h"
 
 namespace {
@@ -15,6 +16,7 @@ constexpr char kUsage[] =
     "usage: cox-sim explore --seeds A..B [--jobs N] [--verbose]\n"
     "       cox-sim replay FILE...\n"
     "       cox-sim trace ...  (alone: tells its arguments)\n"
+    "       cox-sim fleet ...  (alone: tells its arguments)\n"
     "\n"
     "explore\n"
     "Runs one simulated fleet for each seed, twice, with faults drawn from the seed; checks that\n"
@@ -78,6 +80,9 @@ int main(int argc, char** argv) {
   }
   if (argc > 1 && std::strcmp(argv[1], "trace") == 0) {
     return coxswain::sim::trace::Trace({argv + 2, argv + argc});
+  }
+  if (argc > 1 && std::strcmp(argv[1], "fleet") == 0) {
+    return coxswain::sim::rpc::Fleet({argv + 2, argv + argc});
   }
   if (argc < 2 || std::strcmp(argv[1], "explore") != 0) {
     std::fputs(kUsage, stderr);

@@ -1,15 +1,16 @@
-// Workers and their trainers that do at once what they are told, and report it: no processes, no
-// stores, no faults. What their ranks compute is somebody else's.
+// Pretend workers of one core in the same process: each has a session, and comes and goes.
 #pragma once
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "coordinator/core/decisions.h"
 #include "coordinator/core/events.h"
+#include "sim/trace/pretend_worker.h"
 
 namespace coxswain::sim::trace {
 
@@ -33,28 +34,14 @@ class PretendFleet {
   std::vector<int> SharesOf(core::JobId job) const;
 
  private:
-  struct Rank {
-    base::Incarnation incarnation;
-    base::Generation generation;
-  };
   struct Node {
     core::SessionId session;
-    protocol::Inventory inventory;
-    std::map<protocol::RankKey, Rank> ranks;
+    std::unique_ptr<PretendWorker> worker;
   };
-
-  void On(Node& node, const protocol::StartRank& order);
-  void On(Node& node, const protocol::StopRank& order);
-  void On(Node& node, const protocol::ToTrainer& order);
-  void On(Node& node, const protocol::StartTask& order);
-  template <class Other>
-  void On(Node&, const Other&) {}
-  void Report(const Node& node, protocol::WorkerReport report);
-  void Tell(const Node& node, const protocol::RankKey& key, protocol::TrainerReport report);
-  void Exit(Node& node, const protocol::RankKey& key, int code);
 
   Post post_;
   std::map<std::string, Node> nodes_;
+  std::map<core::SessionId, PretendWorker*> by_session_;
   uint64_t sessions_ = 0;
 };
 
