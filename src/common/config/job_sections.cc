@@ -5,6 +5,7 @@
 #include "common/base/ids.h"
 #include "common/config/job_parser.h"
 #include "common/config/quantities.h"
+#include "common/config/train_section.h"
 
 namespace coxswain::config {
 namespace {
@@ -13,6 +14,7 @@ using base::seconds;
 constexpr auto kDay = std::chrono::hours(24);
 constexpr int64_t kMost = 1'000'000'000;
 constexpr int64_t kLargestMemory = int64_t{64} << 40;
+constexpr uint32_t kMostWorkers = 4096;
 
 bool IsLowerOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 bool IsWordCharacter(char c) { return IsLowerOrDigit(c) || (c >= 'A' && c <= 'Z') || c == '_'; }
@@ -161,91 +163,6 @@ void ReadData(Section& in, Data* out) {
   in.Integer("limit", int64_t{0}, kMost * 1000, &out->limit);
 }
 
-void ReadOptimizer(Section& in, Optimizer* out) {
-  in.Choice<OptimizerName>("name", {{"adamw", OptimizerName::kAdamW}, {"sgd", OptimizerName::kSgd}},
-                           &out->name);
-  const bool sgd = out->name == OptimizerName::kSgd;
-  if (sgd) out->weight_decay = 0.0;
-  in.Real("learning_rate", {.low = 0, .high = 1000, .above = true}, &out->learning_rate);
-  in.Real("weight_decay", {.low = 0, .high = 1000}, &out->weight_decay);
-  in.Real("beta1", {.low = 0, .high = 1, .below = true}, &out->beta1);
-  in.Real("beta2", {.low = 0, .high = 1, .below = true}, &out->beta2);
-  in.Real("eps", {.low = 0, .high = 1, .above = true}, &out->eps);
-  in.Real("momentum", {.low = 0, .high = 1, .below = true}, &out->momentum);
-  in.Bool("nesterov", &out->nesterov);
-  for (const char* key : {"beta1", "beta2", "eps"}) {
-    if (sgd && in.Has(key)) in.Wrong(key, "belongs to adamw, but spec.train.optimizer.name is sgd");
-  }
-  for (const char* key : {"momentum", "nesterov"}) {
-    if (!sgd && in.Has(key))
-      in.Wrong(key, "belongs to sgd, but spec.train.optimizer.name is adamw");
-  }
-  if (sgd && out->nesterov && out->momentum == 0) in.Wrong("nesterov", "needs a momentum above 0");
-}
-
-void ReadSchedule(Section& in, int64_t max_steps, Schedule* out) {
-  in.Choice<ScheduleName>("name",
-                          {{"constant", ScheduleName::kConstant},
-                           {"cosine", ScheduleName::kCosine},
-                           {"linear", ScheduleName::kLinear}},
-                          &out->name);
-  in.Integer("warmup_steps", int64_t{0}, kMost, &out->warmup_steps);
-  in.Real("final_fraction", {.low = 0, .high = 1}, &out->final_fraction);
-  if (out->name == ScheduleName::kConstant && in.Has("final_fraction")) {
-    in.Wrong("final_fraction",
-             "belongs to cosine and linear, but spec.train.schedule.name is constant");
-  }
-  if (max_steps > 0 && out->warmup_steps > max_steps) {
-    in.Wrong("warmup_steps", "found " + std::to_string(out->warmup_steps) +
-                                 ", but training ends after " + std::to_string(max_steps) +
-                                 " steps (spec.train.max_steps)");
-  }
-}
-
-// Every rank needs at least one sample of each step.
-void CheckBatches(Section& in, uint32_t workers, const Train& train) {
-  if (train.global_batch_size < workers) {
-    in.Wrong("global_batch_size", "found " + std::to_string(train.global_batch_size) +
-                                      " samples a step for " + std::to_string(workers) +
-                                      " workers; expected at least one sample for each");
-    return;
-  }
-  if (train.micro_batch_size > train.global_batch_size) {
-    in.Wrong("micro_batch_size", "found " + std::to_string(train.micro_batch_size) +
-                                     ", expected at most the global batch of " +
-                                     std::to_string(train.global_batch_size));
-    return;
-  }
-  if (train.micro_batch_size == 0) return;
-  const int64_t count =
-      (train.global_batch_size + train.micro_batch_size - 1) / train.micro_batch_size;
-  if (count < workers) {
-    in.Wrong("micro_batch_size", "a global batch of " + std::to_string(train.global_batch_size) +
-                                     " makes " + std::to_string(count) + " micro-batch(es) of " +
-                                     std::to_string(train.micro_batch_size) + ", but there are " +
-                                     std::to_string(workers) + " workers; expected at most " +
-                                     std::to_string(train.global_batch_size / workers));
-  }
-}
-
-void ReadTrain(Section& in, uint32_t workers, Train* out) {
-  in.Integer("epochs", int64_t{1}, int64_t{1'000'000}, &out->epochs);
-  in.Integer("max_steps", int64_t{0}, kMost, &out->max_steps);
-  in.Integer("global_batch_size", int64_t{1}, int64_t{16'777'216}, &out->global_batch_size);
-  in.Integer("micro_batch_size", int64_t{0}, int64_t{16'777'216}, &out->micro_batch_size);
-  in.Seed("seed", &out->seed);
-  in.Choice<Precision>("precision",
-                       {{"float32", Precision::kFloat32}, {"float64", Precision::kFloat64}},
-                       &out->precision);
-  in.Below("optimizer", [&](Section& below) { ReadOptimizer(below, &out->optimizer); });
-  in.Below("schedule",
-           [&](Section& below) { ReadSchedule(below, out->max_steps, &out->schedule); });
-  in.Real("clip_norm", {.low = 0, .high = 1e9}, &out->clip_norm);
-  in.Integer("evaluate_every_epochs", int64_t{1}, int64_t{1'000'000}, &out->evaluate_every_epochs);
-  in.Integer("log_every_steps", int64_t{1}, int64_t{1'000'000}, &out->log_every_steps);
-  CheckBatches(in, workers, *out);
-}
-
 void ReadCheckpoint(Section& in, Checkpoint* out) {
   ReadUri(in, "store", true, &out->store);
   in.Integer("every_steps", int64_t{0}, kMost, &out->every_steps);
@@ -273,6 +190,25 @@ void ReadCheckpoint(Section& in, Checkpoint* out) {
   }
 }
 
+// min_workers <= workers <= max_workers.
+void ReadWorkers(Section& in, JobSpec* job) {
+  in.Integer("workers", 1, kMostWorkers, &job->workers);
+  job->min_workers = job->max_workers = job->workers;
+  const std::string of_workers = std::to_string(job->workers) + ", the number of spec.workers";
+  if (in.Integer("min_workers", 1, kMostWorkers, &job->min_workers) &&
+      job->min_workers > job->workers) {
+    in.Wrong("min_workers",
+             "found " + std::to_string(job->min_workers) + ", expected at most " + of_workers);
+    job->min_workers = job->workers;
+  }
+  if (in.Integer("max_workers", 1, kMostWorkers, &job->max_workers) &&
+      job->max_workers < job->workers) {
+    in.Wrong("max_workers",
+             "found " + std::to_string(job->max_workers) + ", expected at least " + of_workers);
+    job->max_workers = job->workers;
+  }
+}
+
 void ReadSpec(Section& in, JobSpec* job, std::vector<std::string>* warnings) {
   in.Require("data", "a section with the training data");
   if (in.Text("queue", "the name of a queue", &job->queue) && job->queue.size() > 63) {
@@ -284,14 +220,14 @@ void ReadSpec(Section& in, JobSpec* job, std::vector<std::string>* warnings) {
   }
   in.Duration("expected_time", base::Duration(0), 365 * kDay, &job->expected_time);
   in.Choice<bool>("on_preemption", {{"requeue", false}, {"end", true}}, &job->end_when_preempted);
-  in.Integer("workers", 1, 4096, &job->workers);
+  ReadWorkers(in, job);
   in.Below("resources", [&](Section& below) { ReadResources(below, &job->resources, warnings); });
   in.Below("placement",
            [&](Section& below) { ReadPlacement(below, job->resources, &job->placement); });
   in.Below("model", [&](Section& below) { ReadModel(below, &job->model); });
   in.Below("data", [&](Section& below) { ReadData(below, &job->data); });
   in.Below("train", [&](Section& below) {
-    ReadTrain(below, job->workers, &job->train);
+    ReadTrain(below, {job->workers, job->max_workers}, &job->train);
     if (below.Has("evaluate_every_epochs") && !job->data.evaluate) {
       warnings->push_back(
           "spec.train.evaluate_every_epochs has no effect without spec.data.evaluate");

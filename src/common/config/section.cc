@@ -90,6 +90,11 @@ const Section::Entry* Section::Find(std::string_view key) const {
   return it == entries_.end() ? nullptr : &*it;
 }
 
+bool Section::IsSection(std::string_view key) const {
+  const Entry* entry = Find(key);
+  return entry != nullptr && entry->node.IsMap();
+}
+
 std::string Section::PathOf(std::string_view key) const {
   return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
 }

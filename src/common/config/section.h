@@ -38,6 +38,8 @@ class Section {
   const std::string& path() const { return path_; }
   // True if the file or an override has the key.
   bool Has(std::string_view key) const { return Find(key) != nullptr; }
+  // True if it is there with keys below it.
+  bool IsSection(std::string_view key) const;
 
   // Each of these leaves `out` as it is when the key is absent or wrong, and returns true when it
   // was set.

@@ -216,7 +216,8 @@ void ApplyOverride(const Override& what, const std::vector<std::string>& free_ma
       return;
     }
     if (at.IsScalar() || at.IsSequence()) {
-      notes->WrongOverride(what, path + " has no keys below it");
+      notes->WrongOverride(what, path + " is " + (at.IsScalar() ? Quoted(at.Scalar()) : "a list") +
+                                     " here, which has no keys below it");
       return;
     }
     path += (i == 0 ? "" : ".") + parts[i];

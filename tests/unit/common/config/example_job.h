@@ -49,4 +49,14 @@ inline ParsedJob Parsed(std::string_view yaml, const std::vector<std::string>& o
   return std::get<ParsedJob>(std::move(result));
 }
 
+inline std::vector<std::string> MistakesIn(std::string_view yaml,
+                                           const std::vector<std::string>& overrides = {}) {
+  auto result = ParseJob(yaml, "job.yaml", overrides);
+  std::vector<std::string> lines;
+  if (auto* mistakes = std::get_if<std::vector<Mistake>>(&result)) {
+    for (const Mistake& mistake : *mistakes) lines.push_back(mistake.ToString());
+  }
+  return lines;
+}
+
 }  // namespace coxswain::config

@@ -13,16 +13,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-std::vector<std::string> MistakesIn(std::string_view yaml,
-                                    const std::vector<std::string>& overrides = {}) {
-  auto result = ParseJob(yaml, "job.yaml", overrides);
-  std::vector<std::string> lines;
-  if (auto* mistakes = std::get_if<std::vector<Mistake>>(&result)) {
-    for (const Mistake& mistake : *mistakes) lines.push_back(mistake.ToString());
-  }
-  return lines;
-}
-
 TEST(JobParser, ReadsEveryKindOfValue) {
   const JobSpec job = Parsed(kJob).spec;
   EXPECT_EQ(job.metadata.name, "digits");
@@ -326,7 +316,8 @@ TEST(JobParser, WrongOverridesAreNamed) {
       MistakesIn(kJob, {"spec.train.epochs"}),
       ElementsAre("--set spec.train.epochs: expected KEY=VALUE, such as spec.train.epochs=3"));
   EXPECT_THAT(MistakesIn(kJob, {"spec.workers.x=3"}),
-              ElementsAre("--set spec.workers.x=3: spec.workers has no keys below it"));
+              ElementsAre("--set spec.workers.x=3: spec.workers is \"2\" here, which has no keys "
+                          "below it"));
   EXPECT_THAT(MistakesIn(kJob, {"spec..x=3"}), ElementsAre(HasSubstr("found an empty name")));
   EXPECT_THAT(MistakesIn(kJob, {"spec.model.hidden=[1"}),
               testing::Contains(HasSubstr("--set spec.model.hidden=[1: not valid YAML")));

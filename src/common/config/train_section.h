@@ -1,0 +1,18 @@
+// Reads `spec.train`, and checks it against the number of ranks. Inside common/config only.
+#pragma once
+
+#include <cstdint>
+
+#include "common/config/job_spec.h"
+#include "common/config/section.h"
+
+namespace coxswain::config {
+
+// How many ranks there are at first, and at most.
+struct WorkerRange {
+  uint32_t workers = 1, max = 1;
+};
+
+void ReadTrain(Section& in, const WorkerRange& ranks, Train* out);
+
+}  // namespace coxswain::config
