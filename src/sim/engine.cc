@@ -14,7 +14,8 @@ using base::seconds;
 void Engine::Prepare() {
   process_.After(world_.dice.Span(milliseconds(50), seconds(4)), [this] {
     if (job_.bad_data) {
-      return process_.Handle(tc::EngineFailed{"the data is wrong", protocol::kExitUserError});
+      return process_.Handle(tc::EngineFailed{"the data is wrong", protocol::kExitUserError,
+                                              protocol::FailureKind::kData});
     }
     ready_ = true;
     phase_ = protocol::Phase::kWaiting;

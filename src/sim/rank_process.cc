@@ -136,7 +136,7 @@ void RankProcess::Connect(Duration pause) {
         bool was_open = std::exchange(open_, false);
         if (why.starts_with("refused: ")) {
           return Handle(tc::EngineFailed{"the worker does not want this process: " + why,
-                                         protocol::kExitStopped});
+                                         protocol::kExitStopped, protocol::FailureKind::kKilled});
         }
         if (was_open) missing_ = true;
         Connect(was_open ? deadlines_.ReconnectFirst() : pause);

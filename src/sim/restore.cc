@@ -19,7 +19,10 @@ void Engine::Restore(const std::shared_ptr<Group>& group) {
 void Engine::EndRestore(const std::shared_ptr<Group>& group, std::optional<Agreed> agreed,
                         const std::string& why, int code) {
   if (agreed) return group->Restored(std::move(agreed), false);
-  Answer(trainer::core::EngineFailed{why, code});
+  Answer(trainer::core::EngineFailed{why, code,
+                                     code == protocol::kExitUserError
+                                         ? protocol::FailureKind::kSettings
+                                         : protocol::FailureKind::kStore});
   group->Restored(std::nullopt, true);
 }
 

@@ -50,6 +50,7 @@ void TrainerCore::On(const StepFinished& event) {
   step_ = event.step;
   position_ = event.position;
   loss_ = event.loss;
+  noise_ = event.noise;
   if (event.took.count() > 0) {
     double seconds = static_cast<double>(event.took.count()) * 1e-6;
     double rate = static_cast<double>(event.samples) / seconds;
@@ -83,7 +84,7 @@ void TrainerCore::On(const LossNotFinite& event) {
            " on rank " + (ranks.empty() ? "?" : ranks) +
            ": lower spec.train.optimizer.learning_rate, set spec.train.clip_norm, or look for bad "
            "samples",
-       protocol::kExitUserError);
+       protocol::kExitUserError, protocol::FailureKind::kDiverged);
 }
 
 void TrainerCore::On(const SnapshotTaken& event) {
@@ -112,7 +113,7 @@ void TrainerCore::On(const ModelExported& event) {
 
 void TrainerCore::On(const EngineFailed& event) {
   running_.reset();
-  Fail(event.reason, event.exit_code);
+  Fail(event.reason, event.exit_code, event.kind);
 }
 
 void TrainerCore::On(const ShareStored& event) {

@@ -57,6 +57,7 @@ struct StepFinished {
   bool save_wanted = false;  // some rank was told to save
   bool stop = false;         // some rank was told to stop
   bool stop_with_save = false;
+  double noise = 0;  // gradient noise scale, in samples; 0: not known
 };
 // Answers RunStep: the update was not applied. `ranks`: those whose own loss was not finite.
 struct LossNotFinite {
@@ -77,6 +78,7 @@ struct ModelExported {
 struct EngineFailed {
   std::string reason;
   int exit_code = protocol::kExitInternal;
+  protocol::FailureKind kind = protocol::FailureKind::kBug;
 };
 
 // ---- from storage ----

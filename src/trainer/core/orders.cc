@@ -126,7 +126,8 @@ void TrainerCore::RefuseSave(int64_t step, base::CheckpointId id, const std::str
   if (!last) return;
   // Three tries: what refuses the third will refuse the fourth.
   if (++refusals_ >= 3) {
-    return Fail("the last checkpoint could not be saved: " + reason, protocol::kExitInfrastructure);
+    return Fail("the last checkpoint could not be saved: " + reason, protocol::kExitInfrastructure,
+                protocol::FailureKind::kStore);
   }
   retry_save_at_ = now_ + settings_.deadlines.Repeat();
 }

@@ -138,8 +138,8 @@ void TrainerCore::FinishNow(bool stopped) {
   if (stop_ && stop_->by_signal) Leave(protocol::kExitStopped, stop_->reason);
 }
 
-void TrainerCore::Fail(std::string reason, int code) {
-  Report(protocol::TrainingFailed{reason, code == protocol::kExitUserError});
+void TrainerCore::Fail(std::string reason, int code, protocol::FailureKind kind) {
+  Report(protocol::TrainingFailed{reason, code == protocol::kExitUserError, kind});
   Leave(code, std::move(reason));
 }
 
@@ -216,6 +216,8 @@ void TrainerCore::SendProgress() {
     progress.eval_loss = evaluation_->loss;
     progress.eval_accuracy = evaluation_->accuracy;
   }
+  progress.global_batch = formed_ ? plan_.batch : 0;
+  progress.gradient_noise = noise_;
   progress.waiting_for = waiting_for_;
   Report(std::move(progress));
 }

@@ -108,7 +108,7 @@ class TrainerCore {
   void RefuseSave(int64_t step, base::CheckpointId id, const std::string& reason);
   void FinishNow(bool stopped);
   void Leave(int code, std::string reason);
-  void Fail(std::string reason, int code);
+  void Fail(std::string reason, int code, protocol::FailureKind kind);
   void SendUnanswered();
   void SendOf(const Save& save);
   void SendProgress();
@@ -137,6 +137,7 @@ class TrainerCore {
   int64_t step_ = 0;
   int64_t position_ = 0;
   double loss_ = std::numeric_limits<double>::quiet_NaN();  // until a step of this process
+  double noise_ = 0;                                        // gradient noise scale
   double rate_ = 0;                                         // samples per second, smoothed
   std::optional<Evaluated> evaluation_;
   bool evaluation_due_ = false;

@@ -31,6 +31,10 @@ struct TrainingPlan {
     int64_t by_epochs = (in_epoch + batch - 1) / batch + later_epochs * StepsPerEpoch();
     return max_steps > 0 ? std::min(by_epochs, max_steps - step) : by_epochs;
   }
+  // Steps that lead from the start to `position`, one that it is within counted in.
+  int64_t StepsTo(int64_t position) const {
+    return position / samples * StepsPerEpoch() + (position % samples + batch - 1) / batch;
+  }
   bool EndsEpoch(int64_t position) const { return position > 0 && position % samples == 0; }
   // 1-based epoch of the sample at `position`, for people; the last one once all is done.
   int64_t EpochOf(int64_t position) const { return std::min(position / samples + 1, epochs); }

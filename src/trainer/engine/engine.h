@@ -3,8 +3,8 @@
 // Threads: all methods from one thread (the engine's), but for Abort, phase and those so marked.
 // Errors: UNAVAILABLE: a collective failed (a peer is gone, a time-out, Abort): parameters,
 // optimizer and position are those of the last finished step, and Join may be called again.
-// INVALID_ARGUMENT: the user's settings or data. RESOURCE_EXHAUSTED: out of memory. INTERNAL: a bug
-// or LibTorch's refusal.
+// INVALID_ARGUMENT: the user's settings; FAILED_PRECONDITION: the user's data. RESOURCE_EXHAUSTED:
+// out of memory. INTERNAL: a bug or LibTorch's refusal.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +32,9 @@ struct EngineSettings {
   std::string address = "127.0.0.1";  // of this machine on the data network: what Gloo binds to
   base::Duration form_limit = base::seconds(30);
   base::Duration collective_limit = base::seconds(300);
+  // With a range of batches, each Nth step is measured for the gradient noise scale: that takes two
+  // passes over the gradients.
+  int64_t noise_every_steps = 16;
 };
 
 // The samples; they outlive the engine.
@@ -46,7 +49,14 @@ struct GroupSettings {
   uint32_t world_size = 1;
   std::string store_host;  // of rank 0
   uint16_t store_port = 0;
-  int store_fd = -1;  // rank 0: its bound socket, listening; stays the caller's
+  int store_fd = -1;         // rank 0: its bound socket, listening; stays the caller's
+  int64_t global_batch = 0;  // samples per step; 0: as the job file says
+};
+
+// Averages of what the gradient noise scale is made of (optim/gradient_noise.h).
+struct NoiseAverages {
+  double signal = 0, noise = 0;  // squared norm of the mean gradient; trace of the covariance
+  int64_t count = 0;             // measurements
 };
 
 // Whole state as it was saved, for Join to take over. `bytes(i)` is row-major data of tensors[i].
@@ -55,6 +65,7 @@ struct SavedState {
   int64_t position = 0;
   std::vector<blob::TensorInfo> tensors;
   std::function<const char*(size_t index)> bytes;
+  NoiseAverages noise;
 };
 
 struct Joined {
@@ -74,6 +85,7 @@ struct StepResult {
   double loss = 0;       // mean over the global batch
   double learning_rate = 0;
   double gradient_norm = -1;           // before clipping; -1: not clipping
+  double gradient_noise = 0;           // gradient noise scale, in samples; 0: not known
   StepFlags agreed;                    // any rank's flag
   std::vector<base::Rank> not_finite;  // ranks whose loss was not finite: nothing was applied
   // Where the time went. Backward includes the all-reduce it hides; all_reduce is what it could
@@ -115,6 +127,8 @@ class Engine {
   virtual const char* StateBytes(size_t index) const = 0;
   // The first so many of StateTensors() are the model.
   virtual size_t ModelTensorCount() const = 0;
+  // Belongs to the state, but depends on no job's tensors.
+  virtual NoiseAverages Noise() const = 0;
   // config.json of the exported model: recipe, shapes, classes, preprocessing.
   virtual std::string ModelConfig() const = 0;
 

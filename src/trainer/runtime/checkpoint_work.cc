@@ -4,6 +4,7 @@
 
 #include "common/base/version.h"
 #include "common/log/log.h"
+#include "trainer/runtime/noise_text.h"
 
 namespace coxswain::trainer {
 
@@ -17,6 +18,7 @@ void CheckpointWork::Snapshot(const engine::Engine& engine, int64_t step, int64_
   snapshots_[step] = std::move(buffer);
   tensors_ = engine.StateTensors();
   samples_per_epoch_ = samples_per_epoch;
+  noise_ = engine.Noise();
 }
 
 void CheckpointWork::Do(const core::Action& action) {
@@ -64,6 +66,7 @@ void CheckpointWork::On(const core::StoreManifest& action) {
   // Every random number is a function of the seed and the position: that is all the random state.
   manifest.info.state["seed"] = std::to_string(facts_.seed);
   manifest.info.state["samples"] = std::to_string(samples_per_epoch_);  // the order depends on it
+  if (noise_.count > 0) manifest.info.state["gradient_noise"] = NoiseText(noise_);
   manifest.info.state["trainer_version"] = base::kVersion;
   manifest.tensors = tensors_;
   manifest.shards = action.shards;

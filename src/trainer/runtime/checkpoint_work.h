@@ -52,6 +52,7 @@ class CheckpointWork {
   std::map<int64_t, std::shared_ptr<const blob::ShardBuffer>> snapshots_;  // by step
   std::vector<blob::TensorInfo> tensors_;
   int64_t samples_per_epoch_ = 1;
+  engine::NoiseAverages noise_;
   std::unique_ptr<blob::UploadLoop> loop_;
 };
 

@@ -11,7 +11,7 @@ namespace coxswain::trainer {
 namespace {
 
 core::Event Failed(const absl::Status& status) {
-  return core::EngineFailed{std::string(status.message()), ExitCodeOf(status)};
+  return FailureOf(status, protocol::FailureKind::kSettings);
 }
 
 std::string Fixed(double value, int digits) {
@@ -22,20 +22,23 @@ std::string Fixed(double value, int digits) {
 
 }  // namespace
 
-int ExitCodeOf(const absl::Status& status) {
+core::EngineFailed FailureOf(const absl::Status& status, protocol::FailureKind unfit) {
+  using protocol::FailureKind;
+  std::string reason(status.message());
   switch (status.code()) {
+    case absl::StatusCode::kFailedPrecondition:  // the engine's word for data
+      return {reason, protocol::kExitUserError, FailureKind::kData};
     case absl::StatusCode::kInvalidArgument:
     case absl::StatusCode::kNotFound:
     case absl::StatusCode::kPermissionDenied:
     case absl::StatusCode::kUnauthenticated:
-    case absl::StatusCode::kFailedPrecondition:
-      return protocol::kExitUserError;
+      return {reason, protocol::kExitUserError, unfit};
     case absl::StatusCode::kResourceExhausted:
-      return protocol::kExitOutOfMemory;
+      return {reason, protocol::kExitOutOfMemory, FailureKind::kOutOfMemory};
     case absl::StatusCode::kInternal:
-      return protocol::kExitInternal;
-    default:
-      return protocol::kExitInfrastructure;
+      return {reason, protocol::kExitInternal, FailureKind::kBug};
+    default:  // unreachable, too slow, damaged
+      return {reason, protocol::kExitInfrastructure, FailureKind::kStore};
   }
 }
 
@@ -50,6 +53,7 @@ core::Event EngineLoop::Run(const core::JoinGroup& command) {
   group.rank = command.rank;
   group.world_size = static_cast<uint32_t>(form.members.size());
   group.store_fd = doors_.store_fd;
+  group.global_batch = form.global_batch;
   const std::string& host = form.members.front().address;
   if (!SplitAddress(host, &group.store_host, &group.store_port)) {
     return Failed(absl::InternalError("rank 0's address '" + host + "' is not HOST:PORT"));
@@ -73,7 +77,8 @@ core::Event EngineLoop::Run(const core::JoinGroup& command) {
   step_ = joined->step;
   log::Info("generation " + std::to_string(generation_.value) + " formed: rank " +
             std::to_string(rank_) + " of " + std::to_string(world_size_) + ", at step " +
-            std::to_string(step_) + (report.uri.empty() ? "" : " from " + report.uri));
+            std::to_string(step_) + ", batches of " + std::to_string(joined->plan.batch) +
+            (report.uri.empty() ? "" : " from " + report.uri));
   return core::GroupFormed{generation_,    joined->step, joined->position, joined->plan,
                            report.refused, report.uri,   report.id};
 }
@@ -95,6 +100,7 @@ core::Event EngineLoop::Run(const core::RunStep& command) {
   finished.position = result->position;
   finished.samples = result->samples;
   finished.loss = result->loss;
+  finished.noise = result->gradient_noise;
   finished.took = result->total;
   finished.save = result->agreed.save;
   finished.save_wanted = result->agreed.save_wanted;
@@ -131,7 +137,7 @@ core::Event EngineLoop::Run(const core::ExportModel&) {
   if (!uri.ok()) {
     return core::EngineFailed{
         "the model could not be exported: " + std::string(uri.status().message()),
-        protocol::kExitInfrastructure};
+        protocol::kExitInfrastructure, protocol::FailureKind::kStore};
   }
   log::Info("model exported to " + *uri);
   return core::ModelExported{*uri};

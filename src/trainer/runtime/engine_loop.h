@@ -43,7 +43,7 @@ class EngineLoop {
   int64_t step_ = 0;
 };
 
-// The exit code that a failure asks for.
-int ExitCodeOf(const absl::Status& status);
+// What a failure comes to. `unfit`: the kind of what the user has to mend (settings, or data).
+core::EngineFailed FailureOf(const absl::Status& status, protocol::FailureKind unfit);
 
 }  // namespace coxswain::trainer

@@ -70,6 +70,7 @@ void LocalLink::Run() {
 protocol::FormGeneration LocalLink::Form() const {
   protocol::FormGeneration form;
   form.generation = base::Generation(1);
+  form.global_batch = settings_.global_batch;
   for (uint32_t rank = 0; rank < settings_.world_size; ++rank) {
     // Only rank 0's address is used.
     form.members.push_back({rank, base::Incarnation(rank + 1), settings_.store_address});

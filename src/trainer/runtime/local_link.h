@@ -20,6 +20,7 @@ struct LocalSettings {
   std::string store;          // where checkpoints go; used by a world of one
   std::string prefix;         // below it
   std::string resume_from;    // URI of a checkpoint; empty: start afresh
+  int64_t global_batch = 0;   // samples per step; 0: as the job file says
   std::string metrics_path;   // file for points, one JSON line each; empty: none
 };
 

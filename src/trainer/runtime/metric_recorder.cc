@@ -21,6 +21,7 @@ void MetricRecorder::AddStep(const engine::StepResult& step, base::Rank rank,
     add("samples_per_second",
         static_cast<double>(step.samples) * 1e6 / static_cast<double>(step.total.count()));
   }
+  if (step.gradient_noise > 0) add("gradient_noise", step.gradient_noise);
   if (step.gradient_norm >= 0) add("gradient_norm", step.gradient_norm);
 }
 

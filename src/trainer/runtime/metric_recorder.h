@@ -15,8 +15,8 @@ class MetricRecorder {
   explicit MetricRecorder(int64_t log_every_steps) : log_every_steps_(log_every_steps) {}
 
   // Each `log_every_steps`-th step, from rank 0: "loss", "learning_rate", "samples_per_second",
-  // "gradient_norm" (over all ranks). From every rank, about once a second: "phase.data_ms" and so
-  // on, means per step since the last ones.
+  // "gradient_norm", "gradient_noise" (over all ranks). From every rank, about once a second:
+  // "phase.data_ms" and so on, means per step since the last ones.
   void AddStep(const engine::StepResult& step, base::Rank rank, base::Generation generation);
   // From rank 0: "eval.loss", "eval.accuracy".
   void AddEvaluation(const engine::EvaluationResult& result, int64_t step, base::Rank rank,

@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <future>
+#include <optional>
 #include <sstream>
 
 #include "common/config/job_parser.h"
@@ -64,7 +65,7 @@ struct RankProcess {
         restorer(StoreSettingsOf(settings.spec)) {}
 
   void StartShell();
-  absl::Status PrepareEngine();
+  std::optional<core::EngineFailed> PrepareEngine();
   std::string WaitingFor();
   [[noreturn]] void ServeEngine();
 
@@ -106,7 +107,7 @@ std::string RankProcess::WaitingFor() {
   return checkpoints.waiting_for();
 }
 
-absl::Status RankProcess::PrepareEngine() {
+std::optional<core::EngineFailed> RankProcess::PrepareEngine() {
   auto reading = std::async(std::launch::async, [this] {
     blob::StoreSettings store = StoreSettingsOf(settings.spec);
     store.patience = data_patience;
@@ -114,8 +115,8 @@ absl::Status RankProcess::PrepareEngine() {
   });
   auto loading = LoadEngine();
   auto read = reading.get();
-  if (!read.ok()) return read.status();
-  if (!loading.ok()) return loading.status();
+  if (!read.ok()) return FailureOf(read.status(), protocol::FailureKind::kData);
+  if (!loading.ok()) return FailureOf(loading.status(), protocol::FailureKind::kSettings);
   data = *std::move(read);
   engine = *std::move(loading);
   engine::EngineSettings to_engine;
@@ -127,8 +128,9 @@ absl::Status RankProcess::PrepareEngine() {
   to_engine.collective_limit = deadlines.Collective();
   engine::Datasets sets{&*data->train, data->evaluate ? &*data->evaluate : nullptr};
   absl::Status prepared = engine->Prepare(to_engine, sets);
-  if (prepared.ok()) loaded = engine.get();
-  return prepared;
+  if (!prepared.ok()) return FailureOf(prepared, protocol::FailureKind::kSettings);
+  loaded = engine.get();
+  return std::nullopt;
 }
 
 void RankProcess::ServeEngine() {
@@ -174,11 +176,7 @@ void RunRank(RankSettings settings, ListenSocket socket, std::unique_ptr<Trainer
   // Never destroyed: the process ends from the shell's thread.
   auto* process = new RankProcess(std::move(settings), std::move(socket), std::move(link));
   process->StartShell();
-  absl::Status prepared = process->PrepareEngine();
-  if (!prepared.ok()) {
-    process->shell.Handle(
-        core::EngineFailed{std::string(prepared.message()), ExitCodeOf(prepared)});
-  }
+  if (auto failed = process->PrepareEngine()) process->shell.Handle(*failed);
   process->ServeEngine();
 }
 

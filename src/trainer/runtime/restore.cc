@@ -4,6 +4,7 @@
 
 #include "common/log/log.h"
 #include "trainer/blob/checkpoint_io.h"
+#include "trainer/runtime/noise_text.h"
 
 namespace coxswain::trainer {
 namespace {
@@ -76,6 +77,8 @@ absl::StatusOr<std::unique_ptr<engine::SavedState>> Restorer::Read(
   state->step = restored->info.step;
   state->position = restored->info.position;
   state->tensors = restored->tensors;
+  auto noise = restored->info.state.find("gradient_noise");
+  if (noise != restored->info.state.end()) state->noise = ParseNoise(noise->second);
   state->bytes = [restored](size_t i) { return restored->data[i].get(); };
   return state;
 }

@@ -53,7 +53,7 @@ void Shell::Start(ShellDoors doors, const std::string& address) {
   };
   events.refused = [this](const std::string& reason) {
     Handle(core::EngineFailed{"the worker does not want this process: " + reason,
-                              protocol::kExitStopped});
+                              protocol::kExitStopped, protocol::FailureKind::kKilled});
   };
   doors_.link->Start(std::move(events));
   thread_ = std::thread([this] { Run(); });

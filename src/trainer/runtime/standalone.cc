@@ -13,6 +13,7 @@ namespace coxswain::trainer {
 const char kStandaloneUsage[] =
     "cox-trainer --standalone --spec FILE [--rank R --world-size N --store-address HOST:PORT]\n"
     "            [--store URI] [--prefix NAME] [--resume-from URI] [--cpus N] [--metrics FILE]\n"
+    "            [--global-batch N]\n"
     "One rank without worker and coordinator. Start every rank with the same --store-address; rank "
     "0\n"
     "listens there. Checkpoints are saved by a world of one alone; the model goes below --store.\n";
@@ -44,9 +45,9 @@ absl::StatusOr<ListenSocket> BindFor(uint32_t rank, const std::string& store_add
 
 int RunStandalone(const std::vector<std::string>& arguments) {
   std::map<std::string, std::string> flags = {
-      {"--spec", ""},          {"--rank", "0"}, {"--world-size", "1"},
-      {"--store-address", ""}, {"--store", ""}, {"--prefix", "run"},
-      {"--resume-from", ""},   {"--cpus", ""},  {"--metrics", ""}};
+      {"--spec", ""},    {"--rank", "0"},       {"--world-size", "1"}, {"--store-address", ""},
+      {"--store", ""},   {"--prefix", "run"},   {"--resume-from", ""}, {"--cpus", ""},
+      {"--metrics", ""}, {"--global-batch", ""}};
   for (size_t i = 0; i < arguments.size(); i += 2) {
     auto flag = flags.find(arguments[i]);
     if (flag == flags.end()) return Usage("unknown argument '" + arguments[i] + "'");
@@ -83,6 +84,13 @@ int RunStandalone(const std::vector<std::string>& arguments) {
   if (!flags["--cpus"].empty() && !ParseNumber(flags["--cpus"], &rank.cpus)) {
     return Usage("--cpus: found '" + flags["--cpus"] + "', expected a number");
   }
+  uint32_t batch = 0;
+  if (const std::string& text = flags["--global-batch"]; !text.empty()) {
+    if (!ParseNumber(text, &batch) || batch == 0 || batch > 16'777'216) {
+      return Usage("--global-batch: found '" + text + "', expected a number from 1 to 16777216");
+    }
+  }
+  local.global_batch = batch;
   rank.store = local.store;
   rank.state_prefix = local.prefix;
   rank.saves = local.world_size == 1;

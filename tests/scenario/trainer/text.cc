@@ -38,7 +38,8 @@ struct Text {
         << (r.model_uri.empty() ? "" : " ") << r.model_uri;
   }
   void operator()(const protocol::TrainingFailed& r) {
-    out << "TrainingFailed" << (r.user_error ? " (user)" : "") << ": " << r.reason;
+    out << "TrainingFailed" << (r.user_error ? " (user) " : " ") << protocol::ToString(r.kind)
+        << ": " << r.reason;
   }
 
   void operator()(const AbortGroup&) { out << "AbortGroup"; }

@@ -27,6 +27,8 @@ struct BucketWatch {
   std::function<c10::intrusive_ptr<c10::ivalue::Future>(at::Tensor)> sum;
   std::atomic<protocol::Phase>* phase = nullptr;
   base::Time last_bucket_at;
+  bool measure = false;
+  double squares = 0;  // of this rank's own gradients, while measuring
 };
 
 // Sums buckets, and notes when backward has nothing more of its own to do.
@@ -34,7 +36,9 @@ class SumHook : public c10d::CommHookInterface {
  public:
   explicit SumHook(BucketWatch* watch) : watch_(watch) {}
   c10::intrusive_ptr<c10::ivalue::Future> runHook(c10d::GradBucket& bucket) override {
-    auto future = watch_->sum(bucket.getBufferRef());
+    at::Tensor& values = bucket.getBufferRef();
+    if (watch_->measure) watch_->squares += values.dot(values).item<double>();
+    auto future = watch_->sum(values);
     if (bucket.isLast()) {
       watch_->last_bucket_at = base::MonotonicNow();
       watch_->phase->store(protocol::Phase::kAllReduce, std::memory_order_relaxed);
@@ -113,6 +117,11 @@ class GlooGroup : public Group {
     reducer_->prepare_for_forward();
   }
   void BeforeBackward() override { reducer_->prepare_for_backward({}); }
+  void MeasureBackward(bool wanted) override {
+    watch_.measure = wanted;
+    watch_.squares = 0;
+  }
+  double own_squares() const override { return watch_.squares; }
   base::Time last_bucket_at() const override { return watch_.last_bucket_at; }
 
  private:
@@ -183,6 +192,8 @@ class LoneGroup : public Group {
   void Watch(const std::vector<at::Tensor>&) override {}
   void BeforeForward() override {}
   void BeforeBackward() override {}
+  void MeasureBackward(bool) override {}
+  double own_squares() const override { return 0; }
   base::Time last_bucket_at() const override { return {}; }
 };
 

@@ -40,6 +40,10 @@ class Group {
   virtual void Watch(const std::vector<at::Tensor>& parameters) = 0;
   virtual void BeforeForward() = 0;   // of the last micro-batch of a step
   virtual void BeforeBackward() = 0;  // of the last micro-batch of a step
+  // Of the next backward: whether this rank's own gradients are measured before they are summed.
+  virtual void MeasureBackward(bool wanted) = 0;
+  // Their squared norm, if they were.
+  virtual double own_squares() const = 0;
   // When the last bucket of the present step was handed over: what follows is waiting for peers.
   virtual base::Time last_bucket_at() const = 0;
 };

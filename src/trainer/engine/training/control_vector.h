@@ -1,6 +1,6 @@
 // The small vector that all ranks sum in each step: how the loss is known and decisions are agreed
 // upon without a second round trip. Doubles: [loss sum, save, save wanted, stop, stop with save,
-// one bit per rank whose loss is not finite (32 to a slot), batch norm sums ...].
+// noise, one bit per rank whose loss is not finite (32 to a slot), batch norm sums ...].
 #pragma once
 
 #include <cstdint>
@@ -26,10 +26,13 @@ class ControlVector {
   // A loss that is not finite would hide the others': it is told by its bit instead.
   void AddLoss(double sum) { values_[0] += sum; }
   void MarkNotFinite(uint32_t rank) { values_[kBitsAt + rank / 32] += uint64_t{1} << rank % 32; }
+  // Squared norms of gradients (NoiseMeter).
+  void AddNoise(double squares) { values_[5] += squares; }
   double* statistics() { return values_.data() + statistics_at_; }
 
   // After the sum over all ranks.
   double loss_sum() const { return values_[0]; }
+  double noise() const { return values_[5]; }
   StepFlags agreed() const {
     return {values_[1] > 0, values_[2] > 0, values_[3] > 0, values_[4] > 0};
   }
@@ -48,7 +51,7 @@ class ControlVector {
   size_t size() const { return values_.size(); }
 
  private:
-  static constexpr size_t kBitsAt = 5;
+  static constexpr size_t kBitsAt = 6;
   const size_t statistics_at_;
   std::vector<double> values_;
 };

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "common/base/clock.h"
+#include "trainer/engine/optim/gradient_noise.h"
 #include "trainer/engine/optim/schedule.h"
 #include "trainer/engine/training/guard.h"
 #include "trainer/engine/training/training_engine.h"
@@ -15,6 +16,10 @@ namespace {
 constexpr int64_t kEvaluationRows = 500;
 
 at::TensorOptions Options(at::ScalarType type) { return at::TensorOptions().dtype(type); }
+
+double NormOf(const std::vector<at::Tensor>& tensors) {
+  return at::stack(at::_foreach_norm(tensors)).norm().item<double>();
+}
 
 }  // namespace
 
@@ -56,7 +61,13 @@ absl::StatusOr<StepResult> TrainingEngine::Step(const StepFlags& flags) {
 void TrainingEngine::Forward(const data::Batch& batch, const StepFlags& flags, StepResult& result) {
   ResetGradients();
   control_->Begin(flags);
+  control_->AddNoise(meter_.own());
+  bool measure = meter_.Due(step_), alone = group_->size() == 1;
   int64_t unit = micro_batch_ > 0 ? micro_batch_ : batch.samples;
+  // A rank alone has no other's gradient to compare with: it looks at its own half-way.
+  if (measure && alone && micro_batch_ == 0) unit = (batch.samples + 1) / 2;
+  HalfBatch half;
+  group_->MeasureBackward(measure);
   double weight = batch.share.size() > 0 ? 1.0 / static_cast<double>(batch.global_size) : 0.0;
   std::unique_ptr<Group::Pending> agreement;
   at::Tensor control;
@@ -81,6 +92,9 @@ void TrainingEngine::Forward(const data::Batch& batch, const StepFlags& flags, S
     result.forward += forwarded - started;
     SetPhase(protocol::Phase::kBackward);
     (loss_sum * weight).backward();
+    if (measure && alone && half.samples == 0 && !last && 2 * end >= batch.samples) {
+      half = {at::_foreach_mul(Gradients(), at::Scalar(1.0)), end};
+    }
     base::Time ended = base::MonotonicNow();
     base::Time bucket = last ? std::max(group_->last_bucket_at(), forwarded) : ended;
     result.backward += std::min(bucket, ended) - forwarded;
@@ -91,6 +105,31 @@ void TrainingEngine::Forward(const data::Batch& batch, const StepFlags& flags, S
   base::Time waiting = base::MonotonicNow();
   agreement->Wait();
   result.all_reduce += base::MonotonicNow() - waiting;
+  meter_.Told(control_->noise());
+  if (measure) MeasureNoise(batch, half);
+}
+
+void TrainingEngine::MeasureNoise(const data::Batch& batch, const HalfBatch& half) {
+  at::NoGradGuard no_grad;
+  auto square = [](double x) { return x * x; };
+  auto samples = static_cast<double>(batch.global_size);
+  NoiseMeasurement measured;
+  measured.samples = measured.piece_samples = batch.global_size;
+  double whole = square(GradientNorm()), own = group_->own_squares();
+  if (half.samples > 0) {
+    std::vector<at::Tensor> rest = at::_foreach_sub(Gradients(), half.gradients);
+    own = square(NormOf(half.gradients)) + square(NormOf(rest));
+    measured.piece_squares = square(static_cast<double>(half.samples)) +
+                             square(samples - static_cast<double>(half.samples));
+  } else {
+    for (uint32_t rank = 0; rank < group_->size(); ++rank) {
+      data::Share share = data::ShareOfBatch(batch.global_size, micro_batch_, rank, group_->size());
+      measured.piece_squares += square(static_cast<double>(share.size()));
+    }
+  }
+  // The gradients of a step are means over its samples.
+  measured.whole = whole * square(samples);
+  meter_.Measured(measured, own * square(samples));
 }
 
 at::Tensor TrainingEngine::Rows(const data::Batch& batch, int64_t begin, int64_t end) const {
@@ -121,23 +160,46 @@ void TrainingEngine::ResetGradients() {
   for (const NamedTensor& parameter : model_->parameters()) parameter.tensor.mutable_grad().reset();
 }
 
-double TrainingEngine::ClipGradients() {
+std::vector<at::Tensor> TrainingEngine::Gradients() const {
   std::vector<at::Tensor> gradients;
   for (const NamedTensor& parameter : model_->parameters()) {
     gradients.push_back(parameter.tensor.grad());
   }
-  double norm = at::stack(at::_foreach_norm(gradients)).norm().item<double>();
+  return gradients;
+}
+
+double TrainingEngine::GradientNorm() const {
+  at::NoGradGuard no_grad;
+  return NormOf(Gradients());
+}
+
+void TrainingEngine::ClipGradients(double norm) {
   double scale = settings_.spec.train.clip_norm / (norm + 1e-6);
-  if (scale < 1) at::_foreach_mul_(gradients, at::Scalar(scale));
-  return norm;
+  if (scale < 1) at::_foreach_mul_(Gradients(), at::Scalar(scale));
+}
+
+// With a range of batches the schedule goes by steps of the batch that it is meant for, and the
+// rate is that batch's, times what a larger one is worth.
+double TrainingEngine::LearningRateOf(const StepResult& result) const {
+  const config::Train& train = settings_.spec.train;
+  double top = train.optimizer.learning_rate;
+  if (!HasBatchRange()) return LearningRate(train.schedule, top, result.step, total_steps_);
+  core::TrainingPlan meant = plan_;
+  meant.batch = train.global_batch_size;
+  double rate = LearningRate(train.schedule, top, meant.StepsTo(result.position),
+                             meant.StepsTo(meant.samples * meant.epochs));
+  return rate * LearningRateGain(train.optimizer.name, std::min(plan_.batch, plan_.samples),
+                                 std::min(meant.batch, meant.samples), meter_.noise().scale());
 }
 
 void TrainingEngine::ApplyUpdate(StepResult& result) {
   at::NoGradGuard no_grad;
-  if (settings_.spec.train.clip_norm > 0) result.gradient_norm = ClipGradients();
-  const config::Train& train = settings_.spec.train;
-  result.learning_rate =
-      LearningRate(train.schedule, train.optimizer.learning_rate, result.step, total_steps_);
+  if (settings_.spec.train.clip_norm > 0) {
+    result.gradient_norm = GradientNorm();
+    ClipGradients(result.gradient_norm);
+  }
+  result.gradient_noise = meter_.noise().scale();
+  result.learning_rate = LearningRateOf(result);
   optimizer_->Apply(result.step, result.learning_rate);
   if (model_->statistics_size() > 0) {
     model_->UpdateStatistics(control_->statistics(), static_cast<double>(result.samples));

@@ -16,6 +16,16 @@ blob::DType ToDType(at::ScalarType type) {
   return type == at::kDouble ? blob::DType::kFloat64 : blob::DType::kFloat32;
 }
 
+// Never of the present number of ranks, nor of the present batch. So small that each of the most
+// ranks there may be has one, and that the noise can be measured on one rank.
+int64_t CanonicalMicroBatch(const config::JobSpec& spec) {
+  const config::Train& train = spec.train;
+  if (train.micro_batch_size > 0 || !spec.model.batch_norm) return train.micro_batch_size;
+  int64_t parts = std::max(spec.workers, spec.max_workers);
+  if (train.max_global_batch_size > 0) parts = std::max<int64_t>(2, parts);
+  return std::max<int64_t>(1, train.global_batch_size / parts);
+}
+
 }  // namespace
 
 std::unique_ptr<Engine> MakeEngine() { return std::make_unique<TrainingEngine>(); }
@@ -29,7 +39,7 @@ absl::Status TrainingEngine::Prepare(const EngineSettings& settings, Datasets se
     return absl::InvalidArgumentError(wrong);
   }
   if (sets.evaluate != nullptr && sets.evaluate->sample_bytes() != sets.train->sample_bytes()) {
-    return absl::InvalidArgumentError(
+    return absl::FailedPreconditionError(
         "spec.data.evaluate: its images have another size than those of spec.data.train");
   }
   plan_.samples = sets.train->size();
@@ -37,10 +47,8 @@ absl::Status TrainingEngine::Prepare(const EngineSettings& settings, Datasets se
   plan_.epochs = train.epochs;
   plan_.max_steps = train.max_steps;
   plan_.evaluate_every_epochs = sets.evaluate != nullptr ? train.evaluate_every_epochs : 0;
-  micro_batch_ = train.micro_batch_size;
-  if (micro_batch_ == 0 && settings_.spec.model.batch_norm) {
-    micro_batch_ = std::max<int64_t>(1, train.global_batch_size / settings_.spec.workers);
-  }
+  micro_batch_ = CanonicalMicroBatch(settings_.spec);
+  if (HasBatchRange()) meter_.Start(settings_.noise_every_steps);
   return Guard(absl::StatusCode::kInternal, [this] { BuildModel(); });
 }
 
@@ -76,6 +84,8 @@ std::string TrainingEngine::ModelConfig() const {
 absl::StatusOr<Joined> TrainingEngine::Join(const GroupSettings& group, const Restore& restore) {
   SetPhase(protocol::Phase::kForming);
   LeaveGroup(true);
+  plan_.batch =
+      group.global_batch > 0 ? group.global_batch : settings_.spec.train.global_batch_size;
   absl::Status formed = Guard(absl::StatusCode::kUnavailable, [&] {
     sockets_.Begin();
     GroupLimits limits{settings_.address, settings_.form_limit, settings_.collective_limit,
@@ -152,10 +162,25 @@ absl::Status TrainingEngine::AgreeOnState(const Restore& restore) {
   has_state_ = header[1].item<int64_t>() != 0;
   step_ = header[2].item<int64_t>();
   position_ = header[3].item<int64_t>();
+  AgreeOnNoise(root);
   if (equal && survivor) return absl::OkStatus();
   if (!has_state_) return absl::OkStatus();  // the same seed gave the same model
   for (NamedTensor& entry : state_) group_->Broadcast(entry.tensor, root);
   return absl::OkStatus();
+}
+
+// The learning rate depends on it: it must be the same everywhere.
+void TrainingEngine::AgreeOnNoise(uint32_t root) {
+  meter_.Forget();
+  if (!HasBatchRange()) return;
+  const NoiseAverages& own = meter_.noise().averages();
+  at::Tensor averages = at::zeros({3}, at::kDouble);
+  averages[0] = own.signal;
+  averages[1] = own.noise;
+  averages[2] = static_cast<double>(own.count);
+  group_->Broadcast(averages, root);
+  const double* agreed = averages.const_data_ptr<double>();
+  meter_.noise().Set({agreed[0], agreed[1], static_cast<int64_t>(agreed[2])});
 }
 
 absl::Status TrainingEngine::TakeOver(const SavedState& saved) {
@@ -175,6 +200,7 @@ absl::Status TrainingEngine::TakeOver(const SavedState& saved) {
   }
   step_ = saved.step;
   position_ = saved.position;
+  meter_.noise().Set(saved.noise);
   has_state_ = true;
   return absl::OkStatus();
 }

@@ -16,6 +16,7 @@
 #include "trainer/engine/model/model.h"
 #include "trainer/engine/optim/optimizer.h"
 #include "trainer/engine/training/control_vector.h"
+#include "trainer/engine/training/noise_meter.h"
 
 namespace coxswain::trainer::engine {
 
@@ -29,6 +30,7 @@ class TrainingEngine : public Engine {
   const std::vector<blob::TensorInfo>& StateTensors() const override { return state_info_; }
   const char* StateBytes(size_t index) const override;
   size_t ModelTensorCount() const override { return model_tensors_; }
+  NoiseAverages Noise() const override { return meter_.noise().averages(); }
   std::string ModelConfig() const override;
   protocol::Phase phase() const override { return phase_.load(std::memory_order_relaxed); }
 
@@ -49,8 +51,20 @@ class TrainingEngine : public Engine {
   void Forward(const data::Batch& batch, const StepFlags& flags, StepResult& result);
   at::Tensor ForwardMicroBatch(const data::Batch& batch, int64_t begin, int64_t end);
   void ResetGradients();
-  double ClipGradients();
+  std::vector<at::Tensor> Gradients() const;
+  double GradientNorm() const;
+  void ClipGradients(double norm);
   void ApplyUpdate(StepResult& result);
+  // The batch may be another one than the job file's.
+  bool HasBatchRange() const { return settings_.spec.train.max_global_batch_size > 0; }
+  double LearningRateOf(const StepResult& result) const;
+  // What a rank alone had of a measured step's gradients half-way; otherwise 0 samples.
+  struct HalfBatch {
+    std::vector<at::Tensor> gradients;
+    int64_t samples = 0;
+  };
+  void MeasureNoise(const data::Batch& batch, const HalfBatch& half);
+  void AgreeOnNoise(uint32_t root);
   at::Tensor Rows(const data::Batch& batch, int64_t begin, int64_t end) const;
   void EvaluateRows(const data::Normalizer& normalizer, int64_t begin, int64_t end, double* sums);
 
@@ -74,6 +88,7 @@ class TrainingEngine : public Engine {
   GroupSockets sockets_;
   std::unique_ptr<data::BatchLoader> loader_;
   std::optional<ControlVector> control_;
+  NoiseMeter meter_;
   std::atomic<protocol::Phase> phase_{protocol::Phase::kStarting};
 };
 

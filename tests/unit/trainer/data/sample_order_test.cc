@@ -78,6 +78,38 @@ TEST(Epoch, AnyRankCountAndAnyInterruption_EverySampleExactlyOnce) {
   }
 }
 
+// As when each generation of a job has another number of ranks and another batch.
+TEST(Epoch, BatchMovedAgainAndAgain_EverySampleExactlyOnce) {
+  const int64_t batches[] = {8, 3, 20, 1, 64, 5};
+  for (size_t first = 0; first < std::size(batches); ++first) {
+    for (int steps = 1; steps <= 4; ++steps) {
+      core::TrainingPlan plan{53, 1, 3, 0, 0};
+      std::map<uint32_t, int> used;
+      int64_t position = 53;
+      for (size_t i = 0; position < 106; ++i) {
+        plan.batch = batches[(first + i) % std::size(batches)];
+        used = UsedInEpoch(plan, position, static_cast<uint32_t>(1 + i % 4), used, steps);
+        for (int step = 0; step < steps && position < 106; ++step) {
+          position += plan.NextBatch(position);
+        }
+      }
+      EXPECT_EQ(position, 106);
+      ASSERT_EQ(used.size(), 53u);
+      for (auto [sample, count] : used) ASSERT_EQ(count, 1) << "sample " << sample;
+    }
+  }
+}
+
+TEST(TrainingPlan, StepsToAPosition_CountTheShortOneOfEachEpoch) {
+  core::TrainingPlan plan{10, 4, 3, 0, 0};
+  EXPECT_EQ(plan.StepsTo(0), 0);
+  EXPECT_EQ(plan.StepsTo(4), 1);
+  EXPECT_EQ(plan.StepsTo(5), 2);  // within the second
+  EXPECT_EQ(plan.StepsTo(10), 3);
+  EXPECT_EQ(plan.StepsTo(14), 4);
+  EXPECT_EQ(plan.StepsTo(30), plan.RemainingSteps(0, 0));
+}
+
 TEST(TrainingPlan, CountsStepsAndEvaluations) {
   core::TrainingPlan plan{10, 4, 3, 0, 2};
   EXPECT_EQ(plan.StepsPerEpoch(), 3);

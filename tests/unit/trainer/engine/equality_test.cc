@@ -43,15 +43,16 @@ void ExpectEqual(const Curve& one, const Curve& other, double tolerance) {
   EXPECT_EQ(one.evaluation.accuracy, other.evaluation.accuracy);
 }
 
-TEST(RankCount, MlpWithDropout_SameCurveForOneTwoThree) {
+TEST(RankCount, MlpWithDropout_SameCurveForOneToFour) {
   config::JobSpec spec = Spec(config::Recipe::kMlp);
   spec.model.dropout = 0.3;
   Datasets sets{&Images(), &TestImages()};
   Curve one = Train(spec, sets, 1, 50), two = Train(spec, sets, 2, 50),
-        three = Train(spec, sets, 3, 50);
+        three = Train(spec, sets, 3, 50), four = Train(spec, sets, 4, 50);
   ASSERT_EQ(one.losses.size(), 50u);
   ExpectEqual(one, two, 1e-9);
   ExpectEqual(one, three, 1e-9);
+  ExpectEqual(one, four, 1e-9);
   EXPECT_LT(one.losses.back(), 0.8 * one.losses.front());  // it does learn
 }
 
@@ -73,6 +74,23 @@ TEST(RankCount, MoreRanksThanMicroBatches_IdleRankChangesNothing) {
   spec.train.micro_batch_size = 8;  // two a step, three ranks
   Datasets sets{&Images(), nullptr};
   ExpectEqual(Train(spec, sets, 1, 12), Train(spec, sets, 3, 12), 1e-9);
+}
+
+// Micro-batches are cut for the most ranks there may be: none of them idles, and none changes a
+// loss.
+TEST(RankCount, BatchNormWithARangeOfRanks_SameCurveForOneToFour) {
+  config::JobSpec spec = Spec(config::Recipe::kCnn);
+  spec.model.batch_norm = true;
+  spec.min_workers = 1;
+  spec.max_workers = 4;
+  Datasets sets{&Images(), nullptr};
+  Curve one = Train(spec, sets, 1, 12);
+  for (uint32_t world = 2; world <= 4; ++world) {
+    ExpectEqual(one, Train(spec, sets, world, 12), 1e-9);
+  }
+  spec.max_workers = 2;  // larger micro-batches are another job
+  EXPECT_NE(Train(spec, sets, 1, 2).losses,
+            std::vector(one.losses.begin(), one.losses.begin() + 2));
 }
 
 TEST(RankCount, SgdWithMomentum_SameCurve) {

@@ -65,9 +65,10 @@ struct Saved {
   int64_t step = 0, position = 0;
   std::vector<blob::TensorInfo> tensors;
   std::vector<std::string> bytes;
+  NoiseAverages noise;
 
   static Saved Of(const Engine& engine, int64_t step, int64_t position) {
-    Saved saved{step, position, engine.StateTensors(), {}};
+    Saved saved{step, position, engine.StateTensors(), {}, engine.Noise()};
     for (size_t i = 0; i < saved.tensors.size(); ++i) {
       saved.bytes.emplace_back(engine.StateBytes(i), saved.tensors[i].bytes());
     }
@@ -79,6 +80,7 @@ struct Saved {
       state->step = step;
       state->position = position;
       state->tensors = tensors;
+      state->noise = noise;
       state->bytes = [this](size_t i) { return bytes[i].data(); };
       return state;
     };
@@ -92,22 +94,30 @@ inline absl::StatusOr<std::unique_ptr<SavedState>> StartAfresh() {
 struct Curve {
   std::vector<double> losses;
   std::vector<int64_t> positions;
+  std::vector<StepResult> results;
   EvaluationResult evaluation;
   Saved end;  // of rank 0
 };
 
+struct TrainOptions {
+  int64_t global_batch = 0;  // 0: the job file's
+  int64_t noise_every_steps = 16;
+};
+
 // Runs `steps` steps (0: to the end) with so many ranks, from `from` if it is given.
 inline Curve Train(const config::JobSpec& spec, const Datasets& sets, uint32_t world, int64_t steps,
-                   const Saved* from = nullptr) {
+                   const Saved* from = nullptr, const TrainOptions& options = {}) {
   Listener listener;
   Curve curve;
   auto rank_main = [&](uint32_t rank) {
     std::unique_ptr<Engine> engine = MakeEngine();
     EngineSettings settings;
     settings.spec = spec;
+    settings.noise_every_steps = options.noise_every_steps;
     absl::Status prepared = engine->Prepare(settings, sets);
     CHECK(prepared.ok()) << prepared.ToString();
-    GroupSettings group{base::Generation(1), rank, world, "127.0.0.1", listener.port, listener.fd};
+    GroupSettings group{base::Generation(1), rank, world, "127.0.0.1", listener.port, listener.fd,
+                        options.global_batch};
     auto joined = engine->Join(group, from != nullptr ? from->Restore() : StartAfresh);
     CHECK(joined.ok()) << joined.status().ToString();
     int64_t step = joined->step, position = joined->position;
@@ -120,6 +130,7 @@ inline Curve Train(const config::JobSpec& spec, const Datasets& sets, uint32_t w
       if (rank != 0) continue;
       curve.losses.push_back(result->loss);
       curve.positions.push_back(position);
+      curve.results.push_back(*result);
     }
     if (sets.evaluate != nullptr) {
       auto evaluation = engine->Evaluate();

@@ -63,19 +63,22 @@ class RestoreTest : public ::testing::Test {
 TEST_F(RestoreTest, NamedAndMissingOrUncommitted_IsTheUsers) {
   std::string nowhere = "file://" + folder_ + "/nowhere";
   absl::Status missing = Run({nowhere}), open = Run({Save("open", false)});
-  EXPECT_EQ(ExitCodeOf(missing), protocol::kExitUserError);
+  EXPECT_EQ(FailureOf(missing, protocol::FailureKind::kSettings).exit_code,
+            protocol::kExitUserError);
   EXPECT_THAT(
       std::string(missing.message()),
       AllOf(HasSubstr("the checkpoint to resume from cannot be used: no checkpoint at " + nowhere),
             HasSubstr("; give another one to --resume-from")));
-  EXPECT_EQ(ExitCodeOf(open), protocol::kExitUserError);
+  EXPECT_EQ(FailureOf(open, protocol::FailureKind::kSettings).exit_code, protocol::kExitUserError);
   EXPECT_THAT(std::string(open.message()), HasSubstr("was never committed"));
 }
 
 TEST_F(RestoreTest, NamedAndDamaged_IsTheStoragesAndNamesTheShard) {
   std::string uri = Save("damaged"), shard = Damage("damaged");
   absl::Status status = Run({uri});
-  EXPECT_EQ(ExitCodeOf(status), protocol::kExitInfrastructure) << status;
+  EXPECT_EQ(FailureOf(status, protocol::FailureKind::kSettings).exit_code,
+            protocol::kExitInfrastructure)
+      << status;
   EXPECT_THAT(std::string(status.message()),
               AllOf(HasSubstr("the checkpoint to resume from is damaged: shard file://" + shard +
                               " is corrupt: found hash "),
