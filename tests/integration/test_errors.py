@@ -245,6 +245,24 @@ def test_out_of_memory_is_the_jobs_own_end(cluster, tiny_data):
     assert (done["state"], done["cause"], done["attempt"]) == ("OUT_OF_MEMORY", "FAILURE_CAUSE_OUT_OF_MEMORY", 2), done["reason"]
     assert "twice in a row" in done["reason"] and "make spec.model" in done["reason"], done["reason"]
     assert done["exit"]["code"] == 12
+    assert done["failureKind"] == "FAILURE_KIND_OUT_OF_MEMORY"
+    assert [a["kind"] for a in done["attempts"]] == ["FAILURE_KIND_OUT_OF_MEMORY"] * 2, done["attempts"]
+
+
+def test_data_that_is_gone_when_the_job_starts(cluster, tiny_data, tmp_path):
+    """It was there at the submission: the rank finds out, and says that it is the data."""
+    own = shutil.copytree(tiny_data, tmp_path / "own-data")
+    first = cluster.submit(cluster.job_file(tiny_data, name="first", workers=4, epochs=1000))
+    second = cluster.submit(cluster.job_file(own, name="second", workers=1))
+    assert cluster.job(second)["state"] == "PENDING"
+    (own / "train-labels.idx.gz").unlink()
+    cluster.cox("cancel", first)
+    assert cluster.cox("wait", second, check=False).returncode == 100
+    done = cluster.job(second)
+    assert (done["state"], done["failureKind"]) == ("FAILED", "FAILURE_KIND_DATA"), done["reason"]
+    assert "train-labels.idx.gz" in done["reason"] and done["attempt"] == 1, done["reason"]
+    assert done["attempts"][0]["kind"] == "FAILURE_KIND_DATA" and done["attempts"][0]["workers"] == 1
+    assert "USER (DATA)" in cluster.cox("describe", second).stdout
 
 
 def test_mistakes_in_the_job_file_are_all_named(cluster, tiny_data):

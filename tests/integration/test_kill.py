@@ -173,6 +173,7 @@ def test_trainer_killed_job_resumes_from_the_newest_checkpoint(cluster, tiny_dat
     done, _ = assert_whole(cluster, job, attempt=2)
     second = done["attempts"][-1]
     assert int(second["resumedPosition"]) >= saved > 0 and second["resumedFrom"]
+    assert done["attempts"][0]["kind"] == "FAILURE_KIND_KILLED", done["attempts"]
 
 
 def test_shim_killed_is_told_and_retried(cluster, tiny_data):

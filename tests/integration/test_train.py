@@ -170,6 +170,7 @@ def test_a_loss_that_is_not_finite_is_the_users_error(cluster, tiny_data):
     assert "the loss is not finite" in done["reason"] and "learning_rate" in done["reason"], done["reason"]
     assert done["attempt"] == 1, "what the job's own settings lead to is not tried again"
     assert done["attempts"][0]["cause"] == "FAILURE_CAUSE_USER", done["attempts"]
+    assert done["failureKind"] == done["attempts"][0]["kind"] == "FAILURE_KIND_DIVERGED", done["attempts"]
 
 
 def test_cancel_with_save_leaves_a_checkpoint(cluster, tiny_data):

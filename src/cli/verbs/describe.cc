@@ -46,6 +46,19 @@ std::string From(const rpc::Attempt& attempt, bool whole) {
   return from + " (sample " + output::Count(attempt.resumed_position) + ")";
 }
 
+std::string SizeText(const rpc::Job& job) {
+  std::string text = RanksText(job);
+  if (job.resizes == 0) return text;
+  return text + ", moved " + std::to_string(job.resizes) + (job.resizes == 1 ? " time" : " times");
+}
+
+std::string BatchText(const rpc::Progress& p) {
+  if (p.global_batch == 0) return "";
+  std::string text = output::Count(p.global_batch) + " samples a step";
+  return p.gradient_noise > 0 ? text + ", gradient noise scale " + output::Number(p.gradient_noise)
+                              : text;
+}
+
 std::string Summary(const Session& session, const rpc::Job& job) {
   Fields fields;
   fields.Add("Job", job.id + " (" + job.name + ")");
@@ -53,21 +66,24 @@ std::string Summary(const Session& session, const rpc::Job& job) {
   fields.Add("Reason", job.reason);
   if (job.state == "PENDING") fields.Add("Starts", StartText(job));
   fields.Add("Queue", QueueText(job));
-  fields.Add("Cause", rpc::ToString(job.cause));
+  fields.Add("Cause", CauseText(job.cause, job.failure_kind));
   for (const std::string& condition : job.conditions)
     fields.Add("Note", {condition, output::Colour::kYellow});
   fields.Add("Progress", job.has_progress && job.progress.step > 0 && !rpc::HasEnded(job)
                              ? ProgressText(job)
                              : (job.progress.step > 0 ? EndProgress(job.progress) : ""));
+  fields.Add("Ranks", SizeText(job));
+  fields.Add("Batch", BatchText(job.progress));
   fields.Add("Evaluation", EvaluationText(job.progress));
   fields.Add("Submitted",
              When(job.submitted_us) + (job.submitted_by.empty() ? "" : " by " + job.submitted_by));
   fields.Add("Started", When(job.started_us));
   fields.Add("Ended", When(job.ended_us));
   fields.Add("Exit", ExitText(job.exit));
-  fields.Add("Attempt", std::to_string(job.attempt - job.preemptions) + " of at most " +
-                            std::to_string(job.max_attempts) + ", generation " +
-                            std::to_string(job.generation));
+  fields.Add("Attempt", std::to_string(job.attempt) + ", generation " +
+                            std::to_string(job.generation) + "; " +
+                            std::to_string(job.failed_attempts) + " of at most " +
+                            std::to_string(job.max_attempts) + " failed");
   for (const auto& [name, value] : job.labels) fields.Add("Label", name + "=" + value);
   fields.Add("Checkpoint", CheckpointText(job));
   fields.Add("Model", job.model_uri);
@@ -95,11 +111,24 @@ std::string Ranks(const Session& session, const rpc::Job& job) {
 }
 
 std::string Attempts(const Session& session, const rpc::Job& job) {
-  output::Table table({"ATTEMPT", "STARTED", "ENDED", "FROM", "CAUSE", "EXIT", "REASON"});
+  output::Table table({"ATTEMPT", "RANKS", "STARTED", "ENDED", "FROM", "CAUSE", "EXIT", "REASON"});
   for (const rpc::Attempt& attempt : job.attempts) {
-    table.Add({std::to_string(attempt.number), When(attempt.started_us), When(attempt.ended_us),
-               From(attempt, session.wide()), rpc::ToString(attempt.cause), ExitText(attempt.exit),
-               attempt.reason});
+    table.Add({std::to_string(attempt.number), std::to_string(attempt.workers),
+               When(attempt.started_us), When(attempt.ended_us), From(attempt, session.wide()),
+               CauseText(attempt.cause, attempt.kind), ExitText(attempt.exit), attempt.reason});
+  }
+  return table.ToString(session.out());
+}
+
+// As measured; of a job whose size may be moved.
+std::string StepTimes(const Session& session, const rpc::Job& job) {
+  output::Table table({"NODES", "RANKS", "BATCH", "SECONDS/STEP", "SAMPLES/S"});
+  for (const rpc::StepTime& step : job.step_times) {
+    const double rate =
+        step.seconds > 0 ? static_cast<double>(step.global_batch) / step.seconds : 0;
+    table.Add({std::to_string(step.nodes), std::to_string(step.workers),
+               output::Count(step.global_batch), output::Number(step.seconds),
+               output::Count(static_cast<int64_t>(rate + 0.5))});
   }
   return table.ToString(session.out());
 }
@@ -116,6 +145,9 @@ int Describe(const Session& session, const std::string& name) {
   std::string text = Summary(session, *job);
   if (!job->ranks.empty()) text += "\n" + Ranks(session, *job);
   if (job->attempts.size() > (session.wide() ? 0 : 1)) text += "\n" + Attempts(session, *job);
+  if (!job->step_times.empty() && (session.wide() || job->min_workers < job->max_workers)) {
+    text += "\n" + StepTimes(session, *job);
+  }
   const std::string failure = FailureText(session.out(), *job);
   if (!failure.empty()) text += "\n" + failure;
   if (session.wide()) text += "\n" + output::Harmless(job->spec_yaml);

@@ -60,11 +60,8 @@ void JobView::Show(const rpc::Job& job, const std::vector<rpc::Event>& events) {
 void JobView::ShowChanges(const rpc::Job& job) {
   if (job.state != last_state_) {
     if (job.state == "RUNNING") {
-      line_.Say(job.id + " " + Paint(terminal_, Colour::kCyan, "running") + ": " +
-                std::to_string(job.workers) + (job.workers == 1 ? " rank" : " ranks") +
-                (job.attempt > 1 ? ", attempt " + std::to_string(job.attempt) + " of " +
-                                       std::to_string(job.max_attempts)
-                                 : ""));
+      line_.Say(job.id + " " + Paint(terminal_, Colour::kCyan, "running") + ": " + RanksText(job) +
+                (job.attempt > 1 ? ", " + AttemptText(job) : ""));
     }
     last_state_ = job.state;
   }
@@ -83,6 +80,29 @@ void JobView::ShowChanges(const rpc::Job& job) {
 }
 
 void JobView::Reconnecting(const std::string& why) { line_.Show("reconnecting: " + why); }
+
+std::string RanksText(uint32_t ranks, uint32_t min, uint32_t max) {
+  std::string text = std::to_string(ranks) + (ranks == 1 ? " rank" : " ranks");
+  if (min >= max) return text;
+  return text + " (" + std::to_string(min) + " to " + std::to_string(max) + ")";
+}
+
+std::string RanksText(const rpc::Job& job) {
+  const bool known = job.state == "RUNNING" && !job.ranks.empty();
+  return RanksText(known ? static_cast<uint32_t>(job.ranks.size()) : job.workers, job.min_workers,
+                   job.max_workers);
+}
+
+std::string AttemptText(const rpc::Job& job) {
+  return "attempt " + std::to_string(job.attempt) + " (" + std::to_string(job.failed_attempts) +
+         " of at most " + std::to_string(job.max_attempts) + " failed)";
+}
+
+std::string CauseText(rpc::Cause cause, const std::string& kind) {
+  std::string text = rpc::ToString(cause);
+  if (kind.empty() || kind == text) return text;
+  return text.empty() ? kind : text + " (" + kind + ")";
+}
 
 std::string StartText(const rpc::Job& job) {
   if (job.expected_start_us == 0) return "not known";
@@ -120,7 +140,9 @@ std::string EndLine(const output::Terminal& terminal, const rpc::Job& job) {
 std::string FailureText(const output::Terminal& terminal, const rpc::Job& job) {
   if (job.state == "COMPLETED" || job.state == "CANCELLED" || !rpc::HasEnded(job)) return "";
   std::string text;
-  if (job.cause != rpc::Cause::kNone) text += "cause: " + Lower(rpc::ToString(job.cause)) + "\n";
+  if (job.cause != rpc::Cause::kNone) {
+    text += "cause: " + Lower(CauseText(job.cause, job.failure_kind)) + "\n";
+  }
   if (!job.exit.ended) return text;
   text += "rank " + std::to_string(job.exit.rank) +
           (job.exit.node.empty() ? "" : " on " + output::OneLine(job.exit.node)) + " ended with " +

@@ -15,6 +15,14 @@ namespace coxswain::cli::verbs {
 // "epoch 2/3  step 412/1,407  loss 0.3122  8,120 samples/s  0:42 left", or what it waits for.
 std::string ProgressText(const rpc::Job& job);
 
+// "2 ranks (1 to 4)": how many it has, or is to begin with, and the range they may be moved in.
+std::string RanksText(const rpc::Job& job);
+std::string RanksText(uint32_t ranks, uint32_t min, uint32_t max);
+// "attempt 3 (1 of at most 3 failed)": attempts that let go of their slots have not failed.
+std::string AttemptText(const rpc::Job& job);
+// "INFRASTRUCTURE (LOST_PEER)"; empty: nothing went wrong.
+std::string CauseText(rpc::Cause cause, const std::string& kind);
+
 // "about 14:32 (in 40 min)" in local time, or that it is not known.
 std::string StartText(const rpc::Job& job);
 // "research, priority 5, let go of its slots 2 times".

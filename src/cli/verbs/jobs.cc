@@ -24,10 +24,19 @@ std::string StepText(const rpc::Progress& progress) {
          (progress.total_steps > 0 ? "/" + output::Count(progress.total_steps) : "");
 }
 
+// "2 (1-4)": with the range that it may be moved in.
+std::string Ranks(const rpc::Job& job) {
+  std::string text = std::to_string(job.workers);
+  if (job.min_workers >= job.max_workers) return text;
+  return text + " (" + std::to_string(job.min_workers) + "-" + std::to_string(job.max_workers) +
+         ")";
+}
+
 void PrintTable(const Session& session, const std::vector<rpc::Job>& jobs) {
   std::vector<std::string> headings = {"ID", "NAME", "STATE", "RANKS", "STEP", "LOSS", "AGE"};
   if (session.wide())
-    headings.insert(headings.end(), {"ATTEMPT", "QUEUE", "PRIORITY", "BY", "LABELS", "LEFT"});
+    headings.insert(headings.end(),
+                    {"ATTEMPT", "FAILED", "QUEUE", "PRIORITY", "BY", "LABELS", "LEFT"});
   headings.push_back("REASON");
   output::Table table(headings);
   const int64_t now = base::WallNow().us;
@@ -36,13 +45,13 @@ void PrintTable(const Session& session, const std::vector<rpc::Job>& jobs) {
     std::vector<output::Cell> row = {job.id,
                                      job.name,
                                      {job.state, output::ColourOfState(job.state)},
-                                     std::to_string(job.workers),
+                                     Ranks(job),
                                      StepText(p),
                                      p.loss ? output::Number(*p.loss) : "",
                                      Ago(job.submitted_us, now)};
     if (session.wide()) {
-      row.push_back(std::to_string(job.attempt - job.preemptions) + "/" +
-                    std::to_string(job.max_attempts));
+      row.push_back(std::to_string(job.attempt));
+      row.push_back(std::to_string(job.failed_attempts) + "/" + std::to_string(job.max_attempts));
       row.push_back(job.queue);
       row.push_back(std::to_string(job.priority));
       row.push_back(job.submitted_by);

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/verbs/job_file.h"
+#include "cli/verbs/job_view.h"
 #include "cli/verbs/verb.h"
 
 namespace coxswain::cli::verbs {
@@ -40,7 +41,7 @@ int Validate(const Session& session, const JobFileFlags& flags) {
   if (const int* code = std::get_if<int>(&read)) return *code;
   const config::JobSpec& spec = std::get<JobFile>(read).spec;
   session.Print(output::OneLine(NameOf(flags)) + " is a valid job: " + spec.metadata.name + ", " +
-                std::to_string(spec.workers) + (spec.workers == 1 ? " rank" : " ranks") +
+                RanksText(spec.workers, spec.min_workers, spec.max_workers) +
                 ". Data and store are checked by `cox submit --dry-run`.\n");
   return kSuccess;
 }

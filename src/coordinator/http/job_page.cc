@@ -73,23 +73,27 @@ std::string ProgressFacts(const protocol::TrainerProgress& p, base::WallTime at,
     out += FactHtml("Evaluation", absl::StrFormat("%.2f %%, loss %s", 100 * p.eval_accuracy,
                                                   NumberText(p.eval_loss)));
   }
+  if (p.global_batch > 0) out += FactHtml("Batch", CountText(p.global_batch) + " samples");
+  if (p.gradient_noise > 0) {
+    out += FactHtml("Gradient noise", NumberText(p.gradient_noise) + " samples");
+  }
   out += FactHtml("Speed", NumberText(p.samples_per_second) + " samples/s");
   if (p.remaining_ms >= 0)
     out += FactHtml("Left", DurationText(base::milliseconds(p.remaining_ms)));
   return out + FactHtml("Reported", AgoHtml(at, now)) + "</dl>";
 }
 
-// Those that let go for other jobs do not count.
 std::string AttemptText(const core::JobRow& row) {
-  std::string text =
-      absl::StrCat(row.attempt.value - row.preemptions, " of ", row.request.max_attempts);
+  std::string text = absl::StrCat(row.attempt.value, "; ", row.failures, " of at most ",
+                                  row.request.max_attempts, " failed");
   if (row.preemptions > 0) absl::StrAppend(&text, "; let go of its slots ", row.preemptions, " ×");
+  if (row.resizes > 0) absl::StrAppend(&text, "; moved to another size ", row.resizes, " ×");
   return text;
 }
 
 std::string FactsHtml(const runtime::JobView& job, base::WallTime now) {
   const core::JobRow& row = job.record.job;
-  std::string needs = absl::StrCat(row.request.workers, " × ", row.request.cpus, " CPU slots");
+  std::string needs = absl::StrCat(RanksText(row.request), " × ", row.request.cpus, " CPU slots");
   if (row.request.gpus > 0) absl::StrAppend(&needs, " and ", row.request.gpus, " GPUs");
   std::string out = "<dl>" + FactHtml("Submitted", AgoHtml(row.submitted, now));
   if (!row.submitted_by.empty()) out += FactHtml("By", Escape(row.submitted_by));
@@ -179,19 +183,25 @@ std::string Ranks(const runtime::JobView& job, const NamesById& names) {
          rows + "</tbody></table></div></section>";
 }
 
+std::string KindText(protocol::FailureKind kind) {
+  return kind == protocol::FailureKind::kNone ? "" : protocol::ToString(kind);
+}
+
 std::string Attempts(const runtime::JobView& job, base::WallTime now) {
   if (job.record.attempts.size() < 2) return "";
   std::string rows;
   for (auto row = job.record.attempts.rbegin(); row != job.record.attempts.rend(); ++row) {
-    absl::StrAppend(&rows, "<tr><td class=\"num\">", row->number.value, "</td><td>",
-                    AgoHtml(row->started, now), "</td><td>", AgoHtml(row->ended, now), "</td><td>",
+    absl::StrAppend(&rows, "<tr><td class=\"num\">", row->number.value, "</td><td class=\"num\">",
+                    row->workers, "</td><td>", AgoHtml(row->started, now), "</td><td>",
+                    AgoHtml(row->ended, now), "</td><td>",
                     row->resumed ? base::ToString(row->resumed) : Escape(row->resumed_uri),
-                    "</td><td>", Escape(row->reason), row->exit ? LogHtml(row->exit->record) : "",
-                    "</td></tr>");
+                    "</td><td>", KindText(row->kind), "</td><td>", Escape(row->reason),
+                    row->exit ? LogHtml(row->exit->record) : "", "</td></tr>");
   }
   return "<section><h2>Attempts</h2><div "
-         "class=\"wide\"><table><thead><tr><th>No.</th><th>Started</th>"
-         "<th>Ended</th><th>From</th><th>Why it ended</th></tr></thead><tbody>" +
+         "class=\"wide\"><table><thead><tr><th>No.</th><th>Ranks</th>"
+         "<th>Started</th><th>Ended</th><th>From</th><th>Kind</th><th>Why it "
+         "ended</th></tr></thead><tbody>" +
          rows + "</tbody></table></div></section>";
 }
 

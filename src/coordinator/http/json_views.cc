@@ -207,6 +207,13 @@ const std::string& ReasonOf(const runtime::JobView& job) {
   return live ? job.live.reason : job.record.job.reason;
 }
 
+std::string RanksText(const core::JobRequest& request) {
+  std::string text = std::to_string(request.workers);
+  if (!core::IsElastic(request)) return text;
+  return text + " (" + std::to_string(core::MinWorkers(request)) + " to " +
+         std::to_string(core::MaxWorkers(request)) + ")";
+}
+
 std::string JobsJson(const std::vector<runtime::JobView>& jobs, const std::string& next_page_token,
                      const NodeNames& names) {
   return Dump({{"jobs", ArrayOf(jobs, [&](const auto& job) { return SummaryJson(job, names); })},

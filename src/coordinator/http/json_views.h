@@ -25,5 +25,7 @@ std::string ErrorJson(const std::string& text);
 const char* NodeState(const runtime::NodeView& node);
 // The reason that is current: the live one, or the row's.
 const std::string& ReasonOf(const runtime::JobView& job);
+// How many ranks it asks for: "2", "2 (1 to 4)".
+std::string RanksText(const core::JobRequest& request);
 
 }  // namespace coxswain::coordinator::http

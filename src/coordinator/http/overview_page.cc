@@ -213,7 +213,7 @@ std::string Running(const Facts& f) {
     const core::JobRow& row = job.record.job;
     if (row.state == JobState::kRecovering) continue;  // above, with what is wrong
     std::string side =
-        absl::StrCat(row.request.workers, row.request.workers == 1 ? " rank" : " ranks",
+        absl::StrCat(RanksText(row.request), MaxWorkers(row.request) == 1 ? " rank" : " ranks",
                      ", started ", AgoHtml(row.started, f.now));
     items += Item(BadgeHtml(row.state), JobTitle(job), side, Progress(job));
   }

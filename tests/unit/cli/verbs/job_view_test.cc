@@ -93,6 +93,33 @@ TEST(JobView, StateEvaluationsAndWarningsStay) {
   std::free(text);
 }
 
+TEST(RanksText, RangeAndWhatItHasNow) {
+  rpc::Job job = Running(1);
+  EXPECT_EQ(RanksText(job), "2 ranks");
+  job.min_workers = 1;
+  job.max_workers = 4;
+  EXPECT_EQ(RanksText(job), "2 ranks (1 to 4)");
+  job.ranks.resize(3);
+  EXPECT_EQ(RanksText(job), "3 ranks (1 to 4)");
+  job.state = "PENDING";  // those are of the last attempt
+  EXPECT_EQ(RanksText(job), "2 ranks (1 to 4)");
+  EXPECT_EQ(RanksText(1, 1, 1), "1 rank");
+}
+
+TEST(AttemptText, CountsWhatFailed) {
+  rpc::Job job = Running(1);
+  job.attempt = 5;
+  job.preemptions = 2;
+  job.failed_attempts = 1;
+  EXPECT_EQ(AttemptText(job), "attempt 5 (1 of at most 3 failed)");
+}
+
+TEST(CauseText, KindWhereItSaysMore) {
+  EXPECT_EQ(CauseText(rpc::Cause::kUser, "DATA"), "USER (DATA)");
+  EXPECT_EQ(CauseText(rpc::Cause::kOutOfMemory, "OUT_OF_MEMORY"), "OUT_OF_MEMORY");
+  EXPECT_EQ(CauseText(rpc::Cause::kCancelled, ""), "CANCELLED");
+}
+
 rpc::Job Failed() {
   rpc::Job job = Running(10);
   job.state = "FAILED";
@@ -110,6 +137,13 @@ TEST(FailureText, HasCauseSignalAndTheLastLines) {
   EXPECT_EQ(FailureText(kPlain, Failed()),
             "cause: user\nrank 1 on n1 ended with signal 11 (Segmentation fault)\n"
             "the last lines of its log:\n  a\n  bad\n");
+}
+
+TEST(FailureText, SaysTheKind) {
+  rpc::Job job = Failed();
+  job.failure_kind = "LOST_PEER";
+  job.cause = rpc::Cause::kInfrastructure;
+  EXPECT_THAT(FailureText(kPlain, job), HasSubstr("cause: infrastructure (lost peer)\n"));
 }
 
 TEST(FailureText, NothingForAJobThatCompleted) {
