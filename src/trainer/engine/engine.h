@@ -33,7 +33,7 @@ struct EngineSettings {
   base::Duration form_limit = base::seconds(30);
   base::Duration collective_limit = base::seconds(300);
   // With a range of batches, each Nth step is measured for the gradient noise scale: that takes two
-  // passes over the gradients.
+  // passes over the gradients (alone: every fourth of those, once it is known).
   int64_t noise_every_steps = 16;
 };
 

@@ -16,7 +16,12 @@ class NoiseMeter {
   void Start(int64_t every_steps) { every_steps_ = every_steps; }
   // The group has changed: what was measured and not yet told is of no use.
   void Forget() { open_.reset(); }
-  bool Due(int64_t step) const { return every_steps_ > 0 && step % every_steps_ == 0; }
+  // Whether the step after `step` is measured. A rank alone pays more for it (two halves of a
+  // batch, and a copy of the gradients), so once something is known it looks less often.
+  bool Due(int64_t step, bool alone) const {
+    if (every_steps_ == 0) return false;
+    return step % (alone && noise_.scale() > 0 ? kAloneFactor * every_steps_ : every_steps_) == 0;
+  }
 
   // Of a step's measurement: everything but the pieces' norms, of which `own` is this rank's.
   void Measured(const NoiseMeasurement& measured, double own) {
@@ -36,6 +41,7 @@ class NoiseMeter {
   const GradientNoise& noise() const { return noise_; }
 
  private:
+  static constexpr int64_t kAloneFactor = 4;
   int64_t every_steps_ = 0;
   std::optional<NoiseMeasurement> open_;
   double own_ = 0;

@@ -62,7 +62,7 @@ void TrainingEngine::Forward(const data::Batch& batch, const StepFlags& flags, S
   ResetGradients();
   control_->Begin(flags);
   control_->AddNoise(meter_.own());
-  bool measure = meter_.Due(step_), alone = group_->size() == 1;
+  bool alone = group_->size() == 1, measure = meter_.Due(step_, alone);
   int64_t unit = micro_batch_ > 0 ? micro_batch_ : batch.samples;
   // A rank alone has no other's gradient to compare with: it looks at its own half-way.
   if (measure && alone && micro_batch_ == 0) unit = (batch.samples + 1) / 2;
