@@ -67,6 +67,7 @@ coordinator::core::SchedulingSettings SchedulingOf(
   settings.half_life = config.half_life;
   settings.slots_per_gpu = config.slots_per_gpu;
   settings.las_threshold = config.las_threshold;
+  settings.resize_after = config.resize_after;
   settings.replan = config.replan;
   settings.cordon_after = config.cordon_after;
   return settings;

@@ -14,6 +14,8 @@ const char* ToString(PolicyName name) {
       return "fair";
     case PolicyName::kLas:
       return "las";
+    case PolicyName::kElastic:
+      return "elastic";
   }
   return "unknown";
 }

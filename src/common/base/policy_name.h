@@ -9,12 +9,13 @@
 
 namespace coxswain::base {
 
-enum class PolicyName : uint8_t { kFifo = 0, kPriority, kFair, kLas };
+enum class PolicyName : uint8_t { kFifo = 0, kPriority, kFair, kLas, kElastic };
 inline constexpr PolicyName kPolicies[] = {PolicyName::kFifo, PolicyName::kPriority,
-                                           PolicyName::kFair, PolicyName::kLas};
+                                           PolicyName::kFair, PolicyName::kLas,
+                                           PolicyName::kElastic};
 
 const char* ToString(PolicyName name);  // "fifo" ...
 std::optional<PolicyName> ParsePolicyName(std::string_view text);
-std::string ListPolicyNames();  // "fifo, priority, fair or las"
+std::string ListPolicyNames();  // "fifo, priority, fair, las or elastic"
 
 }  // namespace coxswain::base

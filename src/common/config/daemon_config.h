@@ -49,6 +49,7 @@ struct SchedulingConfig {
   base::Duration half_life = std::chrono::hours(7 * 24);  // fair: of what was used
   int64_t slots_per_gpu = 8;                              // fair: a GPU counts as so many
   base::Duration las_threshold = std::chrono::hours(10);  // las: of time on one GPU
+  base::Duration resize_after = base::seconds(180);       // of jobs with a range of workers
   base::Duration replan = base::seconds(60);
   uint32_t cordon_after = 3;  // jobs that failed on a node within an hour; 0: never
   std::string default_queue = "default";

@@ -126,6 +126,7 @@ void ReadScheduling(Section& in, SchedulingConfig* out) {
   in.Duration("half_life", seconds(60), 365 * kDay, &out->half_life);
   in.Integer("slots_per_gpu", int64_t{1}, int64_t{4096}, &out->slots_per_gpu);
   in.Duration("las_threshold", seconds(1), 365 * kDay, &out->las_threshold);
+  in.Duration("resize_after", seconds(1), 365 * kDay, &out->resize_after);
   in.Duration("replan", seconds(1), kDay, &out->replan);
   in.Integer("cordon_after", 0U, 1000U, &out->cordon_after);
   in.Text("default_queue", "the name of a queue", &out->default_queue);

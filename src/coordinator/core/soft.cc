@@ -42,6 +42,8 @@ void AddJob(RowHash& hash, const JobSoft& job) {
       .Add(job.progress_rank)
       .Add(job.progress_wall)
       .Add(job.shards)
+      .Add(job.resize_to)
+      .Add(job.speed)
       .Add(job.refused_step);
   for (const auto& [rank, soft] : job.ranks) {
     hash.Add(rank);
@@ -85,6 +87,7 @@ void Soft::AddTo(RowHash& hash) const {
       .Add(store_work)
       .Add(store_due)
       .Add(held)
+      .Add(elastic)
       .Add(placement_due)
       .Add(plan_not_before)
       .Add(replan_at)

@@ -62,6 +62,7 @@ struct JobSoft {
   Rank progress_rank = 0;
   WallTime progress_wall;
   std::map<CheckpointId, std::map<Rank, protocol::Shard>> shards;
+  uint32_t resize_to = 0;     // ranks of the next attempt, as decided; 0: open
   Speed speed;                // as measured, that of the attempts before included
   int64_t refused_step = -1;  // said once in the history
 
@@ -178,6 +179,8 @@ struct Soft {
   TimerTable<NodeId> drain_timers;  // jobs have to let go of a node before its deadline
   TimerTable<TaskId> task_timers;
   TimerTable<JobId> store_timers;
+
+  std::set<JobId> elastic;  // active, and the number of their ranks may be moved
 
   PlacementView capacity;
   std::set<NodeId> stale_capacity;

@@ -20,6 +20,9 @@ struct NoteAbout {
   Generation generation;
 };
 
+// Jobs of one user and one name are repeats of one another.
+inline std::string OwnName(const JobRow& job) { return job.submitted_by + "\n" + job.request.name; }
+
 class Turn {
  public:
   Turn(const Settings& settings, Tables* tables, Soft* soft, Time now, WallTime wall,

@@ -103,16 +103,16 @@ COX_FIELDS_OF(core::NodeCapacity, 9);
 COX_FIELDS_OF(core::Settings, 5);
 COX_FIELDS_OF(core::Bound, 2);
 COX_FIELDS_OF(core::QueueSettings, 7);
-COX_FIELDS_OF(core::SchedulingSettings, 10);
+COX_FIELDS_OF(core::SchedulingSettings, 11);
 COX_FIELDS_OF(core::RankSoft, 9);
-COX_FIELDS_OF(core::JobSoft, 29);
+COX_FIELDS_OF(core::JobSoft, 30);
 COX_FIELDS_OF(core::NodeSoft, 16);
 COX_FIELDS_OF(core::Blame, 3);
 COX_FIELDS_OF(core::StoreProof, 3);
 COX_FIELDS_OF(core::TaskSoft, 6);
 COX_FIELDS_OF(core::WaitingSubmission, 3);
 COX_FIELDS_OF(core::EndedKey, 2);
-COX_FIELDS_OF(core::Soft, 26);
+COX_FIELDS_OF(core::Soft, 27);
 COX_FIELDS_OF(core::Image, 2);
 COX_FIELDS_OF(protocol::GenerationFormed::Refused, 3);
 COX_FIELDS_OF(Verdict, 5);
@@ -126,7 +126,7 @@ COX_FIELDS_OF(Ending, 2);
 template <class T, class Visit>
 constexpr void VisitFields(T& object, const Visit& visit) {
   constexpr size_t kCount = kFields<std::remove_const_t<T>>;
-  static_assert(kCount <= 29,
+  static_assert(kCount <= 30,
                 "a struct that is not in the list above, or too large for the one below");
 #define COX_FIELDS(count, ...)                                 \
   if constexpr (kCount == count) {                             \
@@ -163,6 +163,7 @@ constexpr void VisitFields(T& object, const Visit& visit) {
   COX_FIELDS(27, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27);
   COX_FIELDS(28, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28);
   COX_FIELDS(29, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29);
+  COX_FIELDS(30, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29, f30);
   // clang-format on
 #undef COX_FIELDS
 }

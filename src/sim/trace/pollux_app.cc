@@ -18,11 +18,12 @@ namespace {
 struct Known {
   size_t epochs;
   double largest_local;  // 0: all that were measured
+  double batch;          // of all jobs of it; 0: as the trace says, and it may be moved
 };
 const std::map<std::string, Known>& KnownApps() {
   static const auto* apps = new std::map<std::string, Known>{
-      {"bert", {2, 0}},      {"cifar10", {100, 0}},    {"ncf", {10, 0}},
-      {"imagenet", {90, 0}}, {"deepspeech2", {80, 0}}, {"yolov3", {50, 8}}};
+      {"bert", {2, 0, 0}},      {"cifar10", {100, 0, 0}},    {"ncf", {10, 0, 32768}},
+      {"imagenet", {90, 0, 0}}, {"deepspeech2", {80, 0, 0}}, {"yolov3", {50, 8, 0}}};
   return *apps;
 }
 
@@ -53,8 +54,10 @@ auto Between(const Map& map, double at, Mix mix) {
 
 class PolluxJob : public JobModel {
  public:
-  PolluxJob(std::shared_ptr<const PolluxApp> app, double batch_size)
-      : app_(std::move(app)), batch_size_(batch_size) {}
+  PolluxJob(std::shared_ptr<const PolluxApp> app, double batch_size, PolluxApp::Moves moves)
+      : app_(std::move(app)),
+        batch_size_(moves == PolluxApp::Moves::kBatch ? app_->smallest() : batch_size),
+        moves_(moves) {}
 
   double Train(double seconds, const Shares& shares) override {
     double left = seconds;
@@ -81,10 +84,22 @@ class PolluxJob : public JobModel {
     }
     return seconds;
   }
+  std::optional<Range> range() const override {
+    if (moves_ == PolluxApp::Moves::kNothing) return std::nullopt;
+    bool batch = moves_ == PolluxApp::Moves::kBatch;
+    double most = (batch ? app_->largest() : batch_size_) / app_->smallest_local();
+    return Range{static_cast<uint32_t>(std::max(1.0, most)), static_cast<int64_t>(batch_size_),
+                 batch ? static_cast<int64_t>(app_->largest()) : 0};
+  }
+  Measured Measure(const Shares& shares) const override {
+    return app_->Measure(batch_size_, std::min(epoch_, app_->epochs() - 1), shares);
+  }
+  void SetBatch(double batch) override { batch_size_ = batch; }
 
  private:
   std::shared_ptr<const PolluxApp> app_;
   double batch_size_;
+  PolluxApp::Moves moves_;
   double progress_ = 0;
   size_t epoch_ = 0;
 };
@@ -99,6 +114,7 @@ absl::StatusOr<std::shared_ptr<const PolluxApp>> PolluxApp::Load(const std::stri
   }
   auto app = std::make_shared<PolluxApp>();
   app->epochs_ = known->second.epochs;
+  app->fixed_batch_ = known->second.batch;
   absl::Status status = app->LoadTimings(folder);
   if (status.ok()) status = app->LoadNoise(folder);
   if (!status.ok()) return status;
@@ -110,9 +126,13 @@ absl::StatusOr<std::shared_ptr<const PolluxApp>> PolluxApp::Load(const std::stri
   return app;
 }
 
-std::unique_ptr<JobModel> PolluxApp::Train(std::shared_ptr<const PolluxApp> app,
-                                           double batch_size) {
-  return std::make_unique<PolluxJob>(std::move(app), batch_size);
+std::unique_ptr<JobModel> PolluxApp::Train(std::shared_ptr<const PolluxApp> app, double batch_size,
+                                           Moves moves) {
+  if (app->fixed_batch_ > 0 && moves != Moves::kNothing) {
+    batch_size = app->fixed_batch_;
+    moves = Moves::kGpus;
+  }
+  return std::make_unique<PolluxJob>(std::move(app), batch_size, moves);
 }
 
 absl::Status PolluxApp::LoadTimings(const std::string& folder) {
@@ -141,6 +161,7 @@ absl::Status PolluxApp::LoadTimings(const std::string& folder) {
     for (char c : placement) gpus += c - '0';
     sums[{static_cast<int>(placement.size()), gpus}][batch].push_back(timing);
     largest_local_ = std::max(largest_local_, batch);
+    smallest_local_ = smallest_local_ == 0 ? batch : std::min(smallest_local_, batch);
   }
   for (const auto& [size, batches] : sums) {
     for (const auto& [batch, timings] : batches) {
@@ -232,7 +253,7 @@ PolluxApp::Noise PolluxApp::NoiseOf(double batch, size_t epoch) const {
   });
 }
 
-double PolluxApp::Goodput(double batch_size, size_t epoch, const Shares& shares) const {
+Measured PolluxApp::Measure(double batch_size, size_t epoch, const Shares& shares) const {
   double gpus = 0;
   for (int share : shares) gpus += share;
   constexpr double kRounding = 1e-8;
@@ -241,12 +262,20 @@ double PolluxApp::Goodput(double batch_size, size_t epoch, const Shares& shares)
   if (gpus == 1 && batch_size > smallest_) accumulated = std::max(1.0, accumulated);
   double atomic = std::min(std::ceil(local / (accumulated + 1) - kRounding),
                            std::floor(largest_ / (gpus * (accumulated + 1))));
+  atomic = std::max(atomic, 1.0);
   double batch = gpus * atomic * (accumulated + 1);
-  double scale = batch / smallest_;
   Timing timing = TimingOf(shares, atomic);
   Noise noise = NoiseOf(batch, epoch);
+  return {batch, timing.step + (timing.step - timing.sync) * accumulated,
+          noise.squared > 0 ? smallest_ * noise.variance / noise.squared : 0};
+}
+
+double PolluxApp::Goodput(double batch_size, size_t epoch, const Shares& shares) const {
+  Measured step = Measure(batch_size, epoch, shares);
+  Noise noise = NoiseOf(step.batch, epoch);
+  double scale = step.batch / smallest_;
   double gain = (noise.variance + noise.squared) / (noise.variance / scale + noise.squared);
-  return gain / (timing.step + (timing.step - timing.sync) * accumulated);
+  return gain / step.seconds;
 }
 
 }  // namespace coxswain::sim::trace

@@ -34,6 +34,10 @@ void PretendFleet::Heartbeat() {
   }
 }
 
+void PretendFleet::TellProgress(core::JobId job, const protocol::TrainerProgress& report) {
+  for (auto& [name, node] : nodes_) node.worker->TellProgress(job, report);
+}
+
 void PretendFleet::Finish(core::JobId job) {
   for (auto& [name, node] : nodes_) node.worker->Finish(job);
 }

@@ -27,6 +27,8 @@ class PretendFleet {
   void Vanish(const std::string& name);
   void Do(const core::Action& action);
   void Heartbeat();
+  // Of the job's first rank; generation and step are filled in.
+  void TellProgress(core::JobId job, const protocol::TrainerProgress& report);
   // Every rank of the job ends its training.
   void Finish(core::JobId job);
   std::set<core::JobId> JobsOn(const std::string& name) const;

@@ -101,6 +101,18 @@ void PretendWorker::TellProgress(int64_t step) {
   }
 }
 
+void PretendWorker::TellProgress(base::JobId job, protocol::TrainerProgress report) {
+  constexpr int64_t kStepsAReport = 100;
+  auto found = ranks_.lower_bound({job, base::Attempt(0), 0});
+  if (found == ranks_.end() || found->first.job != job || found->first.rank != 0) return;
+  Rank& rank = found->second;
+  if (!rank.generation || rank.finished) return;
+  report.generation = rank.generation;
+  report.phase = protocol::Phase::kForward;
+  report.step = rank.steps += kStepsAReport;
+  Tell(found->first, rank, std::move(report));
+}
+
 void PretendWorker::Tell(const protocol::RankKey& key, const Rank& rank,
                          protocol::TrainerReport report) {
   post_(protocol::FromTrainer{key, rank.incarnation, std::move(report)});
@@ -129,7 +141,7 @@ void PretendWorker::Exit(const protocol::RankKey& key, int code) {
 
 void PretendWorker::On(const protocol::StartRank& order) {
   if (ranks_.contains(order.key) || exits_.contains(order.key)) return;
-  const Rank& rank = ranks_[order.key] = {order.incarnation, {}, false};
+  const Rank& rank = ranks_[order.key] = {order.incarnation, {}, false, 0};
   post_(protocol::RankStarted{order.key, order.incarnation, 1});
   TellReady(order.key, rank);
 }

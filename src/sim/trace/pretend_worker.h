@@ -15,6 +15,7 @@ class PretendWorker {
     base::Incarnation incarnation;
     base::Generation generation;  // formed; 0: none yet
     bool finished = false;        // said so, not yet answered
+    int64_t steps = 0;            // as told by TellProgress of its job
   };
   // What it reports; called from within the calls below.
   using Post = std::function<void(protocol::WorkerReport)>;
@@ -30,6 +31,8 @@ class PretendWorker {
   void Finish(const protocol::RankKey& key, base::Generation generation);
   // Its ranks that train have come so far.
   void TellProgress(int64_t step);
+  // Of the job's first rank, if it has that and it trains; generation and step are filled in.
+  void TellProgress(base::JobId job, protocol::TrainerProgress report);
   // Whatever kept it from taking work (inventory.why_no_work) is over.
   void TakeWork();
   // What a stream begins with.

@@ -19,7 +19,7 @@ constexpr char kUsage[] =
     "usage: cox-sim trace (--pollux DIR --workload K | --workload-file CSV --apps DIR |\n"
     "                      --philly CSV [--cluster NAME] [--most N])\n"
     "                     [--policy P] [--bamboo CSV] [--nodes N] [--gpus N] [--interval SECONDS]\n"
-    "                     [--penalty SECONDS] [--las-threshold HOURS] [--no-rows]\n"
+    "                     [--penalty SECONDS] [--las-threshold HOURS] [--sizes S] [--no-rows]\n"
     "\n"
     "Sends the jobs of a trace through the real coordinator core, on virtual time, and prints "
     "JSON:\n"
@@ -29,7 +29,10 @@ constexpr char kUsage[] =
     "name,time,application,num_replicas,batch_size\n"
     "  --philly CSV        timestamp,duration,num_gpus[,cluster]; jobs last as long as the file "
     "says\n"
-    "  --policy P          fifo, priority, fair or las (default las)\n"
+    "  --policy P          fifo, priority, fair, las or elastic (default las)\n"
+    "  --sizes S           what the scheduler may decide of the jobs' sizes: fixed (as the trace "
+    "says),\n"
+    "                      gpus (how many), batch (and the batch); elastic: batch, others: fixed\n"
     "  --bamboo CSV        nodes come and go as spot instances did: time in ms,add|remove,node;\n"
     "                      from its end it begins anew\n"
     "  --nodes N --gpus N  of a fleet that stays (default 16 nodes of 4 GPUs)\n"
@@ -44,9 +47,9 @@ struct Arguments {
 // Empty: understood.
 std::string Parse(const std::vector<std::string>& words, Arguments* out) {
   static const std::vector<std::string> kKnown = {
-      "--pollux",  "--workload", "--workload-file", "--apps",         "--philly",
-      "--cluster", "--most",     "--policy",        "--bamboo",       "--nodes",
-      "--gpus",    "--interval", "--penalty",       "--las-threshold"};
+      "--pollux",  "--workload", "--workload-file", "--apps",          "--philly",
+      "--cluster", "--most",     "--policy",        "--bamboo",        "--nodes",
+      "--gpus",    "--interval", "--penalty",       "--las-threshold", "--sizes"};
   for (size_t i = 0; i < words.size(); ++i) {
     if (words[i] == "--no-rows") {
       out->rows = false;
@@ -72,7 +75,23 @@ absl::StatusOr<double> Number(const Arguments& in, const std::string& key, doubl
       key, ": found '", found->second, "', expected a number from ", least, " to ", most));
 }
 
+// What the scheduler may decide of a job's size; under the policy elastic all, unless told.
+absl::StatusOr<PolluxApp::Moves> ReadSizes(const Arguments& in) {
+  using Moves = PolluxApp::Moves;
+  static const std::map<std::string, Moves> kSizes = {
+      {"fixed", Moves::kNothing}, {"gpus", Moves::kGpus}, {"batch", Moves::kBatch}};
+  auto policy = in.values.find("--policy");
+  bool elastic = policy != in.values.end() && policy->second == "elastic";
+  auto text = in.values.find("--sizes");
+  if (text == in.values.end()) return elastic ? Moves::kBatch : Moves::kNothing;
+  if (auto found = kSizes.find(text->second); found != kSizes.end()) return found->second;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--sizes: found '", text->second, "', expected fixed, gpus or batch"));
+}
+
 absl::StatusOr<std::vector<TraceJob>> ReadJobs(const Arguments& in) {
+  absl::StatusOr<PolluxApp::Moves> moves = ReadSizes(in);
+  if (!moves.ok()) return moves.status();
   auto value = [&](const char* key) {
     auto found = in.values.find(key);
     return found == in.values.end() ? std::string() : found->second;
@@ -80,11 +99,11 @@ absl::StatusOr<std::vector<TraceJob>> ReadJobs(const Arguments& in) {
   if (std::string folder = value("--pollux"); !folder.empty()) {
     if (value("--workload").empty()) return absl::InvalidArgumentError("--workload is missing");
     return ReadPollux(folder + "/workloads/workload-" + value("--workload") + ".csv",
-                      folder + "/apps");
+                      folder + "/apps", *moves);
   }
   if (std::string file = value("--workload-file"); !file.empty()) {
     if (value("--apps").empty()) return absl::InvalidArgumentError("--apps is missing");
-    return ReadPollux(file, value("--apps"));
+    return ReadPollux(file, value("--apps"), *moves);
   }
   if (std::string file = value("--philly"); !file.empty()) {
     absl::StatusOr<double> most = Number(in, "--most", 1e9, 1, 1e9);
@@ -99,8 +118,8 @@ absl::StatusOr<TraceSettings> ReadSettings(const Arguments& in) {
   auto name = in.values.find("--policy");
   auto policy = base::ParsePolicyName(name == in.values.end() ? "las" : name->second);
   if (!policy) {
-    return absl::InvalidArgumentError(absl::StrCat("--policy: found '", name->second,
-                                                   "', expected ", base::ListPolicyNames()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("--policy: found '", name->second, "', expected ", base::ListPolicyNames()));
   }
   settings.scheduling.policy = *policy;
   absl::StatusOr<double> nodes = Number(in, "--nodes", 16, 1, 100000);

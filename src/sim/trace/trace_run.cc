@@ -11,6 +11,9 @@
 namespace coxswain::sim::trace {
 namespace {
 
+constexpr double kMicrosecond = 1e-6;
+constexpr base::Duration kFirstReport = base::seconds(20);  // of its speed, once it trains
+constexpr base::Duration kReport = base::seconds(30);
 constexpr double kNever = 4e7;  // seconds, more than a year: what lasts longer is stuck
 
 base::Duration Seconds(double seconds) {
@@ -64,6 +67,7 @@ class Run {
   struct Active {
     base::Attempt attempt;
     base::Time since;  // held
+    uint32_t gpus = 1;
     bool running = false;
     double lost_at = -1;  // with a node
     base::Time trains_from;
@@ -138,6 +142,12 @@ class Run {
     event.call = core::CallId(index + 1);
     event.request.name = absl::StrCat("t", index);
     event.request.workers = job.gpus;
+    if (std::optional<Range> range = job.model->range()) {
+      event.request.workers = event.request.min_workers = 1;
+      event.request.max_workers = range->most_gpus;
+      event.request.batch = range->batch;
+      event.request.max_batch = range->max_batch;
+    }
     event.request.gpus = 1;
     event.request.max_attempts = 1000;
     event.request.store = "s3://pretend";
@@ -173,6 +183,7 @@ class Run {
     for (const core::Change& change : decisions.persist) {
       if (const auto* row = std::get_if<core::JobRow>(&change)) On(*row);
       if (const auto* row = std::get_if<core::AttemptRow>(&change)) On(*row);
+      if (const auto* row = std::get_if<core::GenerationRow>(&change)) On(*row);
     }
     for (const core::Reply& reply : decisions.replies) {
       if (reply.code == core::ReplyCode::kOk) continue;
@@ -205,7 +216,14 @@ class Run {
     Active& active = active_[row.job] = {};
     active.attempt = row.number;
     active.since = queue_.now();
+    active.gpus = row.workers;
     ++result_.rows[indices_.at(row.job)].attempts;
+  }
+
+  void On(const core::GenerationRow& row) {
+    if (row.batch == 0 || row.closed || row.formed) return;
+    Count(row.job);
+    jobs_[indices_.at(row.job)].model->SetBatch(static_cast<double>(row.batch));
   }
 
   // Its ranks have formed a group.
@@ -219,9 +237,33 @@ class Run {
     active.shares = fleet_.SharesOf(job);
     TraceRow& row = result_.rows[index];
     if (row.started == 0) row.started = Now();
-    double left = jobs_[index].model->Left(active.shares);
-    queue_.At(active.trains_from + Seconds(left),
+    LookLater(job, active);
+    if (jobs_[index].model->range()) {
+      queue_.At(active.trains_from + kFirstReport,
+                [this, job, attempt = active.attempt] { Tell(job, attempt); });
+    }
+  }
+
+  // When it will be done, if nothing changes.
+  void LookLater(core::JobId job, const Active& active) {
+    double left = jobs_[indices_.at(job)].model->Left(active.shares);
+    queue_.At(active.counted + Seconds(left + kMicrosecond),
               [this, job, attempt = active.attempt] { Done(job, attempt); });
+  }
+
+  // How fast it goes, from time to time.
+  void Tell(core::JobId job, base::Attempt attempt) {
+    auto found = active_.find(job);
+    if (found == active_.end() || found->second.attempt != attempt || !found->second.running)
+      return;
+    Count(job);
+    Measured measured = jobs_[indices_.at(job)].model->Measure(found->second.shares);
+    protocol::TrainerProgress report;
+    report.samples_per_second = measured.batch / measured.seconds;
+    report.global_batch = static_cast<int64_t>(measured.batch);
+    report.gradient_noise = measured.noise;
+    fleet_.TellProgress(job, report);
+    queue_.After(kReport, [this, job, attempt] { Tell(job, attempt); });
   }
 
   void Count(core::JobId job) {
@@ -238,6 +280,9 @@ class Run {
     auto found = active_.find(job);
     if (found == active_.end() || found->second.attempt != attempt) return;
     if (!found->second.running) return;
+    Count(job);
+    // Its batch may have been changed since.
+    if (!jobs_[indices_.at(job)].model->done()) return LookLater(job, found->second);
     fleet_.Finish(job);
   }
 
@@ -248,7 +293,7 @@ class Run {
     TraceRow& row = result_.rows[indices_.at(job)];
     double begun = static_cast<double>((found->second.since - begun_).count()) / 1e6;
     row.gpu_seconds +=
-        row.gpus * ((found->second.lost_at < 0 ? Now() : found->second.lost_at) - begun);
+        found->second.gpus * ((found->second.lost_at < 0 ? Now() : found->second.lost_at) - begun);
     active_.erase(found);
   }
 

@@ -7,7 +7,6 @@
 #include <map>
 
 #include "sim/trace/csv.h"
-#include "sim/trace/pollux_app.h"
 
 namespace coxswain::sim::trace {
 namespace {
@@ -26,8 +25,8 @@ void SortBySubmission(std::vector<TraceJob>* jobs) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<TraceJob>> ReadPollux(const std::string& path,
-                                                 const std::string& folder) {
+absl::StatusOr<std::vector<TraceJob>> ReadPollux(const std::string& path, const std::string& folder,
+                                                 PolluxApp::Moves moves) {
   absl::StatusOr<Csv> csv =
       Csv::Read(path, {"name", "time", "application", "num_replicas", "batch_size"});
   if (!csv.ok()) return csv.status();
@@ -46,7 +45,7 @@ absl::StatusOr<std::vector<TraceJob>> ReadPollux(const std::string& path,
       apps[name] = *std::move(app);
     }
     jobs.push_back({csv->Text(row, "name"), *time, static_cast<uint32_t>(*gpus),
-                    PolluxApp::Train(apps[name], *batch)});
+                    PolluxApp::Train(apps[name], *batch, moves)});
   }
   SortBySubmission(&jobs);
   return jobs;

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "sim/trace/job_model.h"
+#include "sim/trace/pollux_app.h"
 
 namespace coxswain::sim::trace {
 
@@ -19,7 +19,10 @@ struct TraceJob {
 };
 
 // `name,time,application,num_replicas,batch_size`, with the applications in `apps`/NAME.
-absl::StatusOr<std::vector<TraceJob>> ReadPollux(const std::string& csv, const std::string& apps);
+// `moves`: what of a job's size the scheduler may decide; num_replicas then says nothing.
+absl::StatusOr<std::vector<TraceJob>> ReadPollux(
+    const std::string& csv, const std::string& apps,
+    PolluxApp::Moves moves = PolluxApp::Moves::kNothing);
 
 // `timestamp,duration,num_gpus`, of one cluster if `cluster` is not empty; the first `most` jobs.
 absl::StatusOr<std::vector<TraceJob>> ReadPhilly(const std::string& csv, const std::string& cluster,

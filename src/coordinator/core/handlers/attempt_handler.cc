@@ -25,8 +25,11 @@ bool IsConsequence(const std::optional<Exit>& exit) {
 }
 
 // With what it is ordered to restore; once its group has formed, the row has what it did restore.
-AttemptRow NewAttempt(const Turn& turn, const JobRow& job, Attempt number) {
-  AttemptRow row{.job = job.id, .number = number, .started = turn.wall};
+AttemptRow NewAttempt(const Turn& turn, const JobRow& job, Attempt number, size_t workers) {
+  AttemptRow row{.job = job.id,
+                 .number = number,
+                 .started = turn.wall,
+                 .workers = static_cast<uint32_t>(workers)};
   std::vector<protocol::RestoreCandidate> restore = RestoreCandidates(turn, job);
   if (restore.empty()) return row;
   row.resumed = restore.front().id;
@@ -53,18 +56,16 @@ void RecordFailure(Turn& turn, const AttemptRow& attempt, const Failure& failure
 void StartAttempt(Turn& turn, const Placement& placement) {
   const JobRow& job = turn.tables.jobs().Get(placement.job);
   Attempt number = job.attempt.Next();
-  auto workers = static_cast<uint32_t>(placement.ranks.size());
   std::string where = PlacementText(turn, placement);
   uint32_t cpus = job.request.cpus;
   turn.EditJob(job.id, [&](JobRow& row) {
     row.attempt = number;
     row.reason = "starting: " + where;
   });
-  AttemptRow attempt = NewAttempt(turn, job, number);
-  attempt.workers = workers;
-  turn.Persist(attempt);
+  turn.Persist(NewAttempt(turn, job, number, placement.ranks.size()));
   JobSoft& soft = turn.soft.jobs[job.id];
   soft.ForgetAttempt();
+  if (IsElastic(job.request)) turn.soft.elastic.insert(job.id);
   soft.attempt_started = soft.ready_from = soft.progress_at = turn.now;
   for (Rank rank = 0; rank < placement.ranks.size(); ++rank) {
     const RankSlot& slot = placement.ranks[rank];

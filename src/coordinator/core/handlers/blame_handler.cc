@@ -52,7 +52,7 @@ void BlameNode(Turn& turn, const AttemptRow& failed) {
                   [&](const auto& each) { return each.second.at + kRemembered < turn.now; });
   }
   const JobRow& job = turn.tables.jobs().Get(failed.job);
-  turn.soft.nodes[id].blamed[failed.job] = {turn.now, job.submitted_by + "\n" + job.request.name,
+  turn.soft.nodes[id].blamed[failed.job] = {turn.now, OwnName(job),
                                             "(" + job.request.name + "): " + failed.reason};
   size_t different = 0;
   std::string evidence = Evidence(turn, id, &different);

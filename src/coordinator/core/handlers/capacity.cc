@@ -72,7 +72,7 @@ void RefreshCapacity(Turn& turn) {
 PendingJob Needs(const Turn& turn, JobId id, const JobRequest& request,
                  const std::optional<Holder>& holder) {
   PendingJob job{.id = id,
-                 .ranks = request.workers,
+                 .ranks = MinWorkers(request),
                  .cpus = request.cpus,
                  .gpus = request.gpus,
                  .memory = request.memory_bytes,

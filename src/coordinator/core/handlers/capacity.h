@@ -12,7 +12,7 @@ void RefreshCapacity(Turn& turn);
 NodeCapacity CapacityOf(const Turn& turn, const NodeRow& row, JobId without = {});
 // The job has ranks on it that have not exited.
 bool HasRanksOf(const Turn& turn, const NodeId& node, JobId job);
-// `holder`: see HolderOf.
+// At its least size. `holder`: see HolderOf.
 PendingJob Needs(const Turn& turn, JobId id, const JobRequest& request,
                  const std::optional<Holder>& holder);
 

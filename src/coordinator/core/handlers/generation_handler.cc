@@ -2,6 +2,7 @@
 
 #include "coordinator/core/handlers/attempt_handler.h"
 #include "coordinator/core/handlers/checkpoint_handler.h"
+#include "coordinator/core/handlers/speed_handler.h"
 #include "coordinator/core/text.h"
 
 namespace coxswain::coordinator::core {
@@ -22,9 +23,9 @@ const GenerationRow* Current(const Turn& turn, const AttemptRow& attempt) {
 void SendFormGeneration(Turn& turn, const RankRow& rank, const GenerationRow& generation) {
   const JobRow& job = turn.tables.jobs().Get(rank.key.job);
   turn.soft.jobs[job.id].ranks[rank.key.rank].next_form = turn.now + turn.deadlines().Repeat();
-  turn.OrderRank(rank,
-                 protocol::FormGeneration{generation.generation, generation.members,
-                                          RestoreCandidates(turn, job), job.allow_uncommitted});
+  turn.OrderRank(rank, protocol::FormGeneration{generation.generation, generation.members,
+                                                RestoreCandidates(turn, job), job.allow_uncommitted,
+                                                generation.batch});
 }
 
 void MakeGeneration(Turn& turn, const AttemptRow& attempt) {
@@ -38,6 +39,7 @@ void MakeGeneration(Turn& turn, const AttemptRow& attempt) {
   turn.EditJob(job, [&](JobRow& row) { row.generation = number; });
   GenerationRow generation{
       .job = job, .generation = number, .attempt = attempt.number, .made = turn.wall};
+  generation.batch = BatchFor(turn, attempt);
   std::vector<const RankRow*> ranks = turn.tables.ranks().Of(job, attempt.number);
   for (const RankRow* rank : ranks) {
     RankSoft& of_rank = soft.ranks[rank->key.rank];
@@ -175,6 +177,24 @@ protocol::FailureKind KindOf(const protocol::TrainingFailed& report) {
   return report.user_error ? protocol::FailureKind::kSettings : protocol::FailureKind::kStore;
 }
 
+// A new generation of the same ranks, if another batch is worth it. Returns when to look again.
+std::optional<Time> TickBatch(Turn& turn, const AttemptRow& attempt,
+                              const GenerationRow& generation) {
+  const JobRequest& request = turn.tables.jobs().Get(attempt.job).request;
+  if (request.max_batch <= request.batch || attempt.cause != Cause::kNone) return std::nullopt;
+  if (WantsOtherBatch(turn, attempt, generation) && AllReady(turn, attempt)) {
+    int64_t before = generation.batch;
+    MakeGeneration(turn, attempt);
+    int64_t now = turn.tables.attempts().Generation(attempt.job)->batch;
+    turn.Note("BatchChanged",
+              "from " + std::to_string(before) + " to " + std::to_string(now) +
+                  " samples a step: the gradient's noise pays for it",
+              {.job = attempt.job, .attempt = attempt.number});
+    return turn.now + turn.deadlines().Repeat();
+  }
+  return turn.now + base::seconds(15);
+}
+
 }  // namespace
 
 std::vector<protocol::RestoreCandidate> RestoreCandidates(const Turn& turn, const JobRow& job) {
@@ -246,6 +266,7 @@ void Handle(Turn& turn, const RankRow& rank, const protocol::TrainerProgress& re
     if (report.total_steps == 0) soft.progress->total_steps = known;
     soft.progress_rank = rank.key.rank;
     soft.progress_wall = turn.wall;
+    MeasureStep(turn, *attempt, *generation, report);
   }
   turn.TouchJob(rank.key.job);
 }
@@ -352,7 +373,7 @@ std::optional<Time> TickGeneration(Turn& turn, const AttemptRow& attempt) {
     return turn.now + turn.deadlines().Repeat();
   }
   std::optional<Time> next = soft.reform_at;
-  if (generation->formed) return next;
+  if (generation->formed) return next ? next : TickBatch(turn, attempt, *generation);
   for (const RankRow* rank : turn.tables.ranks().Of(attempt.job, attempt.number)) {
     RankSoft& of_rank = soft.ranks[rank->key.rank];
     if (rank->exit || of_rank.formed || of_rank.left_group) continue;

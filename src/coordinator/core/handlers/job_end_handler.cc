@@ -14,7 +14,8 @@ namespace {
 
 constexpr size_t kEndedKeys = 4096;
 
-// Its slots were wanted: it waits for others, with what it has saved.
+// Its slots were wanted: it waits for others, with what it has saved. What the plan began is
+// brought to its end at once: that is no new decision.
 void WaitAgain(Turn& turn, const JobRow& job, const AttemptRow& attempt) {
   std::string reason = attempt.reason + UnsavedText(turn, job, attempt);
   turn.EditJob(job.id, [&](JobRow& row) {
@@ -26,9 +27,12 @@ void WaitAgain(Turn& turn, const JobRow& job, const AttemptRow& attempt) {
   turn.Note("JobRequeued", reason + "; it waits for slots",
             {.job = job.id, .attempt = attempt.number});
   JobSoft& soft = turn.soft.jobs[job.id];
+  uint32_t size = attempt.cause == Cause::kResized ? soft.resize_to : 0;
   soft.ForgetAttempt();
+  soft.resize_to = size;
   soft.waiting_since = turn.now;
   soft.back_off_reason = reason;
+  turn.soft.plan_not_before = std::min(turn.soft.plan_not_before, turn.now + PlanPace(turn));
 }
 
 void TryAgain(Turn& turn, const JobRow& job, const AttemptRow& attempt) {
@@ -115,6 +119,7 @@ void EndAttempt(Turn& turn, JobId job) {
   const JobSoft& soft = turn.soft.jobs[job];
   turn.EditJob(job, [&](JobRow& row) {
     if (soft.progress) KeepProgress(soft, &row);
+    if (!soft.speed.steps.empty()) row.speed = soft.speed;
     row.ran += ran;
     row.slot_time += SlotsHeld(row.request, attempt->workers) * ran;
     if (refilled) row.failures = 0;
@@ -125,6 +130,7 @@ void EndAttempt(Turn& turn, JobId job) {
       "attempt " + std::to_string(attempt->number.value) + " ended before it was committed");
   turn.soft.placement_due = true;
   turn.soft.job_timers.Cancel(job);
+  turn.soft.elastic.erase(job);
   const JobRow& row = turn.tables.jobs().Get(job);
   attempt = turn.tables.attempts().Newest(job);
   if (std::optional<JobEnd> end = JudgeAttempt(turn, row, *attempt)) return EndJob(turn, job, *end);

@@ -6,9 +6,9 @@
 #include "coordinator/core/handlers/attempt_handler.h"
 #include "coordinator/core/handlers/capacity.h"
 #include "coordinator/core/handlers/share_handler.h"
+#include "coordinator/core/handlers/speed_handler.h"
 #include "coordinator/core/handlers/submit_handler.h"
 #include "coordinator/core/placement/placement_text.h"
-#include "coordinator/core/scheduling/planner.h"
 #include "coordinator/core/text.h"
 
 namespace coxswain::coordinator::core {
@@ -107,6 +107,11 @@ Plan MakePlan(Turn& turn, const JobRow* asked = nullptr) {
                             return Needs(turn, job, asked->request, HolderOf(turn, *asked));
                           },
                       .held = [&](JobId job) { return HeldBy(turn, job); },
+                      .speed =
+                          [&](JobId job) {
+                            bool real = asked == nullptr || job != asked->id;
+                            return SpeedOf(turn, real ? turn.tables.jobs().Get(job) : *asked);
+                          },
                       .name = [&](JobId job) { return NameOf(turn, job); },
                       .now = turn.now,
                       .grace = turn.deadlines().StopGrace() + turn.deadlines().lease};
@@ -117,15 +122,16 @@ Plan MakePlan(Turn& turn, const JobRow* asked = nullptr) {
 
 void TellWhy(Turn& turn, const Plan& plan) {
   std::set<JobId> told;
+  std::optional<std::string> holders;  // the same for each queue's first
   for (const Why& why : plan.why) {
     told.insert(why.job);
-    std::string holders = why.first ? HoldersText(turn) : "";
+    if (why.first && !holders) holders = HoldersText(turn);
     WallTime start = why.starts ? turn.wall + (*why.starts - turn.now) : WallTime();
     if (JobSoft& soft = turn.soft.jobs[why.job]; soft.expected_start != start) {
       soft.expected_start = start;
       turn.TouchJob(why.job);
     }
-    turn.Explain(why.job, Prefix(turn, why.job) + why.text + holders);
+    turn.Explain(why.job, Prefix(turn, why.job) + why.text + (why.first ? *holders : ""));
   }
   if (plan.all) return;
   for (JobId job : turn.tables.waiting()) {
@@ -153,14 +159,17 @@ void PlaceJobs(Turn& turn) {
   turn.soft.placement_due = false;
   turn.soft.replan_at.reset();
   RefreshCapacity(turn);
-  if (turn.tables.waiting().empty()) return;
+  if (turn.tables.waiting().empty() && turn.soft.elastic.empty()) return;
   Plan plan = MakePlan(turn);
   for (const Placement& placement : plan.placements) Use(turn, placement);
   for (const Preemption& each : plan.preemptions) Preempt(turn, each.victim, each.why);
+  for (const Resize& each : plan.resizes) ResizeJob(turn, each);
   TellWhy(turn, plan);
-  turn.soft.plan_not_before = turn.now + SettleTime(turn);
-  if (!turn.tables.waiting().empty()) {
-    turn.soft.replan_at = turn.now + turn.settings.scheduling.replan;
+  turn.soft.plan_not_before = turn.now + std::max(turn.settings.scheduling.settle, PlanPace(turn));
+  const SchedulingSettings& scheduling = turn.settings.scheduling;
+  if (!turn.tables.waiting().empty()) turn.soft.replan_at = turn.now + scheduling.replan;
+  if (!turn.soft.elastic.empty()) {
+    turn.soft.replan_at = turn.now + std::min(scheduling.replan, scheduling.resize_after);
   }
 }
 

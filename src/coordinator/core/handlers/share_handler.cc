@@ -13,12 +13,10 @@ constexpr size_t kRunTimes = 4096;
 constexpr int64_t kMsPerUs = 1000;
 constexpr int64_t kForgotten = 1000;  // charge units times ms: less is not kept
 
-std::string RunTimeKey(const JobRow& job) { return job.submitted_by + "\n" + job.request.name; }
-
 // How long it runs from its first start to its end, as told or as learnt; 0: not known.
 Duration WholeRun(const Turn& turn, const JobRow& job) {
   if (job.request.expected_time.count() > 0) return job.request.expected_time;
-  auto learnt = turn.soft.run_times.find(RunTimeKey(job));
+  auto learnt = turn.soft.run_times.find(OwnName(job));
   if (learnt != turn.soft.run_times.end()) return learnt->second;
   return job.request.time_limit;
 }
@@ -28,6 +26,11 @@ PlannedJob Planned(const JobRow& job, const QueueTree& tree, uint32_t workers) {
           .queue = tree.Find(job.request.queue),
           .user = job.submitted_by,
           .priority = job.request.priority,
+          .workers = workers,
+          .least = MinWorkers(job.request),
+          .most = MaxWorkers(job.request),
+          .asked = job.request.workers,
+          .rank = DemandOf(job.request, 1),
           .demand = DemandOf(job.request, workers),
           .slots = SlotsHeld(job.request, workers),
           .slot_time = job.slot_time};
@@ -37,6 +40,21 @@ Duration RanSoFar(const Turn& turn, JobId job) {
   auto soft = turn.soft.jobs.find(job);
   if (soft == turn.soft.jobs.end()) return Duration{0};
   return std::max(Duration{0}, turn.now - soft->second.attempt_started);
+}
+
+int64_t ChargeOf(const Turn& turn, const JobRow& job, uint32_t workers, Duration ran) {
+  int64_t ms = ran.count() / kMsPerUs;
+  return ChargePerRank(job.request, turn.settings.scheduling) * workers * ms;
+}
+
+// Has it save and let go; it waits for slots again.
+void LetGoFor(Turn& turn, JobId job, Cause cause, const char* kind, const std::string& prefix,
+              const std::string& why) {
+  const AttemptRow* attempt = turn.tables.attempts().Active(job);
+  if (attempt == nullptr || attempt->cause != Cause::kNone) return;
+  turn.Note(kind, "asked to save and let go: " + why, {.job = job, .attempt = attempt->number},
+            cause == Cause::kPreempted ? "warning" : "info");
+  StopAttempt(turn, job, cause, prefix + why, true);
 }
 
 }  // namespace
@@ -51,18 +69,13 @@ std::optional<Time> ExpectedEnd(const Turn& turn, const JobRow& job) {
   return soft.attempt_started + std::max(Duration{0}, whole - job.ran);
 }
 
-namespace {
-
-int64_t ChargeOf(const Turn& turn, const JobRow& job, uint32_t workers, Duration ran) {
-  int64_t ms = ran.count() / kMsPerUs;
-  return ChargePerRank(job.request, turn.settings.scheduling) * workers * ms;
-}
-
-}  // namespace
-
 WaitingJob AsWaiting(const Turn& turn, const JobRow& row, const QueueTree& tree) {
-  WaitingJob job{Planned(row, tree, row.request.workers), {}, std::nullopt};
   auto soft = turn.soft.jobs.find(row.id);
+  uint32_t decided = soft == turn.soft.jobs.end() ? 0 : soft->second.resize_to;
+  WaitingJob job{Planned(row, tree, decided > 0 ? decided : MinWorkers(row.request)),
+                 decided > 0,
+                 {},
+                 std::nullopt};
   if (soft != turn.soft.jobs.end()) job.waited = turn.now - soft->second.waiting_since;
   Duration whole = WholeRun(turn, row);
   if (whole.count() > 0) job.expected = std::max(Duration{0}, whole - row.ran);
@@ -114,8 +127,7 @@ Usage UsageNow(const Turn& turn, const QueueTree& tree) {
 }
 
 void Charge(Turn& turn, const JobRow& job, const AttemptRow& attempt, Duration ran) {
-  const std::string& queue =
-      job.request.queue.empty() ? turn.settings.scheduling.default_queue : job.request.queue;
+  const std::string& queue = QueueOf(turn, job.request);
   UsageRow row{.queue = queue, .user = job.submitted_by, .amount = 0, .as_of = turn.wall};
   auto found = turn.tables.usage().find({queue, job.submitted_by});
   if (found != turn.tables.usage().end()) {
@@ -139,22 +151,27 @@ void ForgetUsage(Turn& turn) {
 
 void LearnRunTime(Turn& turn, const JobRow& job) {
   if (turn.soft.run_times.size() >= kRunTimes) turn.soft.run_times.clear();
-  Duration& known = turn.soft.run_times[RunTimeKey(job)];
+  Duration& known = turn.soft.run_times[OwnName(job)];
   known = known.count() == 0 ? job.ran : (known * 3 + job.ran) / 4;
 }
 
 void Preempt(Turn& turn, JobId job, const std::string& why) {
-  const AttemptRow* attempt = turn.tables.attempts().Active(job);
-  if (attempt == nullptr || attempt->cause != Cause::kNone) return;
-  turn.Note("JobPreempted", "asked to save and let go: " + why,
-            {.job = job, .attempt = attempt->number}, "warning");
-  StopAttempt(turn, job, Cause::kPreempted, "preempted: " + why, true);
+  LetGoFor(turn, job, Cause::kPreempted, "JobPreempted", "preempted: ", why);
+}
+
+void ResizeJob(Turn& turn, const Resize& resize) {
+  std::string what = "from " + Plural(resize.from, "rank") + " to " + std::to_string(resize.to);
+  turn.soft.jobs[resize.job].resize_to = resize.to;
+  LetGoFor(turn, resize.job, Cause::kResized, "JobResized", "resized: ", what + ": " + resize.why);
+}
+
+const std::string& QueueOf(const Turn& turn, const JobRequest& request) {
+  return request.queue.empty() ? turn.settings.scheduling.default_queue : request.queue;
 }
 
 std::string WhyNeverInQueue(const Turn& turn, const JobRequest& request) {
   QueueTree tree(turn.settings.scheduling);
-  const std::string& name =
-      request.queue.empty() ? turn.settings.scheduling.default_queue : request.queue;
+  const std::string& name = QueueOf(turn, request);
   if (!tree.Has(name) || !tree.IsLeaf(tree.Find(name))) {
     std::string names;
     for (QueueIndex i = 0; i < tree.size(); ++i) {
@@ -166,26 +183,27 @@ std::string WhyNeverInQueue(const Turn& turn, const JobRequest& request) {
            name + "; the queues are: " + names;
   }
   QueueIndex queue = tree.Find(name);
-  Amount demand = DemandOf(request, request.workers);
-  if (const QueueSettings* limit = tree.OverLimit(queue, demand)) {
-    return "needs " + HeldText(limit->limit, demand) + ", but queue " + limit->name +
-           " may never hold more than " + BoundText(limit->limit);
+  Amount demand = DemandOf(request, MinWorkers(request));
+  if (std::optional<QueueIndex> over = tree.OverLimit(queue, demand)) {
+    const QueueSettings& limit = tree.settings(*over);
+    return "needs " + HeldText(limit.limit, demand) + ", but queue " + limit.name +
+           " may never hold more than " + BoundText(limit.limit);
   }
-  if (const QueueSettings* limit = tree.OverUserLimit(queue, "", demand)) {
-    if (limit->user_jobs && *limit->user_jobs == 0) {
-      return "a user of queue " + limit->name + " may run no job";
+  if (std::optional<QueueIndex> over = tree.OverUserLimit(queue, "", demand)) {
+    const QueueSettings& limit = tree.settings(*over);
+    if (limit.user_jobs && *limit.user_jobs == 0) {
+      return "a user of queue " + limit.name + " may run no job";
     }
-    return "needs " + HeldText(limit->user_limit, demand) + ", but a user of queue " + limit->name +
-           " may never hold more than " + BoundText(limit->user_limit);
+    return "needs " + HeldText(limit.user_limit, demand) + ", but a user of queue " + limit.name +
+           " may never hold more than " + BoundText(limit.user_limit);
   }
   return "";
 }
 
-Duration SettleTime(const Turn& turn) {
+Duration PlanPace(const Turn& turn) {
   constexpr size_t kFew = 1000;
   size_t many = turn.tables.waiting().size();
-  Duration pace{many <= kFew ? 0 : static_cast<int64_t>(2 * many)};
-  return std::max(turn.settings.scheduling.settle, pace);
+  return Duration{many <= kFew ? 0 : static_cast<int64_t>(2 * many)};
 }
 
 }  // namespace coxswain::coordinator::core

@@ -2,7 +2,7 @@
 // queues have had, and the order to let go.
 #pragma once
 
-#include "coordinator/core/scheduling/policies/policy.h"
+#include "coordinator/core/scheduling/planner.h"
 #include "coordinator/core/turn.h"
 
 namespace coxswain::coordinator::core {
@@ -25,11 +25,16 @@ std::optional<Time> ExpectedEnd(const Turn& turn, const JobRow& job);
 
 // Has the job save and let go; it waits for slots again. Nothing if it is being stopped already.
 void Preempt(Turn& turn, JobId job, const std::string& why);
+// Likewise, to go on with another number of ranks.
+void ResizeJob(Turn& turn, const Resize& resize);
+
+// Its queue's name: the default one's if it names none.
+const std::string& QueueOf(const Turn& turn, const JobRequest& request);
 
 // The queue may never hold that much, or jobs cannot be submitted to it; empty: neither.
 std::string WhyNeverInQueue(const Turn& turn, const JobRequest& request);
 
-// A plan looks at all that wait: with very many of them, plans are made less often.
-Duration SettleTime(const Turn& turn);
+// Between two plans at least: one looks at all that wait, and there may be very many.
+Duration PlanPace(const Turn& turn);
 
 }  // namespace coxswain::coordinator::core

@@ -80,7 +80,8 @@ std::optional<Time> TickStopping(Turn& turn, const AttemptRow& attempt) {
   bool on_purpose = IsOnPurpose(attempt.cause);
   Duration grace = on_purpose ? JobGrace(turn, job) : turn.deadlines().Heartbeat() * 2;
   // Its grace was the time to save.
-  if (attempt.cause == Cause::kPreempted) grace = turn.deadlines().lease;
+  if (attempt.cause == Cause::kPreempted || attempt.cause == Cause::kResized)
+    grace = turn.deadlines().lease;
   if (soft.stop_at && *soft.stop_at <= turn.now) {
     StopRanks(turn, job.id, grace, attempt.reason);
   } else if (soft.stop_again_at && *soft.stop_again_at <= turn.now) {
@@ -187,6 +188,7 @@ void ResumeJobs(Turn& turn) {
     RecallStore(turn, row);
     const AttemptRow* attempt = turn.tables.attempts().Active(id);
     if (attempt == nullptr) continue;
+    if (IsElastic(row.request)) turn.soft.elastic.insert(id);
     // Wall time is all that is left to tell how long it has run; it is trusted within reason.
     Duration ran = std::max(Duration{0}, turn.wall - attempt->started);
     soft.attempt_started = Time{std::max<int64_t>(1, turn.now.us - ran.count())};

@@ -16,12 +16,17 @@ struct PlannedJob {
   QueueIndex queue = 0;
   std::string_view user;
   int32_t priority = 0;
-  Amount demand;             // or what it holds
+  // Ranks: what it has, or is to get. `least` to `most` where its size may move.
+  uint32_t workers = 1, least = 1, most = 1;
+  uint32_t asked = 1;        // as many it asks to begin with
+  Amount rank;               // what one of them takes
+  Amount demand;             // all of them: what it wants or holds
   int64_t slots = 1;         // GPUs, or CPU slots of a job without
   base::Duration slot_time;  // that, times how long it has had them so far
 };
 
 struct WaitingJob : PlannedJob {
+  bool sized = false;                      // `workers` was decided when it was told to let go
   base::Duration waited;                   // since it was submitted or last let go
   std::optional<base::Duration> expected;  // how long it would run
 };

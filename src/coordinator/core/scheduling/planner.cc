@@ -7,6 +7,7 @@
 
 #include "coordinator/core/placement/placement_text.h"
 #include "coordinator/core/scheduling/room_finder.h"
+#include "coordinator/core/scheduling/sizing.h"
 #include "coordinator/core/text.h"
 
 namespace coxswain::coordinator::core {
@@ -18,7 +19,7 @@ constexpr size_t kMostReservations = 16;
 
 // The waiting jobs of one user in one queue, in order.
 struct Lane {
-  std::vector<const WaitingJob*> jobs;
+  std::vector<WaitingJob*> jobs;
   size_t at = 0;
 };
 
@@ -36,32 +37,38 @@ class Pass {
       : in_(std::move(request)),
         policy_(MakePolicy(*in_.settings, *in_.tree, *in_.usage)),
         queues_(in_.tree->size()),
-        finder_(in_, *policy_) {
-    MakeLanes();
-  }
+        finder_(in_, *policy_) {}
 
   Plan Run() {
+    Size();
+    MakeLanes();
     while (Lane* lane = NextLane()) {
       if (plan_.why.size() >= kMostUnplaced) {
         plan_.all = false;
         break;
       }
-      const WaitingJob& job = *lane->jobs[lane->at++];
+      WaitingJob& job = *lane->jobs[lane->at++];
       if (!Place(job)) Explain(job, lane);
     }
     Forecast();
     finder_.Undo();
-    for (const Placement& placement : plan_.placements) Release(placement);
     return std::move(plan_);
   }
 
  private:
+  void Size() {
+    plan_.resizes = SizeJobs(in_, *policy_);
+    std::set<JobId> resized;
+    for (const Resize& each : plan_.resizes) resized.insert(each.job);
+    for (RunningJob& job : in_.running) job.stopping |= resized.contains(job.id);
+  }
+
   void MakeLanes() {
     std::map<std::pair<QueueIndex, std::string_view>, Lane> by_user;
-    for (const WaitingJob& job : in_.waiting) by_user[{job.queue, job.user}].jobs.push_back(&job);
+    for (WaitingJob& job : in_.waiting) by_user[{job.queue, job.user}].jobs.push_back(&job);
     for (auto& [key, lane] : by_user) {
-      std::vector<std::pair<SortKey, const WaitingJob*>> order;
-      for (const WaitingJob* job : lane.jobs) order.push_back({policy_->InQueue(*job), job});
+      std::vector<std::pair<SortKey, WaitingJob*>> order;
+      for (WaitingJob* job : lane.jobs) order.push_back({policy_->InQueue(*job), job});
       std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
         return std::tie(a.first, a.second->id) < std::tie(b.first, b.second->id);
       });
@@ -86,33 +93,52 @@ class Pass {
     return best;
   }
 
-  bool Place(const WaitingJob& job) {
-    QueuePass& queue = queues_[job.queue];
-    if (queue.closed || in_.tree->OverLimit(job.queue, job.demand) != nullptr ||
-        in_.tree->OverUserLimit(job.queue, job.user, job.demand) != nullptr) {
+  PendingJob NeedsOf(const WaitingJob& job) const {
+    PendingJob needs = in_.needs(job.id);
+    needs.ranks = job.workers;
+    return needs;
+  }
+
+  bool Place(WaitingJob& job) {
+    const QueuePass& queue = queues_[job.queue];
+    if (queue.closed || in_.tree->OverLimit(job.queue, job.demand) ||
+        in_.tree->OverUserLimit(job.queue, job.user, job.demand)) {
       return false;
     }
-    PendingJob needs = in_.needs(job.id);
+    PendingJob needs = NeedsOf(job);
     GangFit fit = finder_.Fit(needs, job.expected);
+    if (fit.shares.empty() && job.workers > job.least && !finder_.FitsOnceStopped(job, needs)) {
+      fit = FitSmaller(job, &needs);
+    }
     if (fit.shares.empty()) return false;
-    plan_.placements.push_back(TakeSlots(in_.fleet, needs, fit));
-    in_.tree->Take(job.queue, job.user, job.demand, 1);
-    taken_.push_back({needs.cpus, needs.memory});
-    finder_.Placed(job, needs, plan_.placements.back());
+    plan_.placements.push_back(finder_.Place(job, needs, fit));
     return true;
+  }
+
+  // As many of its ranks as there is room for.
+  GangFit FitSmaller(WaitingJob& job, PendingJob* needs) {
+    uint32_t too_many = job.workers;
+    GangFit best;
+    for (uint32_t fits = job.least - 1; too_many - fits > 1;) {
+      needs->ranks = (fits + too_many) / 2;
+      GangFit fit = finder_.Fit(*needs, job.expected);
+      (fit.shares.empty() ? too_many : fits) = needs->ranks;
+      if (!fit.shares.empty()) best = std::move(fit);
+    }
+    needs->ranks = std::max(job.least, too_many - 1);
+    SetWorkers(&job, needs->ranks);
+    return best;
   }
 
   void Explain(const WaitingJob& job, Lane* lane) {
     QueuePass& queue = queues_[job.queue];
-    if (const QueueSettings* by = in_.tree->OverUserLimit(job.queue, job.user, job.demand);
-        by != nullptr && !queue.closed) {
-      return SkipUser(job, *by, lane);
-    }
+    std::optional<QueueIndex> by = in_.tree->OverUserLimit(job.queue, job.user, job.demand);
+    if (by && !queue.closed) return SkipUser(job, *by, lane);
     if (queue.first) return Behind(job, &queue);
     Why why{.job = job.id, .text = "", .first = true, .starts = std::nullopt};
-    const QueueSettings* limit = in_.tree->OverLimit(job.queue, job.demand);
-    PendingJob needs = in_.needs(job.id);
-    std::string need = limit != nullptr ? LimitText(*limit, job) : WhyNotNow(*in_.fleet, needs);
+    std::optional<QueueIndex> limit = in_.tree->OverLimit(job.queue, job.demand);
+    PendingJob needs = NeedsOf(job);
+    std::string need = limit ? LimitText(*limit, job) : WhyNotNow(*in_.fleet, needs);
     if (reservations_ < kMostReservations) {
       ++reservations_;
       Promise promise = finder_.Reserve(job, needs);
@@ -125,7 +151,7 @@ class Pass {
     queue.first = job.id;
     queue.first_needs = need;
     // What a limit holds back would be overtaken for ever by smaller ones.
-    queue.closed = limit != nullptr || !in_.settings->backfill;
+    queue.closed = limit.has_value() || !in_.settings->backfill;
     plan_.why.push_back(std::move(why));
   }
 
@@ -148,24 +174,24 @@ class Pass {
     for (const auto& [job, at] : behind_) {
       if (most-- == 0) return;
       Why& why = plan_.why[at];
-      why.starts = finder_.Forecast(*job, in_.needs(job->id));
+      why.starts = finder_.Forecast(*job, NeedsOf(*job));
       if (why.starts) why.text += StartText(*why.starts - in_.now);
     }
   }
 
   // His other jobs wait too; those of others do not.
-  void SkipUser(const WaitingJob& job, const QueueSettings& by, Lane* lane) {
-    auto use = in_.tree->users(in_.tree->Find(by.name)).find(job.user);
-    UserUse has = use == in_.tree->users(in_.tree->Find(by.name)).end() ? UserUse() : use->second;
+  void SkipUser(const WaitingJob& job, QueueIndex by, Lane* lane) {
+    const QueueSettings& queue = in_.tree->settings(by);
+    UserUse has = in_.tree->UseOf(by, job.user);
     std::string who = job.user.empty() ? "users without a name" : std::string(job.user);
-    std::string text = "a user of queue " + by.name + " may ";
-    if (by.user_jobs && has.jobs >= *by.user_jobs) {
-      text += "run " + Plural(*by.user_jobs, "job") + " at a time; " + who + " runs " +
+    std::string text = "a user of queue " + queue.name + " may ";
+    if (queue.user_jobs && has.jobs >= *queue.user_jobs) {
+      text += "run " + Plural(*queue.user_jobs, "job") + " at a time; " + who + " runs " +
               std::to_string(has.jobs);
     } else {
-      text += "hold " + BoundText(by.user_limit) + "; " + who + " holds " +
-              HeldText(by.user_limit, has.held) + ", this needs " +
-              HeldText(by.user_limit, job.demand);
+      text += "hold " + BoundText(queue.user_limit) + "; " + who + " holds " +
+              HeldText(queue.user_limit, has.held) + ", this needs " +
+              HeldText(queue.user_limit, job.demand);
     }
     for (--lane->at; lane->at < lane->jobs.size(); ++lane->at) {
       if (plan_.why.size() >= kMostUnplaced) plan_.all = false;
@@ -181,15 +207,11 @@ class Pass {
     return in_.tree->size() == 1 ? "" : " in queue " + in_.tree->settings(queue).name;
   }
 
-  std::string LimitText(const QueueSettings& limit, const WaitingJob& job) const {
-    const Amount& held = in_.tree->held(in_.tree->Find(limit.name));
-    return "queue " + limit.name + " may hold " + BoundText(limit.limit) + "; it holds " +
-           HeldText(limit.limit, held) + ", this needs " + HeldText(limit.limit, job.demand);
-  }
-
-  void Release(const Placement& placement) {
-    size_t index = static_cast<size_t>(&placement - plan_.placements.data());
-    Occupy(in_.fleet, {placement.ranks, taken_[index].first, taken_[index].second}, -1);
+  std::string LimitText(QueueIndex by, const WaitingJob& job) const {
+    const QueueSettings& queue = in_.tree->settings(by);
+    return "queue " + queue.name + " may hold " + BoundText(queue.limit) + "; it holds " +
+           HeldText(queue.limit, in_.tree->held(by)) + ", this needs " +
+           HeldText(queue.limit, job.demand);
   }
 
   PlanRequest in_;
@@ -197,7 +219,6 @@ class Pass {
   std::vector<QueuePass> queues_;
   RoomFinder finder_;
   std::vector<Lane> lanes_;
-  std::vector<std::pair<uint32_t, int64_t>> taken_;  // CPU slots and memory per rank, by placement
   std::vector<std::pair<const WaitingJob*, size_t>> behind_;  // and where why is told
   size_t reservations_ = 0;
   Plan plan_;

@@ -10,6 +10,8 @@
 //   of its queue that the policy says yield. Those that borrow go first, then the lowest priority,
 //   then the one that has run the shortest. No more than needed, and none while enough are
 //   stopping.
+// - How many ranks a job with a range gets is decided before that: sizing.h. If those do not fit
+//   where it may go, and nobody is stopping for it, it is started with as many as fit.
 #pragma once
 
 #include <functional>
@@ -18,6 +20,7 @@
 
 #include "coordinator/core/placement/gang_fit.h"
 #include "coordinator/core/scheduling/policies/policy.h"
+#include "coordinator/core/scheduling/speed_model.h"
 
 namespace coxswain::coordinator::core {
 
@@ -30,6 +33,7 @@ struct PlanRequest {
   std::vector<RunningJob> running;
   std::function<PendingJob(JobId)> needs;  // of a waiting job; asked when its turn comes
   std::function<Holding(JobId)> held;      // by a running job
+  std::function<SpeedModel(JobId)> speed;  // of a job whose size may move
   std::function<std::string(JobId)> name;  // "j12 (mnist)"
   base::Time now;
   base::Duration grace;  // at most so long takes a job that was asked to let go
@@ -37,8 +41,14 @@ struct PlanRequest {
 
 struct Preemption {
   JobId victim;
-  JobId wanted_by;
   std::string why;  // "j12 (mnist) has a higher priority (5, its own is 0)"
+};
+
+// Has to let go, and is to start again with another number of ranks.
+struct Resize {
+  JobId job;
+  uint32_t from = 1, to = 1;
+  std::string why;  // "others wait for slots"
 };
 
 struct Why {
@@ -51,6 +61,7 @@ struct Why {
 struct Plan {
   std::vector<Placement> placements;
   std::vector<Preemption> preemptions;
+  std::vector<Resize> resizes;
   std::vector<Why> why;  // of each job that was looked at and not placed
   bool all = true;       // every waiting job was looked at
 };

@@ -85,31 +85,27 @@ bool QueueTree::MayReclaim(QueueIndex queue, const Amount& more, QueueIndex from
          IsWithinQuota(SideOf(queue, from), more);
 }
 
-const QueueSettings* QueueTree::OverLimit(QueueIndex queue, const Amount& more) const {
+std::optional<QueueIndex> QueueTree::OverLimit(QueueIndex queue, const Amount& more) const {
   for (QueueIndex each : nodes_[queue].path) {
-    if (Exceeds(nodes_[each].held, more, nodes_[each].settings.limit)) {
-      return &nodes_[each].settings;
-    }
+    if (Exceeds(nodes_[each].held, more, nodes_[each].settings.limit)) return each;
   }
-  return nullptr;
+  return std::nullopt;
 }
 
-const UserUse* QueueTree::Find(QueueIndex queue, std::string_view user) const {
+UserUse QueueTree::UseOf(QueueIndex queue, std::string_view user) const {
   auto found = nodes_[queue].users.find(user);
-  return found == nodes_[queue].users.end() ? nullptr : &found->second;
+  return found == nodes_[queue].users.end() ? UserUse() : found->second;
 }
 
-const QueueSettings* QueueTree::OverUserLimit(QueueIndex queue, std::string_view user,
-                                              const Amount& more) const {
-  static const UserUse kNothing;
+std::optional<QueueIndex> QueueTree::OverUserLimit(QueueIndex queue, std::string_view user,
+                                                   const Amount& more) const {
   for (QueueIndex each : nodes_[queue].path) {
     const QueueSettings& settings = nodes_[each].settings;
-    const UserUse* use = Find(each, user);
-    if (use == nullptr) use = &kNothing;
-    if (settings.user_jobs && use->jobs >= *settings.user_jobs) return &settings;
-    if (Exceeds(use->held, more, settings.user_limit)) return &settings;
+    UserUse use = UseOf(each, user);
+    if (settings.user_jobs && use.jobs >= *settings.user_jobs) return each;
+    if (Exceeds(use.held, more, settings.user_limit)) return each;
   }
-  return nullptr;
+  return std::nullopt;
 }
 
 std::string BoundText(const Bound& bound) {

@@ -42,6 +42,7 @@ class QueueTree {
   const std::map<std::string, UserUse, std::less<>>& users(QueueIndex queue) const {
     return nodes_[queue].users;
   }
+  UserUse UseOf(QueueIndex queue, std::string_view user) const;
 
   // With so much more, the queue stays within its quota.
   bool IsWithinQuota(QueueIndex queue, const Amount& more) const;
@@ -49,11 +50,11 @@ class QueueTree {
   // side stays within its quota and the other's has borrowed, and so has `from` itself.
   bool MayReclaim(QueueIndex queue, const Amount& more, QueueIndex from) const;
   bool IsBorrowing(QueueIndex queue) const;
-  // The first of the queue and its parents that may not have so much more; null: none.
-  const QueueSettings* OverLimit(QueueIndex queue, const Amount& more) const;
-  // The user may not have so much more: the queue that says so; null: none.
-  const QueueSettings* OverUserLimit(QueueIndex queue, std::string_view user,
-                                     const Amount& more) const;
+  // The first of the queue and its parents that may not have so much more.
+  std::optional<QueueIndex> OverLimit(QueueIndex queue, const Amount& more) const;
+  // The user may not have so much more: the queue that says so.
+  std::optional<QueueIndex> OverUserLimit(QueueIndex queue, std::string_view user,
+                                          const Amount& more) const;
 
  private:
   struct Node {
@@ -63,7 +64,6 @@ class QueueTree {
     Amount held;
     std::map<std::string, UserUse, std::less<>> users;
   };
-  const UserUse* Find(QueueIndex queue, std::string_view user) const;
   // The highest of the queue and its parents that is no parent of `other`.
   QueueIndex SideOf(QueueIndex queue, QueueIndex other) const;
 

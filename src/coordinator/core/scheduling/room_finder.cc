@@ -36,7 +36,7 @@ GangFit RoomFinder::Fit(const PendingJob& needs, std::optional<base::Duration> e
   base::Time ends = in_.now + *expected;
   std::vector<const Holding*> lent;
   for (const Reservation& each : reservations_) {
-    if (each.starts && *each.starts >= ends) lent.push_back(&each.holding);
+    if (each.starts && *each.starts >= ends) lent.push_back(&held_.at(each.job));
   }
   if (lent.empty()) return fit;
   for (const Holding* holding : lent) Occupy(in_.fleet, *holding, -1);
@@ -46,13 +46,22 @@ GangFit RoomFinder::Fit(const PendingJob& needs, std::optional<base::Duration> e
   return fit;
 }
 
-void RoomFinder::Placed(const WaitingJob& job, const PendingJob& needs,
-                        const Placement& placement) {
-  RunningJob running{static_cast<const PlannedJob&>(job), in_.now, std::nullopt, false};
-  if (job.expected) running.ends = in_.now + *job.expected;
-  in_.running.push_back(running);
-  held_[job.id] = {placement.ranks, needs.cpus, needs.memory};
-  placed_.insert(job.id);
+Placement RoomFinder::Place(const WaitingJob& job, const PendingJob& needs, const GangFit& fit) {
+  Placement placement = Take(job, needs, fit);
+  WillRun(job, in_.now);
+  return placement;
+}
+
+bool RoomFinder::FitsOnceStopped(const WaitingJob& job, const PendingJob& needs) {
+  std::vector<const RunningJob*> stopping;
+  for (const RunningJob& running : in_.running) {
+    if (running.stopping) stopping.push_back(&running);
+  }
+  if (stopping.empty()) return false;
+  for (const RunningJob* each : stopping) LetGo(*each, 1);
+  bool fits = HasRoom(job, needs);
+  for (const RunningJob* each : stopping) LetGo(*each, -1);
+  return fits;
 }
 
 Promise RoomFinder::Reserve(const WaitingJob& job, const PendingJob& needs) {
@@ -75,12 +84,11 @@ void RoomFinder::WillRun(const WaitingJob& job, std::optional<base::Time> starts
   RunningJob running{static_cast<const PlannedJob&>(job), in_.now, std::nullopt, false};
   if (starts && job.expected) running.ends = *starts + *job.expected;
   in_.running.push_back(running);
-  held_[job.id] = reservations_.back().holding;
-  placed_.insert(job.id);
 }
 
 void RoomFinder::Undo() {
-  for (const Reservation& each : reservations_) Occupy(in_.fleet, each.holding, -1);
+  for (JobId job : placed_) Occupy(in_.fleet, held_.at(job), -1);
+  placed_.clear();
   reservations_.clear();
 }
 
@@ -114,7 +122,7 @@ std::string RoomFinder::WhyYields(const RunningJob& running, const WaitingJob& t
 }
 
 bool RoomFinder::HasRoom(const WaitingJob& job, const PendingJob& needs) {
-  return in_.tree->OverLimit(job.queue, job.demand) == nullptr &&
+  return !in_.tree->OverLimit(job.queue, job.demand) &&
          !FitGang(*in_.fleet, needs, Extent::kFree).shares.empty();
 }
 
@@ -163,7 +171,7 @@ bool RoomFinder::TakeBack(const WaitingJob& job, const PendingJob& needs, Promis
     if (i < kVictimsToTell) names += (i == 0 ? "" : ", ") + in_.name(victim.id);
     if (victim.stopping) continue;
     victim.stopping = true;
-    promise->preemptions.push_back({victim.id, job.id, in_.name(job.id) + " " + needed[i].why});
+    promise->preemptions.push_back({victim.id, in_.name(job.id) + " " + needed[i].why});
   }
   if (needed.size() > kVictimsToTell) {
     names += " and " + Plural(needed.size() - kVictimsToTell, "other");
@@ -220,12 +228,18 @@ bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, Pro
   return fits;
 }
 
+Placement RoomFinder::Take(const WaitingJob& job, const PendingJob& needs, const GangFit& fit) {
+  Placement placement = TakeSlots(in_.fleet, needs, fit);
+  in_.tree->Take(job.queue, job.user, job.demand, 1);
+  held_[job.id] = {placement.ranks, needs.cpus, needs.memory};
+  placed_.insert(job.id);
+  return placement;
+}
+
 void RoomFinder::Keep(const WaitingJob& job, const PendingJob& needs,
                       std::optional<base::Time> starts) {
-  GangFit fit = FitGang(*in_.fleet, needs, Extent::kFree);
-  Placement placement = TakeSlots(in_.fleet, needs, fit);
-  reservations_.push_back({starts, {std::move(placement.ranks), needs.cpus, needs.memory}});
-  in_.tree->Take(job.queue, job.user, job.demand, 1);
+  Take(job, needs, FitGang(*in_.fleet, needs, Extent::kFree));
+  reservations_.push_back({starts, job.id});
 }
 
 }  // namespace coxswain::coordinator::core

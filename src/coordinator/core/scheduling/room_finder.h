@@ -26,20 +26,22 @@ class RoomFinder {
 
   // Now. `expected`: how long it would run, if that is known.
   GangFit Fit(const PendingJob& needs, std::optional<base::Duration> expected);
-  // A job was given these slots by the plan: it will let them go when it ends, and not before.
-  void Placed(const WaitingJob& job, const PendingJob& needs, const Placement& placement);
+  // Gives it these slots. It will let them go when it ends, and not before.
+  Placement Place(const WaitingJob& job, const PendingJob& needs, const GangFit& fit);
+  // It would fit if those that are stopping had let go.
+  bool FitsOnceStopped(const WaitingJob& job, const PendingJob& needs);
   // Takes out of the view what the job will have.
   Promise Reserve(const WaitingJob& job, const PendingJob& needs);
   // When a job would start that is behind others, if that can be told. For when all that can be
   // placed has been: what it will have is taken out of the view, too.
   std::optional<base::Time> Forecast(const WaitingJob& job, const PendingJob& needs);
-  // Gives back all that was promised.
+  // Gives back all that was placed or promised.
   void Undo();
 
  private:
   struct Reservation {
     std::optional<base::Time> starts;
-    Holding holding;
+    JobId job;
   };
 
   // Those whose slots the job may have, the first to go first.
@@ -50,13 +52,14 @@ class RoomFinder {
   bool TakeBack(const WaitingJob& job, const PendingJob& needs, Promise* promise);
   bool WaitForEnds(const WaitingJob& job, const PendingJob& needs, Promise* promise);
   void WillRun(const WaitingJob& job, std::optional<base::Time> starts);
+  Placement Take(const WaitingJob& job, const PendingJob& needs, const GangFit& fit);
   void Keep(const WaitingJob& job, const PendingJob& needs, std::optional<base::Time> starts);
 
   PlanRequest& in_;
   const Policy& policy_;
   std::vector<Reservation> reservations_;
   std::map<JobId, Holding> held_;  // asked for once
-  std::set<JobId> placed_;         // by this plan
+  std::set<JobId> placed_;         // by this plan, or promised slots
 };
 
 }  // namespace coxswain::coordinator::core

@@ -40,8 +40,11 @@ struct SchedulingSettings {
   bool backfill = true;
   base::Duration half_life = base::seconds(7 * 24 * 3600);  // of what was used, for fair shares
   int64_t slots_per_gpu = 8;  // a GPU counts as so many CPU slots there
-  // las: who has had less than this goes first. Time on GPUs, or on CPU slots for jobs without.
+  // las, elastic: who has had less than this goes first. Time on GPUs, or on CPU slots for jobs
+  // without.
   base::Duration las_threshold = base::seconds(10 * 3600);
+  // A job is not made larger sooner after its last start, nor its batch after the last change.
+  base::Duration resize_after = base::seconds(180);
   base::Duration replan = base::seconds(60);  // while jobs wait, at least so often
   uint32_t cordon_after =
       3;                    // a node on which so many different jobs failed is used no more; 0: is

@@ -13,6 +13,8 @@ std::unique_ptr<Policy> MakePolicy(const SchedulingSettings& settings, const Que
       return MakeFair(settings, tree, usage);
     case PolicyName::kLas:
       return MakeLas(settings);
+    case PolicyName::kElastic:
+      return MakeElastic(settings);
   }
   return MakeFifo();
 }

@@ -33,6 +33,8 @@ class Policy {
   virtual bool Yields(const RunningJob& running, const WaitingJob& to) const = 0;
   // Slots that come free are kept for this one, the first of its queue that does not fit.
   virtual bool KeepsSlotsFor(const WaitingJob&) const { return true; }
+  // Of what a job gains from more ranks, when slots are left over (sizing.h).
+  virtual double GrowthWeight(const PlannedJob&) const { return 1; }
 };
 
 // `tree` and `usage` outlive it.
@@ -41,6 +43,7 @@ std::unique_ptr<Policy> MakePriority();
 std::unique_ptr<Policy> MakeFair(const SchedulingSettings& settings, const QueueTree& tree,
                                  const Usage& usage);
 std::unique_ptr<Policy> MakeLas(const SchedulingSettings& settings);
+std::unique_ptr<Policy> MakeElastic(const SchedulingSettings& settings);
 
 std::unique_ptr<Policy> MakePolicy(const SchedulingSettings& settings, const QueueTree& tree,
                                    const Usage& usage);
