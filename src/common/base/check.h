@@ -18,5 +18,5 @@ class CheckFailure {
 
 }  // namespace coxswain::base
 
-#define CHECK(condition)                                                                   \
+#define CHECK(condition) \
   while (!(condition)) ::coxswain::base::CheckFailure(__FILE__, __LINE__, #condition).stream()

@@ -6,12 +6,14 @@
 namespace coxswain::base {
 
 inline Time MonotonicNow() {
-  return Time{std::chrono::duration_cast<Duration>(
-                  std::chrono::steady_clock::now().time_since_epoch()).count()};
+  return Time{
+      std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())
+          .count()};
 }
 inline WallTime WallNow() {
-  return WallTime{std::chrono::duration_cast<Duration>(
-                      std::chrono::system_clock::now().time_since_epoch()).count()};
+  return WallTime{
+      std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch())
+          .count()};
 }
 
 }  // namespace coxswain::base

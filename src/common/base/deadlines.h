@@ -11,7 +11,8 @@ struct Deadlines {
 
   // A worker's heartbeat: five chances within one lease.
   constexpr Duration Heartbeat() const { return lease / 5; }
-  // How long a node may be unreachable, with every rank of a job on it, before the job starts elsewhere.
+  // How long a node may be unreachable, with every rank of a job on it, before the job starts
+  // elsewhere.
   constexpr Duration NodeLostAfter() const { return lease * 6; }
   // Re-sending of anything that has not been answered.
   constexpr Duration Repeat() const { return lease / 5; }

@@ -1,6 +1,6 @@
 // A job file as values: `apiVersion: coxswain/v1`, `kind: TrainingJob`. docs/job-spec.md describes
-// each key; defaults stand here. Parsed and checked by job_parser.h; nothing in here can be wrong once
-// ParseJob has returned it.
+// each key; defaults stand here. Parsed and checked by job_parser.h; nothing in here can be wrong
+// once ParseJob has returned it.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct Metadata {
 
 // spec.resources: per rank
 struct Resources {
-  uint32_t cpus = 1;         // CPU slots, and threads of the rank
+  uint32_t cpus = 1;  // CPU slots, and threads of the rank
   uint32_t gpus = 0;
   int64_t memory_bytes = 0;  // "8GiB"; 0: not limited (not used for placement when 0)
 };
@@ -40,11 +40,12 @@ enum class Recipe { kMlp, kCnn };
 // spec.model:
 struct Model {
   Recipe recipe = Recipe::kCnn;
-  std::vector<int64_t> hidden = {128};        // mlp: widths of the hidden layers; cnn: of the head
-  std::vector<int64_t> channels = {32, 64};   // cnn: per 3x3 convolution block (conv, norm, ReLU, pool)
-  int64_t pool_every = 1;                     // cnn: 2x2 max pool after every Nth block, 1..channels
-  bool batch_norm = false;                    // cnn: statistics per canonical micro-batch
-  double dropout = 0.0;                       // before the last layer; [0, 1)
+  std::vector<int64_t> hidden = {128};  // mlp: widths of the hidden layers; cnn: of the head
+  std::vector<int64_t> channels = {32,
+                                   64};  // cnn: per 3x3 convolution block (conv, norm, ReLU, pool)
+  int64_t pool_every = 1;                // cnn: 2x2 max pool after every Nth block, 1..channels
+  bool batch_norm = false;               // cnn: statistics per canonical micro-batch
+  double dropout = 0.0;                  // before the last layer; [0, 1)
 };
 
 struct IdxPair {
@@ -58,9 +59,9 @@ struct Data {
   IdxPair train;
   std::optional<IdxPair> evaluate;
   int64_t classes = 10;
-  double mean = 0.0;     // of the pixels after scaling to [0, 1]
+  double mean = 0.0;  // of the pixels after scaling to [0, 1]
   double std = 1.0;
-  int64_t limit = 0;     // use only the first N training samples; 0: all
+  int64_t limit = 0;  // use only the first N training samples; 0: all
 };
 
 enum class OptimizerName { kAdamW, kSgd };
@@ -70,16 +71,16 @@ enum class Precision { kFloat32, kFloat64 };
 struct Optimizer {
   OptimizerName name = OptimizerName::kAdamW;
   double learning_rate = 1e-3;
-  double weight_decay = 0.01;   // AdamW default; 0 for sgd unless given
+  double weight_decay = 0.01;                     // AdamW default; 0 for sgd unless given
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  // adamw
-  double momentum = 0.0;        // sgd
-  bool nesterov = false;        // sgd
+  double momentum = 0.0;                          // sgd
+  bool nesterov = false;                          // sgd
 };
 
 struct Schedule {
   ScheduleName name = ScheduleName::kConstant;
-  int64_t warmup_steps = 0;      // linear from 0
-  double final_fraction = 0.0;   // cosine, linear: learning rate at the end / at the top
+  int64_t warmup_steps = 0;     // linear from 0
+  double final_fraction = 0.0;  // cosine, linear: learning rate at the end / at the top
 };
 
 // spec.train:
@@ -90,26 +91,27 @@ struct Train {
   // Above global_batch_size: the batch may be made so large while the gradient's noise pays for it
   // (`global_batch_size: {min, max}`); 0: it stays.
   int64_t max_global_batch_size = 0;
-  // Samples per canonical micro-batch: batch norm statistics and dropout masks are per such batch, so
-  // that results do not depend on the number of ranks. 0: global_batch_size / workers of the spec.
+  // Samples per canonical micro-batch: batch norm statistics and dropout masks are per such batch,
+  // so that results do not depend on the number of ranks. 0: global_batch_size / workers of the
+  // spec.
   int64_t micro_batch_size = 0;
   uint64_t seed = 1;
   Precision precision = Precision::kFloat32;
   Optimizer optimizer;
   Schedule schedule;
-  double clip_norm = 0.0;           // 0: off
+  double clip_norm = 0.0;  // 0: off
   int64_t evaluate_every_epochs = 1;
-  int64_t log_every_steps = 1;      // metric points of a step: each Nth step
+  int64_t log_every_steps = 1;  // metric points of a step: each Nth step
 };
 
 // spec.checkpoint:
 struct Checkpoint {
-  std::string store;               // "file:///ckpt", "s3://bucket/prefix"; empty: the coordinator's default
-  int64_t every_steps = 0;         // 0: only by time and at the end
-  base::Duration every_time{};     // "5m"; 0: off
-  uint32_t keep = 3;               // newest verified ones kept; the final one always
-  std::string endpoint;            // s3: "http://127.0.0.1:7480"; empty: AWS_ENDPOINT_URL or AWS itself
-  std::string region;              // s3: empty: AWS_REGION or us-east-1
+  std::string store;  // "file:///ckpt", "s3://bucket/prefix"; empty: the coordinator's default
+  int64_t every_steps = 0;      // 0: only by time and at the end
+  base::Duration every_time{};  // "5m"; 0: off
+  uint32_t keep = 3;            // newest verified ones kept; the final one always
+  std::string endpoint;  // s3: "http://127.0.0.1:7480"; empty: AWS_ENDPOINT_URL or AWS itself
+  std::string region;    // s3: empty: AWS_REGION or us-east-1
 };
 
 struct Retries {
@@ -118,12 +120,12 @@ struct Retries {
 
 struct JobSpec {
   Metadata metadata;
-  std::string queue;               // empty: the coordinator's default_queue
-  int32_t priority = 0;            // -1000..1000; higher goes first in its queue
-  base::Duration expected_time{};  // how long it runs, as far as known; 0: not known
-  bool end_when_preempted = false; // on_preemption: end; otherwise it waits for slots again
-  uint32_t workers = 1;            // ranks, 1..4096; with a range: what it is asked to start with
-  uint32_t min_workers = 0;        // the range in which the number may be moved; 0: `workers`
+  std::string queue;                // empty: the coordinator's default_queue
+  int32_t priority = 0;             // -1000..1000; higher goes first in its queue
+  base::Duration expected_time{};   // how long it runs, as far as known; 0: not known
+  bool end_when_preempted = false;  // on_preemption: end; otherwise it waits for slots again
+  uint32_t workers = 1;             // ranks, 1..4096; with a range: what it is asked to start with
+  uint32_t min_workers = 0;         // the range in which the number may be moved; 0: `workers`
   uint32_t max_workers = 0;
   Resources resources;
   Placement placement;
@@ -132,7 +134,7 @@ struct JobSpec {
   Train train;
   Checkpoint checkpoint;
   Retries retries;
-  base::Duration time_limit{};     // "2h"; running time over all attempts; 0: none
+  base::Duration time_limit{};               // "2h"; running time over all attempts; 0: none
   base::Duration grace = base::seconds(30);  // SIGTERM to SIGKILL, and the time to save
   std::map<std::string, std::string> env;
 };

@@ -1,8 +1,8 @@
 // What a trainer and the coordinator say to each other. The worker passes it on unread.
 //
-// Reliability: a trainer repeats a report marked "until answered" every Deadlines::Repeat() and after
-// every reconnection; handling it twice is harmless. The coordinator repeats orders after a worker's
-// stream opens, from the difference between its tables and what the worker says it has.
+// Reliability: a trainer repeats a report marked "until answered" every Deadlines::Repeat() and
+// after every reconnection; handling it twice is harmless. The coordinator repeats orders after a
+// worker's stream opens, from the difference between its tables and what the worker says it has.
 #pragma once
 
 #include <string>
@@ -21,8 +21,19 @@ using base::Rank;
 
 // Where a rank is within a step; what stall detection and `cox describe` show.
 enum class Phase : uint8_t {
-  kStarting, kWaiting, kForming, kRestoring, kData, kForward, kBackward, kAllReduce, kOptimizer,
-  kEvaluation, kCheckpoint, kExport, kDone
+  kStarting,
+  kWaiting,
+  kForming,
+  kRestoring,
+  kData,
+  kForward,
+  kBackward,
+  kAllReduce,
+  kOptimizer,
+  kEvaluation,
+  kCheckpoint,
+  kExport,
+  kDone
 };
 const char* ToString(Phase phase);
 
@@ -30,16 +41,16 @@ const char* ToString(Phase phase);
 // renumbered (they are stored).
 enum class FailureKind : uint8_t {
   kNone = 0,
-  kSettings,     // the job file asks for what cannot be: shapes, a checkpoint of another model
-  kData,         // missing, cut or wrong training data
-  kDiverged,     // a loss or gradient that is no number
+  kSettings,  // the job file asks for what cannot be: shapes, a checkpoint of another model
+  kData,      // missing, cut or wrong training data
+  kDiverged,  // a loss or gradient that is no number
   kOutOfMemory,
-  kBug,          // the program crashed or ended with a code of its own
-  kKilled,       // a signal from outside
-  kLostNode,     // its machine was given up
-  kLostPeer,     // it lost the other ranks, and none of them is known to have failed
-  kStore,        // checkpoint store or network
-  kNotStarted    // the process could not be started
+  kBug,        // the program crashed or ended with a code of its own
+  kKilled,     // a signal from outside
+  kLostNode,   // its machine was given up
+  kLostPeer,   // it lost the other ranks, and none of them is known to have failed
+  kStore,      // checkpoint store or network
+  kNotStarted  // the process could not be started
 };
 const char* ToString(FailureKind kind);  // "LOST_PEER"
 
@@ -78,9 +89,9 @@ struct CheckpointOpened {
 // All shares are stored (to rank 0 of the generation): write the manifest, report ManifestWritten.
 struct Shard {
   Rank rank = 0;
-  std::string object;   // relative to the checkpoint's uri
-  uint64_t bytes = 0;   // size of the object
-  std::string hash;     // XXH3-64 of the object's bytes, 16 hex digits
+  std::string object;  // relative to the checkpoint's uri
+  uint64_t bytes = 0;  // size of the object
+  std::string hash;    // XXH3-64 of the object's bytes, 16 hex digits
   friend bool operator==(const Shard&, const Shard&) = default;
 };
 struct WriteManifest {
@@ -103,7 +114,8 @@ struct CheckpointRefused {
 struct SaveNow {
   std::string reason;
 };
-// End after the current step: with a checkpoint if `save`. The worker follows with signals after grace.
+// End after the current step: with a checkpoint if `save`. The worker follows with signals after
+// grace.
 struct StopTraining {
   bool save = false;
   std::string reason;
@@ -111,16 +123,16 @@ struct StopTraining {
 // The report TrainingFinished is on disk; the trainer may exit.
 struct FinishAcknowledged {};
 
-using TrainerOrder = std::variant<FormGeneration, CheckpointOpened, WriteManifest,
-                                  CheckpointCommitted, CheckpointRefused, SaveNow, StopTraining,
-                                  FinishAcknowledged>;
+using TrainerOrder =
+    std::variant<FormGeneration, CheckpointOpened, WriteManifest, CheckpointCommitted,
+                 CheckpointRefused, SaveNow, StopTraining, FinishAcknowledged>;
 
 // ---- trainer -> coordinator ----
 
 // First message of a process; repeated until a FormGeneration arrives.
 struct TrainerReady {
-  std::string address;       // bound socket for a TCPStore, on the data interface
-  Generation generation;     // what it is in now; 0: none
+  std::string address;    // bound socket for a TCPStore, on the data interface
+  Generation generation;  // what it is in now; 0: none
 };
 // The group has formed and (rank 0) what was restored.
 struct GenerationFormed {
@@ -152,12 +164,13 @@ struct TrainerProgress {
   bool has_eval = false;
   double eval_loss = 0;
   double eval_accuracy = 0;
-  int64_t global_batch = 0;   // samples per optimizer step in this generation
+  int64_t global_batch = 0;  // samples per optimizer step in this generation
   // The gradient noise scale, tr(cov of a sample's gradient) / |gradient|^2, in samples (McCandlish
   // et al. 2018, "simple"): with batches well below it, twice the batch is worth nearly two steps.
   // 0: not known.
   double gradient_noise = 0;
-  std::string waiting_for;  // "checkpoint store s3://... unreachable since 12:03:11"; empty: nothing
+  std::string
+      waiting_for;  // "checkpoint store s3://... unreachable since 12:03:11"; empty: nothing
 };
 // Rank 0, until answered (CheckpointOpened or CheckpointRefused): all ranks have a copy of `step`.
 struct OpenCheckpoint {
@@ -201,7 +214,8 @@ struct TrainingFinished {
   std::string model_uri;  // rank 0: where model.safetensors and config.json are
   bool stopped = false;   // ended by StopTraining, not at the last step
 };
-// The user's job cannot go on (bad data, non-finite loss ...). The process exits with code 10 after it.
+// The user's job cannot go on (bad data, non-finite loss ...). The process exits with code 10 after
+// it.
 struct TrainingFailed {
   std::string reason;
   bool user_error = true;
@@ -215,8 +229,8 @@ using TrainerReport = std::variant<TrainerReady, GenerationFormed, TrainerProgre
 // ---- metrics: trainer -> worker -> coordinator's metrics store; not seen by any core ----
 
 struct MetricPoint {
-  std::string name;     // "loss", "eval.accuracy", "samples_per_second" ...
-  int32_t rank = -1;    // -1: over all ranks
+  std::string name;   // "loss", "eval.accuracy", "samples_per_second" ...
+  int32_t rank = -1;  // -1: over all ranks
   int64_t step = 0;
   double value = 0;
   base::WallTime time;
@@ -227,11 +241,11 @@ struct MetricPoint {
 // Exit codes of cox-trainer, so that the cause is known even if its last message is lost.
 enum TrainerExitCode : int {
   kExitOk = 0,
-  kExitInternal = 1,        // a bug of ours
-  kExitUserError = 10,      // data, settings or non-finite loss
-  kExitInfrastructure = 11, // store, network or peers
-  kExitOutOfMemory = 12,    // an allocation failed and was caught
-  kExitStopped = 13,        // told to stop
+  kExitInternal = 1,         // a bug of ours
+  kExitUserError = 10,       // data, settings or non-finite loss
+  kExitInfrastructure = 11,  // store, network or peers
+  kExitOutOfMemory = 12,     // an allocation failed and was caught
+  kExitStopped = 13,         // told to stop
 };
 
 }  // namespace coxswain::protocol

@@ -1,9 +1,9 @@
 // What the coordinator and a worker say to each other over the worker's one stream.
 //
-// The stream begins with WorkerHello; the coordinator answers Welcome or Rejected. Hello carries all
-// the worker has; the coordinator acts on the difference to its tables. Every order carries the term;
-// a worker refuses a term lower than the highest it has seen (which it keeps on disk). Orders are safe
-// to repeat.
+// The stream begins with WorkerHello; the coordinator answers Welcome or Rejected. Hello carries
+// all the worker has; the coordinator acts on the difference to its tables. Every order carries the
+// term; a worker refuses a term lower than the highest it has seen (which it keeps on disk). Orders
+// are safe to repeat.
 #pragma once
 
 #include <map>
@@ -37,13 +37,13 @@ struct RankKey {
 // How a process ended, from the shim's exit record.
 struct ExitRecord {
   int code = 0;
-  int signal = 0;              // 0: ended by exit(code)
+  int signal = 0;  // 0: ended by exit(code)
   bool oom_killed = false;
   bool stopped_by_us = false;  // the signal was ours (StopRank)
   WallTime started, ended;
   int64_t user_us = 0, system_us = 0, peak_rss_bytes = 0;
-  std::string last_log;        // last lines of stderr, else stdout, at most 4 KiB
-  std::string note;            // "the program could not be started: ...", "exit record lost: shim killed"
+  std::string last_log;  // last lines of stderr, else stdout, at most 4 KiB
+  std::string note;      // "the program could not be started: ...", "exit record lost: shim killed"
   friend bool operator==(const ExitRecord&, const ExitRecord&) = default;
 };
 
@@ -61,12 +61,12 @@ struct GpuInfo {
 };
 
 struct Inventory {
-  std::string name;             // host name or configured; for people
-  std::string address;          // advertised data address, no port
+  std::string name;     // host name or configured; for people
+  std::string address;  // advertised data address, no port
   uint32_t cpu_slots = 0;
   int64_t memory_bytes = 0;
-  std::vector<GpuInfo> gpus;    // ascending by index
-  std::string gpu_note;         // why there are none: "libnvidia-ml.so.1 not found"
+  std::vector<GpuInfo> gpus;  // ascending by index
+  std::string gpu_note;       // why there are none: "libnvidia-ml.so.1 not found"
   std::map<std::string, std::string> labels;
   std::string version;
   std::string boot_id;
@@ -83,8 +83,8 @@ struct RankReport {
   Incarnation incarnation;  // of the trainer process
   RankState state = RankState::kStarting;
   int64_t pid = 0;
-  std::optional<ExitRecord> exit;          // not yet acknowledged
-  std::optional<TrainerReady> ready;       // its last, if it has sent one
+  std::optional<ExitRecord> exit;     // not yet acknowledged
+  std::optional<TrainerReady> ready;  // its last, if it has sent one
   friend bool operator==(const RankReport& a, const RankReport& b) {
     return a.key == b.key && a.incarnation == b.incarnation && a.state == b.state;
   }
@@ -93,9 +93,9 @@ struct RankReport {
 // ---- worker -> coordinator ----
 
 struct WorkerHello {
-  ClusterId cluster;          // empty: a new worker, takes the coordinator's
+  ClusterId cluster;  // empty: a new worker, takes the coordinator's
   NodeId node;
-  Incarnation incarnation;    // of this worker process
+  Incarnation incarnation;  // of this worker process
   Term highest_term;
   uint32_t protocol_oldest = 0, protocol_newest = 0;
   Inventory inventory;
@@ -130,19 +130,20 @@ struct MetricBatch {
 // Answer to ReadLog: in order; the last one has `end`.
 struct LogData {
   uint64_t request = 0;
-  uint64_t offset = 0;       // of the first byte of `data`
+  uint64_t offset = 0;  // of the first byte of `data`
   std::string data;
-  bool end = false;          // no more will come
-  bool eof = false;          // (without follow) end of file reached, or the rank has exited
-  std::string error;         // "rotated away: the oldest byte kept is 1048576"
+  bool end = false;   // no more will come
+  bool eof = false;   // (without follow) end of file reached, or the rank has exited
+  std::string error;  // "rotated away: the oldest byte kept is 1048576"
   uint64_t oldest_offset = 0;
 };
 struct TaskEnded {
   TaskId task;
   bool ok = false;
-  std::string error;     // one clear line when not ok
-  bool user_error = false;  // kCheck: the job's mistake; kVerify: proved corrupt; false: try again later
-  std::string result;    // JSON, by kind of task (docs/architecture.md)
+  std::string error;  // one clear line when not ok
+  bool user_error =
+      false;           // kCheck: the job's mistake; kVerify: proved corrupt; false: try again later
+  std::string result;  // JSON, by kind of task (docs/architecture.md)
 };
 struct Leaving {};  // the worker shuts down on purpose; its ranks go on
 
@@ -162,11 +163,12 @@ struct Rejected {
 };
 struct StartRank {
   RankKey key;
-  Incarnation incarnation;   // chosen by the coordinator, so that a repeated order starts one process
+  Incarnation
+      incarnation;  // chosen by the coordinator, so that a repeated order starts one process
   std::string job_name;
   uint32_t world_size = 0;
-  uint32_t local_rank = 0;   // index among the job's ranks on this node
-  std::string spec_yaml;     // complete, unmasked
+  uint32_t local_rank = 0;  // index among the job's ranks on this node
+  std::string spec_yaml;    // complete, unmasked
   std::vector<std::string> gpu_uuids;
   uint32_t cpus = 1;         // threads for this rank
   std::string state_prefix;  // "CLUSTER/j12": where below the store the job's objects go
@@ -205,8 +207,9 @@ const char* ToString(TaskKind kind);
 struct StartTask {
   TaskId task;
   TaskKind kind = TaskKind::kCheck;
-  std::string argument;  // JSON, by kind: kCheck {spec_yaml, multi_node}; kVerify {uri, manifest_hash}; kCollect {uris}
-  std::string spec_yaml; // of the job whose store it is
+  std::string argument;   // JSON, by kind: kCheck {spec_yaml, multi_node}; kVerify {uri,
+                          // manifest_hash}; kCollect {uris}
+  std::string spec_yaml;  // of the job whose store it is
 };
 // The job has ended and its record is on disk: its folder may go after the retention time.
 struct ForgetJob {

@@ -60,7 +60,7 @@ class PolluxApp {
   std::vector<double> progress_;                    // at the end of each epoch; first: 0
   double smallest_ = 0, largest_ = 0;               // batches
   double smallest_local_ = 0, largest_local_ = 0;   // of one GPU
-  double fixed_batch_ = 0;                         // 0: none
+  double fixed_batch_ = 0;                          // 0: none
   size_t epochs_ = 0;
 };
 

@@ -198,12 +198,34 @@ void CoreScript::ResumeFrom(base::JobId job, core::JobSubmitted* event) const {
   event->resume_uri = event->request.resume_from.at(0).uri;
 }
 
+// "scheduling priority x=2/3 y=1": the policy, and queues with quota and limit in CPU slots.
+std::string CoreScript::Schedule(const Arguments& args) {
+  core::SchedulingSettings settings;
+  for (const auto& [name, value] : args.values) {
+    core::QueueSettings& queue = settings.queues.emplace_back();
+    queue.name = name;
+    queue.quota = {.cpus = std::stoll(value), .gpus = std::nullopt};
+    size_t limit = value.find('/');
+    if (limit != std::string::npos) queue.limit.cpus = std::stoll(value.substr(limit + 1));
+  }
+  if (args.Has("priority")) settings.policy = core::PolicyName::kPriority;
+  if (args.Has("fair")) settings.policy = core::PolicyName::kFair;
+  if (args.Has("las")) settings.policy = core::PolicyName::kLas;
+  if (args.Has("elastic")) settings.policy = core::PolicyName::kElastic;
+  world_.Restart(std::move(settings));
+  return std::string();
+}
+
 void CoreScript::AddUserCommands() {
   commands_["submit"] = [this](const Arguments& args) {
     core::JobSubmitted event;
     event.call = core::CallId(++next_call_);
     event.request.name = args.words.at(0);
     event.request.workers = static_cast<uint32_t>(args.Number("workers", 1));
+    event.request.min_workers = static_cast<uint32_t>(args.Number("min", 0));
+    event.request.max_workers = static_cast<uint32_t>(args.Number("max", 0));
+    event.request.batch = args.Number("batch", 0);
+    event.request.max_batch = args.Number("max_batch", 0);
     event.request.cpus = static_cast<uint32_t>(args.Number("cpus", 1));
     event.request.gpus = static_cast<uint32_t>(args.Number("gpus", 0));
     event.request.queue = args.Text("queue");
@@ -226,22 +248,7 @@ void CoreScript::AddUserCommands() {
     event.dry_run = args.Has("dry");
     return Decide(std::move(event));
   };
-  // "scheduling priority x=2/3 y=1": the policy, and queues with quota and limit in CPU slots.
-  commands_["scheduling"] = [this](const Arguments& args) {
-    core::SchedulingSettings settings;
-    for (const auto& [name, value] : args.values) {
-      core::QueueSettings& queue = settings.queues.emplace_back();
-      queue.name = name;
-      queue.quota = {.cpus = std::stoll(value), .gpus = std::nullopt};
-      size_t limit = value.find('/');
-      if (limit != std::string::npos) queue.limit.cpus = std::stoll(value.substr(limit + 1));
-    }
-    if (args.Has("priority")) settings.policy = core::PolicyName::kPriority;
-    if (args.Has("fair")) settings.policy = core::PolicyName::kFair;
-    if (args.Has("las")) settings.policy = core::PolicyName::kLas;
-    world_.Restart(std::move(settings));
-    return std::string();
-  };
+  commands_["scheduling"] = [this](const Arguments& args) { return Schedule(args); };
   commands_["cancel"] = [this](const Arguments& args) {
     bool save = args.words.size() > 1 && args.words[1] == "save";
     return Decide(core::CancelRequested{core::CallId(++next_call_),

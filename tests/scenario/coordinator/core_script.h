@@ -54,6 +54,7 @@ class CoreScript {
   using Command = std::function<std::string(const Arguments&)>;
   void AddWorkerCommands();
   void AddUserCommands();
+  std::string Schedule(const Arguments& args);
   void ResumeFrom(base::JobId job, coordinator::core::JobSubmitted* event) const;
   void AddTrainerCommands();
   void AddCheckpointCommands();

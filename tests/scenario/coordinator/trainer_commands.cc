@@ -56,6 +56,9 @@ void CoreScript::AddTrainerCommands() {
     report.phase = PhaseOf(args.Text("phase", "forward"));
     report.loss = 0.5;
     report.waiting_for = args.Text("waiting");
+    report.samples_per_second = static_cast<double>(args.Number("speed", 0));
+    report.global_batch = args.Number("batch", 0);
+    report.gradient_noise = static_cast<double>(args.Number("noise", 0));
     return FromTrainer(args.words.at(0), report);
   };
   commands_["collective"] = [this](const Arguments& args) {

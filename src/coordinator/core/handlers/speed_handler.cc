@@ -7,7 +7,8 @@ namespace {
 
 constexpr int64_t kFirstSteps = 3;      // of a generation: they say little
 constexpr double kWorthForming = 1.05;  // goodput with another batch, against that with this one
-constexpr Duration kBatchAfter = base::seconds(30);  // the last one: it costs a fraction of a second
+constexpr Duration kBatchAfter =
+    base::seconds(30);  // the last one: it costs a fraction of a second
 
 bool MayMoveBatch(const JobRequest& request) { return request.max_batch > request.batch; }
 
@@ -54,8 +55,7 @@ int64_t BatchFor(const Turn& turn, const AttemptRow& attempt) {
 
 bool WantsOtherBatch(const Turn& turn, const AttemptRow& attempt, const GenerationRow& generation) {
   const JobRow& job = turn.tables.jobs().Get(attempt.job);
-  bool settled =
-      generation.formed && turn.wall - generation.formed >= kBatchAfter;
+  bool settled = generation.formed && turn.wall - generation.formed >= kBatchAfter;
   if (!MayMoveBatch(job.request) || !settled || attempt.cause != Cause::kNone) return false;
   for (const CheckpointRow* row : turn.tables.checkpoints().OfJob(job.id)) {
     if (row->state == CheckpointState::kOpen) return false;

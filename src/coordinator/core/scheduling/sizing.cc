@@ -1,7 +1,7 @@
 #include "coordinator/core/scheduling/sizing.h"
 
 #include <algorithm>
-#include <cstdio>
+#include <cmath>
 #include <map>
 #include <queue>
 #include <tuple>
@@ -241,9 +241,10 @@ class Sizer {
     uint32_t now = each.job->workers;
     if (each.workers < now) return "others wait for slots";
     double gain = Goodput(each, each.workers) / Goodput(each, now);
-    char text[32];
-    snprintf(text, sizeof text, "%.2f", gain);
-    return std::string("expected to go ") + text + " times as fast";
+    int64_t percent = std::lround(gain * 100);
+    std::string part = std::to_string(percent % 100);
+    return "expected to go " + std::to_string(percent / 100) + (part.size() < 2 ? ".0" : ".") +
+           part + " times as fast";
   }
 
   PlanRequest& in_;

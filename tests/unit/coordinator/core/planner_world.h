@@ -37,6 +37,10 @@ struct JobFacts {
   base::Duration slot_time{};
   int64_t waited = 1;  // waiting: so many minutes
   bool stopping = false;
+  uint32_t most = 0;            // ranks; least: those of its PendingJob. 0: they may not be moved
+  uint32_t asked = 0, now = 0;  // 0: the least
+  bool sized = false;
+  Speed speed;
 };
 
 class PlannerWorld {
@@ -81,11 +85,17 @@ class PlannerWorld {
     PlanRequest request{.settings = &settings, .fleet = &fleet, .tree = &tree, .usage = &usage};
     request.needs = [&](JobId job) { return needs_.at(job); };
     request.held = [&](JobId job) { return held_.at(job); };
+    request.speed = [&](JobId job) {
+      JobRequest of_job;
+      of_job.batch = kBatch;
+      return SpeedModel(speeds_.at(job), of_job);
+    };
     request.name = [](JobId job) { return base::ToString(job); };
     request.now = kNow;
     request.grace = base::seconds(30);
     for (const auto& [id, facts] : waiting_) {
-      WaitingJob job{Planned(tree, id, facts), base::seconds(facts.waited * 60), std::nullopt};
+      WaitingJob job{Planned(tree, id, facts), facts.sized, base::seconds(facts.waited * 60),
+                     std::nullopt};
       if (facts.minutes >= 0) job.expected = base::seconds(facts.minutes * 60);
       request.waiting.push_back(job);
     }
@@ -106,6 +116,7 @@ class PlannerWorld {
     return plan;
   }
 
+  static constexpr int64_t kBatch = 64;
   bool left_as_it_was = true;  // the view, by the last plan
 
  private:
@@ -113,11 +124,17 @@ class PlannerWorld {
 
   PlannedJob Planned(const QueueTree& tree, JobId id, const JobFacts& facts) const {
     const PendingJob& needs = needs_.at(id);
-    int64_t ranks = needs.ranks;
+    int64_t ranks = std::max(needs.ranks, facts.now);
+    speeds_[id] = facts.speed;
     return {.id = id,
             .queue = tree.Find(facts.queue),
             .user = facts.user,
             .priority = facts.priority,
+            .workers = static_cast<uint32_t>(ranks),
+            .least = needs.ranks,
+            .most = std::max(needs.ranks, facts.most),
+            .asked = std::max(needs.ranks, facts.asked),
+            .rank = {needs.cpus, needs.gpus},
             .demand = {ranks * needs.cpus, ranks * needs.gpus},
             .slots = ranks * (needs.gpus > 0 ? needs.gpus : needs.cpus),
             .slot_time = facts.slot_time};
@@ -136,6 +153,7 @@ class PlannerWorld {
 
   std::map<JobId, PendingJob> needs_;
   std::map<JobId, Holding> held_;
+  mutable std::map<JobId, Speed> speeds_;
   std::vector<std::pair<JobId, JobFacts>> waiting_, running_;
 };
 
