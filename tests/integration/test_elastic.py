@@ -42,7 +42,7 @@ def test_grows_into_free_slots_and_makes_room_again(bare_cluster, tiny_data):
     points = cluster.json("metrics", job, "--name", "loss")["points"]
     steps = [int(p["step"]) for p in points]
     assert steps == list(range(1, steps[-1] + 1)), steps
-    events = cluster.cox("events", job).stdout
+    events = cluster.cox("events", "--job", job).stdout
     assert "JobResized" in events and "JobPreempted" not in events, events
 
 

@@ -1,10 +1,11 @@
 // Submits jobs to a running coordinator as fast as it answers, and prints what was acknowledged.
 //
-//   submit-load --server HOST:PORT --token-file FILE --job FILE [--count N] [--clients C] [--key-prefix P]
+//   submit-load --server HOST:PORT --token-file FILE --job FILE [--count N] [--clients C]
+//   [--key-prefix P]
 //
-// stdout: one line "ACK <idempotency key> <job id> <microseconds>" per acknowledged submission, flushed at
-// once, so that a test can kill the coordinator at any moment and know what was promised; the last line
-// is a JSON summary. Errors end a client; they are counted, not repeated.
+// stdout: one line "ACK <idempotency key> <job id> <microseconds>" per acknowledged submission,
+// flushed at once, so that a test can kill the coordinator at any moment and know what was
+// promised; the last line is a JSON summary. Errors end a client; they are counted, not repeated.
 #include <grpcpp/grpcpp.h>
 #include <unistd.h>
 
@@ -79,8 +80,7 @@ void RunClient(const Options& options, int client, std::atomic<int>& next, Tally
     coxswain::v1::SubmitJobResponse response;
     auto begin = Clock::now();
     grpc::Status status = stub->SubmitJob(&context, request, &response);
-    auto us =
-        std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin).count();
+    auto us = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin).count();
     std::lock_guard lock(tally.mutex);
     if (!status.ok()) {
       ++tally.errors;

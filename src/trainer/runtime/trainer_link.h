@@ -41,7 +41,8 @@ class TrainerLink {
   virtual void Start(LinkEvents events) = 0;
 
   // Sends soon, in order. While there is no stream it is dropped, the newest TrainerProgress aside:
-  // the core repeats what must arrive. A TrainerProgress that has not left yet is replaced by a newer one.
+  // the core repeats what must arrive. A TrainerProgress that has not left yet is replaced by a
+  // newer one.
   virtual void SendReport(protocol::TrainerReport report) = 0;
 
   // Takes points over and keeps them until the worker says that they are on its disk; they are sent

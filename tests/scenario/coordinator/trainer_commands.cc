@@ -84,7 +84,7 @@ void CoreScript::AddTrainerCommands() {
 std::string CoreScript::RunJob(const std::string& job) {
   const core::JobRow& row = world_.store().jobs().at(*base::ParseJobId(job));
   std::string attempt = job + "/" + std::to_string(row.attempt.value) + "/";
-  uint32_t ranks = row.request.workers;
+  uint32_t ranks = world_.store().attempts().at({row.id, row.attempt}).workers;
   for (const char* step : {"started ", "ready ", "formed "}) {
     for (uint32_t rank = 0; rank < ranks; ++rank) {
       uint64_t generation = world_.store().jobs().at(row.id).generation.value;

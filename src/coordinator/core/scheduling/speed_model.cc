@@ -107,6 +107,7 @@ SpeedModel::SpeedModel(const Speed& speed, const JobRequest& request)
     }
     rows.push_back(row);
     measured_ = std::max(measured_, step.workers);
+    if (request.batch <= 0) batch_ = max_batch_ = step.batch;  // it does not tell
     least = std::min(least, step.seconds);
   }
   known_ = !rows.empty();

@@ -78,7 +78,8 @@ TEST(Sizing, RunningAlone_GrowsToTwiceWhatWasMeasured_NotSoonAfterItsStart) {
 TEST(Sizing, GainThatDoesNotPayForThePause_IsLeft) {
   PlannerWorld world;
   world.fleet = Fleet({Node("a", 8)});
-  world.Run(Job(1), {"a"}, {.started = 10, .most = 8, .speed = Measured({{1, 1.0}, {2, 0.9}})});
+  world.Run(Job(1), {"a"},
+            {.started = 10, .most = 8, .speed = Measured({{1, 1.0}, {2, 0.9}, {4, 0.85}})});
   EXPECT_THAT(Resized(world.MakePlan()), IsEmpty());
 }
 

@@ -70,6 +70,13 @@ TEST(SpeedModel, LittleNoise_TheSmallestBatchIsBest_MuchNoise_TheLargest) {
   EXPECT_EQ(SpeedModel(speed, Request(64)).Best(1, 1).batch, 0) << "it does not move";
 }
 
+TEST(SpeedModel, BatchNotTold_IsTheMeasuredOne) {
+  SpeedModel model({{{1, 2, 64, 1.0}}, 100}, JobRequest());
+  BatchChoice best = model.Best(1, 4);
+  EXPECT_EQ(best.batch, 0);
+  EXPECT_GT(best.goodput, model.Best(1, 2).goodput);
+}
+
 TEST(SpeedModel, RanksMoreThanTheSmallestBatch_EachGetsASample) {
   SpeedModel model({{{1, 1, 4, 0.1}}, 100}, Request(4, 64));
   EXPECT_GE(model.Best(2, 16).batch, 16);
