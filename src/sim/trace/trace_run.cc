@@ -247,7 +247,7 @@ class Run {
   // When it will be done, if nothing changes.
   void LookLater(core::JobId job, const Active& active) {
     double left = jobs_[indices_.at(job)].model->Left(active.shares);
-    queue_.At(active.counted + Seconds(left + kMicrosecond),
+    queue_.At(active.counted + Seconds(left),
               [this, job, attempt = active.attempt] { Done(job, attempt); });
   }
 
@@ -282,7 +282,8 @@ class Run {
     if (!found->second.running) return;
     Count(job);
     // Its batch may have been changed since.
-    if (!jobs_[indices_.at(job)].model->done()) return LookLater(job, found->second);
+    double left = jobs_[indices_.at(job)].model->Left(found->second.shares);
+    if (left > kMicrosecond) return LookLater(job, found->second);
     fleet_.Finish(job);
   }
 
