@@ -35,7 +35,7 @@ JobView DraftView(const Submission& draft, const core::Reply& reply) {
   row.reason = reply.text;
   row.resume_uri = draft.event.resume_uri;
   row.submitted_by = draft.event.submitted_by;
-  view.masked_yaml = config::MaskSecrets(draft.event.spec_yaml);
+  view.masked_yaml = config::MaskSecretsOfComplete(draft.event.spec_yaml);
   return view;
 }
 

@@ -40,7 +40,7 @@ absl::StatusOr<JobView> Runtime::GetJob(core::JobId job) {
       readers_.With([&](store::StateReader& reader) { return reader.GetJob(job); });
   if (!record.ok()) return record.status();
   JobView view = ViewOf(*std::move(record), board_);
-  view.masked_yaml = config::MaskSecrets(view.record.job.spec_yaml);
+  view.masked_yaml = config::MaskSecretsOfComplete(view.record.job.spec_yaml);
   absl::StatusOr<store::DroppedPoints> dropped =
       metric_readers_.With([&](store::MetricReader& reader) { return reader.ReadDropped(job); });
   if (dropped.ok() && dropped->points > 0) {

@@ -22,6 +22,15 @@ TEST(MaskSecrets, HidesValuesOfSecretNamesAndAllComments) {
   EXPECT_EQ(Parsed(masked).spec.train.epochs, 3);
 }
 
+TEST(MaskSecrets, OfACompleteJob_IsTheSame) {
+  for (const char* spec : {"name: a", "env: {API_KEY: hunter2}", "text: \"\\x41\"", "envy: 1"}) {
+    std::string text = MaskSecrets(std::string("spec: {") + spec + "}\n");
+    EXPECT_EQ(MaskSecretsOfComplete(text), MaskSecrets(text)) << text;
+  }
+  EXPECT_EQ(MaskSecretsOfComplete("spec: {env: {API_KEY: hunter2}}\n").find("hunter2"),
+            std::string::npos);
+}
+
 TEST(MaskSecrets, AnchorsDoNotCarryThemOut) {
   const std::string masked = MaskSecrets("spec:\n  env: {A_TOKEN: &t topsecret, B_SECRET: *t}\n");
   EXPECT_THAT(masked, Not(HasSubstr("topsecret")));
