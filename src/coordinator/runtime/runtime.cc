@@ -142,11 +142,19 @@ std::unique_ptr<record::Recorder> Runtime::MakeRecorder() {
 void Runtime::Release(Outbox outbox) {
   std::set<core::JobId> changed;
   std::vector<core::JobId> deleted;
+  bool nodes_changed = false;
   for (const core::Change& change : outbox.persist) {
     changed.insert(JobOf(change));
     if (const auto* row = std::get_if<core::ClusterRow>(&change)) term_ = row->term.value;
     if (const auto* event = std::get_if<core::EventRow>(&change)) last_event_ = event->seq.value;
     if (const auto* gone = std::get_if<core::DeleteJob>(&change)) deleted.push_back(gone->job);
+    nodes_changed |= std::holds_alternative<core::NodeRow>(change) ||
+                     std::holds_alternative<core::DeleteNode>(change);
+  }
+  if (nodes_changed) {
+    std::lock_guard lock(nodes_mutex_);
+    ++nodes_version_;
+    nodes_.reset();
   }
   for (const core::LiveJob& job : outbox.jobs) changed.insert(job.id);
   bool any = !changed.empty() || !outbox.nodes.empty();

@@ -123,6 +123,10 @@ class Runtime : public Api, public WorkerGateway {
   WatchTable watchers_{&tasks_};
   LogRelay logs_{&sessions_};
   std::atomic<uint64_t> term_, last_event_;
+  // All nodes' rows as ListNodes read them last: their inventories take long to read.
+  std::mutex nodes_mutex_;
+  std::shared_ptr<const std::vector<core::NodeRow>> nodes_;  // guarded by nodes_mutex_; null: anew
+  uint64_t nodes_version_ = 0;  // guarded by nodes_mutex_; rises with each commit of a node
 
   std::mutex status_mutex_;
   core::ClusterId cluster_;                      // guarded by status_mutex_

@@ -70,14 +70,24 @@ absl::StatusOr<std::vector<core::CheckpointRow>> Runtime::ListCheckpoints(core::
 }
 
 absl::StatusOr<std::vector<NodeView>> Runtime::ListNodes() {
-  absl::StatusOr<std::vector<core::NodeRow>> rows =
-      readers_.With([](store::StateReader& reader) { return reader.ListNodes(); });
-  if (!rows.ok()) return rows.status();
-  std::vector<NodeView> views;
-  for (core::NodeRow& row : *rows) {
-    core::LiveNode live = board_.Node(row.id);
-    views.push_back({std::move(row), std::move(live)});
+  uint64_t version = 0;
+  std::shared_ptr<const std::vector<core::NodeRow>> known;
+  {
+    std::lock_guard lock(nodes_mutex_);
+    version = nodes_version_;
+    known = nodes_;
   }
+  if (known == nullptr) {
+    absl::StatusOr<std::vector<core::NodeRow>> rows =
+        readers_.With([](store::StateReader& reader) { return reader.ListNodes(); });
+    if (!rows.ok()) return rows.status();
+    known = std::make_shared<const std::vector<core::NodeRow>>(*std::move(rows));
+    std::lock_guard lock(nodes_mutex_);
+    if (version == nodes_version_) nodes_ = known;
+  }
+  std::vector<NodeView> views;
+  views.reserve(known->size());
+  for (const core::NodeRow& row : *known) views.push_back({row, board_.Node(row.id)});
   return views;
 }
 
