@@ -55,7 +55,7 @@ coordinator::core::QueueSettings Queue(const std::string& name, const std::strin
 // Who makes room for whom. No limit is so tight that a job could never run.
 void DrawScheduling(Dice& dice, Options* options) {
   auto& settings = options->scheduling;
-  settings.policy = static_cast<coordinator::core::PolicyName>(dice.Between(0, 3));
+  settings.policy = static_cast<coordinator::core::PolicyName>(dice.Between(0, 4));
   settings.backfill = dice.Percent(80);
   settings.replan = dice.Span(seconds(1), seconds(30));
   settings.las_threshold = dice.Span(seconds(5), seconds(60));
@@ -81,6 +81,19 @@ void DrawScheduling(Dice& dice, Options* options) {
   }
 }
 
+// Jobs whose number of ranks may be moved, often enough to be seen.
+void DrawSizes(Dice& dice, Options* options) {
+  options->scheduling.resize_after = dice.Span(seconds(2), seconds(40));
+  options->scheduling.replan = std::min<base::Duration>(options->scheduling.replan, seconds(20));
+  for (JobPlan& job : options->jobs) {
+    if (!dice.Percent(60)) continue;
+    auto& request = job.request;
+    request.min_workers = static_cast<uint32_t>(dice.Between(1, request.workers));
+    request.max_workers = request.workers + static_cast<uint32_t>(dice.Between(0, 4));
+    request.batch = job.plan.batch;
+  }
+}
+
 Retention DrawRetention(Dice& dice) {
   Retention out;
   if (dice.Percent(70)) out.age = dice.Span(seconds(5), seconds(120));
@@ -101,6 +114,8 @@ void DrawExtras(uint64_t seed, Options* options) {
   if (dice.Percent(30)) options->retention = DrawRetention(dice);
   Dice of_scheduling(seed ^ 0x5c4ed);
   if (of_scheduling.Percent(50)) DrawScheduling(of_scheduling, options);
+  Dice of_sizes(seed ^ 0x512e5);
+  if (of_sizes.Percent(40)) DrawSizes(of_sizes, options);
   bool calm =
       std::none_of(options->faults.begin(), options->faults.end(), [](bool on) { return on; });
   options->faults[static_cast<size_t>(Fault::kForget)] = dice.Percent(30) && !calm;

@@ -105,7 +105,7 @@ bool CouldFit(const std::vector<MachinePlan>& machines, const core::JobRequest& 
       room[request.within == Within::kFleet ? "" : in_rack ? "rack " + rack : alone] += here;
     }
     for (const auto& [where, ranks] : room) {
-      if (ranks >= request.workers) return true;
+      if (ranks >= core::MinWorkers(request)) return true;
     }
   }
   return false;

@@ -25,6 +25,14 @@ struct PlannedJob {
   base::Duration slot_time;  // that, times how long it has had them so far
 };
 
+// At its least size: who goes first does not change with what there is room for just now.
+inline Amount LeastDemand(const PlannedJob& job) {
+  return {job.rank.cpus * job.least, job.rank.gpus * job.least};
+}
+inline int64_t LeastSlots(const PlannedJob& job) {
+  return job.slots / (job.workers > 0 ? job.workers : 1) * job.least;
+}
+
 struct WaitingJob : PlannedJob {
   bool sized = false;                      // `workers` was decided when it was told to let go
   base::Duration waited;                   // since it was submitted or last let go

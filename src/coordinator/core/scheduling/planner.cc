@@ -84,7 +84,7 @@ class Pass {
     for (Lane& lane : lanes_) {
       if (lane.at == lane.jobs.size()) continue;
       const WaitingJob& head = *lane.jobs[lane.at];
-      Key key{!in_.tree->IsWithinQuota(head.queue, head.demand), policy_->BetweenQueues(head),
+      Key key{!in_.tree->IsWithinQuota(head.queue, LeastDemand(head)), policy_->BetweenQueues(head),
               policy_->InQueue(head), head.id};
       if (best != nullptr && !(key < best_key)) continue;
       best = &lane;

@@ -113,12 +113,22 @@ std::string RoomFinder::WhyYields(const RunningJob& running, const WaitingJob& t
     return "is within the quota of queue " + in_.tree->settings(to.queue).name + ", and queue " +
            in_.tree->settings(running.queue).name + " has borrowed";
   }
-  if (running.queue != to.queue || !policy_.Yields(running, to)) return "";
+  if (running.queue != to.queue || !policy_.Yields(running, to) || GoesFirst(running, to))
+    return "";
   if (running.priority < to.priority) {
     return "has a higher priority (" + std::to_string(to.priority) + ", its own is " +
            std::to_string(running.priority) + ")";
   }
   return "has had less of the machines";
+}
+
+// Within the quota, which the other would not be: it would be placed again before it.
+bool RoomFinder::GoesFirst(const RunningJob& running, const WaitingJob& than) const {
+  in_.tree->Take(running.queue, running.user, running.demand, -1);
+  bool first = in_.tree->IsWithinQuota(running.queue, LeastDemand(running)) &&
+               !in_.tree->IsWithinQuota(than.queue, LeastDemand(than));
+  in_.tree->Take(running.queue, running.user, running.demand, 1);
+  return first;
 }
 
 bool RoomFinder::HasRoom(const WaitingJob& job, const PendingJob& needs) {

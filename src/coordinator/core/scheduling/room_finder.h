@@ -47,6 +47,7 @@ class RoomFinder {
   // Those whose slots the job may have, the first to go first.
   std::vector<RunningJob*> Candidates(const WaitingJob& job);
   std::string WhyYields(const RunningJob& running, const WaitingJob& to) const;
+  bool GoesFirst(const RunningJob& running, const WaitingJob& than) const;
   bool HasRoom(const WaitingJob& job, const PendingJob& needs);
   void LetGo(const RunningJob& running, int sign);
   bool TakeBack(const WaitingJob& job, const PendingJob& needs, Promise* promise);

@@ -148,8 +148,8 @@ class Sizer {
     for (Elastic& each : elastic_) elastic[each.job->id] = &each;
     std::vector<std::pair<Key, const WaitingJob*>> order;
     for (const WaitingJob& job : in_.waiting) {
-      order.push_back({{!tree_.IsWithinQuota(job.queue, job.demand), policy_.BetweenQueues(job),
-                        policy_.InQueue(job), job.id},
+      order.push_back({{!tree_.IsWithinQuota(job.queue, LeastDemand(job)),
+                        policy_.BetweenQueues(job), policy_.InQueue(job), job.id},
                        &job});
     }
     std::sort(order.begin(), order.end(),

@@ -289,6 +289,18 @@ TEST(Las, WhoHasWaitedLong_IsNotOvertakenAnyMore) {
   EXPECT_THAT(Placed(world.MakePlan()), IsEmpty());
 }
 
+TEST(Las, WithinTheQuota_DoesNotYieldToOneThatWouldBorrow) {
+  PlannerWorld world;
+  world.settings.policy = PolicyName::kLas;
+  world.settings.queues = {Queue("x", 2)};
+  world.settings.default_queue = "x";
+  world.fleet = Fleet({Node("a", 4)});
+  JobFacts served{.queue = "x", .slot_time = base::seconds(72000)};
+  world.Run(Job(1, 2), {"a", "a"}, served);
+  world.Wait(Job(2, 4), {.queue = "x"});
+  EXPECT_THAT(Victims(world.MakePlan()), IsEmpty()) << "j1 would be placed again before j2";
+}
+
 TEST(Las, SecondLevel_YieldsToTheFirst_AndToSmallerOnes) {
   PlannerWorld world;
   world.settings.policy = PolicyName::kLas;

@@ -22,13 +22,14 @@ class Las : public Policy {
   SortKey BetweenQueues(const WaitingJob& head) const override { return KeyOf(head); }
   bool Yields(const RunningJob& running, const WaitingJob& to) const override {
     return Level(running) == 1 &&
-           (Level(to) == 0 || std::tuple(to.slots, to.id) < std::tuple(running.slots, running.id));
+           (Level(to) == 0 ||
+            std::tuple(LeastSlots(to), to.id) < std::tuple(LeastSlots(running), running.id));
   }
   bool KeepsSlotsFor(const WaitingJob& job) const override { return job.waited >= kPatience; }
 
  private:
   int64_t Level(const PlannedJob& job) const { return job.slot_time < threshold_ ? 0 : 1; }
-  SortKey KeyOf(const PlannedJob& job) const { return {Level(job), job.slots}; }
+  SortKey KeyOf(const PlannedJob& job) const { return {Level(job), LeastSlots(job)}; }
 
   base::Duration threshold_;
 };
