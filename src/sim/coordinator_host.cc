@@ -136,7 +136,8 @@ void CoordinatorHost::Run() {
 }
 
 void CoordinatorHost::Decide(Outbox& out, core::EventBody body) {
-  core::Event event{++seq_, world_.queue.now(), Wall(), world_.dice.Bits(), std::move(body)};
+  core::Event event{++seq_,          world_.queue.now(),     Wall(), world_.dice.Bits(),
+                    std::move(body), world_.dice.Percent(15)};
   world_.journal.Add(Counted::kEvents);
   world_.journal.Mix(static_cast<uint64_t>(event.now.us) ^ event.body.index() << 56);
   core::Decisions decisions = core_->Decide(event);

@@ -53,7 +53,11 @@ Decisions Coordinator::Decide(const Event& event) {
   Turn turn(state_->settings, &state_->tables, &state_->soft, event.now, event.wall, event.entropy);
   std::visit([&](const auto& body) { Handle(turn, body); }, event.body);
   JudgeHeldJobs(turn);
-  PlaceJobs(turn);
+  if (event.more) {
+    PlaceJobsSoon(turn);
+  } else {
+    PlaceJobs(turn);
+  }
   DoStoreWork(turn);
   return turn.Finish();
 }

@@ -76,6 +76,7 @@ struct Event {
   uint64_t entropy =
       0;  // fresh random bits of the shell: the core makes incarnations and prefixes of it
   EventBody body;
+  bool more = false;  // another one follows at once: one plan after them all will do
 };
 
 }  // namespace coxswain::coordinator::core

@@ -93,7 +93,7 @@ COX_FIELDS_OF(core::WorkerDisconnected, 2);
 COX_FIELDS_OF(core::WorkerReported, 2);
 COX_FIELDS_OF(core::TimePassed, 1);
 COX_FIELDS_OF(core::RetentionDue, 2);
-COX_FIELDS_OF(core::Event, 5);
+COX_FIELDS_OF(core::Event, 6);
 COX_FIELDS_OF(core::Action, 3);
 COX_FIELDS_OF(core::Reply, 6);
 COX_FIELDS_OF(core::Explanation, 2);

@@ -96,7 +96,9 @@ void DecideLoop::Run() {
     out.life = core_life_;
     if (begins) BeginLife(std::move(begin_with));
     if (core_ != nullptr) {
-      for (core::EventBody& event : events) Decide(out, std::move(event));
+      for (size_t i = 0; i < events.size(); ++i) {
+        Decide(out, std::move(events[i]), i + 1 < events.size());
+      }
       if (drained) DecideOnTime(out);  // all input that has arrived comes before any lease
       out.jobs = core_->TakeChangedJobs();
       out.nodes = core_->TakeChangedNodes();
@@ -125,13 +127,14 @@ void DecideLoop::BeginLife(std::optional<core::Snapshot> snapshot) {
     recorder_->Begin(settings_, *core_, now, wall, "the core's life begins");
 }
 
-void DecideLoop::Decide(Outbox& out, core::EventBody body) {
+void DecideLoop::Decide(Outbox& out, core::EventBody body, bool more) {
   core::Event event;
   event.seq = ++seq_;
   event.now = base::MonotonicNow();
   event.wall = base::WallNow();
   event.entropy = uint64_t{entropy_()} << 32 | entropy_();
   event.body = std::move(body);
+  event.more = more;
   core::Decisions decisions = core_->Decide(event);
   counters_.decide_us += (base::MonotonicNow() - event.now).count();
   ++counters_.events;

@@ -49,7 +49,7 @@ class DecideLoop {
  private:
   void Run();
   bool WaitForWork(std::unique_lock<std::mutex>& lock);
-  void Decide(Outbox& out, core::EventBody body);
+  void Decide(Outbox& out, core::EventBody body, bool more = false);
   void DecideOnTime(Outbox& out);
   void TakeQueues(Outbox& out);
   void BeginLife(std::optional<core::Snapshot> snapshot);

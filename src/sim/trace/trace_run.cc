@@ -177,8 +177,8 @@ class Run {
   }
 
   void Decide(core::EventBody body) {
-    core::Event event{++result_.decisions, queue_.now(), Wall(), result_.decisions,
-                      std::move(body)};
+    core::Event event{++result_.decisions, queue_.now(),    Wall(),
+                      result_.decisions,   std::move(body), false};
     core::Decisions decisions = core_->Decide(event);
     for (const core::Change& change : decisions.persist) {
       if (const auto* row = std::get_if<core::JobRow>(&change)) On(*row);

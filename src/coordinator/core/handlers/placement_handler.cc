@@ -173,6 +173,11 @@ void PlaceJobs(Turn& turn) {
   }
 }
 
+void PlaceJobsSoon(Turn& turn) {
+  if (!turn.soft.placement_due) return;
+  turn.soft.replan_at = std::max(turn.now, turn.soft.plan_not_before);
+}
+
 std::string WhyNoOtherPlace(Turn& turn, JobId id) {
   RefreshCapacity(turn);
   PlacementView view = turn.soft.capacity;

@@ -10,6 +10,8 @@ namespace coxswain::coordinator::core {
 void QueueGrew(Turn& turn, JobId job);
 // At the end of each turn: does nothing unless something changed.
 void PlaceJobs(Turn& turn);
+// Instead of that: before anything else is waited for.
+void PlaceJobsSoon(Turn& turn);
 // Why no state of the known fleet could hold it; empty: it could, or no fleet is known.
 std::string WhyNeverPlaced(Turn& turn, const JobRequest& request);
 // Why the job, if it left the slots it has now, could not be placed anew: on the nodes that are
