@@ -15,7 +15,7 @@ namespace {
 constexpr char kUsage[] =
     "usage: cox-sim explore --seeds A..B [--jobs N] [--verbose]\n"
     "       cox-sim replay FILE...\n"
-    "       cox-sim trace ...  (alone: tells its arguments)\n"
+    "       cox-sim trace ...  (--help: tells its arguments)\n"
     "       cox-sim fleet ...  (alone: tells its arguments)\n"
     "\n"
     "explore\n"
@@ -68,6 +68,14 @@ const char* Parse(int argc, char** argv, coxswain::sim::ExploreOptions* out) {
   return seeds ? "" : "--seeds is missing";
 }
 
+// `cox-sim --help`, `cox-sim explore --help`; traces and fleets tell their own.
+bool AsksForHelp(int argc, char** argv) {
+  if (argc < 2) return false;
+  std::string_view verb = argv[1], last = argv[argc - 1];
+  if (verb == "trace" || verb == "fleet") return false;
+  return last == "--help" || last == "-h";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -75,6 +83,7 @@ int main(int argc, char** argv) {
     std::printf("cox-sim %s\n", coxswain::base::kVersion);
     return 0;
   }
+  if (AsksForHelp(argc, argv)) return std::fputs(kUsage, stdout) < 0 || std::fflush(stdout) != 0;
   if (argc > 2 && std::strcmp(argv[1], "replay") == 0) {
     return coxswain::sim::Replay({argv + 2, argv + argc});
   }

@@ -102,11 +102,75 @@ TEST_F(Files, Mistakes_AreNamedWithTheirPlace) {
   };
   EXPECT_THAT(error("timestamp,duration\n"), HasSubstr(":1: there is no column 'num_gpus'"));
   EXPECT_THAT(error("timestamp,duration,num_gpus\n2017-10-09 07:01:55,x,1\n"),
-              HasSubstr(":2: duration: found 'x', expected a number of at least 0"));
+              HasSubstr(":2: duration: found 'x', expected a number from 0 to 3e+07"));
+  EXPECT_THAT(error("timestamp,duration,num_gpus\n2017-10-09 07:01:55,1e14,1\n"),
+              HasSubstr(":2: duration: found '1e14', expected a number from 0 to 3e+07"));
+  EXPECT_THAT(error("timestamp,duration,num_gpus\n2017-10-09 07:01:55,1,1.5\n"),
+              HasSubstr(":2: num_gpus: found '1.5', expected a whole number from 0 to 100000"));
+  EXPECT_THAT(error("timestamp,duration,num_gpus\n2017-10-09 07:01:55,nan,1\n"),
+              HasSubstr(":2: duration: found 'nan'"));
+  EXPECT_THAT(
+      error("timestamp,duration,num_gpus\n2017-10-09 07:01:55,1,1\n2027-10-09 07:01:55,1,1\n"),
+      HasSubstr("timestamp: the last job comes 315532800 s after the first"));
+  EXPECT_THAT(error("timestamp,duration,num_gpus\n2017-10-09 07:01:55,1,0\n"),
+              HasSubstr("no job that uses GPUs"));
   EXPECT_THAT(error("timestamp,duration,num_gpus\nnow,1,1\n"), HasSubstr(":2: timestamp: found"));
   EXPECT_THAT(error("timestamp,duration,num_gpus\n1,2\n"), HasSubstr("found 2 fields, expected 3"));
   EXPECT_THAT(std::string(ReadBamboo(Write("480000,ad,node1\n")).status().message()),
               HasSubstr(":1: found 'ad', expected add or remove"));
+}
+
+TEST_F(Files, NoTable_IsSaid) {
+  auto error = [&](const std::string& text) {
+    return std::string(ReadBamboo(Write(text)).status().message());
+  };
+  EXPECT_THAT(error(std::string("\x7f"
+                                "ELF\0\1",
+                                6)),
+              HasSubstr(":1: found byte 0x7f at column 1"));
+  EXPECT_THAT(error("1,add,n\xff\n"), HasSubstr(":1: found byte 0xff at column 8"));
+  EXPECT_THAT(error("1,add,\"n\n"), HasSubstr(":1: a quote (\") is not closed"));
+  EXPECT_THAT(error("1,add, \n"), HasSubstr(":1: node: found ' ', expected a name"));
+  EXPECT_THAT(error(""), HasSubstr("it has no line"));
+  EXPECT_THAT(std::string(ReadBamboo(testing::TempDir()).status().message()),
+              HasSubstr("found a folder, expected a CSV file"));
+  EXPECT_THAT(std::string(ReadBamboo(path_ + ".not").status().message()),
+              HasSubstr("No such file or directory"));
+  EXPECT_THAT(std::string(ReadPhilly(Write(""), "", 1).status().message()),
+              HasSubstr(":1: found nothing, expected the names of columns: timestamp,duration"));
+}
+
+TEST_F(Files, Pollux_JobsHaveNamesAndWholeNumbersOfGpus) {
+  auto error = [&](const std::string& row) {
+    std::string text = "name,time,application,num_replicas,batch_size\n" + row;
+    return std::string(ReadPollux(Write(text), "apps").status().message());
+  };
+  EXPECT_THAT(error(",1,bert,1,8\n"), HasSubstr(":2: name: found '', expected a name"));
+  EXPECT_THAT(error("a,1,bert,1.5,8\n"),
+              HasSubstr(":2: num_replicas: found '1.5', expected a whole"));
+  EXPECT_THAT(error("a,1,berd,1,8\n"),
+              HasSubstr(":2: application: found 'berd', expected one of bert, cifar10"));
+  EXPECT_THAT(error(""), HasSubstr("it has no job"));
+}
+
+TEST(Trace, Arguments_ThatAreWrong) {
+  EXPECT_EQ(Trace({}), 2);
+  EXPECT_EQ(Trace({"--help"}), 0);
+  EXPECT_EQ(Trace({"--philly", ""}), 2);
+  EXPECT_EQ(Trace({"--philly", "a", "--pollux", "b"}), 2);
+  EXPECT_EQ(Trace({"--philly", "a", "--nodes", "1.5"}), 2);
+  EXPECT_EQ(Trace({"--philly", "a", "--nodes", "1", "--nodes", "2"}), 2);
+}
+
+TEST(RunTrace, JobOfNoTimeAtTheVeryBegin_EndsOnce) {
+  std::vector<TraceJob> jobs;
+  jobs.push_back(Job("a", 0, 1, 0));
+  jobs.push_back(Job("b", 0, 1, 100));
+  TraceSettings settings = OneNode(core::PolicyName::kFifo);
+  settings.penalty = 0;
+  auto result = RunTrace(settings, std::move(jobs));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->makespan, 100);
 }
 
 }  // namespace

@@ -110,7 +110,10 @@ absl::StatusOr<std::shared_ptr<const PolluxApp>> PolluxApp::Load(const std::stri
                                                                  const std::string& name) {
   auto known = KnownApps().find(name);
   if (known == KnownApps().end()) {
-    return absl::InvalidArgumentError(absl::StrCat("no application '", name, "' is known"));
+    std::string names;
+    for (const auto& [each, app] : KnownApps())
+      absl::StrAppend(&names, names.empty() ? "" : ", ", each);
+    return absl::InvalidArgumentError(absl::StrCat("found '", name, "', expected one of ", names));
   }
   auto app = std::make_shared<PolluxApp>();
   app->epochs_ = known->second.epochs;

@@ -3,8 +3,10 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -55,8 +57,10 @@ std::string Parse(const std::vector<std::string>& words, Arguments* out) {
       out->rows = false;
     } else if (std::find(kKnown.begin(), kKnown.end(), words[i]) == kKnown.end()) {
       return "unknown argument " + words[i];
-    } else if (i + 1 == words.size()) {
+    } else if (i + 1 == words.size() || words[i + 1].empty()) {
       return words[i] + " needs a value";
+    } else if (out->values.contains(words[i])) {
+      return words[i] + " is given twice";
     } else {
       out->values[words[i]] = words[i + 1];
       ++i;
@@ -65,14 +69,27 @@ std::string Parse(const std::vector<std::string>& words, Arguments* out) {
   return "";
 }
 
+enum class Kind { kNumber, kWhole };
+
 absl::StatusOr<double> Number(const Arguments& in, const std::string& key, double otherwise,
-                              double least, double most) {
+                              double least, double most, Kind kind = Kind::kNumber) {
   auto found = in.values.find(key);
   if (found == in.values.end()) return otherwise;
   double value = 0;
-  if (absl::SimpleAtod(found->second, &value) && value >= least && value <= most) return value;
-  return absl::InvalidArgumentError(absl::StrCat(
-      key, ": found '", found->second, "', expected a number from ", least, " to ", most));
+  bool good = absl::SimpleAtod(found->second, &value) && value >= least && value <= most;
+  if (good && (kind == Kind::kNumber || value == std::floor(value))) return value;
+  return absl::InvalidArgumentError(absl::StrCat(key, ": found '", found->second, "', expected a ",
+                                                 kind == Kind::kWhole ? "whole " : "",
+                                                 "number from ", least, " to ", most));
+}
+
+// One source of jobs, or a line that says so.
+absl::Status CheckSource(const Arguments& in) {
+  const bool any = in.values.contains("--pollux") + in.values.contains("--workload-file") +
+                       in.values.contains("--philly") ==
+                   1;
+  if (any) return absl::OkStatus();
+  return absl::InvalidArgumentError("one of --pollux, --workload-file and --philly is needed");
 }
 
 // What the scheduler may decide of a job's size; under the policy elastic all, unless told.
@@ -90,6 +107,7 @@ absl::StatusOr<PolluxApp::Moves> ReadSizes(const Arguments& in) {
 }
 
 absl::StatusOr<std::vector<TraceJob>> ReadJobs(const Arguments& in) {
+  if (absl::Status status = CheckSource(in); !status.ok()) return status;
   absl::StatusOr<PolluxApp::Moves> moves = ReadSizes(in);
   if (!moves.ok()) return moves.status();
   auto value = [&](const char* key) {
@@ -105,12 +123,9 @@ absl::StatusOr<std::vector<TraceJob>> ReadJobs(const Arguments& in) {
     if (value("--apps").empty()) return absl::InvalidArgumentError("--apps is missing");
     return ReadPollux(file, value("--apps"), *moves);
   }
-  if (std::string file = value("--philly"); !file.empty()) {
-    absl::StatusOr<double> most = Number(in, "--most", 1e9, 1, 1e9);
-    if (!most.ok()) return most.status();
-    return ReadPhilly(file, value("--cluster"), static_cast<size_t>(*most));
-  }
-  return absl::InvalidArgumentError("one of --pollux, --workload-file and --philly is needed");
+  absl::StatusOr<double> most = Number(in, "--most", 1e9, 1, 1e9, Kind::kWhole);
+  if (!most.ok()) return most.status();
+  return ReadPhilly(value("--philly"), value("--cluster"), static_cast<size_t>(*most));
 }
 
 absl::StatusOr<TraceSettings> ReadSettings(const Arguments& in) {
@@ -122,8 +137,8 @@ absl::StatusOr<TraceSettings> ReadSettings(const Arguments& in) {
         absl::StrCat("--policy: found '", name->second, "', expected ", base::ListPolicyNames()));
   }
   settings.scheduling.policy = *policy;
-  absl::StatusOr<double> nodes = Number(in, "--nodes", 16, 1, 100000);
-  absl::StatusOr<double> gpus = Number(in, "--gpus", 4, 1, 9);
+  absl::StatusOr<double> nodes = Number(in, "--nodes", 16, 1, 100000, Kind::kWhole);
+  absl::StatusOr<double> gpus = Number(in, "--gpus", 4, 1, 9, Kind::kWhole);
   absl::StatusOr<double> interval = Number(in, "--interval", 60, 0, 86400);
   absl::StatusOr<double> penalty = Number(in, "--penalty", 30, 0, 86400);
   absl::StatusOr<double> threshold = Number(in, "--las-threshold", 10, 0, 1e6);
@@ -183,13 +198,24 @@ ordered_json ResultJson(const TraceResult& result, bool rows) {
   return out;
 }
 
+// The exit code: 1 if it did not get there whole.
+int Print(const std::string& text) {
+  bool good = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if (good && std::fflush(stdout) == 0) return 0;
+  std::fprintf(stderr, "cox-sim trace: cannot write standard output: %s\n", std::strerror(errno));
+  return 1;
+}
+
 }  // namespace
 
 int Trace(const std::vector<std::string>& words) {
+  for (const std::string& word : words) {
+    if (word == "--help" || word == "-h") return Print(kUsage);
+  }
   Arguments arguments;
-  std::string wrong = Parse(words, &arguments);
-  if (words.empty() || !wrong.empty()) {
-    std::fprintf(stderr, "%s%scox-sim trace: %s\n", kUsage, "\n", wrong.c_str());
+  std::string wrong = words.empty() ? "no arguments" : Parse(words, &arguments);
+  if (!wrong.empty()) {
+    std::fprintf(stderr, "%s\ncox-sim trace: %s\n", kUsage, wrong.c_str());
     return 2;
   }
   absl::StatusOr<TraceSettings> settings = ReadSettings(arguments);
@@ -204,8 +230,7 @@ int Trace(const std::vector<std::string>& words) {
     std::fprintf(stderr, "cox-sim trace: %s\n", std::string(result.status().message()).c_str());
     return 1;
   }
-  std::printf("%s\n", ResultJson(*result, arguments.rows).dump(1).c_str());
-  return 0;
+  return Print(ResultJson(*result, arguments.rows).dump(1) + "\n");
 }
 
 }  // namespace coxswain::sim::trace

@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "sim/event_queue.h"
+#include "sim/trace/csv.h"
 #include "sim/trace/pretend_fleet.h"
 
 namespace coxswain::sim::trace {
@@ -14,7 +15,7 @@ namespace {
 constexpr double kMicrosecond = 1e-6;
 constexpr base::Duration kFirstReport = base::seconds(20);  // of its speed, once it trains
 constexpr base::Duration kReport = base::seconds(30);
-constexpr double kNever = 4e7;  // seconds, more than a year: what lasts longer is stuck
+constexpr double kNever = 2 * kLongest;  // what is not over by then is stuck
 
 base::Duration Seconds(double seconds) {
   return base::Duration(static_cast<int64_t>(seconds * 1e6));
