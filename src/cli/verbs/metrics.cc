@@ -8,7 +8,7 @@
 #include "cli/output/words.h"
 #include "cli/verbs/flag_checks.h"
 #include "cli/verbs/verb.h"
-#include "common/config/nearest_name.h"
+#include "common/base/nearest_name.h"
 
 namespace coxswain::cli::verbs {
 namespace {
@@ -84,7 +84,7 @@ absl::Status CheckNames(rpc::Client& client, const rpc::MetricRequest& request,
   for (const std::string& name : all) there += (there.empty() ? "" : ", ") + name;
   const std::vector<std::string> names(all.begin(), all.end());
   return absl::NotFoundError("no metric '" + *missing + "' of " + request.job + " so far" +
-                             config::DidYouMean(*missing, names) + "; there are " + there);
+                             base::DidYouMean(*missing, names) + "; there are " + there);
 }
 
 // So that nobody takes a gap for a pause of the job.

@@ -5,8 +5,8 @@
 
 #include "cli/output/standard_output.h"
 #include "cli/verbs/verb.h"
+#include "common/base/nearest_name.h"
 #include "common/base/version.h"
-#include "common/config/nearest_name.h"
 
 namespace coxswain::cli::verbs {
 namespace {
@@ -55,7 +55,7 @@ void AddGlobalFlags(CLI::App* app, Session* session) {
 std::string VerbMistake(const CLI::App& app, const std::string& word) {
   std::vector<std::string> verbs;
   for (const CLI::App* verb : app.get_subcommands({})) verbs.push_back(verb->get_name());
-  return "unknown verb '" + word + "'" + config::DidYouMean(word, verbs);
+  return "unknown verb '" + word + "'" + base::DidYouMean(word, verbs);
 }
 
 // Of a command line without a verb, which begins with this word.

@@ -1,9 +1,9 @@
-#include "common/config/nearest_name.h"
+#include "common/base/nearest_name.h"
 
 #include <algorithm>
 #include <vector>
 
-namespace coxswain::config {
+namespace coxswain::base {
 namespace {
 
 // Lower case, without the separators that people mix up.
@@ -76,4 +76,4 @@ std::string DidYouMean(std::string_view found, std::span<const std::string> cand
   return nearest ? " (did you mean '" + *nearest + "'?)" : "";
 }
 
-}  // namespace coxswain::config
+}  // namespace coxswain::base

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace coxswain::config {
+namespace coxswain::base {
 
 // The candidate a person most likely meant by `found`: equal but for case, '_' and '-', or at a
 // small edit distance, or a part of the name ("batch_size" for "global_batch_size"), or its
@@ -20,4 +20,4 @@ size_t EditDistance(std::string_view a, std::string_view b);
 // " (did you mean 'optimizer'?)", or empty.
 std::string DidYouMean(std::string_view found, std::span<const std::string> candidates);
 
-}  // namespace coxswain::config
+}  // namespace coxswain::base

@@ -1,8 +1,9 @@
 #include "common/config/scheduling_sections.h"
 
 #include <algorithm>
+#include <set>
 
-#include "common/config/nearest_name.h"
+#include "common/base/nearest_name.h"
 
 namespace coxswain::config {
 namespace {
@@ -11,7 +12,7 @@ using base::seconds;
 
 constexpr int64_t kMostSlots = 1'000'000'000;
 constexpr size_t kMostQueues = 1000;
-constexpr int kMostLevels = 8;
+constexpr size_t kMostLevels = 8;
 constexpr base::Duration kDay = std::chrono::hours(24);
 
 bool IsNameCharacter(char c) {
@@ -37,77 +38,115 @@ void ReadBound(Section& in, SlotBound* out, std::optional<int64_t>* jobs = nullp
   if (jobs != nullptr) read("jobs", jobs);
 }
 
-void ReadQueue(Section& in, QueueConfig* out) {
+// A queue, and where the file has it: what queues are to each other is judged when all are read.
+struct QueueInFile {
+  QueueConfig config;
+  std::string path;
+  uint32_t parent_line = 0, quota_line = 0;
+};
+using QueuesInFile = std::map<std::string, QueueInFile>;
+
+void ReadQueue(Section& in, QueueInFile* queue) {
+  QueueConfig* out = &queue->config;
   in.Text("parent", "the name of another queue", &out->parent);
   in.Below("quota", [&](Section& below) { ReadBound(below, &out->quota); });
   in.Below("limit", [&](Section& below) { ReadBound(below, &out->limit); });
   in.Below("user_limit",
            [&](Section& below) { ReadBound(below, &out->user_limit, &out->user_jobs); });
   in.Integer("weight", int64_t{1}, int64_t{1'000'000}, &out->weight);
+  queue->path = in.path();
+  queue->parent_line = in.LineOfKey("parent");
+  queue->quota_line = in.LineOfKey("quota");
 }
 
-std::vector<std::string> NamesOf(const std::map<std::string, QueueConfig>& queues) {
+std::vector<std::string> NamesOf(const QueuesInFile& queues) {
   std::vector<std::string> names;
   for (const auto& [name, queue] : queues) names.push_back(name);
   return names;
 }
 
-// Parents that are not there, cycles, too many levels. True: the tree can be walked.
-bool CheckParents(Section& in, const std::map<std::string, QueueConfig>& queues) {
-  bool good = true;
-  for (const auto& [name, queue] : queues) {
-    if (queue.parent.empty() || queues.contains(queue.parent)) continue;
-    in.Wrong("queues", name + ".parent: there is no queue \"" + queue.parent + "\"" +
-                           DidYouMean(queue.parent, NamesOf(queues)));
-    good = false;
+// The queue, its parent, and so on; the last one stands there twice if it is a cycle.
+std::vector<std::string> WayUp(const std::string& name, const QueuesInFile& queues) {
+  std::vector<std::string> way = {name};
+  std::set<std::string_view> seen = {name};
+  while (true) {
+    auto parent = queues.find(queues.at(way.back()).config.parent);
+    if (parent == queues.end()) return way;
+    way.push_back(parent->first);
+    if (!seen.insert(parent->first).second) return way;
   }
+}
+
+std::string Arrows(const std::vector<std::string>& way) {
+  std::string text;
+  for (const std::string& name : way) text += (text.empty() ? "" : " -> ") + name;
+  return text;
+}
+
+// Parents that are not there, cycles, too many levels; each told once.
+void CheckParents(Section& in, const QueuesInFile& queues) {
   for (const auto& [name, queue] : queues) {
-    std::string way = name;
-    const std::string* at = &queue.parent;
-    int levels = 1;
-    while (good && !at->empty()) {
-      way += " -> " + *at;
-      if (*at == name || ++levels > kMostLevels) {
-        in.Wrong("queues",
-                 name + (*at == name ? " is its own parent: " : ": more than 8 levels: ") + way);
-        return false;
-      }
-      at = &queues.at(*at).parent;
+    const std::string path = queue.path + ".parent";
+    const std::string& parent = queue.config.parent;
+    if (!parent.empty() && !queues.contains(parent)) {
+      in.WrongAt(
+          path, queue.parent_line,
+          "there is no queue \"" + parent + "\"" + base::DidYouMean(parent, NamesOf(queues)));
+    }
+    const std::vector<std::string> way = WayUp(name, queues);
+    const bool cycle = way.size() > 1 && way.back() == name;
+    if (cycle && *std::min_element(way.begin(), way.end()) == name) {
+      in.WrongAt(path, queue.parent_line, name + " is its own parent: " + Arrows(way));
+    } else if (std::set(way.begin(), way.end()).size() == way.size() &&
+               way.size() == kMostLevels + 1) {
+      in.WrongAt(path, queue.parent_line, "more than 8 levels: " + Arrows(way));
     }
   }
-  return good;
 }
 
-std::string Sum(const char* kind, int64_t sum, int64_t has) {
-  return std::to_string(sum) + " " + kind + ", it has " + std::to_string(has);
+// What parts are guaranteed together has to be guaranteed to the whole, and allowed to each.
+void CheckQuota(Section& in, const QueueInFile& queue, const char* kind, int64_t of_parts,
+                std::optional<int64_t> quota, std::optional<int64_t> limit) {
+  const std::string path = queue.path + ".quota";
+  if (quota && of_parts > *quota) {
+    in.WrongAt(path, queue.quota_line,
+               "the quotas of the queues below it sum up to " + std::to_string(of_parts) + " " +
+                   kind + ", it has " + std::to_string(*quota));
+  }
+  if (quota && limit && *quota > *limit) {
+    in.WrongAt(path, queue.quota_line,
+               "more is guaranteed than its limit allows: " + std::to_string(*quota) + " " + kind +
+                   ", at most " + std::to_string(*limit));
+  }
 }
 
-// What parts are guaranteed together has to be guaranteed to the whole.
-void CheckQuotas(Section& in, const std::map<std::string, QueueConfig>& queues) {
-  for (const auto& [name, queue] : queues) {
+void CheckQuotas(Section& in, const QueuesInFile& queues) {
+  struct Sums {
     int64_t cpus = 0, gpus = 0;
-    bool leaf = true;
-    for (const auto& [other, part] : queues) {
-      if (part.parent != name) continue;
-      leaf = false;
-      cpus += part.quota.cpus.value_or(0);
-      gpus += part.quota.gpus.value_or(0);
-    }
-    std::string found;
-    if (!leaf && queue.quota.cpus && cpus > *queue.quota.cpus) {
-      found = Sum("CPU slots", cpus, *queue.quota.cpus);
-    } else if (!leaf && queue.quota.gpus && gpus > *queue.quota.gpus) {
-      found = Sum("GPUs", gpus, *queue.quota.gpus);
-    }
-    if (!found.empty()) {
-      in.Wrong("queues", name + ".quota: the quotas of the queues below it sum up to " + found);
-    }
-    auto beyond = [](const std::optional<int64_t>& quota, const std::optional<int64_t>& limit) {
-      return quota && limit && *quota > *limit;
-    };
-    if (beyond(queue.quota.cpus, queue.limit.cpus) || beyond(queue.quota.gpus, queue.limit.gpus)) {
-      in.Wrong("queues", name + ".quota: more is guaranteed than its limit allows");
-    }
+  };
+  std::map<std::string, Sums> below;
+  for (const auto& [name, queue] : queues) {
+    Sums& sums = below[queue.config.parent];
+    sums.cpus += queue.config.quota.cpus.value_or(0);
+    sums.gpus += queue.config.quota.gpus.value_or(0);
+  }
+  for (const auto& [name, queue] : queues) {
+    const QueueConfig& config = queue.config;
+    const Sums& sums = below[name];
+    CheckQuota(in, queue, "CPU slots", sums.cpus, config.quota.cpus, config.limit.cpus);
+    CheckQuota(in, queue, "GPUs", sums.gpus, config.quota.gpus, config.limit.gpus);
+  }
+}
+
+void CheckDefault(Section& in, const QueuesInFile& queues, const std::string& name) {
+  const std::string found = "found \"" + name + "\", expected ";
+  for (const auto& [each, queue] : queues) {
+    if (queue.config.parent != name) continue;
+    return in.Wrong("default_queue", found + "a queue with none below it, such as " + each);
+  }
+  if (in.Has("default_queue") && !queues.empty() && !queues.contains(name)) {
+    in.Wrong("default_queue",
+             found + "one of the queues" + base::DidYouMean(name, NamesOf(queues)));
   }
 }
 
@@ -130,21 +169,13 @@ void ReadScheduling(Section& in, SchedulingConfig* out) {
   in.Duration("replan", seconds(1), kDay, &out->replan);
   in.Integer("cordon_after", 0U, 1000U, &out->cordon_after);
   in.Text("default_queue", "the name of a queue", &out->default_queue);
-  in.EachBelow("queues", kMostQueues, WrongName, [&](const std::string& name, Section& below) {
-    ReadQueue(below, &out->queues[name]);
-  });
-  if (CheckParents(in, out->queues)) CheckQuotas(in, out->queues);
-  for (const auto& [name, queue] : out->queues) {
-    if (queue.parent != out->default_queue) continue;
-    in.Wrong("default_queue", "found \"" + out->default_queue +
-                                  "\", expected a queue with none below it, such as " + name);
-    break;
-  }
-  if (in.Has("default_queue") && !out->queues.empty() &&
-      !out->queues.contains(out->default_queue)) {
-    in.Wrong("default_queue", "found \"" + out->default_queue + "\", expected one of the queues" +
-                                  DidYouMean(out->default_queue, NamesOf(out->queues)));
-  }
+  QueuesInFile queues;
+  in.EachBelow("queues", kMostQueues, WrongName,
+               [&](const std::string& name, Section& below) { ReadQueue(below, &queues[name]); });
+  CheckParents(in, queues);
+  CheckQuotas(in, queues);
+  CheckDefault(in, queues, out->default_queue);
+  for (auto& [name, queue] : queues) out->queues[name] = std::move(queue.config);
 }
 
 }  // namespace coxswain::config

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "common/config/nearest_name.h"
+#include "common/base/nearest_name.h"
 #include "common/config/quantities.h"
 
 namespace coxswain::config {
@@ -320,7 +320,8 @@ bool Section::ChoiceIndex(std::string_view key, const std::vector<std::string>& 
   if (!Scalar(key, expected, true, &text)) return false;
   const auto it = std::find(names.begin(), names.end(), text);
   if (it == names.end()) {
-    Found(*Find(key), Quoted(text), expected, names.size() > 1 ? DidYouMean(text, names) : "");
+    Found(*Find(key), Quoted(text), expected,
+          names.size() > 1 ? base::DidYouMean(text, names) : "");
     return false;
   }
   *index = static_cast<size_t>(it - names.begin());
@@ -376,9 +377,16 @@ void Section::Require(std::string_view key, std::string_view expected) {
 }
 
 void Section::Wrong(std::string_view key, std::string text) {
+  WrongAt(PathOf(key), LineOfKey(key), text);
+}
+
+void Section::WrongAt(const std::string& path, uint32_t line, const std::string& text) {
+  notes_->Wrong(path, line, path + ": " + text);
+}
+
+uint32_t Section::LineOfKey(std::string_view key) const {
   const Entry* entry = Find(key);
-  const std::string path = PathOf(key);
-  notes_->Wrong(path, entry == nullptr ? line_ : entry->line, path + ": " + std::move(text));
+  return entry == nullptr ? line_ : entry->line;
 }
 
 void Section::Finish() {

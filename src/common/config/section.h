@@ -86,6 +86,10 @@ class Section {
   void Require(std::string_view key, std::string_view expected);
   // Notes what is wrong with a key that has been read: "needs ...", after the key's path.
   void Wrong(std::string_view key, std::string text);
+  // The same of a key that another section had: its path, and the line that LineOfKey told there.
+  void WrongAt(const std::string& path, uint32_t line, const std::string& text);
+  // Of a key; of the section itself if it does not have it.
+  uint32_t LineOfKey(std::string_view key) const;
   // Notes every key that has not been declared. Below calls it; call it for the root.
   void Finish();
 

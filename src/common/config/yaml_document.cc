@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "common/config/nearest_name.h"
+#include "common/base/nearest_name.h"
 #include "common/config/quantities.h"
 
 namespace coxswain::config {
@@ -125,7 +125,8 @@ std::string FlagOfKey(std::string key) {
 void Notebook::ReportUnknownFlag(const std::string& path) {
   std::vector<std::string> flags;
   for (const std::string& known : known_) flags.push_back(FlagOfKey(known));
-  Wrong(path, 0, "unknown flag" + DidYouMean(FlagOfKey(path), flags) + "; --help lists them all");
+  Wrong(path, 0,
+        "unknown flag" + base::DidYouMean(FlagOfKey(path), flags) + "; --help lists them all");
 }
 
 void Notebook::ReportUnknown(const Unknown& unknown) {
@@ -133,7 +134,7 @@ void Notebook::ReportUnknown(const Unknown& unknown) {
       unknown.section.empty() ? unknown.key : unknown.section + "." + unknown.key;
   const Override* origin = OriginOf(path, unknown.line);
   if (origin != nullptr && !origin->label.starts_with("--set ")) return ReportUnknownFlag(path);
-  std::string hint = DidYouMean(unknown.key, unknown.valid_here);
+  std::string hint = base::DidYouMean(unknown.key, unknown.valid_here);
   for (const std::string& known : known_) {
     if (!known.ends_with("." + unknown.key) && known != unknown.key) continue;
     const size_t dot = known.rfind('.');

@@ -6,6 +6,7 @@
 #include "coordinator/core/handlers/retry_verdict.h"
 #include "coordinator/core/handlers/share_handler.h"
 #include "coordinator/core/handlers/store_work_handler.h"
+#include "coordinator/core/run_times.h"
 #include "coordinator/core/scheduling/usage.h"
 #include "coordinator/core/text.h"
 
@@ -150,7 +151,7 @@ void EndJob(Turn& turn, JobId job, const JobEnd& end) {
   const JobRow& row = turn.tables.jobs().Get(job);
   RememberKey(turn, row);
   if (end.state == JobState::kCompleted) {
-    LearnRunTime(turn, row);
+    LearnRunTime(&turn.soft, row.submitted_by, row.request.name, row.ran);
     ClearNodes(turn, turn.soft.jobs[job].nodes);
   }
   MarkForCollection(turn, job);

@@ -2,24 +2,17 @@
 
 #include <algorithm>
 
+#include "common/base/nearest_name.h"
 #include "coordinator/core/handlers/attempt_handler.h"
+#include "coordinator/core/run_times.h"
 #include "coordinator/core/scheduling/usage.h"
 #include "coordinator/core/text.h"
 
 namespace coxswain::coordinator::core {
 namespace {
 
-constexpr size_t kRunTimes = 4096;
 constexpr int64_t kMsPerUs = 1000;
 constexpr int64_t kForgotten = 1000;  // charge units times ms: less is not kept
-
-// How long it runs from its first start to its end, as told or as learnt; 0: not known.
-Duration WholeRun(const Turn& turn, const JobRow& job) {
-  if (job.request.expected_time.count() > 0) return job.request.expected_time;
-  auto learnt = turn.soft.run_times.find(OwnName(job));
-  if (learnt != turn.soft.run_times.end()) return learnt->second;
-  return job.request.time_limit;
-}
 
 PlannedJob Planned(const JobRow& job, const QueueTree& tree, uint32_t workers) {
   return {.id = job.id,
@@ -64,7 +57,7 @@ std::optional<Time> ExpectedEnd(const Turn& turn, const JobRow& job) {
   if (soft.progress && soft.progress->remaining_ms >= 0) {
     return soft.progress_at + base::milliseconds(soft.progress->remaining_ms);
   }
-  Duration whole = WholeRun(turn, job);
+  Duration whole = WholeRun(turn.soft, job);
   if (whole.count() <= 0) return std::nullopt;
   return soft.attempt_started + std::max(Duration{0}, whole - job.ran);
 }
@@ -77,7 +70,7 @@ WaitingJob AsWaiting(const Turn& turn, const JobRow& row, const QueueTree& tree)
                  {},
                  std::nullopt};
   if (soft != turn.soft.jobs.end()) job.waited = turn.now - soft->second.waiting_since;
-  Duration whole = WholeRun(turn, row);
+  Duration whole = WholeRun(turn.soft, row);
   if (whole.count() > 0) job.expected = std::max(Duration{0}, whole - row.ran);
   return job;
 }
@@ -149,12 +142,6 @@ void ForgetUsage(Turn& turn) {
   for (DeleteUsage& each : gone) turn.Persist(std::move(each));
 }
 
-void LearnRunTime(Turn& turn, const JobRow& job) {
-  if (turn.soft.run_times.size() >= kRunTimes) turn.soft.run_times.clear();
-  Duration& known = turn.soft.run_times[OwnName(job)];
-  known = known.count() == 0 ? job.ran : (known * 3 + job.ran) / 4;
-}
-
 void Preempt(Turn& turn, JobId job, const std::string& why) {
   LetGoFor(turn, job, Cause::kPreempted, "JobPreempted", "preempted: ", why);
 }
@@ -169,18 +156,45 @@ const std::string& QueueOf(const Turn& turn, const JobRequest& request) {
   return request.queue.empty() ? turn.settings.scheduling.default_queue : request.queue;
 }
 
+namespace {
+
+// The first few that jobs may be submitted to; below `parent` if that is not empty.
+std::string SomeQueues(const QueueTree& tree, const std::string& parent,
+                       std::vector<std::string>* names) {
+  constexpr size_t kMost = 8;
+  for (QueueIndex i = 0; i < tree.size(); ++i) {
+    const std::vector<QueueIndex>& path = tree.path(i);
+    bool below = parent.empty() || std::any_of(path.begin(), path.end(), [&](QueueIndex each) {
+                   return tree.settings(each).name == parent;
+                 });
+    if (tree.IsLeaf(i) && below) names->push_back(tree.settings(i).name);
+  }
+  std::string text;
+  for (size_t i = 0; i < std::min(kMost, names->size()); ++i) {
+    text += (text.empty() ? "" : ", ") + (*names)[i];
+  }
+  if (names->size() <= kMost) return text;
+  return text + " and " + std::to_string(names->size() - kMost) + " more (cox queues)";
+}
+
+std::string WhyNoQueue(const QueueTree& tree, const std::string& name, bool given) {
+  std::vector<std::string> names;
+  if (given && tree.Has(name)) {
+    return "spec.queue: jobs go to the queues below " + name + ": " +
+           SomeQueues(tree, name, &names);
+  }
+  const std::string there = "; the queues are: " + SomeQueues(tree, "", &names);
+  if (!given) return "spec.queue is not given" + there;
+  return "spec.queue: there is no queue " + name + base::DidYouMean(name, names) + there;
+}
+
+}  // namespace
+
 std::string WhyNeverInQueue(const Turn& turn, const JobRequest& request) {
   QueueTree tree(turn.settings.scheduling);
   const std::string& name = QueueOf(turn, request);
   if (!tree.Has(name) || !tree.IsLeaf(tree.Find(name))) {
-    std::string names;
-    for (QueueIndex i = 0; i < tree.size(); ++i) {
-      if (tree.IsLeaf(i)) names += (names.empty() ? "" : ", ") + tree.settings(i).name;
-    }
-    if (request.queue.empty()) return "spec.queue is not given; the queues are: " + names;
-    return "spec.queue: " +
-           std::string(tree.Has(name) ? "jobs go to the queues below " : "there is no queue ") +
-           name + "; the queues are: " + names;
+    return WhyNoQueue(tree, name, !request.queue.empty());
   }
   QueueIndex queue = tree.Find(name);
   Amount demand = DemandOf(request, MinWorkers(request));

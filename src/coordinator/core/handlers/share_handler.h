@@ -17,8 +17,6 @@ Usage UsageNow(const Turn& turn, const QueueTree& tree);
 void Charge(Turn& turn, const JobRow& job, const AttemptRow& attempt, Duration ran);
 // Rows of what has decayed to nothing go.
 void ForgetUsage(Turn& turn);
-// A job ran so long to its end: the next one of its user and name is expected to, too.
-void LearnRunTime(Turn& turn, const JobRow& job);
 
 // When a running job is expected to end; past: any moment. Nothing: not known.
 std::optional<Time> ExpectedEnd(const Turn& turn, const JobRow& job);

@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "common/config/nearest_name.h"
-
 namespace coxswain::config {
 namespace {
 
@@ -80,24 +78,6 @@ TEST(Quantities, C1AndBrokenBytesAreBadToo) {
 TEST(Quantities, QuotedTextIsOneShortLine) {
   EXPECT_EQ(Quoted("a\nb"), "\"a\\x0ab\"");
   EXPECT_EQ(Quoted(std::string(500, 'x')).size(), 85u);
-}
-
-TEST(NearestName, FindsWhatWasMeant) {
-  const std::vector<std::string> names = {"epochs", "global_batch_size", "learning_rate",
-                                          "optimizer"};
-  EXPECT_EQ(NearestName("optimiser", names), "optimizer");
-  EXPECT_EQ(NearestName("globalBatchSize", names), "global_batch_size");
-  EXPECT_EQ(NearestName("batch_size", names), "global_batch_size");
-  EXPECT_EQ(NearestName("lr", names), "learning_rate");
-  EXPECT_EQ(NearestName("epcohs", names), "epochs");
-  EXPECT_EQ(NearestName("colour", names), std::nullopt);
-  EXPECT_EQ(NearestName("", names), std::nullopt);
-}
-
-TEST(NearestName, SwappedNeighboursAreOneEdit) {
-  EXPECT_EQ(EditDistance("trian", "train"), 1u);
-  EXPECT_EQ(EditDistance("", "abc"), 3u);
-  EXPECT_EQ(EditDistance("kitten", "sitting"), 3u);
 }
 
 }  // namespace
