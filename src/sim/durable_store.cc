@@ -37,6 +37,20 @@ struct Applier {
   void operator()(const core::DeleteNode& gone) { rows.nodes.erase(gone.id); }
 };
 
+std::vector<core::RunTime> RunTimesOf(const std::map<base::JobId, core::JobRow>& jobs) {
+  std::vector<const core::JobRow*> completed;
+  for (const auto& [id, row] : jobs) {
+    if (row.state == core::JobState::kCompleted) completed.push_back(&row);
+  }
+  std::stable_sort(completed.begin(), completed.end(),
+                   [](const auto* a, const auto* b) { return a->ended < b->ended; });
+  std::vector<core::RunTime> out;
+  for (const core::JobRow* row : completed) {
+    out.push_back({row->submitted_by, row->request.name, row->ran});
+  }
+  return out;
+}
+
 }  // namespace
 
 void Rows::Apply(const core::Change& change) { std::visit(Applier{*this}, change); }
@@ -71,6 +85,7 @@ core::Snapshot Rows::Load() const {
     bool wanted = live.contains(row.job) || unfinished.contains(row.job);
     if (wanted && row.state != core::CheckpointState::kDeleted) snapshot.checkpoints.push_back(row);
   }
+  snapshot.run_times = RunTimesOf(jobs);
   return snapshot;
 }
 

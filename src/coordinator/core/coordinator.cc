@@ -2,6 +2,7 @@
 
 #include "common/base/check.h"
 #include "coordinator/core/handlers/cancel_handler.h"
+#include "coordinator/core/handlers/gone_queue_handler.h"
 #include "coordinator/core/handlers/node_handler.h"
 #include "coordinator/core/handlers/placement_handler.h"
 #include "coordinator/core/handlers/session_handler.h"
@@ -10,6 +11,7 @@
 #include "coordinator/core/handlers/time_handler.h"
 #include "coordinator/core/image.h"
 #include "coordinator/core/live_views.h"
+#include "coordinator/core/run_times.h"
 
 namespace coxswain::coordinator::core {
 
@@ -31,6 +33,9 @@ Coordinator::Coordinator(Settings settings, Snapshot snapshot, base::Time now, W
     state_->soft.changed_jobs.insert(id);
     state_->soft.jobs[id].reason = row.reason;
   }
+  for (const RunTime& each : snapshot.run_times) {
+    LearnRunTime(&state_->soft, each.user, each.name, each.ran);
+  }
   Turn turn(state_->settings, &state_->tables, &state_->soft, now, wall, 0);
   ResumeJobs(turn);
   for (JobId job : state_->tables.waiting()) {
@@ -51,6 +56,7 @@ Coordinator::Coordinator(Coordinator&&) noexcept = default;
 
 Decisions Coordinator::Decide(const Event& event) {
   Turn turn(state_->settings, &state_->tables, &state_->soft, event.now, event.wall, event.entropy);
+  TellGoneQueues(turn);
   std::visit([&](const auto& body) { Handle(turn, body); }, event.body);
   JudgeHeldJobs(turn);
   if (event.more) {

@@ -1,10 +1,15 @@
 #include "coordinator/core/live_views.h"
 
+#include <algorithm>
+
+#include "coordinator/core/run_times.h"
 #include "coordinator/core/scheduling/usage.h"
 #include "coordinator/core/text.h"
 
 namespace coxswain::coordinator::core {
 namespace {
+
+constexpr std::string_view kUnreachable = " is unreachable";
 
 std::string NameOf(const Tables& tables, const NodeId& node) {
   const NodeRow* row = tables.FindNode(node);
@@ -47,6 +52,17 @@ std::string EndingReason(const Tables& tables, const JobSoft& job, const Attempt
   return "the last step is done: " + (what.empty() ? "its processes end" : what);
 }
 
+// Lists show the reason alone: what they have of progress is old then. What is asked to save or to
+// stop where nobody can ask it, does so when it is heard of again.
+void TellConditions(const AttemptRow& attempt, bool running, LiveJob* live) {
+  if (live->conditions.empty()) return;
+  if (running && live->reason.empty()) live->reason = live->conditions.front();
+  if (attempt.cause == Cause::kNone) return;
+  for (const std::string& condition : live->conditions) {
+    if (condition.ends_with(kUnreachable)) live->reason += "; " + condition;
+  }
+}
+
 LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
   LiveJob live{.id = id};
   auto found = soft.jobs.find(id);
@@ -71,14 +87,13 @@ LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
       view.step = rank->second.step;
       if (!rank->second.waiting_for.empty()) AddCondition(&live, rank->second.waiting_for);
     }
-    if (!view.reachable)
-      AddCondition(&live, "node " + NameOf(tables, row->node) + " is unreachable");
+    if (!view.reachable) {
+      AddCondition(&live, "node " + NameOf(tables, row->node) + std::string(kUnreachable));
+    }
     live.ranks.push_back(view);
   }
-  // Lists show the reason alone: what they have of progress is old then.
-  if (running && live.reason.empty() && !live.conditions.empty()) {
-    live.reason = live.conditions.front();
-  }
+  live.expected_end = ExpectedEnd(soft, tables.jobs().Get(id), *attempt);
+  TellConditions(*attempt, running, &live);
   return live;
 }
 
@@ -110,10 +125,13 @@ LiveNode ViewOf(const Tables& tables, const Soft& soft, const NodeId& id) {
     live.conditions.push_back("gets no new work: it is " + row->inventory.why_no_work);
   }
   uint64_t used = 0;
+  live.memory_free = row->inventory.memory_bytes;
   std::set<JobId> jobs;
   for (const protocol::RankKey& key : tables.ranks().OnNode(id)) {
     const RankRow& rank = *tables.ranks().Find(key);
+    const JobRow* job = tables.jobs().Find(key.job);
     used += rank.cpus;
+    live.memory_free -= job == nullptr ? 0 : job->request.memory_bytes;
     jobs.insert(key.job);
     for (const std::string& gpu : rank.gpu_uuids) live.gpu_jobs[gpu] = key.job;
   }
@@ -132,17 +150,23 @@ std::optional<std::vector<LiveQueue>> TakeChangedQueues(const Tables& tables,
   soft->changed_queues = false;
   QueueTree tree(settings);
   std::vector<LiveQueue> views(tree.size());
+  auto use = [&](QueueIndex queue, const std::string& user, int64_t amount) {
+    for (QueueIndex each : tree.path(queue)) views[each].users[user].used += amount;
+  };
   for (const auto& [id, row] : tables.jobs().live()) {
-    const std::vector<QueueIndex>& path = tree.path(tree.Find(row.request.queue));
+    const std::string& name = row.request.queue;
+    const std::vector<QueueIndex>& path = tree.path(tree.Find(name));
     const AttemptRow* attempt = tables.attempts().Active(id);
     for (QueueIndex each : path) ++(attempt == nullptr ? views[each].pending : views[each].running);
+    if (!name.empty() && !tree.Has(name)) ++views[path.front()].strays[name];
     if (attempt == nullptr) continue;
     tree.Take(path.front(), row.submitted_by, DemandOf(row.request, attempt->workers), 1);
+    const int64_t ms = std::max<int64_t>(0, (now - attempt->started).count() / 1000);
+    use(path.front(), row.submitted_by,
+        ChargePerRank(row.request, settings) * attempt->workers * ms);
   }
   for (const auto& [key, row] : tables.usage()) {
-    int64_t used = Decayed(row.amount, now - row.as_of, settings.half_life);
-    for (QueueIndex each : tree.path(tree.Find(row.queue)))
-      views[each].users[row.user].used += used;
+    use(tree.Find(row.queue), row.user, Decayed(row.amount, now - row.as_of, settings.half_life));
   }
   for (QueueIndex i = 0; i < tree.size(); ++i) {
     views[i].settings = tree.settings(i);
@@ -150,6 +174,11 @@ std::optional<std::vector<LiveQueue>> TakeChangedQueues(const Tables& tables,
     for (const auto& [name, use] : tree.users(i)) {
       views[i].users[name].held = use.held;
       views[i].users[name].running = use.jobs;
+    }
+    double all = 0;
+    for (const auto& [name, user] : views[i].users) all += static_cast<double>(user.used);
+    for (auto& [name, user] : views[i].users) {
+      user.share = all > 0 ? static_cast<double>(user.used) / all : 0;
     }
   }
   return views;

@@ -343,6 +343,12 @@ using Change = std::variant<ClusterRow, JobRow, AttemptRow, RankRow, GenerationR
                             NodeRow, EventRow, UsageRow, CheckpointDamaged, DeleteJob,
                             DeleteEventsUpTo, DeleteNode, DeleteUsage>;
 
+// How long a job ran that completed.
+struct RunTime {
+  std::string user, name;
+  base::Duration ran{};
+};
+
 // What a start finds in the store: live jobs whole (not final); final ones only while work on their
 // checkpoints is unfinished: one is kCommitted (to be verified), or is to be collected (`collect`
 // is set and the state is not kDeleted).
@@ -355,6 +361,7 @@ struct Snapshot {
   std::vector<GenerationRow> generations;  // of the jobs that are not final, newest only
   std::vector<CheckpointRow> checkpoints;  // of all these jobs, but kDeleted ones
   std::vector<UsageRow> usage;
+  std::vector<RunTime> run_times;  // of jobs that completed lately, the newest last
 };
 
 }  // namespace coxswain::coordinator::core

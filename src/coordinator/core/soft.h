@@ -187,6 +187,7 @@ struct Soft {
   bool placement_due = true;
   Time plan_not_before;
   std::optional<Time> replan_at;
+  bool told_gone_queues = false;              // jobs of queues that are no longer configured
   std::map<std::string, Duration> run_times;  // of jobs that completed lately, by user and name
 
   std::set<JobId> changed_jobs;

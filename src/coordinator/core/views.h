@@ -18,13 +18,16 @@ struct LiveRank {
 struct LiveUser {
   Amount held;
   int64_t running = 0;  // jobs
-  int64_t used = 0;     // decayed charge: see scheduling/usage.h
+  int64_t used = 0;     // decayed charge, of what still runs too: see scheduling/usage.h
+  double share = 0;     // of all that was used of the queue; 0 to 1
 };
 struct LiveQueue {
   QueueSettings settings;
   Amount held;
   uint64_t running = 0, pending = 0;  // jobs
   std::map<std::string, LiveUser> users;
+  // Jobs of queues that are no longer configured, by name: they count as this one's.
+  std::map<std::string, uint64_t> strays;
 };
 
 struct LiveJob {
@@ -36,6 +39,7 @@ struct LiveJob {
   std::vector<LiveRank> ranks;
   std::vector<std::string> conditions;
   WallTime expected_start;  // while it waits; 0: not known
+  WallTime expected_end;    // while it holds slots; 0: not known
 };
 
 struct LiveNode {
@@ -46,6 +50,7 @@ struct LiveNode {
   Incarnation incarnation;
   WallTime last_heartbeat, connected;
   uint32_t cpu_slots_free = 0;
+  int64_t memory_free = 0;
   std::vector<JobId> jobs;
   std::map<std::string, JobId> gpu_jobs;  // by UUID
   std::vector<std::string> conditions;    // beside those of its inventory

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <map>
@@ -114,6 +115,7 @@ class SqliteStateStore : public StateStore {
   absl::Status Write(const core::DeleteNode& change);
   absl::Status Write(const core::DeleteUsage& change);
   absl::Status LoadSpecs(std::vector<core::JobRow>& jobs);
+  absl::Status LoadRunTimes(std::vector<core::RunTime>& run_times);
 
   SqliteOptions options_;
   std::unique_ptr<DataLock> lock_;
@@ -266,6 +268,25 @@ absl::Status SqliteStateStore::LoadSpecs(std::vector<core::JobRow>& jobs) {
   return absl::OkStatus();
 }
 
+absl::Status SqliteStateStore::LoadRunTimes(std::vector<core::RunTime>& run_times) {
+  // By the partial index of ended jobs: state > 3 is its condition, 4 is COMPLETED.
+  absl::StatusOr<Statement> lately = db_->Prepare(
+      "SELECT submitted_by, name, ran_us FROM jobs WHERE state > 3 AND state = 4 "
+      "ORDER BY ended_us DESC LIMIT 2048");
+  if (!lately.ok()) return lately.status();
+  while (true) {
+    absl::StatusOr<bool> row = lately->Step();
+    if (!row.ok()) return row.status();
+    if (!*row) break;
+    core::RunTime& ran = run_times.emplace_back();
+    lately->Read(0, ran.user);
+    lately->Read(1, ran.name);
+    lately->Read(2, ran.ran);
+  }
+  std::reverse(run_times.begin(), run_times.end());
+  return absl::OkStatus();
+}
+
 absl::StatusOr<core::Snapshot> SqliteStateStore::Load(const core::ClusterId& id_if_new) {
   const std::string of_live = "WHERE job IN (SELECT id FROM jobs WHERE state <= 3)";
   // Each half of the union has a partial index of its own: the finished are not looked at.
@@ -312,6 +333,7 @@ absl::StatusOr<core::Snapshot> SqliteStateStore::Load(const core::ClusterId& id_
                       snapshot.checkpoints);
   }
   if (status.ok()) status = LoadRows(*db_, "ORDER BY queue, user", snapshot.usage);
+  if (status.ok()) status = LoadRunTimes(snapshot.run_times);
   if (!status.ok()) return status;
   return snapshot;
 }

@@ -6,6 +6,19 @@ namespace coxswain::fakes {
 
 namespace core = coordinator::core;
 
+namespace {
+
+std::vector<core::RunTime> RunTimesOf(const std::map<base::JobId, core::JobRow>& jobs) {
+  std::vector<core::RunTime> out;
+  for (const auto& [id, row] : jobs) {
+    if (row.state != core::JobState::kCompleted) continue;
+    out.push_back({row.submitted_by, row.request.name, row.ran});
+  }
+  return out;
+}
+
+}  // namespace
+
 void FakeRowStore::Commit(const std::vector<core::Change>& changes) {
   for (const core::Change& change : changes) {
     std::visit([this](const auto& row) { On(row); }, change);
@@ -68,6 +81,7 @@ core::Snapshot FakeRowStore::Load() {
       snapshot.generations.push_back(row);
     }
   }
+  snapshot.run_times = RunTimesOf(jobs_);
   return snapshot;
 }
 

@@ -153,6 +153,23 @@ void CoreScript::AddViewCommands() {
     }
     return out;
   };
+  commands_["queues"] = [this](const Arguments&) {
+    std::string out;
+    for (const core::LiveQueue& queue :
+         world_.core().TakeChangedQueues(world_.Wall()).value_or(std::vector<core::LiveQueue>())) {
+      out += queue.settings.name + " running=" + std::to_string(queue.running) +
+             " pending=" + std::to_string(queue.pending) +
+             " cpus=" + std::to_string(queue.held.cpus);
+      for (const auto& [name, user] : queue.users) {
+        out += " " + name + ":" + std::to_string(user.held.cpus) + "/" + std::to_string(user.used);
+      }
+      for (const auto& [name, jobs] : queue.strays) {
+        out += " [" + std::to_string(jobs) + " of " + name + "]";
+      }
+      out += "\n";
+    }
+    return out;
+  };
   commands_["views"] = [this](const Arguments&) {
     std::string out;
     for (const core::LiveJob& job : world_.core().TakeChangedJobs()) {

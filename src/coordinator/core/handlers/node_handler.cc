@@ -182,6 +182,26 @@ void Handle(Turn& turn, const ForgetRequested& event) {
   turn.Reply({.call = event.call, .text = "", .job = {}, .node = id});
 }
 
+namespace {
+
+// Said when the deadline comes, and again by each life of the coordinator that finds it passed.
+void NoteLate(Turn& turn, const NodeRow& row, const std::set<JobId>& left) {
+  const std::string was = turn.NodeName(row.id) + " was to be empty by " + ClockTime(row.drain_by);
+  std::string all;
+  for (JobId job : left) {
+    const std::string& reason = turn.soft.jobs[job].reason;
+    turn.Note("NodeDrainLate",
+              was + " and still has ranks of it" + (reason.empty() ? "" : ": " + reason),
+              {.job = job, .node = row.id}, "warning");
+    all += (all.empty() ? "" : ", ") + base::ToString(job);
+  }
+  turn.Note("NodeDrainLate", was + " and still has ranks of " + all, {.job = {}, .node = row.id},
+            "warning");
+  turn.TouchNode(row.id);
+}
+
+}  // namespace
+
 void WatchDrain(Turn& turn, const NodeId& id) {
   const NodeRow* row = turn.tables.FindNode(id);
   if (row == nullptr || !row->draining || !row->drain_by) return;
@@ -207,6 +227,10 @@ void WatchDrain(Turn& turn, const NodeId& id) {
       turn.WakeJob(job, last);
     }
   }
+  const std::set<JobId> left = JobsOn(turn, id);
+  if (left.empty()) return;
+  if (deadline > turn.now) return turn.soft.drain_timers.Wake(id, deadline);
+  NoteLate(turn, *turn.tables.FindNode(id), left);
 }
 
 void NoteIfDrained(Turn& turn, const NodeId& node) {

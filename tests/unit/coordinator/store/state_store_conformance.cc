@@ -50,6 +50,7 @@ TEST_P(StateStoreConformance, EveryFieldOfEveryRow_ComesBack) {
   EXPECT_THAT(snapshot.checkpoints, ElementsAre(checkpoint));
   EXPECT_THAT(snapshot.nodes, ElementsAre(node));
   EXPECT_THAT(snapshot.usage, ElementsAre(usage));
+  EXPECT_TRUE(snapshot.run_times.empty()) << "nothing has completed";
 
   absl::StatusOr<JobRecord> record = reader_->GetJob(core::JobId(1));
   ASSERT_TRUE(record.ok()) << record.status();
@@ -220,6 +221,24 @@ TEST_P(StateStoreConformance, Events_AscendingAfterTheCursor) {
               ElementsAre(SampleEvent(3, 1)));
   EXPECT_THAT(*reader_->ListNewestEvents({}, 2), ElementsAre(SampleEvent(3, 1), SampleEvent(4, 0)));
   EXPECT_THAT(*reader_->ListNewestEvents(core::JobId(1), 1), ElementsAre(SampleEvent(3, 1)));
+}
+
+TEST_P(StateStoreConformance, RunTimes_OfWhatCompleted_TheNewestLast) {
+  auto ended = [](uint64_t id, core::JobState state, int64_t at) {
+    core::JobRow row = SampleJob(id, state);
+    row.request.name = "j" + std::to_string(id);
+    row.ended = {at};
+    row.ran = base::seconds(static_cast<int64_t>(id));
+    return row;
+  };
+  Commit({ended(1, core::JobState::kCompleted, 30), ended(2, core::JobState::kFailed, 40),
+          ended(3, core::JobState::kCompleted, 20), SampleJob(4)});
+  core::Snapshot snapshot = Load();
+  ASSERT_EQ(snapshot.run_times.size(), 2u);
+  EXPECT_EQ(snapshot.run_times[0].name, "j3");
+  EXPECT_EQ(snapshot.run_times[1].name, "j1");
+  EXPECT_EQ(snapshot.run_times[1].ran, base::seconds(1));
+  EXPECT_EQ(snapshot.run_times[1].user, SampleJob(1).submitted_by);
 }
 
 TEST_P(StateStoreConformance, Deletes_TakeEverythingOfTheirRow) {
