@@ -209,14 +209,35 @@ struct QueueUser {
 };
 struct Queue {
   std::string name, parent;
-  Slots quota, limit, held;
+  Slots quota, limit, user_limit, held;
+  int64_t user_jobs = -1;  // -1: not bounded
   uint32_t running = 0, pending = 0;
   int64_t weight = 1;
   std::vector<QueueUser> users;
 };
 struct Queues {
   std::string policy;
+  std::string default_queue;
   std::vector<Queue> queues;
+  std::vector<std::string> warnings;
+  std::string json;
+};
+
+struct NodeRoom {
+  Node node;
+  bool used = false;
+  uint32_t ranks = 0;
+  std::string why_not;
+};
+struct Explanation {
+  Job job;
+  std::vector<std::string> reasons;
+  int64_t since_us = 0;
+  int64_t expected_end_us = 0;
+  std::vector<std::string> let_go;
+  std::vector<Queue> queues;
+  std::vector<NodeRoom> nodes;
+  uint32_t nodes_in_all = 0;
   std::vector<std::string> warnings;
   std::string json;
 };

@@ -140,10 +140,19 @@ absl::StatusOr<Queues> Client::ListQueues() {
   if (!status.ok()) return status;
   Queues out;
   out.policy = response.policy();
+  out.default_queue = response.default_queue();
   for (const auto& queue : response.queues()) out.queues.push_back(FromWire(queue));
   out.warnings = {response.warnings().begin(), response.warnings().end()};
   out.json = wire_->Json(response);
   return out;
+}
+
+absl::StatusOr<Explanation> Client::ExplainJob(const std::string& job) {
+  wire::ExplainJobRequest request;
+  request.set_job(job);
+  wire::ExplainJobResponse response;
+  if (auto status = wire_->Call(&Stub::ExplainJob, request, &response); !status.ok()) return status;
+  return wire_->Value(response);
 }
 
 absl::StatusOr<std::string> Client::ForgetNode(const std::string& node) {

@@ -109,6 +109,7 @@ class Client {
   absl::StatusOr<Node> DrainNode(const std::string& node, const std::string& reason, bool undo,
                                  int64_t deadline_us);
   absl::StatusOr<Queues> ListQueues();
+  absl::StatusOr<Explanation> ExplainJob(const std::string& job);
   absl::StatusOr<std::string> ForgetNode(const std::string& node);  // its name
   absl::StatusOr<ServerInfo> GetServerInfo();
 

@@ -231,6 +231,8 @@ Queue FromWire(const wire::Queue& in) {
   out.parent = in.parent();
   out.quota = FromWire(in.quota());
   out.limit = FromWire(in.limit());
+  out.user_limit = FromWire(in.user_limit());
+  out.user_jobs = in.user_jobs();
   out.held = FromWire(in.held());
   out.running = in.running();
   out.pending = in.pending();
@@ -238,6 +240,22 @@ Queue FromWire(const wire::Queue& in) {
   for (const auto& user : in.users()) {
     out.users.push_back({user.name(), FromWire(user.held()), user.running(), user.share_used()});
   }
+  return out;
+}
+
+Explanation FromWire(const wire::ExplainJobResponse& in) {
+  Explanation out;
+  out.job = FromWire(in.job());
+  out.reasons = {in.reasons().begin(), in.reasons().end()};
+  out.since_us = in.since_us();
+  out.expected_end_us = in.expected_end_us();
+  out.let_go = {in.let_go().begin(), in.let_go().end()};
+  for (const auto& queue : in.queues()) out.queues.push_back(FromWire(queue));
+  for (const auto& room : in.nodes()) {
+    out.nodes.push_back({FromWire(room.node()), room.used(), room.ranks(), room.why_not()});
+  }
+  out.nodes_in_all = in.nodes_in_all();
+  out.warnings = {in.warnings().begin(), in.warnings().end()};
   return out;
 }
 

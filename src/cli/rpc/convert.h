@@ -20,6 +20,7 @@ Job FromWire(const wire::Job& in);
 Checkpoint FromWire(const wire::Checkpoint& in);
 Node FromWire(const wire::Node& in);
 Queue FromWire(const wire::Queue& in);
+Explanation FromWire(const wire::ExplainJobResponse& in);
 Event FromWire(const wire::Event& in);
 MetricPoint FromWire(const wire::MetricPoint& in);
 LogChunk FromWire(const wire::LogChunk& in);

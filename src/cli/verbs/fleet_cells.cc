@@ -13,6 +13,16 @@ std::string GpusFree(const rpc::Node& node) {
   return std::to_string(free) + "/" + std::to_string(node.gpus.size());
 }
 
+std::string UserLimit(const rpc::Queue& queue) {
+  std::vector<std::string> words;
+  const std::string slots = Slots(queue.user_limit);
+  if (!slots.empty()) words.push_back(slots);
+  if (queue.user_jobs >= 0) {
+    words.push_back(output::Count(queue.user_jobs) + (queue.user_jobs == 1 ? " job" : " jobs"));
+  }
+  return output::Joined(words, ", ");
+}
+
 }  // namespace
 
 std::vector<output::Cell> NodeCells(const rpc::Node& node) {
@@ -22,9 +32,26 @@ std::vector<output::Cell> NodeCells(const rpc::Node& node) {
           output::Joined(node.jobs, ",")};
 }
 
+std::string Remarks(const rpc::Node& node) {
+  std::vector<std::string> remarks;
+  if (!node.reason.empty()) {
+    remarks.push_back(node.cordoned ? "cordoned: " + node.reason : node.reason);
+  }
+  if (node.drain_by_us > 0) remarks.push_back("to be empty by " + output::When(node.drain_by_us));
+  remarks.insert(remarks.end(), node.conditions.begin(), node.conditions.end());
+  for (const rpc::Gpu& gpu : node.gpus) {
+    if (!gpu.available) remarks.push_back("GPU " + std::to_string(gpu.index) + ": " + gpu.why_not);
+  }
+  return output::Joined(remarks, "; ");
+}
+
 std::vector<output::Cell> QueueCells(const rpc::Queue& queue) {
-  return {std::to_string(queue.running), std::to_string(queue.pending), Slots(queue.held),
-          Slots(queue.quota), Slots(queue.limit)};
+  return {std::to_string(queue.running),
+          std::to_string(queue.pending),
+          Slots(queue.held),
+          Slots(queue.quota),
+          Slots(queue.limit),
+          UserLimit(queue)};
 }
 
 }  // namespace coxswain::cli::verbs

@@ -21,8 +21,11 @@ std::vector<T> Row(std::vector<T> first, const std::vector<T>& shared,
 inline const std::vector<std::string> kNodeHeadings = {"STATE", "SLOTS FREE", "GPUS FREE", "JOBS"};
 std::vector<output::Cell> NodeCells(const rpc::Node& node);
 
-inline const std::vector<std::string> kQueueHeadings = {"RUNNING", "PENDING", "HELD", "QUOTA",
-                                                        "LIMIT"};
+// Its own reason, its conditions, and why a GPU is not given out.
+std::string Remarks(const rpc::Node& node);
+
+inline const std::vector<std::string> kQueueHeadings = {"RUNNING", "PENDING", "HELD",
+                                                        "QUOTA",   "LIMIT",   "OF A USER"};
 std::vector<output::Cell> QueueCells(const rpc::Queue& queue);
 
 }  // namespace coxswain::cli::verbs

@@ -81,7 +81,8 @@ std::variant<config::ParsedJob, std::vector<config::Mistake>> Parse(const JobFil
   return config::ParseJob(text, config::Escaped(NameOf(flags)), flags.changes);
 }
 
-std::variant<JobFile, int> ReadJobFile(const Session& session, const JobFileFlags& flags) {
+std::variant<JobFile, int> ReadJobFile(const Session& session, const JobFileFlags& flags,
+                                       std::vector<config::Mistake>* found) {
   const absl::StatusOr<std::string> text = ReadText(flags);
   if (!text.ok()) {
     session.Note("cox: " + std::string(text.status().message()));
@@ -93,6 +94,7 @@ std::variant<JobFile, int> ReadJobFile(const Session& session, const JobFileFlag
     session.Note(config::ToString(*mistakes) + "cox: " + name +
                  " is no valid job: " + std::to_string(mistakes->size()) +
                  (mistakes->size() == 1 ? " mistake" : " mistakes"));
+    if (found != nullptr) *found = std::move(*mistakes);
     return static_cast<int>(kRejected);
   }
   auto& job = std::get<config::ParsedJob>(parsed);

@@ -36,8 +36,9 @@ struct JobFile {
 
 // Reads and checks it. The other alternative is an exit code, everything having been said on
 // stderr: every mistake, a line each (kRejected), or that the file cannot be read (kUsage).
-// Warnings are printed too.
-std::variant<JobFile, int> ReadJobFile(const Session& session, const JobFileFlags& flags);
+// Warnings are printed too. `found`, if given, gets the mistakes.
+std::variant<JobFile, int> ReadJobFile(const Session& session, const JobFileFlags& flags,
+                                       std::vector<config::Mistake>* found = nullptr);
 
 // How messages call it: its path, or "stdin".
 std::string NameOf(const JobFileFlags& flags);

@@ -104,12 +104,14 @@ std::string CauseText(rpc::Cause cause, const std::string& kind) {
   return text.empty() ? kind : text + " (" + kind + ")";
 }
 
-std::string StartText(const rpc::Job& job) {
-  if (job.expected_start_us == 0) return "not known";
-  const int64_t left = std::max<int64_t>(0, job.expected_start_us - base::WallNow().us);
-  return "about " + output::When(job.expected_start_us) + " (in " + output::Clock(left / 1000) +
-         ")";
+std::string TimeText(int64_t us) {
+  if (us == 0) return "not known";
+  const int64_t left = us - base::WallNow().us;
+  if (left <= 0) return "any moment";
+  return "about " + output::When(us) + " (in " + output::Clock(left / 1000) + ")";
 }
+
+std::string StartText(const rpc::Job& job) { return TimeText(job.expected_start_us); }
 
 std::string QueueText(const rpc::Job& job) {
   std::string text = job.queue;

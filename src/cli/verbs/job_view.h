@@ -23,7 +23,9 @@ std::string AttemptText(const rpc::Job& job);
 // "INFRASTRUCTURE (LOST_PEER)"; empty: nothing went wrong.
 std::string CauseText(rpc::Cause cause, const std::string& kind);
 
-// "about 14:32 (in 40 min)" in local time, or that it is not known.
+// What is expected then: "about 2026-11-21 14:32:00 (in 40:00)" in local time, "any moment" when it
+// has passed, "not known" for 0.
+std::string TimeText(int64_t us);
 std::string StartText(const rpc::Job& job);
 // "research, priority 5, let go of its slots 2 times".
 std::string QueueText(const rpc::Job& job);

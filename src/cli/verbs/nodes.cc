@@ -12,20 +12,6 @@
 namespace coxswain::cli::verbs {
 namespace {
 
-// The node's own reason, its conditions, and why a GPU is not given out.
-std::string Remarks(const rpc::Node& node) {
-  std::vector<std::string> remarks;
-  if (!node.reason.empty()) {
-    remarks.push_back(node.cordoned ? "cordoned: " + node.reason : node.reason);
-  }
-  if (node.drain_by_us > 0) remarks.push_back("to be empty by " + output::When(node.drain_by_us));
-  remarks.insert(remarks.end(), node.conditions.begin(), node.conditions.end());
-  for (const rpc::Gpu& gpu : node.gpus) {
-    if (!gpu.available) remarks.push_back("GPU " + std::to_string(gpu.index) + ": " + gpu.why_not);
-  }
-  return output::Joined(remarks, "; ");
-}
-
 std::string Gpus(const Session& session, const std::vector<rpc::Node>& nodes) {
   output::Table table({"NODE", "GPU", "NAME", "MEMORY", "UUID", "JOB", "WHY NOT"});
   bool any = false;

@@ -8,13 +8,14 @@ namespace coxswain::cli::verbs {
 namespace {
 
 // Every queue after the one that it is a part of, two spaces further in.
-void AddBelow(const std::vector<rpc::Queue>& queues, const std::string& parent, size_t depth,
+void AddBelow(const rpc::Queues& all, const std::string& parent, size_t depth,
               output::Table* table) {
-  for (const rpc::Queue& queue : queues) {
+  for (const rpc::Queue& queue : all.queues) {
     if (queue.parent != parent) continue;
-    table->Add(Row<output::Cell>({std::string(depth * 2, ' ') + queue.name}, QueueCells(queue),
-                                 {std::to_string(queue.weight)}));
-    AddBelow(queues, queue.name, depth + 1, table);
+    const char* mark = queue.name == all.default_queue ? " (default)" : "";
+    table->Add(Row<output::Cell>({std::string(depth * 2, ' ') + queue.name + mark},
+                                 QueueCells(queue), {std::to_string(queue.weight)}));
+    AddBelow(all, queue.name, depth + 1, table);
   }
 }
 
@@ -41,7 +42,7 @@ int List(const Session& session) {
     return kSuccess;
   }
   output::Table table(Row<std::string>({"QUEUE"}, kQueueHeadings, {"WEIGHT"}));
-  AddBelow(queues->queues, "", 0, &table);
+  AddBelow(*queues, "", 0, &table);
   session.Print("Policy " + queues->policy + "\n\n" + table.ToString(session.out()) +
                 (session.wide() ? Users(session, queues->queues) : ""));
   for (const std::string& warning : queues->warnings) session.Note("warning: " + warning);

@@ -6,6 +6,7 @@
 #include "cli/verbs/flag_checks.h"
 #include "cli/verbs/job_file.h"
 #include "cli/verbs/job_view.h"
+#include "cli/verbs/rejection.h"
 #include "cli/verbs/verb.h"
 #include "common/base/limits.h"
 
@@ -76,8 +77,14 @@ absl::StatusOr<rpc::Submitted> SubmitOnceUp(const Session& session,
 }
 
 int Submit(const Session& session, const Flags& flags) {
-  auto read = ReadJobFile(session, flags.job);
-  if (const int* code = std::get_if<int>(&read)) return *code;
+  std::vector<config::Mistake> mistakes;
+  auto read = ReadJobFile(session, flags.job, &mistakes);
+  if (const int* code = std::get_if<int>(&read)) {
+    if (!mistakes.empty() && session.machine_readable()) {
+      session.PrintStructured(RejectionJson("the job file is wrong", mistakes));
+    }
+    return *code;
+  }
   rpc::SubmitRequest request = std::get<JobFile>(std::move(read)).request;
   request.idempotency_key = flags.key.empty() ? MakeIdempotencyKey() : flags.key;
   request.resume_from = flags.resume.from;
@@ -87,7 +94,11 @@ int Submit(const Session& session, const Flags& flags) {
   const absl::StatusOr<rpc::Submitted> submitted = SubmitOnceUp(session, request, &view);
   view.Finish();
   if (!submitted.ok()) {
-    const int code = session.Fail(WithPlace(submitted.status(), flags.job, request.yaml), true);
+    const absl::Status why = WithPlace(submitted.status(), flags.job, request.yaml);
+    const int code = session.Fail(why, true);
+    if (code == kRejected && session.machine_readable()) {
+      session.PrintStructured(RejectionJson(std::string(why.message()), {}));
+    }
     if (code == kUnreachable || code == kTimeout) {
       session.Note("It may have been accepted all the same: repeat with --idempotency-key " +
                    request.idempotency_key + " and it will not run twice");

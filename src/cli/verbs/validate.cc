@@ -3,6 +3,7 @@
 
 #include "cli/verbs/job_file.h"
 #include "cli/verbs/job_view.h"
+#include "cli/verbs/rejection.h"
 #include "cli/verbs/verb.h"
 
 namespace coxswain::cli::verbs {
@@ -23,12 +24,7 @@ int ReportToMachine(const Session& session, const JobFileFlags& flags) {
   if (job != nullptr) {
     for (const std::string& warning : job->warnings) out["warnings"].push_back(warning);
   } else {
-    for (const config::Mistake& mistake : std::get<std::vector<config::Mistake>>(parsed)) {
-      out["mistakes"].push_back({{"file", mistake.file},
-                                 {"line", mistake.line},
-                                 {"key", mistake.key},
-                                 {"text", mistake.text}});
-    }
+    out["mistakes"] = MistakesJson(std::get<std::vector<config::Mistake>>(parsed));
   }
   session.PrintStructured(
       out.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));

@@ -237,21 +237,40 @@ void Fill(const core::LiveQueue& in, v1::Queue* out) {
   Fill(in.held, out->mutable_held());
   out->set_running(static_cast<uint32_t>(in.running));
   out->set_pending(static_cast<uint32_t>(in.pending));
-  int64_t all = 0;
-  for (const auto& [name, user] : in.users) all += user.used;
   for (const auto& [name, user] : in.users) {
     v1::QueueUser* to = out->add_users();
     to->set_name(Utf8(name));
     Fill(user.held, to->mutable_held());
     to->set_running(static_cast<uint32_t>(user.running));
-    to->set_share_used(all == 0 ? 0 : static_cast<double>(user.used) / static_cast<double>(all));
+    to->set_share_used(user.share);
   }
 }
 
 void Fill(const runtime::QueuesView& in, v1::ListQueuesResponse* out) {
   out->set_policy(in.policy);
   for (const core::LiveQueue& queue : in.queues) Fill(queue, out->add_queues());
-  for (const std::string& warning : in.warnings) out->add_warnings(warning);
+  out->set_default_queue(in.default_queue);
+  for (const std::string& warning : in.warnings) out->add_warnings(Utf8(warning));
+}
+
+void Fill(const runtime::Explanation& in, size_t most_nodes, const NodeNames& names,
+          v1::ExplainJobResponse* out) {
+  Fill(in.job, JobParts::kWatch, names, out->mutable_job());
+  for (const std::string& reason : in.reasons) out->add_reasons(Utf8(reason));
+  out->set_since_us(in.since.us);
+  out->set_expected_end_us(in.job.live.expected_end.us);
+  for (const std::string& text : in.let_go) out->add_let_go(Utf8(text));
+  for (const core::LiveQueue& queue : in.queues) Fill(queue, out->add_queues());
+  for (const runtime::NodeRoom& room : in.nodes) {
+    if (static_cast<size_t>(out->nodes_size()) == most_nodes) break;
+    v1::NodeRoom* to = out->add_nodes();
+    Fill(room.node, to->mutable_node());
+    to->set_used(room.used);
+    to->set_ranks(room.ranks);
+    to->set_why_not(Utf8(room.why_not));
+  }
+  out->set_nodes_in_all(static_cast<uint32_t>(in.nodes.size()));
+  for (const std::string& warning : in.warnings) out->add_warnings(Utf8(warning));
 }
 
 void Fill(const runtime::ServerStatus& in, v1::ServerInfo* out) {

@@ -12,6 +12,7 @@ class MetricPoint;
 class Node;
 class ServerInfo;
 class ListQueuesResponse;
+class ExplainJobResponse;
 }  // namespace coxswain::v1
 
 namespace coxswain::coordinator::rpc {
@@ -29,5 +30,7 @@ void Fill(const core::EventRow& in, const NodeNames& names, v1::Event* out);
 void Fill(const store::StoredPoint& in, v1::MetricPoint* out);
 void Fill(const runtime::ServerStatus& in, v1::ServerInfo* out);
 void Fill(const runtime::QueuesView& in, v1::ListQueuesResponse* out);
+void Fill(const runtime::Explanation& in, size_t most_nodes, const NodeNames& names,
+          v1::ExplainJobResponse* out);
 
 }  // namespace coxswain::coordinator::rpc

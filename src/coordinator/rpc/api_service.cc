@@ -212,6 +212,19 @@ class Service final : public v1::Coxswain::CallbackService {
     });
   }
 
+  grpc::ServerUnaryReactor* ExplainJob(grpc::CallbackServerContext* context,
+                                       const v1::ExplainJobRequest* request,
+                                       v1::ExplainJobResponse* out) override {
+    return Read(context, out, [this, request = *request](v1::ExplainJobResponse* response) {
+      absl::StatusOr<core::JobId> id = api_->ResolveJob(request.job());
+      if (!id.ok()) return ToGrpc(id.status());
+      absl::StatusOr<runtime::Explanation> explanation = api_->Explain(*id);
+      if (!explanation.ok()) return ToGrpc(explanation.status());
+      Fill(*explanation, PageSize(request.max_nodes()), NamesFrom(api_), response);
+      return grpc::Status::OK;
+    });
+  }
+
   grpc::ServerUnaryReactor* GetServerInfo(grpc::CallbackServerContext* context,
                                           const v1::GetServerInfoRequest*,
                                           v1::ServerInfo* out) override {

@@ -33,7 +33,26 @@ struct NodeView {
 
 struct QueuesView {
   std::string policy;                   // "fifo" ...
+  std::string default_queue;            // of jobs that name none; empty: they have to name one
   std::vector<core::LiveQueue> queues;  // as configured
+  std::vector<std::string> warnings;
+};
+
+// What a node has for a job.
+struct NodeRoom {
+  NodeView node;
+  bool used = false;    // ranks of the job are there
+  uint32_t ranks = 0;   // of a job that waits: as many as there is room for now, at most all
+  std::string why_not;  // of none
+};
+// Why a job is as it is.
+struct Explanation {
+  JobView job;
+  base::WallTime since;                 // it waits, starts or runs; of an ended one: the end
+  std::vector<std::string> reasons;     // the parts of its reason
+  std::vector<std::string> let_go;      // what may take its slots, and what happens then
+  std::vector<core::LiveQueue> queues;  // its own, then those above
+  std::vector<NodeRoom> nodes;          // where it is; of one that waits: all, the roomiest first
   std::vector<std::string> warnings;
 };
 
@@ -128,6 +147,7 @@ class Api {
       const store::MetricQuery& query) = 0;
   virtual absl::StatusOr<std::map<core::JobState, uint64_t>> CountJobs() = 0;
   virtual QueuesView ListQueues() = 0;
+  virtual absl::StatusOr<Explanation> Explain(core::JobId job) = 0;
   virtual ServerStatus Status() = 0;
 
   // job 0: every job, node and event. `changed` is also called when only progress or metrics moved.

@@ -73,6 +73,7 @@ class Runtime : public Api, public WorkerGateway {
                                                                    bool include_deleted) override;
   absl::StatusOr<std::vector<NodeView>> ListNodes() override;
   QueuesView ListQueues() override;
+  absl::StatusOr<Explanation> Explain(core::JobId job) override;
   std::string NodeName(const core::NodeId& node) override;
   absl::StatusOr<std::vector<core::EventRow>> ListEvents(core::JobId job, core::EventSeq cursor,
                                                          uint32_t limit) override;
@@ -112,6 +113,7 @@ class Runtime : public Api, public WorkerGateway {
 
   void KeepHouse();
   void WatchDisk();
+  void WatchQueues();
   void FindExpired();
 
   const Options options_;
@@ -135,7 +137,8 @@ class Runtime : public Api, public WorkerGateway {
   bool stopping_ = false;                        // guarded by status_mutex_
   std::map<std::string, std::string> warnings_;  // guarded by status_mutex_
 
-  bool disk_was_low_ = false;  // the housekeeping thread's own
+  bool disk_was_low_ = false;                // the housekeeping thread's own
+  std::vector<std::string> said_of_queues_;  // likewise
   // Below: threads, in the order of what flows through them.
   std::unique_ptr<CommitLoop> commit_;
   std::unique_ptr<record::Recorder> recorder_;  // null: nothing is recorded

@@ -3,6 +3,8 @@
 #include <absl/strings/str_format.h>
 #include <sys/statvfs.h>
 
+#include <algorithm>
+
 #include "common/base/clock.h"
 #include "common/log/log.h"
 #include "coordinator/runtime/runtime.h"
@@ -14,6 +16,7 @@ constexpr int kLowDiskPercent = 5;
 void Runtime::KeepHouse() {
   do {
     WatchDisk();
+    WatchQueues();
     FindExpired();
     metrics_->Prune(options_.metric_retention);
   } while (!housekeeping_.WaitClosed(options_.housekeeping));
@@ -40,6 +43,21 @@ void Runtime::WatchDisk() {
   metrics_->Shed(shed);
   if (recorder_ != nullptr) recorder_->Shed(shed);
   disk_was_low_ = low;
+}
+
+// What is wrong with queues is said once, in the log and on the pages.
+void Runtime::WatchQueues() {
+  const std::vector<std::string> now = ListQueues().warnings;
+  for (const std::string& text : now) {
+    const auto& said = said_of_queues_;
+    if (std::find(said.begin(), said.end(), text) != said.end()) continue;
+    log::Warn(text);
+    SetWarning("queues: " + text, text);
+  }
+  for (const std::string& text : said_of_queues_) {
+    if (std::find(now.begin(), now.end(), text) == now.end()) SetWarning("queues: " + text, "");
+  }
+  said_of_queues_ = now;
 }
 
 void Runtime::FindExpired() {

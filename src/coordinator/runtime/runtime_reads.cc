@@ -1,8 +1,10 @@
 // Reads: committed rows, with the live board laid over them.
 #include <absl/strings/str_cat.h>
 
+#include "common/base/clock.h"
 #include "common/base/version.h"
 #include "coordinator/core/text.h"
+#include "coordinator/runtime/explanation.h"
 #include "coordinator/runtime/runtime.h"
 
 namespace coxswain::coordinator::runtime {
@@ -27,6 +29,17 @@ std::string ThinnedText(const store::DroppedPoints& dropped) {
                       dropped.last ? ", last at " + core::ClockTime(dropped.last) : "",
                       ", because a buffer or the coordinator's disk was full; no step waited for "
                       "it");
+}
+
+// A drain's deadline has passed, and jobs are still there.
+void TellLate(const core::NodeRow& row, base::WallTime now, core::LiveNode* live) {
+  if (!row.draining || !row.drain_by || now < row.drain_by || live->jobs.empty()) return;
+  std::string jobs;
+  for (core::JobId job : live->jobs) {
+    absl::StrAppend(&jobs, jobs.empty() ? "" : ", ", base::ToString(job));
+  }
+  live->conditions.push_back(absl::StrCat("was to be empty by ", core::ClockTime(row.drain_by),
+                                          " and still has ranks of ", jobs));
 }
 
 }  // namespace
@@ -87,34 +100,32 @@ absl::StatusOr<std::vector<NodeView>> Runtime::ListNodes() {
   }
   std::vector<NodeView> views;
   views.reserve(known->size());
-  for (const core::NodeRow& row : *known) views.push_back({row, board_.Node(row.id)});
+  const base::WallTime now = base::WallNow();
+  for (const core::NodeRow& row : *known) {
+    NodeView& view = views.emplace_back(NodeView{row, board_.Node(row.id)});
+    TellLate(row, now, &view.live);
+  }
   return views;
 }
 
 QueuesView Runtime::ListQueues() {
   const core::SchedulingSettings& settings = options_.settings.scheduling;
-  QueuesView view{base::ToString(settings.policy), board_.Queues(), {}};
+  QueuesView view;
+  view.policy = base::ToString(settings.policy);
+  view.queues = board_.Queues();
+  const core::QueueTree tree(settings);
+  if (tree.Has(settings.default_queue)) view.default_queue = settings.default_queue;
   absl::StatusOr<std::vector<NodeView>> nodes = ListNodes();
-  if (!nodes.ok() || nodes->empty()) return view;
-  core::Amount fleet, promised;
-  for (const NodeView& node : *nodes) {
-    fleet.cpus += node.row.inventory.cpu_slots;
-    fleet.gpus += static_cast<int64_t>(node.row.inventory.gpus.size());
-  }
-  for (const core::LiveQueue& queue : view.queues) {
-    if (!queue.settings.parent.empty()) continue;
-    promised.cpus += queue.settings.quota.cpus.value_or(0);
-    promised.gpus += queue.settings.quota.gpus.value_or(0);
-  }
-  auto compare = [&](int64_t sum, int64_t has, const char* kind) {
-    if (sum <= has) return;
-    view.warnings.push_back(absl::StrCat("the quotas sum up to ", sum, " ", kind,
-                                         ", the fleet has ", has,
-                                         ": not all of them can be kept at once"));
-  };
-  compare(promised.cpus, fleet.cpus, "CPU slots");
-  compare(promised.gpus, fleet.gpus, "GPUs");
+  if (nodes.ok()) view.warnings = QueueWarnings(view.queues, *nodes);
   return view;
+}
+
+absl::StatusOr<Explanation> Runtime::Explain(core::JobId id) {
+  absl::StatusOr<JobView> job = GetJob(id);
+  if (!job.ok()) return job.status();
+  absl::StatusOr<std::vector<NodeView>> nodes = ListNodes();
+  if (!nodes.ok()) return nodes.status();
+  return runtime::Explain(*std::move(job), ListQueues(), *nodes, options_.settings.scheduling);
 }
 
 std::string Runtime::NodeName(const core::NodeId& node) {

@@ -21,6 +21,7 @@ class FakeApi : public runtime::Api {
   absl::StatusOr<std::vector<runtime::JobView>> ListJobs(const store::JobFilter& filter) override;
   absl::StatusOr<std::vector<core::CheckpointRow>> ListCheckpoints(core::JobId job, bool) override;
   runtime::QueuesView ListQueues() override { return queues; }
+  absl::StatusOr<runtime::Explanation> Explain(core::JobId) override { return explanation; }
   absl::StatusOr<std::vector<runtime::NodeView>> ListNodes() override { return nodes; }
   std::string NodeName(const core::NodeId& node) override {
     for (const runtime::NodeView& view : nodes) {
@@ -48,6 +49,7 @@ class FakeApi : public runtime::Api {
   std::vector<runtime::JobView> jobs;  // newest first
   std::vector<runtime::NodeView> nodes;
   runtime::QueuesView queues;
+  runtime::Explanation explanation;
   std::vector<core::CheckpointRow> checkpoints;
   std::vector<core::EventRow> events;
   std::vector<store::StoredPoint> points;
@@ -59,6 +61,7 @@ class FakeApi : public runtime::Api {
   void AddRunning();
   void AddTroubled();
   void AddNodes();
+  void AddQueues();
   void AddHistory();
 };
 

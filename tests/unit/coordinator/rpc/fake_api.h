@@ -14,6 +14,7 @@ namespace coxswain::coordinator::rpc {
 class FakeApi final : public runtime::Api {
  public:
   // ---- what the test sets ----
+  runtime::Explanation explanation;
   void PutJob(runtime::JobView job) {
     std::lock_guard lock(mutex_);
     jobs_[job.record.job.id] = std::move(job);
@@ -134,6 +135,7 @@ class FakeApi final : public runtime::Api {
     return std::vector{row};
   }
   runtime::QueuesView ListQueues() override { return queues; }
+  absl::StatusOr<runtime::Explanation> Explain(core::JobId) override { return explanation; }
   absl::StatusOr<std::vector<runtime::NodeView>> ListNodes() override {
     std::lock_guard lock(mutex_);
     return nodes_;

@@ -1,0 +1,217 @@
+#include "coordinator/runtime/explanation.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "coordinator/core/placement/node_fit.h"
+#include "coordinator/core/text.h"
+
+namespace coxswain::coordinator::runtime {
+namespace {
+
+using core::LiveQueue;
+
+const core::AttemptRow* OpenAttempt(const JobView& job) {
+  const std::vector<core::AttemptRow>& attempts = job.record.attempts;
+  return attempts.empty() || attempts.back().ended ? nullptr : &attempts.back();
+}
+
+base::WallTime Since(const JobView& job) {
+  const core::JobRow& row = job.record.job;
+  if (core::IsFinal(row.state)) return row.ended;
+  if (const core::AttemptRow* attempt = OpenAttempt(job)) return attempt->started;
+  return job.record.attempts.empty() ? row.submitted : job.record.attempts.back().ended;
+}
+
+std::vector<std::string> PartsOf(const std::string& reason) {
+  if (reason.empty()) return {};
+  return absl::StrSplit(reason, "; ");
+}
+
+core::NodeCapacity CapacityOf(const NodeView& view) {
+  const protocol::Inventory& inventory = view.row.inventory;
+  core::NodeCapacity node;
+  node.name = view.row.name;
+  node.why_not = !view.live.reachable ? (view.live.left ? "shut down" : "unreachable")
+                 : view.row.draining  ? "draining"
+                                      : inventory.why_no_work;
+  node.labels = inventory.labels;
+  node.cpus = inventory.cpu_slots;
+  node.cpus_free = view.live.cpu_slots_free;
+  node.memory = inventory.memory_bytes;
+  node.memory_free = view.live.memory_free;
+  for (const protocol::GpuInfo& gpu : inventory.gpus) {
+    const bool taken = !gpu.available || view.live.gpu_jobs.contains(gpu.uuid);
+    node.gpus.push_back({gpu.uuid, gpu.name, taken ? 1 : 0});
+  }
+  return node;
+}
+
+core::PendingJob NeedsOf(const core::JobRow& row) {
+  core::PendingJob job;
+  job.id = row.id;
+  job.ranks = core::MaxWorkers(row.request);
+  job.cpus = row.request.cpus;
+  job.gpus = row.request.gpus;
+  job.memory = row.request.memory_bytes;
+  job.selector = row.request.node_selector;
+  job.gpu_kinds = row.request.gpu_kinds;
+  return job;
+}
+
+// Of a job that holds slots: where. Of one that waits: what each node has for it, the roomiest
+// first.
+std::vector<NodeRoom> RoomOf(const JobView& job, const std::vector<NodeView>& nodes) {
+  const bool holds = OpenAttempt(job) != nullptr;
+  const core::PendingJob needs = NeedsOf(job.record.job);
+  std::vector<NodeRoom> out;
+  for (const NodeView& node : nodes) {
+    const std::vector<core::JobId>& jobs = node.live.jobs;
+    NodeRoom room;
+    room.node = node;
+    room.used = std::find(jobs.begin(), jobs.end(), needs.id) != jobs.end();
+    if (holds && !room.used) continue;
+    core::NodeFit fit = holds ? core::NodeFit() : core::FitOn(CapacityOf(node), needs);
+    room.ranks = fit.ranks;
+    room.why_not = std::move(fit.why_not);
+    out.push_back(std::move(room));
+  }
+  std::stable_sort(out.begin(), out.end(), [](const NodeRoom& a, const NodeRoom& b) {
+    return std::tuple(b.used, b.ranks) < std::tuple(a.used, a.ranks);
+  });
+  return out;
+}
+
+// "3 GPUs and 2 CPU slots" more than its quota; empty: it does not borrow.
+std::string Borrowed(const LiveQueue& queue) {
+  const core::Bound& quota = queue.settings.quota;
+  core::Bound kinds;
+  core::Amount more;
+  if (quota.cpus && queue.held.cpus > *quota.cpus) {
+    more.cpus = *(kinds.cpus = queue.held.cpus - *quota.cpus);
+  }
+  if (quota.gpus && queue.held.gpus > *quota.gpus) {
+    more.gpus = *(kinds.gpus = queue.held.gpus - *quota.gpus);
+  }
+  return core::HeldText(kinds, more);
+}
+
+std::string BorrowText(const std::vector<LiveQueue>& path) {
+  for (const LiveQueue& queue : path) {
+    const std::string more = Borrowed(queue);
+    if (more.empty()) continue;
+    return absl::StrCat("queue ", queue.settings.name, " holds ", more,
+                        " more than its quota: jobs of other queues that stay within theirs may "
+                        "take that back, from the lowest priority and the youngest job first");
+  }
+  return "";
+}
+
+std::string PolicyText(const core::JobRow& row, const std::string& queue,
+                       const core::SchedulingSettings& settings) {
+  const std::string of_queue = "a waiting job of queue " + queue;
+  switch (settings.policy) {
+    case core::PolicyName::kPriority:
+    case core::PolicyName::kFair:
+      return absl::StrCat(of_queue, " with a priority above ", row.request.priority);
+    case core::PolicyName::kLas:
+    case core::PolicyName::kElastic:
+      return absl::StrCat(of_queue, " that has had less, once this one has had ",
+                          core::Seconds(settings.las_threshold), " of time on its slots");
+    case core::PolicyName::kFifo:
+      break;
+  }
+  return "";
+}
+
+std::string SizeText(const core::JobRequest& request, const core::SchedulingSettings& settings) {
+  if (settings.policy != core::PolicyName::kElastic || !core::IsElastic(request)) return "";
+  return absl::StrCat("any waiting job, for some of them: it may go on with ",
+                      core::MinWorkers(request), " to ", core::MaxWorkers(request), " ranks");
+}
+
+std::vector<std::string> WhatEndsIt(const JobView& job, const std::vector<LiveQueue>& path,
+                                    const std::vector<NodeRoom>& nodes,
+                                    const core::SchedulingSettings& settings) {
+  const core::AttemptRow* attempt = OpenAttempt(job);
+  std::vector<std::string> out;
+  if (attempt == nullptr || attempt->cause != core::Cause::kNone) return out;
+  const core::JobRow& row = job.record.job;
+  auto add = [&](const std::string& text) {
+    if (!text.empty()) out.push_back(text);
+  };
+  add(BorrowText(path));
+  add(SizeText(row.request, settings));
+  if (!path.empty()) add(PolicyText(row, path.front().settings.name, settings));
+  for (const NodeRoom& room : nodes) {
+    if (!room.node.row.draining || !room.node.row.drain_by) continue;
+    add(room.node.row.name + " has to be empty by " + core::ClockTime(room.node.row.drain_by));
+  }
+  if (out.empty()) return {"nobody: what it holds is guaranteed to its queue, or nobody else's"};
+  out.push_back(row.request.end_when_preempted
+                    ? "then it saves and ends as PREEMPTED (spec.on_preemption: end)"
+                    : "then it saves, lets go of its slots, and waits for others");
+  return out;
+}
+
+}  // namespace
+
+Explanation Explain(JobView job, const QueuesView& queues, const std::vector<NodeView>& nodes,
+                    const core::SchedulingSettings& settings) {
+  Explanation out;
+  const core::JobRow& row = job.record.job;
+  const bool live = !core::IsFinal(row.state);
+  out.reasons = PartsOf(live && !job.live.reason.empty() ? job.live.reason : row.reason);
+  out.since = Since(job);
+  const core::QueueTree tree(settings);
+  const core::QueueIndex own = tree.Find(row.request.queue);
+  for (core::QueueIndex each : tree.path(own)) {
+    if (each < queues.queues.size()) out.queues.push_back(queues.queues[each]);
+  }
+  if (!row.request.queue.empty() && !tree.Has(row.request.queue)) {
+    out.warnings.push_back(absl::StrCat("queue ", row.request.queue,
+                                        " is no longer configured: the job counts as one of ",
+                                        tree.settings(own).name));
+  }
+  if (live) {
+    out.nodes = RoomOf(job, nodes);
+    out.let_go = WhatEndsIt(job, out.queues, out.nodes, settings);
+  }
+  out.job = std::move(job);
+  return out;
+}
+
+std::vector<std::string> QueueWarnings(const std::vector<LiveQueue>& queues,
+                                       const std::vector<NodeView>& nodes) {
+  std::vector<std::string> warnings;
+  core::Amount fleet, promised;
+  for (const NodeView& node : nodes) {
+    fleet.cpus += node.row.inventory.cpu_slots;
+    fleet.gpus += static_cast<int64_t>(node.row.inventory.gpus.size());
+  }
+  for (const LiveQueue& queue : queues) {
+    if (!queue.settings.parent.empty()) continue;
+    promised.cpus += queue.settings.quota.cpus.value_or(0);
+    promised.gpus += queue.settings.quota.gpus.value_or(0);
+  }
+  auto compare = [&](int64_t sum, int64_t has, const char* kind) {
+    if (nodes.empty() || sum <= has) return;
+    warnings.push_back(absl::StrCat("the quotas sum up to ", sum, " ", kind, ", the fleet has ",
+                                    has, ": not all of them can be kept at once"));
+  };
+  compare(promised.cpus, fleet.cpus, "CPU slots");
+  compare(promised.gpus, fleet.gpus, "GPUs");
+  for (const LiveQueue& queue : queues) {
+    for (const auto& [name, jobs] : queue.strays) {
+      warnings.push_back(absl::StrCat(
+          core::Plural(jobs, "job"), " of queue ", name, ", which is no longer configured, ",
+          jobs == 1 ? "counts as one" : "count as those", " of ", queue.settings.name));
+    }
+  }
+  return warnings;
+}
+
+}  // namespace coxswain::coordinator::runtime

@@ -1,0 +1,146 @@
+#include "coordinator/runtime/explanation.h"
+
+#include <gmock/gmock.h>
+
+namespace coxswain::coordinator::runtime {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr int64_t kNow = 1'700'000'000'000'000;
+
+JobView Job(core::JobState state, const std::string& queue) {
+  JobView view;
+  core::JobRow& row = view.record.job;
+  row.id = core::JobId(7);
+  row.request.name = "mnist";
+  row.request.queue = queue;
+  row.request.workers = 2;
+  row.state = state;
+  row.submitted = {kNow};
+  return view;
+}
+
+JobView Running(const std::string& queue) {
+  JobView view = Job(core::JobState::kRunning, queue);
+  core::AttemptRow& attempt = view.record.attempts.emplace_back();
+  attempt.number = core::Attempt(1);
+  attempt.started = {kNow + 5};
+  return view;
+}
+
+NodeView Node(const std::string& name, uint32_t free) {
+  NodeView view;
+  view.row.id = view.live.id = core::NodeId(name);
+  view.row.name = name;
+  view.row.inventory.cpu_slots = 4;
+  view.live.reachable = true;
+  view.live.cpu_slots_free = free;
+  return view;
+}
+
+core::QueueSettings Queue(const std::string& name, int64_t cpus) {
+  core::QueueSettings queue;
+  queue.name = name;
+  queue.quota = {.cpus = cpus, .gpus = std::nullopt};
+  return queue;
+}
+
+core::SchedulingSettings TwoQueues(core::PolicyName policy) {
+  core::SchedulingSettings settings;
+  settings.policy = policy;
+  settings.queues = {Queue("a", 1), Queue("b", 3)};
+  settings.default_queue = "b";
+  return settings;
+}
+
+QueuesView ViewOf(const core::SchedulingSettings& settings, int64_t held_of_a) {
+  QueuesView view;
+  for (const core::QueueSettings& queue : settings.queues) {
+    view.queues.emplace_back().settings = queue;
+  }
+  view.queues[0].held.cpus = held_of_a;
+  return view;
+}
+
+std::vector<std::string> Names(const std::vector<NodeRoom>& rooms) {
+  std::vector<std::string> names;
+  for (const NodeRoom& room : rooms) names.push_back(room.node.row.name);
+  return names;
+}
+
+TEST(Explain, WaitingJob_SeesWhatEachNodeHas) {
+  const core::SchedulingSettings settings = TwoQueues(core::PolicyName::kFifo);
+  JobView job = Job(core::JobState::kPending, "a");
+  job.live.reason = "needs 2 ranks; 1 is free";
+  NodeView away = Node("away", 4);
+  away.live.reachable = false;
+  Explanation it =
+      Explain(job, ViewOf(settings, 0), {Node("full", 0), away, Node("free", 1)}, settings);
+  EXPECT_EQ(it.since.us, kNow);
+  EXPECT_THAT(it.reasons, ElementsAre("needs 2 ranks", "1 is free"));
+  EXPECT_THAT(Names(it.nodes), ElementsAre("free", "full", "away"));
+  EXPECT_EQ(it.nodes[0].ranks, 1u);
+  EXPECT_EQ(it.nodes[1].why_not, "a rank needs 1 CPU slot, 0 of 4 free");
+  EXPECT_EQ(it.nodes[2].why_not, "it is unreachable");
+  EXPECT_THAT(it.let_go, IsEmpty());
+}
+
+TEST(Explain, RunningJob_TellsWhereItIs_AndWhoMayTakeItsSlots) {
+  const core::SchedulingSettings settings = TwoQueues(core::PolicyName::kPriority);
+  NodeView here = Node("here", 2);
+  here.live.jobs = {core::JobId(7)};
+  here.row.draining = true;
+  here.row.drain_by = {kNow};
+  Explanation it = Explain(Running("a"), ViewOf(settings, 2), {Node("other", 4), here}, settings);
+  EXPECT_EQ(it.since.us, kNow + 5);
+  EXPECT_THAT(Names(it.nodes), ElementsAre("here"));
+  EXPECT_THAT(it.let_go, ElementsAre(HasSubstr("queue a holds 1 CPU slot more than its quota"),
+                                     HasSubstr("queue a with a priority above 0"),
+                                     HasSubstr("here has to be empty by"),
+                                     HasSubstr("it saves, lets go of its slots")));
+}
+
+TEST(Explain, RunningJobWithinItsQuota_UnderFifo_KeepsItsSlots) {
+  const core::SchedulingSettings settings = TwoQueues(core::PolicyName::kFifo);
+  Explanation it = Explain(Running("a"), ViewOf(settings, 1), {}, settings);
+  EXPECT_THAT(it.let_go, ElementsAre(HasSubstr("nobody")));
+}
+
+TEST(Explain, JobOfAQueueThatIsGone_CountsAsTheDefaultOnes) {
+  const core::SchedulingSettings settings = TwoQueues(core::PolicyName::kFifo);
+  Explanation it = Explain(Job(core::JobState::kPending, "old"), ViewOf(settings, 0), {}, settings);
+  EXPECT_THAT(it.warnings, ElementsAre(AllOf(HasSubstr("queue old is no longer configured"),
+                                             HasSubstr("counts as one of b"))));
+  ASSERT_EQ(it.queues.size(), 1u);
+  EXPECT_EQ(it.queues[0].settings.name, "b");
+}
+
+TEST(Explain, EndedJob_HasNoNodes) {
+  const core::SchedulingSettings settings = TwoQueues(core::PolicyName::kFifo);
+  JobView job = Job(core::JobState::kFailed, "a");
+  job.record.job.ended = {kNow + 9};
+  job.record.job.reason = "rank 0 crashed";
+  Explanation it = Explain(job, ViewOf(settings, 0), {Node("n", 4)}, settings);
+  EXPECT_EQ(it.since.us, kNow + 9);
+  EXPECT_THAT(it.reasons, ElementsAre("rank 0 crashed"));
+  EXPECT_THAT(it.nodes, IsEmpty());
+}
+
+TEST(QueueWarnings, QuotasThatTheFleetLacks_AndQueuesThatAreGone) {
+  QueuesView view = ViewOf(TwoQueues(core::PolicyName::kFifo), 0);
+  EXPECT_THAT(QueueWarnings(view.queues, {}), IsEmpty()) << "no fleet yet";
+  EXPECT_THAT(QueueWarnings(view.queues, {Node("n", 4)}), IsEmpty());
+  view.queues[0].settings.quota.cpus = 2;
+  view.queues[1].strays["old"] = 2;
+  EXPECT_THAT(
+      QueueWarnings(view.queues, {Node("n", 4)}),
+      ElementsAre(HasSubstr("the quotas sum up to 5 CPU slots, the fleet has 4"),
+                  "2 jobs of queue old, which is no longer configured, count as those of b"));
+}
+
+}  // namespace
+}  // namespace coxswain::coordinator::runtime
