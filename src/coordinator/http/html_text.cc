@@ -127,7 +127,7 @@ std::string Frame(const std::string& title, std::string_view active,
       "<noscript><meta http-equiv=\"refresh\" content=\"10\"></noscript>"
       "<script src=\"/refresh.js\" defer></script></head>\n<body><header><a class=\"brand\" "
       "href=\"/\">Coxswain</a><nav>",
-      tab("/", "Overview"), tab("/nodes", "Nodes"),
+      tab("/", "Overview"), tab("/nodes", "Nodes"), tab("/queues", "Queues"),
       "</nav><span id=\"live\" role=\"status\">as of ", Utc(base::WallNow(), "%H:%M:%S UTC"),
       "</span></header>\n<main>", status == nullptr ? "" : Banners(*status), main, "\n<footer>",
       facts, "</footer></main></body></html>\n");

@@ -192,10 +192,14 @@ void Server::AddApi() {
     if (!nodes.ok()) return Fail(response, nodes.status());
     response.set_content(NodesJson(*nodes), "application/json");
   });
+  server_.Get("/api/v1/queues", [this](const Request&, Response& response) {
+    response.set_content(QueuesJson(api_->ListQueues()), "application/json");
+  });
 }
 
 void Server::AddPages() {
   server_.Get("/", [this](const Request&, Response& r) { Show(r, OverviewPage(*api_)); });
+  server_.Get("/queues", [this](const Request&, Response& r) { Show(r, QueuesPage(*api_)); });
   server_.Get("/nodes", [this](const Request&, Response& r) { Show(r, NodesPage(*api_)); });
   server_.Get("/jobs/([^/]+)",
               [this](const Request& q, Response& r) { Show(r, JobPage(*api_, q.matches[1])); });
@@ -248,7 +252,18 @@ void Server::ServeMetrics(Response& response) {
   running.limit = kMostJobsWithMetrics;
   auto active = api_->ListJobs(running);
   if (!active.ok()) return Fail(response, active.status());
-  response.set_content(PrometheusText(api_->Status(), *jobs, *nodes, *active, base::WallNow()),
+  store::JobFilter pending;
+  pending.states = {core::JobState::kPending};
+  pending.limit = kMostJobsWithMetrics;
+  auto waiting = api_->ListJobs(pending);
+  if (!waiting.ok()) return Fail(response, waiting.status());
+  response.set_content(PrometheusText({.now = base::WallNow(),
+                                       .status = api_->Status(),
+                                       .jobs = *std::move(jobs),
+                                       .nodes = *std::move(nodes),
+                                       .running = *std::move(active),
+                                       .waiting = *std::move(waiting),
+                                       .queues = api_->ListQueues()}),
                        "text/plain; version=0.0.4; charset=utf-8");
 }
 

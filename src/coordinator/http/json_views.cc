@@ -187,6 +187,33 @@ json NodeJson(const runtime::NodeView& view) {
           {"connected_us", view.live.connected.us}};
 }
 
+json SlotsJson(const core::Amount& held) { return {{"cpus", held.cpus}, {"gpus", held.gpus}}; }
+json SlotsJson(const core::Bound& bound) {
+  return {{"cpus", bound.cpus.value_or(-1)}, {"gpus", bound.gpus.value_or(-1)}};
+}
+
+json QueueJson(const core::LiveQueue& queue) {
+  json users = json::array();
+  for (const auto& [name, user] : queue.users) {
+    users.push_back({{"name", name},
+                     {"held", SlotsJson(user.held)},
+                     {"running", user.running},
+                     {"share_used", user.share}});
+  }
+  const core::QueueSettings& settings = queue.settings;
+  return {{"name", settings.name},
+          {"parent", settings.parent},
+          {"quota", SlotsJson(settings.quota)},
+          {"limit", SlotsJson(settings.limit)},
+          {"user_limit", SlotsJson(settings.user_limit)},
+          {"user_jobs", settings.user_jobs.value_or(-1)},
+          {"weight", settings.weight},
+          {"held", SlotsJson(queue.held)},
+          {"running", queue.running},
+          {"pending", queue.pending},
+          {"users", std::move(users)}};
+}
+
 template <class List, class ToJson>
 json ArrayOf(const List& list, ToJson to_json) {
   json array = json::array();
@@ -236,6 +263,13 @@ std::string JobJson(const runtime::JobView& job,
 
 std::string NodesJson(const std::vector<runtime::NodeView>& nodes) {
   return Dump({{"nodes", ArrayOf(nodes, NodeJson)}});
+}
+
+std::string QueuesJson(const runtime::QueuesView& view) {
+  return Dump({{"policy", view.policy},
+               {"default_queue", view.default_queue},
+               {"queues", ArrayOf(view.queues, QueueJson)},
+               {"warnings", view.warnings}});
 }
 
 std::string ErrorJson(const std::string& text) { return Dump({{"error", text}}); }

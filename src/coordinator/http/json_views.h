@@ -19,6 +19,7 @@ std::string JobJson(const runtime::JobView& job,
                     const std::vector<core::CheckpointRow>& checkpoints,
                     const std::vector<core::EventRow>& events, const NodeNames& names);
 std::string NodesJson(const std::vector<runtime::NodeView>& nodes);
+std::string QueuesJson(const runtime::QueuesView& view);
 std::string ErrorJson(const std::string& text);
 
 // "READY", "DRAINING", "DRAINED" or "UNREACHABLE".

@@ -103,7 +103,7 @@ summary { cursor: pointer; font-weight: 600; }
 .events .warning b { color: var(--warn); }
 .events .error b { color: var(--bad); }
 @media (max-width: 36rem) {
-  header { padding: .5rem .8rem; gap: .8rem; }
+  header { padding: .5rem .8rem; gap: .2rem .8rem; flex-wrap: wrap; }
   main { padding: .8rem .8rem 2rem; }
   section { padding: .75rem .8rem; }
   .tiles { grid-template-columns: repeat(3, 1fr); gap: .45rem; }

@@ -13,6 +13,7 @@ namespace coxswain::coordinator::http {
 
 absl::StatusOr<std::string> OverviewPage(runtime::Api& api);
 absl::StatusOr<std::string> NodesPage(runtime::Api& api);
+absl::StatusOr<std::string> QueuesPage(runtime::Api& api);
 absl::StatusOr<std::string> JobPage(runtime::Api& api, const std::string& id_or_name);  // NotFound
 std::string ErrorPage(const std::string& text);
 

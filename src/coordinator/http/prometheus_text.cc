@@ -143,6 +143,49 @@ void AddRunningJobs(Page& page, const std::vector<runtime::JobView>& running, ba
             });
 }
 
+void AddWaitingJobs(Page& page, const std::vector<runtime::JobView>& waiting, base::WallTime now) {
+  AddPerJob(page, waiting, "coxswain_job_waiting_seconds", "Since a pending job was submitted",
+            [now](const runtime::JobView& job) -> std::optional<double> {
+              return Seconds(now - job.record.job.submitted);
+            });
+  AddPerJob(page, waiting, "coxswain_job_expected_start_time_seconds",
+            "When a pending job should start by the last plan, Unix time; absent: not known",
+            [](const runtime::JobView& job) -> std::optional<double> {
+              if (!job.live.expected_start) return std::nullopt;
+              return static_cast<double>(job.live.expected_start.us) / 1e6;
+            });
+}
+
+void AddQueues(Page& page, const runtime::QueuesView& view) {
+  auto add = [&](const core::LiveQueue& queue, const char* kind, std::optional<int64_t> value) {
+    if (!value) return;
+    page.Add(static_cast<double>(*value), {{"queue", queue.settings.name}, {"kind", kind}});
+  };
+  auto bounds = [&](const char* name, const char* help, auto bound_of) {
+    page.Begin(MetricType::Gauge, name, help);
+    for (const core::LiveQueue& queue : view.queues) {
+      const core::Bound bound = bound_of(queue);
+      add(queue, "cpus", bound.cpus);
+      add(queue, "gpus", bound.gpus);
+    }
+  };
+  bounds("coxswain_queue_held",
+         "CPU slots and GPUs that running jobs of a queue and those below hold",
+         [](const core::LiveQueue& queue) {
+           return core::Bound{queue.held.cpus, queue.held.gpus};
+         });
+  bounds("coxswain_queue_quota", "Guaranteed to a queue; absent: all of that kind",
+         [](const core::LiveQueue& queue) { return queue.settings.quota; });
+  bounds("coxswain_queue_limit", "What a queue may never exceed; absent: not limited",
+         [](const core::LiveQueue& queue) { return queue.settings.limit; });
+  page.Begin(MetricType::Gauge, "coxswain_queue_jobs", "Jobs of a queue and those below, by state");
+  for (const core::LiveQueue& queue : view.queues) {
+    const std::string& name = queue.settings.name;
+    page.Add(static_cast<double>(queue.running), {{"queue", name}, {"state", "running"}});
+    page.Add(static_cast<double>(queue.pending), {{"queue", name}, {"state", "pending"}});
+  }
+}
+
 void AddHeartbeats(Page& page, const std::vector<runtime::NodeView>& nodes, base::WallTime now) {
   auto labels = [](const runtime::NodeView& node) -> Labels {
     return {{"id", node.row.id.value}, {"node", node.row.name}};
@@ -159,10 +202,8 @@ void AddHeartbeats(Page& page, const std::vector<runtime::NodeView>& nodes, base
 
 }  // namespace
 
-std::string PrometheusText(const runtime::ServerStatus& s,
-                           const std::map<core::JobState, uint64_t>& jobs,
-                           const std::vector<runtime::NodeView>& nodes,
-                           const std::vector<runtime::JobView>& running, base::WallTime now) {
+std::string PrometheusText(const MetricFacts& facts) {
+  const runtime::ServerStatus& s = facts.status;
   Page page;
   page.Begin(MetricType::Gauge, "coxswain_build_info", "Always 1; the labels say what runs");
   page.Add(1, {{"version", s.version}, {"cluster", s.cluster.value}});
@@ -173,10 +214,12 @@ std::string PrometheusText(const runtime::ServerStatus& s,
              s.writable ? 1 : 0);
   page.Gauge("coxswain_warnings", "Warnings shown on the status page",
              static_cast<double>(s.warnings.size()));
-  AddJobs(page, jobs);
-  AddRunningJobs(page, running, now);
-  AddNodes(page, nodes);
-  AddHeartbeats(page, nodes, now);
+  AddJobs(page, facts.jobs);
+  AddRunningJobs(page, facts.running, facts.now);
+  AddWaitingJobs(page, facts.waiting, facts.now);
+  AddQueues(page, facts.queues);
+  AddNodes(page, facts.nodes);
+  AddHeartbeats(page, facts.nodes, facts.now);
   page.Counter("coxswain_events_decided_total", "Events the core has decided on",
                static_cast<double>(s.decided_events));
   page.Counter("coxswain_decide_seconds_total", "Time spent deciding", s.decide_seconds);

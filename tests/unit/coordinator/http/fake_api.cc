@@ -18,6 +18,7 @@ FakeApi::FakeApi() : now(base::WallNow()) {
   done.record.job.ended = now + (-base::seconds(4000));
   done.record.job.model_uri = "s3://models/fashion-cnn/j10";
   AddNodes();
+  AddQueues();
   AddHistory();
   status.version = "0.1.0";
   status.cluster = core::ClusterId("9f81c2d4a7e0b355");
@@ -147,6 +148,36 @@ void FakeApi::AddNodes() {
       {"GPU-91aa", "NVIDIA H200", 1, int64_t{141} << 30, false, "Xid 79"}};
   nodes[0].live.gpu_jobs["GPU-5f0c"] = core::JobId(14);
   nodes[1].row.inventory.conditions = {"disk 97 % full: /data"};
+}
+
+void FakeApi::AddQueues() {
+  queues.policy = "fair";
+  queues.default_queue = "students";
+  queues.warnings = {
+      "the quotas sum up to 24 GPUs, the fleet has 2: not all of them can be kept at once"};
+  auto add = [&](const char* name, const char* parent, int64_t quota, int64_t held) -> auto& {
+    core::LiveQueue& queue = queues.queues.emplace_back();
+    queue.settings.name = name;
+    queue.settings.parent = parent;
+    queue.settings.quota = {.cpus = std::nullopt, .gpus = quota};
+    queue.held = {.cpus = held * 4, .gpus = held};
+    return queue;
+  };
+  add("science", "", 24, 3).running = 2;
+  core::LiveQueue& research = add("research", "science", 16, 2);
+  research.settings.weight = 2;
+  research.running = 1;
+  core::LiveQueue& students = add("students", "science", 0, 1);
+  students.settings.limit = {.cpus = 64, .gpus = 12};
+  students.settings.user_limit = {.cpus = std::nullopt, .gpus = 2};
+  students.settings.user_jobs = 4;
+  students.running = 1;
+  students.pending = 1;
+  students.users["ada@host"] = {
+      .held = {.cpus = 4, .gpus = 1}, .running = 1, .used = 90, .share = 0.9};
+  students.users["bob@host"] = {.held = {}, .running = 0, .used = 10, .share = 0.1};
+  jobs.front().record.job.request.queue = "students";
+  jobs.front().live.expected_start = now + base::seconds(1260);
 }
 
 void FakeApi::AddHistory() {

@@ -37,7 +37,7 @@ class HttpServerTest : public testing::Test {
 };
 
 TEST_F(HttpServerTest, Pages_AreHtmlUnderAPolicyWithoutInline) {
-  for (const char* path : {"/", "/nodes", "/jobs/j14"}) {
+  for (const char* path : {"/", "/nodes", "/queues", "/jobs/j14"}) {
     httplib::Response r = Get(path);
     EXPECT_EQ(r.status, 200) << path;
     EXPECT_EQ(r.get_header_value("Content-Type"), "text/html; charset=utf-8");
@@ -101,6 +101,35 @@ TEST_F(HttpServerTest, Metrics_ForPrometheus) {
   EXPECT_THAT(text, HasSubstr("coxswain_job_conditions{job=\"j13\",name=\"word-lm\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("coxswain_metric_points_dropped_total 1204\n"));
   EXPECT_THAT(text, HasSubstr("coxswain_node_reachable{id=\"n-node-a\",node=\"node-a\"} 1\n"));
+}
+
+TEST_F(HttpServerTest, Queues_AsTheApiTellsThem) {
+  json all = json::parse(Get("/api/v1/queues").body);
+  EXPECT_EQ(all["policy"], "fair");
+  EXPECT_EQ(all["default_queue"], "students");
+  EXPECT_EQ(all["warnings"].size(), 1u);
+  ASSERT_EQ(all["queues"].size(), 3u);
+  const json& students = all["queues"][2];
+  EXPECT_EQ(students["parent"], "science");
+  EXPECT_EQ(students["quota"]["cpus"], -1);
+  EXPECT_EQ(students["limit"]["gpus"], 12);
+  EXPECT_EQ(students["user_jobs"], 4);
+  EXPECT_EQ(students["held"]["cpus"], 4);
+  EXPECT_EQ(students["pending"], 1);
+  EXPECT_EQ(students["users"][0]["share_used"], 0.9);
+}
+
+TEST_F(HttpServerTest, Metrics_OfQueuesAndWaitingJobs) {
+  std::string text = Get("/metrics").body;
+  EXPECT_THAT(text, HasSubstr("coxswain_queue_held{queue=\"students\",kind=\"gpus\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("coxswain_queue_quota{queue=\"science\",kind=\"gpus\"} 24\n"));
+  EXPECT_THAT(text,
+              testing::Not(HasSubstr("coxswain_queue_quota{queue=\"science\",kind=\"cpus\"")));
+  EXPECT_THAT(text, HasSubstr("coxswain_queue_limit{queue=\"students\",kind=\"cpus\"} 64\n"));
+  EXPECT_THAT(text, HasSubstr("coxswain_queue_jobs{queue=\"students\",state=\"pending\"} 1\n"));
+  std::string job = "{job=\"j15\",name=\"llama-eval-nightly\"} ";
+  EXPECT_THAT(text, HasSubstr("coxswain_job_waiting_seconds" + job + "540"));
+  EXPECT_THAT(text, HasSubstr("coxswain_job_expected_start_time_seconds" + job));
 }
 
 TEST_F(HttpServerTest, Ready_SaysWhyNot) {

@@ -159,6 +159,28 @@ TEST(Nodes, ByName) {
   EXPECT_LT(page.find("machine-2"), page.find("machine-10"));
 }
 
+TEST(Queues, TreeWithWhatIsHeldAndWhoWaits) {
+  FakeApi api;
+  auto page = QueuesPage(api);
+  ASSERT_TRUE(page.ok()) << page.status();
+  EXPECT_LT(page->find("<b>science</b>"), page->find("&emsp;<b>research</b>"));
+  EXPECT_THAT(*page,
+              AllOf(HasSubstr("Policy fair"), HasSubstr("not all of them can be kept at once"),
+                    HasSubstr("<b>students</b> <span class=\"badge\">default</span>"),
+                    HasSubstr("borrows</span>"), HasSubstr("12 GPUs and 64 CPU slots"),
+                    HasSubstr("2 GPUs, 4 jobs"), HasSubstr("ada@host"), HasSubstr("90.0 %"),
+                    HasSubstr("starts in about 2"), HasSubstr("most free is 2 of 8 (node-a)")));
+}
+
+TEST(Queues, NothingWaits_AndNamesAreEscaped) {
+  FakeApi api;
+  api.jobs.erase(api.jobs.begin());
+  api.queues.queues[2].users[kEvil] = {};
+  auto page = QueuesPage(api);
+  ASSERT_TRUE(page.ok()) << page.status();
+  EXPECT_THAT(*page, AllOf(HasSubstr("No job waits."), Not(HasSubstr(kEvil))));
+}
+
 TEST(JobPage, SavesThatFollowOneAnother_AreOneLine) {
   FakeApi api;
   auto add = [&](const char* kind, const char* severity) {
