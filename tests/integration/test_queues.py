@@ -1,5 +1,8 @@
 """Who goes first, who makes room, and what users see of it."""
+import json
 import time
+
+from cluster import wait_until
 
 
 CONFIG = """
@@ -64,8 +67,22 @@ def test_what_a_queue_borrowed_goes_back(bare_cluster, tiny_data):
     text = cluster.cox("queues", "-o", "wide").stdout
     assert "Policy priority" in text and "  research" in text, text
     explained = cluster.cox("explain", jobs[1]).stdout
-    for part in (f"{jobs[1]} (borrows) is PENDING", "needs 1 rank of 1 CPU slot", "Starts: ", "Queue:  students", "node-a"):
+    for part in (f"{jobs[1]} (borrows) is PENDING since", "needs 1 rank of 1 CPU slot", "Starts: ", "Queue:  students",
+                 "a rank needs 1 CPU slot, 0 of 2 free"):
         assert part in explained, explained
+    explained = cluster.cox("explain", owner).stdout
+    for part in (f"{owner} (owner) is RUNNING since", "attempt 1 (0 of at most 3 failed), 1 rank", "Ends:  about", "node-a",
+                 "a waiting job of queue research with a priority above 0"):
+        assert part in explained, explained
+    told = cluster.json("explain", owner)
+    assert [q["name"] for q in told["queues"]] == ["research", "science"] and told["nodes"][0]["used"] is True, told
+    assert int(told["expectedEndUs"]) > int(told["sinceUs"]) > 0 and told["job"]["id"] == owner, told
+    waits = cluster.json("explain", jobs[1])["nodes"][0]
+    assert waits["ranks"] == 0 and waits["node"]["name"] == "node-a" and "0 of 2 free" in waits["whyNot"], waits
+
+    refused = cluster.cox("submit", file, "--set", "spec.queue=reserch", "--dry-run", "-o", "json", check=False)
+    answer = json.loads(refused.stdout)
+    assert refused.returncode == 106 and not answer["accepted"] and "(did you mean 'research'?)" in answer["reason"], refused
 
     for words, text in ((("spec.queue=nowhere",), "there is no queue nowhere; the queues are: research, students"),
                         (("spec.queue=science",), "jobs go to the queues below science"),
@@ -90,6 +107,24 @@ def test_a_node_empties_before_its_deadline(bare_cluster, tiny_data):
     assert cluster.cox("drain", "node-a", "--deadline", "soon", check=False).returncode == 2
     cluster.cox("drain", "node-a", "--undo")
     cluster.wait_state(job, "RUNNING")
+
+
+def test_jobs_of_a_queue_that_is_gone_are_told(bare_cluster, tiny_data):
+    cluster = bare_cluster
+    start(cluster)
+    job = cluster.submit(cluster.job_file(tiny_data, workers=1, epochs=4000), "--set", "spec.queue=research")
+    cluster.wait_step(job, 5)
+    cluster.coordinator.stop()
+    config = cluster.folder / "coordinator.yaml"
+    config.write_text("scheduling: {default_queue: students, queues: {students: {}}}\n")
+    cluster.start_coordinator("--config", config)
+    cluster.wait_nodes(1)
+    text = "1 job of queue research, which is no longer configured, counts as one of students"
+    wait_until(lambda: text in cluster.cox("queues").stderr, "cox queues says it")
+    assert "queue research is no longer configured" in cluster.cox("explain", job).stderr
+    events = cluster.json("events", "--kind", "QueueGone")["events"]
+    assert len(events) == 1 and events[0]["severity"] == "warning", events
+    assert cluster.job(job)["attempt"] == 1, "it goes on"
 
 
 def test_wrong_queues_are_named(bare_cluster):

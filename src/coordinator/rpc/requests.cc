@@ -49,6 +49,9 @@ grpc::Status Check(const v1::SubmitJobRequest& request) {
     return TooLong("idempotency_key", request.idempotency_key().size(),
                    base::kMostIdempotencyKeyBytes);
   }
+  if (config::FindBadByte(request.idempotency_key()) != std::string::npos) {
+    return Invalid("idempotency_key holds a control character, expected a line of text");
+  }
   if (request.overrides_size() > kListLongest) {
     return Invalid(std::to_string(request.overrides_size()) + " overrides, at most " +
                    std::to_string(kListLongest) + " are allowed");
@@ -61,7 +64,13 @@ grpc::Status Check(const v1::SubmitJobRequest& request) {
 
 grpc::Status Check(const v1::CancelJobRequest& request) { return CheckReason(request.reason()); }
 
-grpc::Status Check(const v1::DrainNodeRequest& request) { return CheckReason(request.reason()); }
+grpc::Status Check(const v1::DrainNodeRequest& request) {
+  if (request.deadline_us() < 0) {
+    return Invalid("deadline_us is " + std::to_string(request.deadline_us()) +
+                   ", expected microseconds since 1970, or 0 for none");
+  }
+  return CheckReason(request.reason());
+}
 
 grpc::Status Check(const v1::GetLogsRequest& request) {
   if (request.rank() < -1) {

@@ -67,17 +67,18 @@ TEST(SchedulingConfig, EightLevelsAreTaken_TheFirstBeyondIsTold) {
 }
 
 TEST(SchedulingConfig, AbsurdNumbers_AreRefused) {
-  EXPECT_THAT(MistakesOf("scheduling:\n"
-                         "  queues:\n"
-                         "    a:\n"
-                         "      quota: {gpus: -1}\n"
-                         "      limit: {cpus: 99999999999}\n"
-                         "      user_limit: {jobs: 1.5}\n"
-                         "      weight: 0\n"),
-              ElementsAre(HasSubstr("c.yaml:4: scheduling.queues.a.quota.gpus: found -1"),
-                          HasSubstr("c.yaml:5: scheduling.queues.a.limit.cpus: found 99999999999"),
-                          HasSubstr("c.yaml:6: scheduling.queues.a.user_limit.jobs: found \"1.5\""),
-                          HasSubstr("c.yaml:7: scheduling.queues.a.weight: found 0")));
+  EXPECT_THAT(
+      MistakesOf("scheduling:\n"
+                 "  queues:\n"
+                 "    a:\n"
+                 "      quota: {gpus: -1}\n"
+                 "      limit: {cpus: 99999999999}\n"
+                 "      user_limit: {jobs: 1.5}\n"
+                 "      weight: 0\n"),
+      ElementsAre(HasSubstr("c.yaml:4: scheduling.queues.a.quota.gpus: found \"-1\""),
+                  HasSubstr("c.yaml:5: scheduling.queues.a.limit.cpus: found \"99999999999\""),
+                  HasSubstr("c.yaml:6: scheduling.queues.a.user_limit.jobs: found \"1.5\""),
+                  HasSubstr("c.yaml:7: scheduling.queues.a.weight: found \"0\"")));
 }
 
 TEST(SchedulingConfig, DefaultQueue_HasToBeOneThatTakesJobs) {
@@ -89,7 +90,7 @@ TEST(SchedulingConfig, DefaultQueue_HasToBeOneThatTakesJobs) {
 }
 
 TEST(SchedulingConfig, Policy_IsOneOfTheNames) {
-  EXPECT_THAT(MistakesOf("scheduling: {policy: fare}"),
+  EXPECT_THAT(MistakesOf("scheduling: {policy: fiar}"),
               ElementsAre(HasSubstr("did you mean 'fair'?")));
   auto read = ParseCoordinatorConfig("scheduling: {policy: las}", "c.yaml");
   EXPECT_EQ(std::get<CoordinatorConfig>(read).scheduling.policy, base::PolicyName::kLas);

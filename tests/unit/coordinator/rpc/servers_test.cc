@@ -54,6 +54,14 @@ TEST_F(ServersTest, EveryCall_NeedsTheToken) {
           return stub_->ForgetNode(c, {}, &r);
         }),
         code([&](auto* c) {
+          v1::ListQueuesResponse r;
+          return stub_->ListQueues(c, {}, &r);
+        }),
+        code([&](auto* c) {
+          v1::ExplainJobResponse r;
+          return stub_->ExplainJob(c, {}, &r);
+        }),
+        code([&](auto* c) {
           v1::ServerInfo r;
           return stub_->GetServerInfo(c, {}, &r);
         }),
@@ -79,6 +87,9 @@ TEST_F(ServersTest, Submit_ChecksTheRequestAndPassesItOn) {
   request.set_spec_yaml("kind: TrainingJob");
   request.set_idempotency_key(std::string(129, 'k'));
   EXPECT_EQ(submit().error_message(), "idempotency_key has 129 bytes, at most 128 are allowed");
+  request.set_idempotency_key("two\nlines");
+  EXPECT_EQ(submit().error_message(),
+            "idempotency_key holds a control character, expected a line of text");
   request.set_idempotency_key("key");
   request.set_allow_uncommitted(true);
   EXPECT_EQ(submit().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
@@ -188,6 +199,50 @@ TEST_F(ServersTest, Drain_FindsNodesByIdOrUniqueName) {
             "several nodes are named 'beta', give one's id: n2, n3");
   EXPECT_EQ(drain("gamma", &response).error_message(),
             "no node 'gamma': there are alpha, beta, beta");
+  v1::DrainNodeRequest before_time;
+  before_time.set_node("alpha");
+  before_time.set_deadline_us(-1);
+  Context context;
+  EXPECT_EQ(stub_->DrainNode(&context, before_time, &response).error_message(),
+            "deadline_us is -1, expected microseconds since 1970, or 0 for none");
+}
+
+TEST_F(ServersTest, Explain_TellsTheWholeStory_OfAsManyNodesAsAskedFor) {
+  runtime::Explanation& it = api_.explanation;
+  it.job.record.job.id = core::JobId(1);
+  it.job.record.job.state = core::JobState::kPending;
+  it.job.live.expected_end = {77};
+  it.since = {55};
+  it.reasons = {"needs 2 ranks", "1 is free"};
+  it.let_go = {"nobody"};
+  it.warnings = {"queue old is no longer configured"};
+  it.queues.emplace_back().settings.name = "research";
+  for (const char* name : {"a", "b", "c"}) {
+    runtime::NodeRoom& room = it.nodes.emplace_back();
+    room.node.row.name = name;
+    room.why_not = "it is draining";
+  }
+  it.nodes[0].ranks = 2;
+  api_.PutJob(Job(1, core::JobState::kPending));
+  v1::ExplainJobRequest request;
+  request.set_job("j1");
+  request.set_max_nodes(2);
+  v1::ExplainJobResponse response;
+  Context context;
+  grpc::Status status = stub_->ExplainJob(&context, request, &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.job().id(), "j1");
+  EXPECT_EQ(response.reasons_size(), 2);
+  EXPECT_EQ(response.since_us(), 55);
+  EXPECT_EQ(response.expected_end_us(), 77);
+  EXPECT_EQ(response.let_go(0), "nobody");
+  EXPECT_EQ(response.queues(0).name(), "research");
+  EXPECT_EQ(response.queues(0).user_jobs(), -1);
+  ASSERT_EQ(response.nodes_size(), 2);
+  EXPECT_EQ(response.nodes(0).ranks(), 2u);
+  EXPECT_EQ(response.nodes(1).why_not(), "it is draining");
+  EXPECT_EQ(response.nodes_in_all(), 3u);
+  EXPECT_EQ(response.warnings_size(), 1);
 }
 
 TEST_F(ServersTest, Forget_AnswersWithTheNodeOrWhyNot) {
