@@ -138,7 +138,8 @@ TEST_F(Serving, Reflection_NeedsTheTokenAndListsServices) {
   EXPECT_EQ(answer.list_services_response().service(0).name(), "coxswain.v1.Coxswain");
   question.set_file_containing_symbol("coxswain.v1.Coxswain");
   ASSERT_TRUE(stream->Write(question) && stream->Read(&answer));
-  EXPECT_EQ(answer.file_descriptor_response().file_descriptor_proto_size(), 2);
+  EXPECT_EQ(answer.file_descriptor_response().file_descriptor_proto_size(),
+            1 + v1::Job::descriptor()->file()->dependency_count());
   question.set_file_containing_symbol("no.such.Thing");
   ASSERT_TRUE(stream->Write(question) && stream->Read(&answer));
   EXPECT_EQ(answer.error_response().error_code(), grpc::StatusCode::NOT_FOUND);
