@@ -117,7 +117,7 @@ TEST_F(Files, Mistakes_AreNamedWithTheirPlace) {
   EXPECT_THAT(error("timestamp,duration,num_gpus\nnow,1,1\n"), HasSubstr(":2: timestamp: found"));
   EXPECT_THAT(error("timestamp,duration,num_gpus\n1,2\n"), HasSubstr("found 2 fields, expected 3"));
   EXPECT_THAT(std::string(ReadBamboo(Write("480000,ad,node1\n")).status().message()),
-              HasSubstr(":1: found 'ad', expected add or remove"));
+              HasSubstr(":1: change: found 'ad', expected add or remove"));
 }
 
 TEST_F(Files, NoTable_IsSaid) {
