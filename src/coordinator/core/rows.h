@@ -59,10 +59,14 @@ enum class Cause : uint8_t {
   kResized     // it is to go on with another number of ranks
 };
 
+// It saves and lets go of its slots, and waits for others.
+constexpr bool WaitsAgain(Cause cause) {
+  return cause == Cause::kPreempted || cause == Cause::kResized;
+}
+
 // Its ranks are asked to stop, and nothing is wrong.
 constexpr bool IsOnPurpose(Cause cause) {
-  return cause == Cause::kCancelled || cause == Cause::kTimeLimit || cause == Cause::kPreempted ||
-         cause == Cause::kResized;
+  return cause == Cause::kCancelled || cause == Cause::kTimeLimit || WaitsAgain(cause);
 }
 
 // How near each other the ranks of a gang have to be. Stored; never renumbered.

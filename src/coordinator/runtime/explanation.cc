@@ -127,8 +127,8 @@ std::string PolicyText(const core::JobRow& row, const std::string& queue,
   return "";
 }
 
-std::string SizeText(const core::JobRequest& request, const core::SchedulingSettings& settings) {
-  if (settings.policy != core::PolicyName::kElastic || !core::IsElastic(request)) return "";
+std::string SizeText(const core::JobRequest& request) {
+  if (!core::IsElastic(request)) return "";
   return absl::StrCat("any waiting job, for some of them: it may go on with ",
                       core::MinWorkers(request), " to ", core::MaxWorkers(request), " ranks");
 }
@@ -144,7 +144,7 @@ std::vector<std::string> WhatEndsIt(const JobView& job, const std::vector<LiveQu
     if (!text.empty()) out.push_back(text);
   };
   add(BorrowText(path));
-  add(SizeText(row.request, settings));
+  add(SizeText(row.request));
   if (!path.empty()) add(PolicyText(row, path.front().settings.name, settings));
   for (const NodeRoom& room : nodes) {
     if (!room.node.row.draining || !room.node.row.drain_by) continue;

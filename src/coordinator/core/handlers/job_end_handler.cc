@@ -135,8 +135,7 @@ void EndAttempt(Turn& turn, JobId job) {
   const JobRow& row = turn.tables.jobs().Get(job);
   attempt = turn.tables.attempts().Newest(job);
   if (std::optional<JobEnd> end = JudgeAttempt(turn, row, *attempt)) return EndJob(turn, job, *end);
-  if (attempt->cause == Cause::kPreempted || attempt->cause == Cause::kResized)
-    return WaitAgain(turn, row, *attempt);
+  if (WaitsAgain(attempt->cause)) return WaitAgain(turn, row, *attempt);
   TryAgain(turn, row, *attempt);
 }
 

@@ -64,12 +64,15 @@ std::optional<Time> ExpectedEnd(const Turn& turn, const JobRow& job) {
 
 WaitingJob AsWaiting(const Turn& turn, const JobRow& row, const QueueTree& tree) {
   auto soft = turn.soft.jobs.find(row.id);
-  uint32_t decided = soft == turn.soft.jobs.end() ? 0 : soft->second.resize_to;
-  WaitingJob job{Planned(row, tree, decided > 0 ? decided : MinWorkers(row.request)),
-                 decided > 0,
-                 {},
-                 std::nullopt};
-  if (soft != turn.soft.jobs.end()) job.waited = turn.now - soft->second.waiting_since;
+  Duration waited{0};
+  uint32_t decided = 0;
+  if (soft != turn.soft.jobs.end()) {
+    waited = turn.now - soft->second.waiting_since;
+    // What was decided for it holds while it changes hands; later its slots may be gone.
+    if (waited < turn.deadlines().lease) decided = soft->second.resize_to;
+  }
+  WaitingJob job{Planned(row, tree, decided > 0 ? decided : MinWorkers(row.request)), decided > 0,
+                 waited, std::nullopt};
   Duration whole = WholeRun(turn.soft, row);
   if (whole.count() > 0) job.expected = std::max(Duration{0}, whole - row.ran);
   return job;

@@ -80,8 +80,7 @@ std::optional<Time> TickStopping(Turn& turn, const AttemptRow& attempt) {
   bool on_purpose = IsOnPurpose(attempt.cause);
   Duration grace = on_purpose ? JobGrace(turn, job) : turn.deadlines().Heartbeat() * 2;
   // Its grace was the time to save.
-  if (attempt.cause == Cause::kPreempted || attempt.cause == Cause::kResized)
-    grace = turn.deadlines().lease;
+  if (WaitsAgain(attempt.cause)) grace = turn.deadlines().lease;
   if (soft.stop_at && *soft.stop_at <= turn.now) {
     StopRanks(turn, job.id, grace, attempt.reason);
   } else if (soft.stop_again_at && *soft.stop_again_at <= turn.now) {

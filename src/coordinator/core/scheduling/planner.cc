@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <map>
-#include <set>
 
 #include "coordinator/core/placement/placement_text.h"
 #include "coordinator/core/scheduling/room_finder.h"
@@ -40,7 +39,7 @@ class Pass {
         finder_(in_, *policy_) {}
 
   Plan Run() {
-    Size();
+    plan_.resizes = SizeJobs(in_, *policy_);
     MakeLanes();
     while (Lane* lane = NextLane()) {
       if (plan_.why.size() >= kMostUnplaced) {
@@ -56,13 +55,6 @@ class Pass {
   }
 
  private:
-  void Size() {
-    plan_.resizes = SizeJobs(in_, *policy_);
-    std::set<JobId> resized;
-    for (const Resize& each : plan_.resizes) resized.insert(each.job);
-    for (RunningJob& job : in_.running) job.stopping |= resized.contains(job.id);
-  }
-
   void MakeLanes() {
     std::map<std::pair<QueueIndex, std::string_view>, Lane> by_user;
     for (WaitingJob& job : in_.waiting) by_user[{job.queue, job.user}].jobs.push_back(&job);

@@ -71,7 +71,7 @@ class Sizer {
 
   void SetBounds(Elastic* each) {
     PendingJob needs = in_.needs(each->job->id);
-    const Room& room = RoomFor(needs);
+    Room room = RoomFor(needs);
     each->on_node = std::max<uint32_t>(1, room.on_node);
     uint32_t most = each->job->most;
     if (needs.within == Within::kMachine) most = std::min(most, room.on_node);
@@ -85,7 +85,7 @@ class Sizer {
     }
   }
 
-  const Room& RoomFor(const PendingJob& needs) {
+  Room RoomFor(const PendingJob& needs) {
     bool plain = needs.selector.empty() && needs.gpu_kinds.empty() && !needs.only;
     auto key = std::tuple(needs.cpus, needs.gpus, needs.memory);
     if (auto found = rooms_.find(key); plain && found != rooms_.end()) return found->second;
@@ -100,7 +100,8 @@ class Sizer {
       room.in_fleet += here;
       room.in_rack = std::max(room.in_rack, racks[node.rack] += here);
     }
-    return plain ? rooms_[key] = room : special_ = room;
+    if (plain) rooms_[key] = room;
+    return room;
   }
 
   void CountFree() {
@@ -232,6 +233,7 @@ class Sizer {
         if (each.workers > 0) SetWorkers(each.job, each.workers);
       } else if (each.workers > 0 && each.workers != each.job->workers) {
         out.push_back({each.job->id, each.job->workers, each.workers, WhyText(each)});
+        each.running->stopping = true;
       }
     }
     return out;
@@ -252,7 +254,6 @@ class Sizer {
   QueueTree tree_;
   std::vector<Elastic> elastic_;
   std::map<std::tuple<uint32_t, uint32_t, int64_t>, Room> rooms_;
-  Room special_;
   Amount free_;
 };
 

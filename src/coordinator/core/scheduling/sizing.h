@@ -20,8 +20,8 @@
 
 namespace coxswain::coordinator::core {
 
-// Sets `workers`, `demand` and `slots` of the waiting ones. Returns the running ones that should
-// let go and start again with another number.
+// Sets `workers`, `demand` and `slots` of the waiting ones. Marks as stopping, and returns,
+// the running ones that should let go and start again with another number.
 std::vector<Resize> SizeJobs(PlanRequest& request, const Policy& policy);
 
 // With so many ranks.

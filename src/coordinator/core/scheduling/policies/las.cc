@@ -1,37 +1,23 @@
 // Least attained service in two levels, after Tiresias (NSDI'19): nobody has to know how long jobs
-// run. A job is in the first level until it has had `las_threshold` of slot time. Within a level
-// the smaller gang goes first, then the older. The first level makes the second yield; in the
-// second, smaller gangs make larger ones yield.
-//
-// What yields makes room sooner than slots that are kept idle; they are kept only for a job that
-// has waited long, so that small ones cannot starve it.
+// run. Within a level the smaller gang goes first, then the older. The first level makes the second
+// yield; in the second, smaller gangs make larger ones yield.
 #include <tuple>
 
-#include "coordinator/core/scheduling/policies/policy.h"
+#include "coordinator/core/scheduling/policies/service_levels.h"
 
 namespace coxswain::coordinator::core {
 namespace {
 
-constexpr base::Duration kPatience = base::seconds(4 * 3600);
-
-class Las : public Policy {
+class Las : public ServiceLevels {
  public:
-  explicit Las(base::Duration threshold) : threshold_(threshold) {}
+  using ServiceLevels::ServiceLevels;
 
-  SortKey InQueue(const WaitingJob& job) const override { return KeyOf(job); }
-  SortKey BetweenQueues(const WaitingJob& head) const override { return KeyOf(head); }
+  SortKey InQueue(const WaitingJob& job) const override { return {Level(job), LeastSlots(job)}; }
   bool Yields(const RunningJob& running, const WaitingJob& to) const override {
     return Level(running) == 1 &&
            (Level(to) == 0 ||
             std::tuple(LeastSlots(to), to.id) < std::tuple(LeastSlots(running), running.id));
   }
-  bool KeepsSlotsFor(const WaitingJob& job) const override { return job.waited >= kPatience; }
-
- private:
-  int64_t Level(const PlannedJob& job) const { return job.slot_time < threshold_ ? 0 : 1; }
-  SortKey KeyOf(const PlannedJob& job) const { return {Level(job), LeastSlots(job)}; }
-
-  base::Duration threshold_;
 };
 
 }  // namespace
