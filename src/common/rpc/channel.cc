@@ -1,5 +1,6 @@
 #include "common/rpc/channel.h"
 
+#include <absl/synchronization/mutex.h>
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <google/protobuf/stubs/logging.h>
@@ -107,6 +108,8 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const std::string& ad
   args.SetMaxReceiveMessageSize(kMaxMessageBytes);
   args.SetMaxSendMessageSize(kMaxMessageBytes);
   args.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  args.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  args.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kWindowBytes);
   args.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
   args.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
@@ -149,6 +152,8 @@ std::string WhyFailed(const std::string& address, const grpc::Status& status) {
 
 void QuietLibraries() {
   static const bool done = [] {
+    // Debian's libraries look for deadlocks at every lock of gRPC's: 5 % of a busy coordinator.
+    absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
     if (std::getenv("GRPC_VERBOSITY") == nullptr && std::getenv("GRPC_TRACE") == nullptr) {
       gpr_set_log_function([](gpr_log_func_args* args) {  // what it says before it aborts is told
         if (std::strstr(args->message, "assertion failed") == nullptr) return;

@@ -19,6 +19,9 @@ namespace coxswain::rpc {
 
 // Largest message either way, on every channel and server.
 inline constexpr int kMaxMessageBytes = 16 << 20;
+// Sent ahead of the receiver on each stream. Fixed, since gRPC's way to find it costs a ping for
+// each message: half of all packets of a fleet's heartbeats.
+inline constexpr int kWindowBytes = 1 << 20;
 
 // `address` is "host:port", "1.2.3.4:port", "[::1]:port" or "unix:/path/of/any/length". Connects
 // when it is first used, by itself. Each channel has its own connection and tries at once: the
