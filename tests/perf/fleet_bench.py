@@ -5,11 +5,15 @@ import pathlib
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 
 from bench import BIN, temporary_cluster, wait_until
 from cluster import Daemon
+
+
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # a benchmark that is cut short stops what it has started
 
 
 class LoadedCluster:
@@ -47,6 +51,10 @@ class LoadedCluster:
         if wait:
             wait_until(lambda: "connected in" in self.fleet.text() or not self.fleet.alive(), "the fleet is connected", 300, 0.2)
             assert self.fleet.alive(), self.fleet.text()
+
+    def free_gpus(self):
+        """Of a fleet that was started with --gpus-in-use."""
+        self.fleet.process.send_signal(signal.SIGUSR1)
 
     def end_fleet(self):
         """Its summary."""

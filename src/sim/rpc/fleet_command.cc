@@ -25,7 +25,7 @@ constexpr char kUsage[] =
     "usage: cox-sim fleet --nodes N --coordinator HOST:PORT --token-file FILE [--cpus N] [--gpus "
     "N]\n"
     "                     [--racks N] [--run-time SECONDS] [--seconds S] [--connections N]\n"
-    "                     [--give-up SECONDS] [--prefix NAME] [--hold] [--quiet]\n"
+    "                     [--give-up SECONDS] [--prefix NAME] [--hold | --gpus-in-use] [--quiet]\n"
     "\n"
     "N pretend workers connect to a real coordinator, as cox-worker does, and do what they are "
     "told\n"
@@ -41,6 +41,7 @@ constexpr char kUsage[] =
     "  --connections     they share so many (default: each has its own)\n"
     "  --give-up         if no worker was let in by then (default 15)\n"
     "  --hold            they take no work until all of them are connected\n"
+    "  --gpus-in-use     by other programs, until SIGUSR1: jobs are checked, and wait\n"
     "  --prefix          of their names (default pretend: pretend-00001 ...)\n"
     "  --quiet           nothing on stderr but errors\n"
     "Exit codes: 0 ended as asked, 2 usage, 78 no worker was let in (wrong address, wrong "
@@ -86,6 +87,8 @@ std::string Parse(const std::vector<std::string>& words, Arguments* out) {
       out->quiet = true;
     } else if (word == "--hold") {
       fleet.hold = true;
+    } else if (word == "--gpus-in-use") {
+      fleet.gpus_in_use = true;
     } else if (number == numbers.end() && text == texts.end()) {
       return absl::StrCat("unknown argument ", word);
     } else if (i + 1 == words.size()) {
@@ -184,6 +187,7 @@ int Fleet(const std::vector<std::string>& words) {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGUSR1);
   sigprocmask(SIG_BLOCK, &signals, nullptr);  // before any thread is made, so that all inherit it
   FleetLoop loop(fleet);
   base::Time begin = base::MonotonicNow();
@@ -192,7 +196,9 @@ int Fleet(const std::vector<std::string>& words) {
   bool told = arguments.quiet;
   while (loop.Failure().ok() && (arguments.seconds == 0 || passed() < arguments.seconds)) {
     timespec pause{0, 100'000'000};
-    if (sigtimedwait(&signals, nullptr, &pause) > 0) break;
+    int signal = sigtimedwait(&signals, nullptr, &pause);
+    if (signal == SIGUSR1) loop.FreeGpus();
+    if (signal == SIGINT || signal == SIGTERM) break;
     if (told || loop.Tally().connected < fleet.nodes) continue;
     told = true;
     std::fprintf(stderr, "%u workers connected in %.1f s\n", fleet.nodes, passed());

@@ -36,7 +36,7 @@ struct Node {
 
 // Something that a stream tells.
 struct Input {
-  enum class Kind { kOpened, kOrder, kEnded } kind = Kind::kOpened;
+  enum class Kind { kOpened, kOrder, kEnded, kFreeGpus } kind = Kind::kOpened;
   uint32_t node = 0;
   uint64_t life = 0;
   base::Term term;
@@ -100,6 +100,12 @@ class FleetLoop::Loop {
     if (thread_.joinable()) thread_.join();
   }
 
+  void FreeGpus() {
+    Input free;
+    free.kind = Input::Kind::kFreeGpus;
+    Post(std::move(free));
+  }
+
   absl::Status Failure() const {
     std::lock_guard lock(mutex_);
     return failure_;
@@ -118,6 +124,11 @@ class FleetLoop::Loop {
       inventory.labels["rack"] = absl::StrFormat("rack-%03d", rack + 1);
     }
     if (options_.hold) inventory.why_no_work = "waiting for the other pretend workers";
+    for (protocol::GpuInfo& gpu : inventory.gpus) {
+      if (!options_.gpus_in_use) break;
+      gpu.available = false;
+      gpu.why_not = "used by another program";
+    }
     Node& node = nodes_[index];
     node.worker = std::make_unique<PretendWorker>(
         std::move(inventory),
@@ -211,6 +222,7 @@ class FleetLoop::Loop {
   }
 
   void Take(Input& input) {
+    if (input.kind == Input::Kind::kFreeGpus) return Release();
     Node& node = nodes_[input.node];
     if (input.life != node.life) return;
     switch (input.kind) {
@@ -223,6 +235,8 @@ class FleetLoop::Loop {
         return Obey(input.node, input.order);
       case Input::Kind::kEnded:
         return Ended(input.node, input.status);
+      case Input::Kind::kFreeGpus:
+        break;
     }
   }
 
@@ -273,7 +287,7 @@ class FleetLoop::Loop {
     Node& node = nodes_[index];
     node.welcome = ever_let_in_ = true;
     node.pause->Reset();
-    if (++tally_.connected == options_.nodes && !released_) Release();
+    if (++tally_.connected == options_.nodes && options_.hold && !released_) Release();
     // Spread over the interval, as machines are that were not started in one instant.
     base::Duration first = deadlines_.Heartbeat() * (index % 1000) / 1000;
     timers_.push({.kind = Timer::Kind::kBeat,
@@ -355,6 +369,7 @@ FleetLoop::~FleetLoop() = default;
 void FleetLoop::Start() { loop_->Start(); }
 absl::Status FleetLoop::Failure() const { return loop_->Failure(); }
 FleetTally FleetLoop::Tally() const { return loop_->Tally(); }
+void FleetLoop::FreeGpus() { loop_->FreeGpus(); }
 void FleetLoop::Stop() { loop_->Stop(); }
 
 }  // namespace coxswain::sim::rpc

@@ -23,6 +23,7 @@ struct FleetOptions {
   uint32_t connections = 0;      // 0: each node has its own
   base::Duration run_time = base::seconds(1);  // of a job that does not say it itself
   bool hold = false;                           // nobody takes work before all have been let in
+  bool gpus_in_use = false;  // by others, until FreeGpus: jobs are checked, and not started
   base::Duration give_up = base::seconds(15);  // none of them was ever let in
 };
 
@@ -49,6 +50,7 @@ class FleetLoop {
   // Why there is no sense in going on; OK: there is. Thread-safe, as is Tally.
   absl::Status Failure() const;
   FleetTally Tally() const;
+  void FreeGpus();
   // Ends all streams: for the coordinator the machines vanish.
   void Stop();
 

@@ -87,8 +87,11 @@ void PretendWorker::Repeat() {
 }
 
 void PretendWorker::TakeWork() {
-  if (inventory_.why_no_work.empty()) return;
   inventory_.why_no_work.clear();
+  for (protocol::GpuInfo& gpu : inventory_.gpus) {
+    gpu.available = true;
+    gpu.why_not.clear();
+  }
   post_(protocol::Heartbeat{inventory_});
 }
 

@@ -33,7 +33,7 @@ class PretendWorker {
   void TellProgress(int64_t step);
   // Of the job's first rank, if it has that and it trains; generation and step are filled in.
   void TellProgress(base::JobId job, protocol::TrainerProgress report);
-  // Whatever kept it from taking work (inventory.why_no_work) is over.
+  // Whatever kept it or its GPUs from taking work is over.
   void TakeWork();
   // What a stream begins with.
   protocol::WorkerHello Hello(base::Incarnation incarnation, base::Term highest) const;
