@@ -93,4 +93,6 @@ std::vector<LiveNode> Coordinator::TakeChangedNodes() {
   return core::TakeChangedNodes(state_->tables, &state_->soft);
 }
 
+std::vector<HeardNode> Coordinator::TakeHeardNodes() { return core::TakeHeardNodes(&state_->soft); }
+
 }  // namespace coxswain::coordinator::core

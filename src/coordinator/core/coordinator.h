@@ -51,6 +51,8 @@ class Coordinator {
   // Jobs whose view changed since the last call; cheap when nothing changed.
   std::vector<LiveJob> TakeChangedJobs();
   std::vector<LiveNode> TakeChangedNodes();
+  // Those of which nothing has changed but that they were heard.
+  std::vector<HeardNode> TakeHeardNodes();
   // All queues, parents and parts; nothing if no job has changed. It takes a look at every job.
   std::optional<std::vector<LiveQueue>> TakeChangedQueues(WallTime now);
 

@@ -199,4 +199,15 @@ std::vector<LiveNode> TakeChangedNodes(const Tables& tables, Soft* soft) {
   return views;
 }
 
+std::vector<HeardNode> TakeHeardNodes(Soft* soft) {
+  std::vector<HeardNode> heard;
+  heard.reserve(soft->heard_nodes.size());
+  for (const NodeId& id : soft->heard_nodes) {
+    auto node = soft->nodes.find(id);
+    if (node != soft->nodes.end()) heard.push_back({id, node->second.last_heartbeat});
+  }
+  soft->heard_nodes.clear();
+  return heard;
+}
+
 }  // namespace coxswain::coordinator::core

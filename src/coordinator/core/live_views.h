@@ -12,5 +12,6 @@ std::optional<std::vector<LiveQueue>> TakeChangedQueues(const Tables& tables,
                                                         const SchedulingSettings& settings,
                                                         WallTime now, Soft* soft);
 std::vector<LiveNode> TakeChangedNodes(const Tables& tables, Soft* soft);
+std::vector<HeardNode> TakeHeardNodes(Soft* soft);
 
 }  // namespace coxswain::coordinator::core

@@ -91,6 +91,7 @@ void Soft::AddTo(RowHash& hash) const {
       .Add(placement_due)
       .Add(plan_not_before)
       .Add(replan_at)
+      .Add(late)
       .Add(run_times);
   for (const auto& [id, node] : nodes) {
     hash.Add(id);

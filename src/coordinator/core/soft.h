@@ -12,6 +12,7 @@
 #include "coordinator/core/decisions.h"
 #include "coordinator/core/placement/fleet_view.h"
 #include "coordinator/core/row_hash.h"
+#include "coordinator/core/task_places.h"
 #include "coordinator/core/views.h"
 
 namespace coxswain::coordinator::core {
@@ -184,6 +185,8 @@ struct Soft {
 
   PlacementView capacity;
   std::set<NodeId> stale_capacity;
+  TaskPlaces task_places;
+  Duration late{};  // of the loop, not yet granted to leases
   bool placement_due = true;
   Time plan_not_before;
   std::optional<Time> replan_at;
@@ -192,6 +195,8 @@ struct Soft {
 
   std::set<JobId> changed_jobs;
   std::set<NodeId> changed_nodes;
+  std::set<NodeId> heard_nodes;  // and nothing else about them has changed
+  std::set<JobId> blind_nodes;   // jobs for which some node does not see the store (store_unseen)
   bool changed_queues = true;
 
   void AddTo(RowHash& hash) const;

@@ -48,6 +48,7 @@ void Turn::Explain(JobId job, std::string reason) {
 void Turn::TouchNode(const NodeId& node) {
   soft.changed_nodes.insert(node);
   soft.stale_capacity.insert(node);
+  soft.task_places.stale.insert(node);
 }
 
 Incarnation Turn::NewIncarnation() {

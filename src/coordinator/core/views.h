@@ -42,6 +42,12 @@ struct LiveJob {
   WallTime expected_end;    // while it holds slots; 0: not known
 };
 
+// Nothing of its view has changed but this.
+struct HeardNode {
+  NodeId id;
+  WallTime last_heartbeat;
+};
+
 struct LiveNode {
   NodeId id;
   bool gone = false;

@@ -25,7 +25,7 @@ constexpr uint32_t kMostEvents = 1000;
 constexpr uint32_t kMostJobsWithMetrics = 1000;
 constexpr char kPolicy[] =
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 int HttpStatus(const absl::Status& status) {
   switch (status.code()) {
@@ -200,7 +200,11 @@ void Server::AddApi() {
 void Server::AddPages() {
   server_.Get("/", [this](const Request&, Response& r) { Show(r, OverviewPage(*api_)); });
   server_.Get("/queues", [this](const Request&, Response& r) { Show(r, QueuesPage(*api_)); });
-  server_.Get("/nodes", [this](const Request&, Response& r) { Show(r, NodesPage(*api_)); });
+  server_.Get("/nodes", [this](const Request& q, Response& r) {
+    NodesQuery query{.page = 1, .name = q.get_param_value("name")};
+    if (!absl::SimpleAtoi(q.get_param_value("page"), &query.page)) query.page = 1;
+    Show(r, NodesPage(*api_, query));
+  });
   server_.Get("/jobs/([^/]+)",
               [this](const Request& q, Response& r) { Show(r, JobPage(*api_, q.matches[1])); });
   server_.Get("/style.css", [](const Request&, Response& response) {

@@ -236,7 +236,7 @@ absl::StatusOr<std::string> JobPage(runtime::Api& api, const std::string& id_or_
   auto nodes = api.ListNodes();
   if (!nodes.ok()) return nodes.status();
   NamesById names;
-  for (const runtime::NodeView& node : *nodes) names[node.row.id] = node.row.name;
+  for (const runtime::NodeView& node : *nodes) names[node.row->id] = node.row->name;
   base::WallTime now = base::WallNow();
   std::string main = Head(*job, names);
   if (job->live.progress) main += ProgressFacts(*job->live.progress, job->live.progress_at, now);

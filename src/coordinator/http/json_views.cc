@@ -162,17 +162,17 @@ json GpuJson(const protocol::GpuInfo& gpu, const core::LiveNode& live) {
 }
 
 json NodeJson(const runtime::NodeView& view) {
-  const protocol::Inventory& inventory = view.row.inventory;
+  const protocol::Inventory& inventory = view.row->inventory;
   json gpus = json::array();
   for (const protocol::GpuInfo& gpu : inventory.gpus) gpus.push_back(GpuJson(gpu, view.live));
   json jobs = json::array();
   for (core::JobId job : view.live.jobs) jobs.push_back(base::ToString(job));
   std::vector<std::string> conditions = view.live.conditions;
   conditions.insert(conditions.end(), inventory.conditions.begin(), inventory.conditions.end());
-  return {{"id", view.row.id.value},
-          {"name", view.row.name},
+  return {{"id", view.row->id.value},
+          {"name", view.row->name},
           {"state", NodeState(view)},
-          {"reason", view.row.drain_reason},
+          {"reason", view.row->drain_reason},
           {"address", inventory.address},
           {"cpu_slots", inventory.cpu_slots},
           {"cpu_slots_free", view.live.cpu_slots_free},
@@ -225,7 +225,7 @@ json ArrayOf(const List& list, ToJson to_json) {
 
 const char* NodeState(const runtime::NodeView& node) {
   if (!node.live.reachable) return "UNREACHABLE";
-  if (!node.row.draining) return "READY";
+  if (!node.row->draining) return "READY";
   return node.live.jobs.empty() ? "DRAINED" : "DRAINING";
 }
 

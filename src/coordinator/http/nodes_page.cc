@@ -1,3 +1,4 @@
+#include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
@@ -12,8 +13,22 @@
 namespace coxswain::coordinator::http {
 namespace {
 
+constexpr size_t kNodesAPage = 100;
+
+std::string UrlEscape(const std::string& text) {
+  std::string out;
+  for (unsigned char c : text) {
+    if (absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.') {
+      out += static_cast<char>(c);
+    } else {
+      absl::StrAppend(&out, "%", absl::Hex(c, absl::kZeroPad2));
+    }
+  }
+  return out;
+}
+
 std::string Gpus(const runtime::NodeView& node) {
-  const protocol::Inventory& inventory = node.row.inventory;
+  const protocol::Inventory& inventory = node.row->inventory;
   if (inventory.gpus.empty()) {
     return inventory.gpu_note.empty()
                ? ""
@@ -38,13 +53,13 @@ std::string Gpus(const runtime::NodeView& node) {
 }
 
 std::string NodeCard(const runtime::NodeView& node, base::WallTime now) {
-  const protocol::Inventory& inventory = node.row.inventory;
+  const protocol::Inventory& inventory = node.row->inventory;
   std::string out = absl::StrCat("<section><div class=\"line\">", NodeBadgeHtml(NodeState(node)),
-                                 "<h2 class=\"title\">", Escape(node.row.name),
+                                 "<h2 class=\"title\">", Escape(node.row->name),
                                  "</h2><span class=\"side\">heard ",
                                  AgoHtml(node.live.last_heartbeat, now), "</span></div>");
-  if (node.row.draining) {
-    out += "<p class=\"why\">draining: " + Escape(node.row.drain_reason) + "</p>";
+  if (node.row->draining) {
+    out += "<p class=\"why\">draining: " + Escape(node.row->drain_reason) + "</p>";
   }
   for (const std::string& text : node.live.conditions) {
     out += "<p class=\"why\">" + Escape(text) + "</p>";
@@ -63,32 +78,77 @@ std::string NodeCard(const runtime::NodeView& node, base::WallTime now) {
                   FactHtml("Jobs", jobs.empty() ? "none" : jobs),
                   FactHtml("Address", Escape(inventory.address)),
                   FactHtml("Version", Escape(inventory.version)),
-                  FactHtml("Id", Escape(node.row.id.value)),
-                  FactHtml("First seen", AgoHtml(node.row.first_seen, now)));
+                  FactHtml("Id", Escape(node.row->id.value)),
+                  FactHtml("First seen", AgoHtml(node.row->first_seen, now)));
   for (const auto& [key, value] : inventory.labels) {
     out += FactHtml(Escape(key), Escape(value));
   }
   return out + "</dl>" + Gpus(node) + "</section>";
 }
 
+std::string Finder(const std::string& name, size_t found) {
+  return absl::StrCat("<form class=\"find\" action=\"/nodes\"><input name=\"name\" value=\"",
+                      Escape(name),
+                      "\" placeholder=\"part of a name\" aria-label=\"part of a "
+                      "name\"> <button>Find</button> <span class=\"dim\">",
+                      CountText(static_cast<int64_t>(found)), found == 1 ? " node" : " nodes",
+                      ", those in trouble first</span></form>");
+}
+
+// "1 2 ... 24 25 26 ... 50"
+std::string PageLinks(const std::string& name, size_t page, size_t pages) {
+  if (pages < 2) return "";
+  std::string out = "<nav class=\"pages\" aria-label=\"pages\">";
+  size_t shown = 0;
+  for (size_t each = 1; each <= pages; ++each) {
+    bool near = each + 2 >= page && each <= page + 2;
+    if (each != 1 && each != pages && !near) continue;
+    if (each > shown + 1) out += " ...";
+    shown = each;
+    if (each == page) {
+      absl::StrAppend(&out, " <b>", each, "</b>");
+      continue;
+    }
+    absl::StrAppend(&out, " <a href=\"/nodes?page=", each,
+                    name.empty() ? "" : "&amp;name=" + UrlEscape(name), "\">", each, "</a>");
+  }
+  return out + "</nav>";
+}
+
 }  // namespace
 
-absl::StatusOr<std::string> NodesPage(runtime::Api& api) {
+absl::StatusOr<std::string> NodesPage(runtime::Api& api, const NodesQuery& query) {
   auto nodes = api.ListNodes();
   if (!nodes.ok()) return nodes.status();
-  std::stable_sort(nodes->begin(), nodes->end(), [](const auto& a, const auto& b) {
-    return base::NameBefore(a.row.name, b.row.name);
+  const bool none = nodes->empty();
+  const bool many = nodes->size() > kNodesAPage;
+  std::erase_if(*nodes, [&](const runtime::NodeView& node) {
+    return node.row->name.find(query.name) == std::string::npos;
   });
+  const size_t all = nodes->size();
+  const size_t pages = std::max<size_t>(1, (all + kNodesAPage - 1) / kNodesAPage);
+  const size_t page = std::clamp<size_t>(query.page, 1, pages);
+  const size_t first = (page - 1) * kNodesAPage, last = std::min(all, first + kNodesAPage);
+  // Those in trouble first. No more is sorted than is shown.
+  auto before = [](const runtime::NodeView& a, const runtime::NodeView& b) {
+    if (a.live.reachable != b.live.reachable) return b.live.reachable;
+    return base::NameBefore(a.row->name, b.row->name);
+  };
+  const auto begin = nodes->begin();
+  std::nth_element(begin, begin + static_cast<ptrdiff_t>(first), nodes->end(), before);
+  std::partial_sort(begin + static_cast<ptrdiff_t>(first), begin + static_cast<ptrdiff_t>(last),
+                    nodes->end(), before);
   base::WallTime now = base::WallNow();
   std::string main = "<h1>Nodes</h1>";
-  for (const runtime::NodeView& node : *nodes) {  // those in trouble first
-    if (!node.live.reachable) main += NodeCard(node, now);
-  }
-  for (const runtime::NodeView& node : *nodes) {
-    if (node.live.reachable) main += NodeCard(node, now);
+  if (many) main += Finder(query.name, all) + PageLinks(query.name, page, pages);
+  for (size_t i = first; i < last; ++i) main += NodeCard((*nodes)[i], now);
+  if (pages > 1) main += PageLinks(query.name, page, pages);
+  if (all == 0 && !none) {
+    main += "<section><p>No node has <code>" + Escape(query.name) +
+            "</code> in its name.</p></section>";
   }
   runtime::ServerStatus status = api.Status();
-  if (nodes->empty()) {
+  if (none) {
     main +=
         "<section><p>No worker has connected yet. On a machine with work to do: <code>cox-worker "
         "--coordinator " +

@@ -17,6 +17,7 @@ using core::JobState;
 
 constexpr uint32_t kMostShown = 100;
 constexpr uint32_t kMostRecent = 10;
+constexpr size_t kMostTroubledNodes = 20;
 constexpr uint32_t kMostEvents = 500;  // many of them saves, and those are put together
 constexpr size_t kMostEventLines = 25;
 constexpr base::Duration kRecentFailure = std::chrono::hours(24);
@@ -98,9 +99,9 @@ std::string Tiles(const Facts& f) {
     ++all;
     if (!node.live.reachable) continue;
     ++ready;
-    slots += node.row.inventory.cpu_slots;
+    slots += node.row->inventory.cpu_slots;
     free += node.live.cpu_slots_free;
-    gpus += node.row.inventory.gpus.size();
+    gpus += node.row->inventory.gpus.size();
     used += node.live.gpu_jobs.size();
   }
   auto count = [&f](JobState state) {
@@ -141,27 +142,35 @@ std::string Item(const std::string& badge, const std::string& title, const std::
 
 std::string NodeTrouble(const runtime::NodeView& node, base::WallTime now) {
   std::string state = NodeState(node);
-  std::string body = Conditions(node.row.inventory.conditions);
-  for (const protocol::GpuInfo& gpu : node.row.inventory.gpus) {
+  std::string body = Conditions(node.row->inventory.conditions);
+  for (const protocol::GpuInfo& gpu : node.row->inventory.gpus) {
     if (!gpu.available) {
       absl::StrAppend(&body, "<p class=\"why\">GPU ", gpu.index,
                       " is not given out: ", Escape(gpu.why_not), "</p>");
     }
   }
   // One that was shut down in good order and left nothing behind is no trouble.
-  bool blocked = node.live.reachable && !node.row.inventory.why_no_work.empty();
+  bool blocked = node.live.reachable && !node.row->inventory.why_no_work.empty();
   if ((state != "UNREACHABLE" || node.live.left) && body.empty() && !blocked) return "";
   body = Conditions(node.live.conditions) + body;
-  std::string title = "<a href=\"/nodes\">" + Escape(node.row.name) + "</a>";
+  std::string title = "<a href=\"/nodes\">" + Escape(node.row->name) + "</a>";
   return Item(NodeBadgeHtml(state), title, "heard " + AgoHtml(node.live.last_heartbeat, now), body);
 }
 
 std::string Trouble(const Facts& f) {
   std::string items;
+  size_t nodes = 0;
   for (bool reachable : {false, true}) {
     for (const runtime::NodeView& node : f.nodes) {
-      if (node.live.reachable == reachable) items += NodeTrouble(node, f.now);
+      if (node.live.reachable != reachable) continue;
+      std::string item = NodeTrouble(node, f.now);
+      if (!item.empty() && ++nodes <= kMostTroubledNodes) items += item;
     }
+  }
+  if (nodes > kMostTroubledNodes) {
+    absl::StrAppend(&items, "<li><a href=\"/nodes\">",
+                    CountText(static_cast<int64_t>(nodes - kMostTroubledNodes)),
+                    " more nodes in trouble</a></li>");
   }
   for (const runtime::JobView& job : f.active) {
     bool recovering = job.record.job.state == JobState::kRecovering;

@@ -26,6 +26,12 @@ header { display: flex; align-items: center; gap: 1.2rem; padding: .6rem 1.2rem;
 nav { display: flex; gap: 1rem; }
 nav a { color: var(--dim); padding: .15rem 0; border-bottom: 2px solid transparent; }
 nav a[aria-current] { color: var(--ink); border-color: var(--accent); }
+.pages { margin-top: 1rem; gap: .6rem; flex-wrap: wrap; }
+.find { display: flex; gap: .6rem; align-items: center; flex-wrap: wrap; }
+.find input { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--line);
+  border-radius: 6px; padding: .25rem .6rem; }
+.find button { font: inherit; color: var(--ink); background: var(--card); border: 1px solid var(--line);
+  border-radius: 6px; padding: .25rem .8rem; }
 #live { margin-left: auto; color: var(--dim); font-size: .85rem; white-space: nowrap; }
 body.stale #live { color: var(--bad); font-weight: 600; }
 main { max-width: 68rem; margin: 0 auto; padding: 1rem 1.2rem 2rem; }

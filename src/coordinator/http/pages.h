@@ -12,7 +12,12 @@
 namespace coxswain::coordinator::http {
 
 absl::StatusOr<std::string> OverviewPage(runtime::Api& api);
-absl::StatusOr<std::string> NodesPage(runtime::Api& api);
+// `page` from 1; a number past the last shows the last. `name`: those that have it in their name.
+struct NodesQuery {
+  size_t page = 1;
+  std::string name;
+};
+absl::StatusOr<std::string> NodesPage(runtime::Api& api, const NodesQuery& query = {});
 absl::StatusOr<std::string> QueuesPage(runtime::Api& api);
 absl::StatusOr<std::string> JobPage(runtime::Api& api, const std::string& id_or_name);  // NotFound
 std::string ErrorPage(const std::string& text);

@@ -72,11 +72,11 @@ void AddNodes(Page& page, const std::vector<runtime::NodeView>& nodes) {
   for (const runtime::NodeView& node : nodes) {
     states[NodeState(node)] += 1;
     if (!node.live.reachable) continue;
-    slots += node.row.inventory.cpu_slots;
+    slots += node.row->inventory.cpu_slots;
     free += node.live.cpu_slots_free;
-    gpus += static_cast<double>(node.row.inventory.gpus.size());
+    gpus += static_cast<double>(node.row->inventory.gpus.size());
     gpus_used += static_cast<double>(node.live.gpu_jobs.size());
-    for (const protocol::GpuInfo& gpu : node.row.inventory.gpus) gpus_bad += !gpu.available;
+    for (const protocol::GpuInfo& gpu : node.row->inventory.gpus) gpus_bad += !gpu.available;
   }
   page.Begin(MetricType::Gauge, "coxswain_nodes", "Nodes by state");
   for (const auto& [state, count] : states) page.Add(count, {{"state", state}});
@@ -188,7 +188,7 @@ void AddQueues(Page& page, const runtime::QueuesView& view) {
 
 void AddHeartbeats(Page& page, const std::vector<runtime::NodeView>& nodes, base::WallTime now) {
   auto labels = [](const runtime::NodeView& node) -> Labels {
-    return {{"id", node.row.id.value}, {"node", node.row.name}};
+    return {{"id", node.row->id.value}, {"node", node.row->name}};
   };
   page.Begin(MetricType::Gauge, "coxswain_node_reachable", "1: its lease holds");
   for (const runtime::NodeView& node : nodes) page.Add(node.live.reachable, labels(node));

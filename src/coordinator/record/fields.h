@@ -113,7 +113,8 @@ COX_FIELDS_OF(core::StoreProof, 3);
 COX_FIELDS_OF(core::TaskSoft, 6);
 COX_FIELDS_OF(core::WaitingSubmission, 3);
 COX_FIELDS_OF(core::EndedKey, 2);
-COX_FIELDS_OF(core::Soft, 28);
+COX_FIELDS_OF(core::TaskPlaces, 5);
+COX_FIELDS_OF(core::Soft, 32);
 COX_FIELDS_OF(core::Image, 2);
 COX_FIELDS_OF(protocol::GenerationFormed::Refused, 3);
 COX_FIELDS_OF(Verdict, 5);
@@ -127,7 +128,7 @@ COX_FIELDS_OF(Ending, 2);
 template <class T, class Visit>
 constexpr void VisitFields(T& object, const Visit& visit) {
   constexpr size_t kCount = kFields<std::remove_const_t<T>>;
-  static_assert(kCount <= 30,
+  static_assert(kCount <= 32,
                 "a struct that is not in the list above, or too large for the one below");
 #define COX_FIELDS(count, ...)                                 \
   if constexpr (kCount == count) {                             \
@@ -165,6 +166,8 @@ constexpr void VisitFields(T& object, const Visit& visit) {
   COX_FIELDS(28, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28);
   COX_FIELDS(29, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29);
   COX_FIELDS(30, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29, f30);
+  COX_FIELDS(31, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29, f30, f31);
+  COX_FIELDS(32, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19, f20, f21, f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32);
   // clang-format on
 #undef COX_FIELDS
 }

@@ -140,16 +140,16 @@ void Fill(const runtime::JobView& in, JobParts parts, const NodeNames& names, v1
 }
 
 void Fill(const runtime::NodeView& in, v1::Node* out) {
-  const protocol::Inventory& inventory = in.row.inventory;
-  out->set_id(Utf8(in.row.id.value));
-  out->set_name(Utf8(in.row.name));
+  const protocol::Inventory& inventory = in.row->inventory;
+  out->set_id(Utf8(in.row->id.value));
+  out->set_name(Utf8(in.row->name));
   out->set_state(!in.live.reachable     ? "UNREACHABLE"
-                 : !in.row.draining     ? "READY"
+                 : !in.row->draining    ? "READY"
                  : in.live.jobs.empty() ? "DRAINED"
                                         : "DRAINING");
-  out->set_reason(Utf8(in.row.drain_reason));
-  out->set_drain_by_us(in.row.drain_by.us);
-  out->set_cordoned(in.row.cordoned);
+  out->set_reason(Utf8(in.row->drain_reason));
+  out->set_drain_by_us(in.row->drain_by.us);
+  out->set_cordoned(in.row->cordoned);
   out->set_address(Utf8(inventory.address));
   out->set_cpu_slots(inventory.cpu_slots);
   out->set_cpu_slots_free(in.live.cpu_slots_free);

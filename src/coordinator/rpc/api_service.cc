@@ -152,7 +152,7 @@ class Service final : public v1::Coxswain::CallbackService {
       if (!nodes.ok()) return ToGrpc(nodes.status());
       const int page = static_cast<int>(PageSize(request.page_size()));
       for (const runtime::NodeView& node : *nodes) {
-        if (node.row.id.value <= *after) continue;
+        if (node.row->id.value <= *after) continue;
         if (response->nodes_size() == page) {
           response->set_next_page_token(MakePageToken(response->nodes(page - 1).id(), "nodes"));
           break;
@@ -194,8 +194,8 @@ class Service final : public v1::Coxswain::CallbackService {
       api_->Forget(node, [call](absl::StatusOr<runtime::NodeView> view) {
         v1::ForgetNodeResponse response;
         if (view.ok()) {
-          response.set_id(view->row.id.value);
-          response.set_name(view->row.name);
+          response.set_id(view->row->id.value);
+          response.set_name(view->row->name);
         }
         call->Answer(ToGrpc(view.status()), &response);
       });
@@ -298,12 +298,12 @@ class Service final : public v1::Coxswain::CallbackService {
     std::string known, same;
     int matches = 0;
     for (const runtime::NodeView& node : *nodes) {
-      bool by_id = node.row.id.value == id_or_name;
-      known += (known.empty() ? "" : ", ") + node.row.name;
-      if (!by_id && node.row.name != id_or_name) continue;
-      *out = node.row.id;
+      bool by_id = node.row->id.value == id_or_name;
+      known += (known.empty() ? "" : ", ") + node.row->name;
+      if (!by_id && node.row->name != id_or_name) continue;
+      *out = node.row->id;
       if (by_id) return grpc::Status::OK;
-      same += (same.empty() ? "" : ", ") + node.row.id.value;
+      same += (same.empty() ? "" : ", ") + node.row->id.value;
       ++matches;
     }
     if (matches == 1) return grpc::Status::OK;

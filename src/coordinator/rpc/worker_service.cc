@@ -5,6 +5,7 @@
 #include "common/rpc/convert.h"
 #include "common/rpc/queued_server.h"
 #include "common/rpc/token.h"
+#include "coordinator/rpc/read_pace.h"
 #include "coxswain/internal/v1/internal.grpc.pb.h"
 
 namespace coxswain::coordinator::rpc {
@@ -17,7 +18,7 @@ using Call = Stream::Call;
 // One worker's stream: the way out (WorkerSession) and, through its reactions, the way in.
 class Session final : public runtime::WorkerSession, public std::enable_shared_from_this<Session> {
  public:
-  explicit Session(runtime::WorkerGateway* gateway) : gateway_(gateway) {}
+  Session(runtime::WorkerGateway* gateway, ReadPace* pace) : gateway_(gateway), pace_(pace) {}
 
   Call* Begin() {
     return stream_.Begin(
@@ -53,7 +54,9 @@ class Session final : public runtime::WorkerSession, public std::enable_shared_f
     if (auto* hello = std::get_if<protocol::WorkerHello>(&report)) {
       id_ = gateway_->Connected(shared_from_this(), std::move(*hello));
     } else {
+      const bool can_wait = runtime::CanWait(report);
       gateway_->Reported(id_, std::move(report));
+      if (can_wait) pace_->Rest();
     }
     return grpc::Status::OK;
   }
@@ -63,6 +66,7 @@ class Session final : public runtime::WorkerSession, public std::enable_shared_f
   }
 
   runtime::WorkerGateway* const gateway_;
+  ReadPace* const pace_;
   Stream stream_{"the worker"};
   core::SessionId id_;  // touched by reactions only, as is why_
   std::string why_;     // our reason for ending the stream
@@ -77,12 +81,13 @@ class Service final : public wire::WorkerGateway::CallbackService {
     if (grpc::Status status = coxswain::rpc::CheckToken(*context, token_); !status.ok()) {
       return Call::Refuse(status);
     }
-    return std::make_shared<Session>(gateway_)->Begin();
+    return std::make_shared<Session>(gateway_, &pace_)->Begin();
   }
 
  private:
   runtime::WorkerGateway* const gateway_;
   const std::string token_;
+  ReadPace pace_;
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/shared.h"
 #include "common/config/job_parser.h"
 #include "coordinator/core/decisions.h"
 #include "coordinator/core/views.h"
@@ -27,7 +28,7 @@ struct JobView {
   store::DroppedPoints dropped;  // filled by GetJob only
 };
 struct NodeView {
-  core::NodeRow row;
+  base::Shared<core::NodeRow> row;
   core::LiveNode live;
 };
 
@@ -165,6 +166,15 @@ class WorkerSession {
   virtual void Send(core::Term term, const protocol::WorkerOrder& order) = 0;  // never blocks
   virtual void Close() = 0;  // after what was sent has left
 };
+
+// A sign of life or of progress: worth the same a few milliseconds later, with others of its kind.
+inline bool CanWait(const protocol::WorkerReport& report) {
+  if (const auto* beat = std::get_if<protocol::Heartbeat>(&report)) {
+    return !beat->changed_inventory;
+  }
+  const auto* told = std::get_if<protocol::FromTrainer>(&report);
+  return told != nullptr && std::holds_alternative<protocol::TrainerProgress>(told->report);
+}
 
 // The way in for workers' streams.
 class WorkerGateway {

@@ -3,12 +3,23 @@
 #include <iterator>
 
 #include "common/base/clock.h"
+#include "coordinator/runtime/api.h"
 
 namespace coxswain::coordinator::runtime {
 
 // So that the disk is busy with the first decisions while the later ones are made.
 constexpr size_t kEventsPerRun = 256;
 constexpr size_t kLongestQueue = 200'000;
+constexpr base::Duration kWait = base::milliseconds(10);
+
+namespace {
+
+bool CanWait(const core::EventBody& event) {
+  const auto* reported = std::get_if<core::WorkerReported>(&event);
+  return reported != nullptr && runtime::CanWait(reported->report);
+}
+
+}  // namespace
 
 DecideLoop::DecideLoop(core::Settings settings, std::function<void(Outbox)> leave,
                        record::Recorder* recorder)
@@ -26,9 +37,12 @@ absl::Status DecideLoop::Post(core::EventBody event) {
   if (queue_.size() >= kLongestQueue) {
     return absl::UnavailableError("the coordinator has too much to do: try again later");
   }
+  const bool first = queue_.empty();
+  const bool hurries = !urgent_ && !CanWait(event);
+  urgent_ |= hurries;
   queue_.push_back(std::move(event));
   counters_.queued = queue_.size();
-  wake_.notify_one();
+  if (first || hurries) wake_.notify_one();
   return absl::OkStatus();
 }
 
@@ -37,6 +51,7 @@ void DecideLoop::Suspend(absl::Status why) {
   suspended_ = std::move(why);
   ++life_;
   queue_.clear();
+  urgent_ = false;
   snapshot_.reset();
   counters_.queued = 0;
   wake_.notify_one();
@@ -62,15 +77,22 @@ void DecideLoop::Stop() {
 }
 
 bool DecideLoop::WaitForWork(std::unique_lock<std::mutex>& lock) {
-  auto ready = [this] { return stopped_ || !queue_.empty() || core_life_ != life_; };
+  auto until = [&](base::Time at, auto ready) {
+    std::chrono::microseconds since_start(at.us);
+    wake_.wait_until(lock, std::chrono::steady_clock::time_point(since_start), ready);
+  };
+  auto now = [this] { return stopped_ || urgent_ || core_life_ != life_; };
+  auto ready = [&] { return now() || !queue_.empty(); };
   std::optional<base::Time> deadline;
   if (core_ != nullptr) deadline = core_->NextDeadline();
   if (deadline) {
-    wake_.wait_until(lock,
-                     std::chrono::steady_clock::time_point(std::chrono::microseconds(deadline->us)),
-                     ready);
+    until(*deadline, ready);
   } else {
     wake_.wait(lock, ready);
+  }
+  if (!now() && !queue_.empty() && queue_.size() < kEventsPerRun) {
+    base::Time end = base::MonotonicNow() + kWait;
+    until(deadline ? std::min(end, *deadline) : end, now);
   }
   return !stopped_;
 }
@@ -89,6 +111,7 @@ void DecideLoop::Run() {
                                         std::make_move_iterator(queue_.begin() + taken));
     queue_.erase(queue_.begin(), queue_.begin() + taken);
     bool drained = queue_.empty();
+    if (drained) urgent_ = false;
     counters_.queued = queue_.size();
     lock.unlock();
 
@@ -102,6 +125,7 @@ void DecideLoop::Run() {
       if (drained) DecideOnTime(out);  // all input that has arrived comes before any lease
       out.jobs = core_->TakeChangedJobs();
       out.nodes = core_->TakeChangedNodes();
+      out.heard = core_->TakeHeardNodes();
       TakeQueues(out);
       if (recorder_ != nullptr) {
         recorder_->KeepUp(settings_, *core_, base::MonotonicNow(), base::WallNow());

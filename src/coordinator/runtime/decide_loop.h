@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -31,7 +32,8 @@ class DecideLoop {
              record::Recorder* recorder = nullptr);
   ~DecideLoop();
 
-  // Unavailable (or what Suspend was told): not taken.
+  // Unavailable (or what Suspend was told): not taken. A sign of life or of progress is decided on
+  // within kWait, with others of its kind: a fleet that is well does not keep the thread awake.
   absl::Status Post(core::EventBody event);
 
   // Drops the tables and every event not yet decided; Post answers `why` from now on. Outboxes of
@@ -62,8 +64,9 @@ class DecideLoop {
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::vector<core::EventBody> queue_;      // guarded by mutex_
+  std::deque<core::EventBody> queue_;       // guarded by mutex_
   std::optional<core::Snapshot> snapshot_;  // guarded by mutex_: to begin with
+  bool urgent_ = false;                     // guarded by mutex_: some of them cannot wait
   absl::Status suspended_;                  // guarded by mutex_
   bool stopped_ = false;                    // guarded by mutex_
   std::atomic<uint64_t> life_ = 0;          // written under mutex_

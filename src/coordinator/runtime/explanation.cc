@@ -32,11 +32,11 @@ std::vector<std::string> PartsOf(const std::string& reason) {
 }
 
 core::NodeCapacity CapacityOf(const NodeView& view) {
-  const protocol::Inventory& inventory = view.row.inventory;
+  const protocol::Inventory& inventory = view.row->inventory;
   core::NodeCapacity node;
-  node.name = view.row.name;
+  node.name = view.row->name;
   node.why_not = !view.live.reachable ? (view.live.left ? "shut down" : "unreachable")
-                 : view.row.draining  ? "draining"
+                 : view.row->draining ? "draining"
                                       : inventory.why_no_work;
   node.labels = inventory.labels;
   node.cpus = inventory.cpu_slots;
@@ -147,8 +147,8 @@ std::vector<std::string> WhatEndsIt(const JobView& job, const std::vector<LiveQu
   add(SizeText(row.request));
   if (!path.empty()) add(PolicyText(row, path.front().settings.name, settings));
   for (const NodeRoom& room : nodes) {
-    if (!room.node.row.draining || !room.node.row.drain_by) continue;
-    add(room.node.row.name + " has to be empty by " + core::ClockTime(room.node.row.drain_by));
+    if (!room.node.row->draining || !room.node.row->drain_by) continue;
+    add(room.node.row->name + " has to be empty by " + core::ClockTime(room.node.row->drain_by));
   }
   if (out.empty()) return {"nobody: what it holds is guaranteed to its queue, or nobody else's"};
   out.push_back(row.request.end_when_preempted
@@ -189,8 +189,8 @@ std::vector<std::string> QueueWarnings(const std::vector<LiveQueue>& queues,
   std::vector<std::string> warnings;
   core::Amount fleet, promised;
   for (const NodeView& node : nodes) {
-    fleet.cpus += node.row.inventory.cpu_slots;
-    fleet.gpus += static_cast<int64_t>(node.row.inventory.gpus.size());
+    fleet.cpus += node.row->inventory.cpu_slots;
+    fleet.gpus += static_cast<int64_t>(node.row->inventory.gpus.size());
   }
   for (const LiveQueue& queue : queues) {
     if (!queue.settings.parent.empty()) continue;

@@ -1,6 +1,7 @@
 // The soft part of what people see, as of the last commit. Thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 
@@ -10,10 +11,17 @@ namespace coxswain::coordinator::runtime {
 
 class LiveBoard {
  public:
-  void Put(std::vector<core::LiveJob> jobs, std::vector<core::LiveNode> nodes) {
+  void Put(std::vector<core::LiveJob> jobs, std::vector<core::LiveNode> nodes,
+           const std::vector<core::HeardNode>& heard = {}) {
     std::lock_guard lock(mutex_);
     for (core::LiveJob& job : jobs) Put(jobs_, std::move(job));
     for (core::LiveNode& node : nodes) Put(nodes_, std::move(node));
+    for (const core::HeardNode& node : heard) {
+      auto known = nodes_.find(node.id);
+      if (known == nodes_.end()) continue;
+      base::WallTime& last = known->second.last_heartbeat;
+      last = std::max(last, node.last_heartbeat);
+    }
   }
   void Put(std::vector<core::LiveQueue> queues) {
     std::lock_guard lock(mutex_);
@@ -31,6 +39,15 @@ class LiveBoard {
   // Empty views for what is not there.
   core::LiveJob Job(core::JobId id) const { return Get(jobs_, id); }
   core::LiveNode Node(const core::NodeId& id) const { return Get(nodes_, id); }
+  // The live parts of all of these, at one moment.
+  template <class View>
+  void Fill(std::vector<View>* nodes) const {
+    std::lock_guard lock(mutex_);
+    for (View& view : *nodes) {
+      auto known = nodes_.find(view.live.id);
+      if (known != nodes_.end()) view.live = known->second;
+    }
+  }
 
  private:
   template <class Map, class View>

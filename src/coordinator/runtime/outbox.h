@@ -16,6 +16,7 @@ struct Outbox {
   std::vector<core::Reply> replies;
   std::vector<core::LiveJob> jobs;
   std::vector<core::LiveNode> nodes;
+  std::vector<core::HeardNode> heard;
   std::optional<std::vector<core::LiveQueue>> queues;
 
   // What was decided after it, in the same life.
@@ -29,11 +30,12 @@ struct Outbox {
     append(&replies, std::move(next.replies));
     append(&jobs, std::move(next.jobs));
     append(&nodes, std::move(next.nodes));
+    append(&heard, std::move(next.heard));
     if (next.queues) queues = std::move(next.queues);
   }
   bool empty() const {
     return persist.empty() && send.empty() && replies.empty() && jobs.empty() && nodes.empty() &&
-           !queues;
+           heard.empty() && !queues;
   }
 };
 

@@ -158,7 +158,7 @@ void Runtime::Release(Outbox outbox) {
   }
   for (const core::LiveJob& job : outbox.jobs) changed.insert(job.id);
   bool any = !changed.empty() || !outbox.nodes.empty();
-  board_.Put(std::move(outbox.jobs), std::move(outbox.nodes));
+  board_.Put(std::move(outbox.jobs), std::move(outbox.nodes), outbox.heard);
   if (outbox.queues) board_.Put(*std::move(outbox.queues));
   for (const core::Action& action : outbox.send) Send(action);
   for (core::Reply& reply : outbox.replies) {

@@ -127,7 +127,8 @@ class Runtime : public Api, public WorkerGateway {
   std::atomic<uint64_t> term_, last_event_;
   // All nodes' rows as ListNodes read them last: their inventories take long to read.
   std::mutex nodes_mutex_;
-  std::shared_ptr<const std::vector<core::NodeRow>> nodes_;  // guarded by nodes_mutex_; null: anew
+  std::shared_ptr<const std::vector<base::Shared<core::NodeRow>>>
+      nodes_;                   // guarded by nodes_mutex_; null: anew
   uint64_t nodes_version_ = 0;  // guarded by nodes_mutex_; rises with each commit of a node
 
   std::mutex status_mutex_;

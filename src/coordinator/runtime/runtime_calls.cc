@@ -107,7 +107,7 @@ void Runtime::Drain(core::NodeId node, std::string reason, bool undo, core::Wall
                     std::function<void(absl::StatusOr<NodeView>)> done) {
   absl::StatusOr<NodeView> view = FindNode(node);
   if (!view.ok()) return done(view.status());
-  core::NodeId id = view->row.id;
+  core::NodeId id = view->row->id;
   core::CallId call = calls_.Add([this, done, id](absl::StatusOr<core::Reply> reply) {
     if (!reply.ok()) return done(reply.status());
     absl::Status status = StatusOf(*reply);
@@ -119,7 +119,7 @@ void Runtime::Drain(core::NodeId node, std::string reason, bool undo, core::Wall
 void Runtime::Forget(core::NodeId node, std::function<void(absl::StatusOr<NodeView>)> done) {
   absl::StatusOr<NodeView> view = FindNode(node);
   if (!view.ok()) return done(view.status());
-  core::NodeId id = view->row.id;
+  core::NodeId id = view->row->id;
   core::CallId call = calls_.Add([done, view](absl::StatusOr<core::Reply> reply) {
     if (!reply.ok()) return done(reply.status());
     absl::Status status = StatusOf(*reply);
@@ -133,8 +133,8 @@ absl::StatusOr<NodeView> Runtime::FindNode(const core::NodeId& id_or_name) {
   if (!nodes.ok()) return nodes.status();
   const NodeView* found = nullptr;
   for (const NodeView& node : *nodes) {
-    if (node.row.id == id_or_name) return node;
-    if (node.row.name != id_or_name.value) continue;
+    if (node.row->id == id_or_name) return node;
+    if (node.row->name != id_or_name.value) continue;
     if (found != nullptr) {
       return absl::FailedPreconditionError(absl::StrCat(
           "several nodes are named '", id_or_name.value, "': use the id (`cox nodes -o wide`)"));

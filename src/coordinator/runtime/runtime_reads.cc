@@ -84,7 +84,7 @@ absl::StatusOr<std::vector<core::CheckpointRow>> Runtime::ListCheckpoints(core::
 
 absl::StatusOr<std::vector<NodeView>> Runtime::ListNodes() {
   uint64_t version = 0;
-  std::shared_ptr<const std::vector<core::NodeRow>> known;
+  std::shared_ptr<const std::vector<base::Shared<core::NodeRow>>> known;
   {
     std::lock_guard lock(nodes_mutex_);
     version = nodes_version_;
@@ -94,17 +94,21 @@ absl::StatusOr<std::vector<NodeView>> Runtime::ListNodes() {
     absl::StatusOr<std::vector<core::NodeRow>> rows =
         readers_.With([](store::StateReader& reader) { return reader.ListNodes(); });
     if (!rows.ok()) return rows.status();
-    known = std::make_shared<const std::vector<core::NodeRow>>(*std::move(rows));
+    known = std::make_shared<const std::vector<base::Shared<core::NodeRow>>>(
+        std::make_move_iterator(rows->begin()), std::make_move_iterator(rows->end()));
     std::lock_guard lock(nodes_mutex_);
     if (version == nodes_version_) nodes_ = known;
   }
   std::vector<NodeView> views;
   views.reserve(known->size());
   const base::WallTime now = base::WallNow();
-  for (const core::NodeRow& row : *known) {
-    NodeView& view = views.emplace_back(NodeView{row, board_.Node(row.id)});
-    TellLate(row, now, &view.live);
+  for (const base::Shared<core::NodeRow>& row : *known) {
+    NodeView& view = views.emplace_back();
+    view.row = row;
+    view.live.id = row->id;
   }
+  board_.Fill(&views);
+  for (NodeView& view : views) TellLate(*view.row, now, &view.live);
   return views;
 }
 

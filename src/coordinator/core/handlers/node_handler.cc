@@ -1,5 +1,7 @@
 #include "coordinator/core/handlers/node_handler.h"
 
+#include <utility>
+
 #include "coordinator/core/handlers/attempt_handler.h"
 #include "coordinator/core/handlers/placement_handler.h"
 #include "coordinator/core/handlers/share_handler.h"
@@ -178,6 +180,7 @@ void Handle(Turn& turn, const ForgetRequested& event) {
   }
   turn.soft.node_timers.Cancel(id);
   turn.TouchNode(id);
+  turn.soft.task_places.largest_memory.reset();
   turn.soft.placement_due = true;
   turn.Reply({.call = event.call, .text = "", .job = {}, .node = id});
 }
@@ -245,8 +248,10 @@ void RenewLease(Turn& turn, const NodeId& id, bool is_new) {
   node.heard = turn.now;
   node.last_heartbeat = turn.wall;
   node.lease_until = turn.now + turn.deadlines().lease;
-  turn.soft.changed_nodes.insert(id);
-  if (node.reachable) return;
+  if (node.reachable) {
+    turn.soft.heard_nodes.insert(id);
+    return;
+  }
   node.reachable = true;
   node.lost = false;
   turn.TouchNode(id);
@@ -313,7 +318,10 @@ void TickNode(Turn& turn, const NodeId& id) {
 }
 
 void LengthenLeases(Turn& turn, Duration by) {
-  if (by.count() <= 0) return;
+  constexpr int kGrain = 64;
+  turn.soft.late += std::max(Duration{0}, by);
+  if (turn.soft.late < turn.deadlines().lease / kGrain) return;
+  by = std::exchange(turn.soft.late, Duration{0});
   for (auto& [id, node] : turn.soft.nodes) {
     node.lease_until = node.lease_until + by;
     if (!node.reachable) node.unreachable_since = node.unreachable_since + by;

@@ -15,7 +15,8 @@ void RenewLease(Turn& turn, const NodeId& node, bool is_new);
 void LoseContact(Turn& turn, const NodeId& node, const std::string& why);
 // Its lease, or the time after which it counts as lost, may be over.
 void TickNode(Turn& turn, const NodeId& node);
-// The loop was late: no lease ran out meanwhile.
+// The loop was late: no lease ran out meanwhile. Granted to all nodes at once when it has come to a
+// small part of a lease.
 void LengthenLeases(Turn& turn, Duration by);
 // After a start: nodes that hold ranks are awaited, and nothing is lost before NodeLostAfter.
 void AwaitNodes(Turn& turn);

@@ -76,6 +76,8 @@ void WriteNode(Turn& turn, const NodeId& id, const protocol::Inventory& inventor
   row.inventory.gpus = GpusOf(old, inventory);
   if (!row.first_seen) row.first_seen = turn.wall;
   if (!(row == old)) turn.Persist(row);
+  if (row.inventory.memory_bytes != old.inventory.memory_bytes)
+    turn.soft.task_places.largest_memory.reset();
   NoteIfBlocked(turn, id, old.inventory.why_no_work, row.inventory.why_no_work);
   turn.TouchNode(id);
   turn.soft.placement_due = true;

@@ -147,6 +147,7 @@ bool AvoidUnseen(Turn& turn, const TaskSoft& step) {
   bool shared = soft.store_place.size() > 1 && soft.store_place.contains(writer);
   if (step.proof->at == 0 || !shared) return false;
   soft.store_unseen.insert(step.node);
+  turn.soft.blind_nodes.insert(step.job);
   turn.Note("StoreNotShared",
             turn.NodeName(step.node) + " does not see the job's file:// store as " +
                 turn.NodeName(writer) + " does: the job is not started there",
@@ -155,7 +156,12 @@ bool AvoidUnseen(Turn& turn, const TaskSoft& step) {
 }
 
 void LookAgain(Turn& turn, const NodeId& node) {
-  for (auto& [job, soft] : turn.soft.jobs) soft.store_unseen.erase(node);
+  std::erase_if(turn.soft.blind_nodes, [&](JobId id) {
+    auto job = turn.soft.jobs.find(id);
+    if (job == turn.soft.jobs.end()) return true;
+    job->second.store_unseen.erase(node);
+    return job->second.store_unseen.empty();
+  });
 }
 
 void RecallStore(Turn& turn, const JobRow& job) {

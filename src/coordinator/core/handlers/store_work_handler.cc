@@ -11,10 +11,8 @@ constexpr size_t kCollectAtOnce = 32;
 constexpr size_t kJobsAtOnce = 16;  // per turn; the others at the next one
 
 bool Running(const Turn& turn, JobId job, protocol::TaskKind kind) {
-  for (const auto& [id, task] : turn.soft.tasks) {
-    if (task.job == job && task.kind == kind) return true;
-  }
-  return false;
+  auto kinds = turn.soft.task_places.of_stores.find(job);
+  return kinds != turn.soft.task_places.of_stores.end() && kinds->second.contains(kind);
 }
 
 // A file:// checkpoint can only be reached where it was written.

@@ -24,15 +24,24 @@ void TaskResult(Turn& turn, TaskId id, const TaskSoft& task, const protocol::Tas
   }
 }
 
+int64_t LargestMemory(Turn& turn) {
+  if (!turn.soft.task_places.largest_memory) {
+    int64_t largest = 0;
+    for (const auto& [id, row] : turn.tables.nodes()) {
+      largest = std::max(largest, row.inventory.memory_bytes);
+    }
+    turn.soft.task_places.largest_memory = largest;
+  }
+  return *turn.soft.task_places.largest_memory;
+}
+
 // The largest machine, and how many ranks some machine must hold at least: what no placement can
 // do better than. Nothing for jobs whose state is in the memory of GPUs.
-std::string Machine(const Turn& turn, const JobRequest& request) {
+std::string Machine(Turn& turn, const JobRequest& request) {
+  if (request.gpus > 0) return "";
   uint64_t machines = turn.tables.nodes().size();
-  int64_t memory = 0;
-  for (const auto& [id, row] : turn.tables.nodes()) {
-    memory = std::max(memory, row.inventory.memory_bytes);
-  }
-  if (memory == 0 || request.gpus > 0) return "";
+  int64_t memory = LargestMemory(turn);
+  if (memory == 0) return "";
   uint64_t ranks = (request.workers + machines - 1) / machines;
   return ",\"machine\":{\"memory\":" + std::to_string(memory) +
          ",\"ranks\":" + std::to_string(ranks) + "}";
@@ -59,21 +68,40 @@ std::string Resume(const Turn& turn, const CheckSubject& subject) {
          ",\"elsewhere\":" + Bool(elsewhere) + "}";
 }
 
+// How many it has, if it may be given more; draining ones are used where no other node can do it.
+std::optional<size_t> TasksOf(const Turn& turn, const NodeId& id, bool draining) {
+  auto node = turn.soft.nodes.find(id);
+  const NodeRow* row = turn.tables.FindNode(id);
+  if (node == turn.soft.nodes.end() || row == nullptr) return std::nullopt;
+  if (!node->second.session || !node->second.reachable) return std::nullopt;
+  if (!row->inventory.why_no_work.empty() || (row->draining && !draining)) return std::nullopt;
+  return node->second.tasks.size();
+}
+
+void RefreshPlaces(Turn& turn) {
+  for (const NodeId& id : turn.soft.task_places.stale) {
+    if (std::optional<size_t> tasks = TasksOf(turn, id, false)) {
+      turn.soft.task_places.Set(id, *tasks);
+    } else {
+      turn.soft.task_places.Remove(id);
+    }
+  }
+  turn.soft.task_places.stale.clear();
+}
+
+bool IsStoreTask(const TaskSoft& task) {
+  return task.job && task.kind != protocol::TaskKind::kCheck;
+}
+
 }  // namespace
 
-std::optional<NodeId> NodeForTask(const Turn& turn, const std::optional<NodeId>& only) {
-  std::optional<NodeId> best;
-  size_t least = kTasksPerNode;
-  for (const auto& [id, node] : turn.soft.nodes) {
-    if (only && *only != id) continue;
-    const NodeRow* row = turn.tables.FindNode(id);
-    if (!node.session || !node.reachable || row == nullptr) continue;
-    if (!row->inventory.why_no_work.empty()) continue;
-    if (row->draining && !only) continue;  // unless no other node can do it
-    if (node.tasks.size() < least) best = id, least = node.tasks.size();
-    if (least == 0) break;
+std::optional<NodeId> NodeForTask(Turn& turn, const std::optional<NodeId>& only) {
+  if (only) {
+    std::optional<size_t> tasks = TasksOf(turn, *only, true);
+    return tasks && *tasks < kTasksPerNode ? only : std::nullopt;
   }
-  return best;
+  RefreshPlaces(turn);
+  return turn.soft.task_places.LeastBusy(kTasksPerNode);
 }
 
 std::string WhyNoNodeForTask(const Turn& turn) {
@@ -93,6 +121,8 @@ TaskId StartTask(Turn& turn, TaskSoft task, std::string argument, std::string sp
   task.deadline = turn.now + limit;
   turn.soft.task_timers.Wake(id, task.deadline);
   turn.soft.nodes[task.node].tasks.insert(id);
+  turn.soft.task_places.stale.insert(task.node);
+  if (IsStoreTask(task)) turn.soft.task_places.of_stores[task.job].insert(task.kind);
   turn.Order(task.node,
              protocol::StartTask{id, task.kind, std::move(argument), std::move(spec_yaml)});
   turn.soft.tasks[id] = std::move(task);
@@ -106,6 +136,12 @@ std::optional<TaskSoft> TakeTask(Turn& turn, TaskId id) {
   turn.soft.tasks.erase(found);
   turn.soft.task_timers.Cancel(id);
   turn.soft.nodes[task.node].tasks.erase(id);
+  turn.soft.task_places.stale.insert(task.node);
+  if (IsStoreTask(task)) {
+    auto kinds = turn.soft.task_places.of_stores.find(task.job);
+    kinds->second.erase(task.kind);
+    if (kinds->second.empty()) turn.soft.task_places.of_stores.erase(kinds);
+  }
   turn.soft.placement_due = true;  // a check may have waited for this one
   return task;
 }
@@ -122,7 +158,7 @@ void LoseTask(Turn& turn, TaskId id, const std::string& why) {
   TaskResult(turn, id, *task, end, true);
 }
 
-std::string CheckArgument(const Turn& turn, const CheckSubject& subject) {
+std::string CheckArgument(Turn& turn, const CheckSubject& subject) {
   bool multi_node = subject.request.workers > 1 && !subject.request.local_store;
   return "{\"spec_yaml\":" + JsonQuote(subject.spec_yaml) + ",\"multi_node\":" + Bool(multi_node) +
          ",\"at_submit\":" + Bool(subject.at_submit) + Machine(turn, subject.request) +

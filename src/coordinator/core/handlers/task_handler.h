@@ -7,7 +7,7 @@ namespace coxswain::coordinator::core {
 
 // A node that may be given a task: connected, able to start it, not draining, least busy; `only`:
 // this one or none, and then even while it drains.
-std::optional<NodeId> NodeForTask(const Turn& turn, const std::optional<NodeId>& only);
+std::optional<NodeId> NodeForTask(Turn& turn, const std::optional<NodeId>& only);
 // For people, where there is none.
 std::string WhyNoNodeForTask(const Turn& turn);
 
@@ -30,6 +30,6 @@ struct CheckSubject {
   bool elsewhere =
       false;  // the machine that looks is not the one with the checkpoint to begin with
 };
-std::string CheckArgument(const Turn& turn, const CheckSubject& subject);
+std::string CheckArgument(Turn& turn, const CheckSubject& subject);
 
 }  // namespace coxswain::coordinator::core

@@ -130,24 +130,24 @@ void FakeApi::AddTroubled() {
 void FakeApi::AddNodes() {
   for (const char* name : {"node-a", "node-b"}) {
     runtime::NodeView& node = nodes.emplace_back();
-    node.row.id = node.live.id = core::NodeId(std::string("n-") + name);
-    node.row.name = name;
-    node.row.inventory.address = "10.0.0.7";
-    node.row.inventory.cpu_slots = 8;
-    node.row.inventory.memory_bytes = int64_t{64} << 30;
-    node.row.inventory.version = "0.1.0";
-    node.row.inventory.gpu_note = "libnvidia-ml.so.1 not found";
-    node.row.first_seen = now + (-base::seconds(900000));
-    node.live.reachable = node.row.name == "node-a";
+    node.row.Edit().id = node.live.id = core::NodeId(std::string("n-") + name);
+    node.row.Edit().name = name;
+    node.row.Edit().inventory.address = "10.0.0.7";
+    node.row.Edit().inventory.cpu_slots = 8;
+    node.row.Edit().inventory.memory_bytes = int64_t{64} << 30;
+    node.row.Edit().inventory.version = "0.1.0";
+    node.row.Edit().inventory.gpu_note = "libnvidia-ml.so.1 not found";
+    node.row.Edit().first_seen = now + (-base::seconds(900000));
+    node.live.reachable = node.row.Edit().name == "node-a";
     node.live.last_heartbeat = now + (-base::seconds(node.live.reachable ? 1 : 47));
     node.live.cpu_slots_free = node.live.reachable ? 4 : 8;
   }
   nodes[0].live.jobs = {core::JobId(14)};
-  nodes[0].row.inventory.gpus = {
+  nodes[0].row.Edit().inventory.gpus = {
       {"GPU-5f0c", "NVIDIA H200", 0, int64_t{141} << 30, true, ""},
       {"GPU-91aa", "NVIDIA H200", 1, int64_t{141} << 30, false, "Xid 79"}};
   nodes[0].live.gpu_jobs["GPU-5f0c"] = core::JobId(14);
-  nodes[1].row.inventory.conditions = {"disk 97 % full: /data"};
+  nodes[1].row.Edit().inventory.conditions = {"disk 97 % full: /data"};
 }
 
 void FakeApi::AddQueues() {

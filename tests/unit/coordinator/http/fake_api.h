@@ -25,7 +25,7 @@ class FakeApi : public runtime::Api {
   absl::StatusOr<std::vector<runtime::NodeView>> ListNodes() override { return nodes; }
   std::string NodeName(const core::NodeId& node) override {
     for (const runtime::NodeView& view : nodes) {
-      if (view.row.id == node) return view.row.name;
+      if (view.row->id == node) return view.row->name;
     }
     return node.value;
   }

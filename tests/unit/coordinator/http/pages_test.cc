@@ -57,7 +57,7 @@ TEST(Overview, OnlyWhatTheMachinesDid_IsWrongNow) {
 TEST(Overview, NothingWrong_SaysSo) {
   FakeApi api;
   api.nodes.pop_back();
-  api.nodes[0].row.inventory.gpus.clear();
+  api.nodes[0].row.Edit().inventory.gpus.clear();
   std::erase_if(api.jobs, [](const runtime::JobView& job) {
     return job.record.job.state == core::JobState::kFailed ||
            job.record.job.state == core::JobState::kRecovering;
@@ -96,9 +96,9 @@ TEST(Pages, EverythingFromOutside_IsEscaped) {
     job.record.attempts = {attempt, attempt};
   }
   for (runtime::NodeView& node : api.nodes) {
-    node.row.name = node.row.drain_reason = kEvil;
-    node.row.draining = true;
-    protocol::Inventory& i = node.row.inventory;
+    node.row.Edit().name = node.row.Edit().drain_reason = kEvil;
+    node.row.Edit().draining = true;
+    protocol::Inventory& i = node.row.Edit().inventory;
     i.address = i.version = i.gpu_note = kEvil;
     i.labels = {{kEvil, kEvil}};
     i.conditions = {kEvil};
@@ -152,11 +152,43 @@ TEST(Overview, TimeoutsAreNoFailures_AndShortOnesTookLittle) {
 TEST(Nodes, ByName) {
   FakeApi api;
   runtime::NodeView two = api.nodes[0], ten = api.nodes[0];
-  two.row.name = "machine-2";
-  ten.row.name = "machine-10";
+  two.row.Edit().name = "machine-2";
+  ten.row.Edit().name = "machine-10";
   api.nodes = {ten, two};
   std::string page = *NodesPage(api);
   EXPECT_LT(page.find("machine-2"), page.find("machine-10"));
+}
+
+TEST(Nodes, ManyOfThem_AreShownByPages_TroubleFirst) {
+  FakeApi api;
+  runtime::NodeView node = api.nodes[0];
+  api.nodes.clear();
+  for (int i = 1; i <= 250; ++i) {
+    node.row.Edit().name = "machine-" + std::to_string(i);
+    node.live.reachable = i != 250;
+    api.nodes.push_back(node);
+  }
+  auto shown = [&](const NodesQuery& query) {
+    std::vector<std::string> names;
+    std::string page = *NodesPage(api, query);
+    for (size_t at = 0; (at = page.find("<h2 class=\"title\">", at)) != std::string::npos; ++at) {
+      size_t begin = page.find('>', at) + 1;
+      names.push_back(page.substr(begin, page.find('<', begin) - begin));
+    }
+    return names;
+  };
+  std::vector<std::string> first = shown({}), last = shown({.page = 3, .name = ""});
+  ASSERT_EQ(first.size(), 100u);
+  EXPECT_EQ(first.front(), "machine-250");
+  EXPECT_EQ(first[1], "machine-1");
+  ASSERT_EQ(last.size(), 50u);
+  EXPECT_EQ(last.back(), "machine-249");
+  EXPECT_EQ(shown({.page = 99, .name = ""}), last);
+  EXPECT_THAT(shown({.page = 1, .name = "-24"}), testing::SizeIs(11));
+  EXPECT_THAT(*NodesPage(api, {.page = 1, .name = "<x>"}),
+              AllOf(HasSubstr("No node has <code>&lt;x&gt;</code>"), HasSubstr("0 nodes")));
+  EXPECT_THAT(*NodesPage(api, {.page = 2, .name = "machine"}),
+              HasSubstr("<a href=\"/nodes?page=3&amp;name=machine\">3</a>"));
 }
 
 TEST(Queues, TreeWithWhatIsHeldAndWhoWaits) {

@@ -38,8 +38,8 @@ class FakeApi final : public runtime::Api {
   void AddNode(const std::string& id, const std::string& name) {
     std::lock_guard lock(mutex_);
     runtime::NodeView node;
-    node.row.id = core::NodeId(id);
-    node.row.name = name;
+    node.row.Edit().id = core::NodeId(id);
+    node.row.Edit().name = name;
     nodes_.push_back(node);
   }
   void NotifyAll() {
@@ -91,10 +91,10 @@ class FakeApi final : public runtime::Api {
   void Drain(core::NodeId node, std::string reason, bool undo, core::WallTime by,
              std::function<void(absl::StatusOr<runtime::NodeView>)> done) override {
     runtime::NodeView view;
-    view.row.id = node;
-    view.row.draining = !undo;
-    view.row.drain_reason = reason;
-    view.row.drain_by = by;
+    view.row.Edit().id = node;
+    view.row.Edit().draining = !undo;
+    view.row.Edit().drain_reason = reason;
+    view.row.Edit().drain_by = by;
     view.live.reachable = true;
     done(view);
   }
@@ -102,10 +102,10 @@ class FakeApi final : public runtime::Api {
   void Forget(core::NodeId node,
               std::function<void(absl::StatusOr<runtime::NodeView>)> done) override {
     runtime::NodeView view;
-    view.row.id = node;
-    view.row.name = NodeName(node);
-    if (view.row.name.starts_with("old")) return done(view);
-    done(absl::FailedPreconditionError("node " + view.row.name + " is connected"));
+    view.row.Edit().id = node;
+    view.row.Edit().name = NodeName(node);
+    if (view.row.Edit().name.starts_with("old")) return done(view);
+    done(absl::FailedPreconditionError("node " + view.row->name + " is connected"));
   }
   absl::StatusOr<core::JobId> ResolveJob(const std::string& id_or_name) override {
     std::optional<core::JobId> id = base::ParseJobId(id_or_name);
@@ -144,7 +144,7 @@ class FakeApi final : public runtime::Api {
     ++name_reads;
     std::lock_guard lock(mutex_);
     for (const runtime::NodeView& view : nodes_) {
-      if (view.row.id == node) return view.row.name;
+      if (view.row->id == node) return view.row->name;
     }
     return node.value;
   }

@@ -219,7 +219,7 @@ TEST_F(ServersTest, Explain_TellsTheWholeStory_OfAsManyNodesAsAskedFor) {
   it.queues.emplace_back().settings.name = "research";
   for (const char* name : {"a", "b", "c"}) {
     runtime::NodeRoom& room = it.nodes.emplace_back();
-    room.node.row.name = name;
+    room.node.row.Edit().name = name;
     room.why_not = "it is draining";
   }
   it.nodes[0].ranks = 2;

@@ -34,9 +34,9 @@ JobView Running(const std::string& queue) {
 
 NodeView Node(const std::string& name, uint32_t free) {
   NodeView view;
-  view.row.id = view.live.id = core::NodeId(name);
-  view.row.name = name;
-  view.row.inventory.cpu_slots = 4;
+  view.row.Edit().id = view.live.id = core::NodeId(name);
+  view.row.Edit().name = name;
+  view.row.Edit().inventory.cpu_slots = 4;
   view.live.reachable = true;
   view.live.cpu_slots_free = free;
   return view;
@@ -68,7 +68,7 @@ QueuesView ViewOf(const core::SchedulingSettings& settings, int64_t held_of_a) {
 
 std::vector<std::string> Names(const std::vector<NodeRoom>& rooms) {
   std::vector<std::string> names;
-  for (const NodeRoom& room : rooms) names.push_back(room.node.row.name);
+  for (const NodeRoom& room : rooms) names.push_back(room.node.row->name);
   return names;
 }
 
@@ -93,8 +93,8 @@ TEST(Explain, RunningJob_TellsWhereItIs_AndWhoMayTakeItsSlots) {
   const core::SchedulingSettings settings = TwoQueues(core::PolicyName::kPriority);
   NodeView here = Node("here", 2);
   here.live.jobs = {core::JobId(7)};
-  here.row.draining = true;
-  here.row.drain_by = {kNow};
+  here.row.Edit().draining = true;
+  here.row.Edit().drain_by = {kNow};
   Explanation it = Explain(Running("a"), ViewOf(settings, 2), {Node("other", 4), here}, settings);
   EXPECT_EQ(it.since.us, kNow + 5);
   EXPECT_THAT(Names(it.nodes), ElementsAre("here"));

@@ -281,7 +281,7 @@ TEST_F(RuntimeTest, Worker_IsWelcomedWithTheTermAfterTheCommit) {
   gate_.Open();
   EXPECT_EQ(session->Wait<protocol::Welcome>().cluster, runtime_->Status().cluster);
   EXPECT_EQ(session->last_term(), runtime_->Status().term);
-  EXPECT_EQ(runtime_->ListNodes()->front().row.name, "a");
+  EXPECT_EQ(runtime_->ListNodes()->front().row->name, "a");
 }
 
 TEST_F(RuntimeTest, Metrics_AreAcknowledgedWhenTheyCanBeRead) {
