@@ -56,6 +56,7 @@ Coordinator::Coordinator(Coordinator&&) noexcept = default;
 
 Decisions Coordinator::Decide(const Event& event) {
   Turn turn(state_->settings, &state_->tables, &state_->soft, event.now, event.wall, event.entropy);
+  turn.plans = !event.more;
   TellGoneQueues(turn);
   std::visit([&](const auto& body) { Handle(turn, body); }, event.body);
   JudgeHeldJobs(turn);

@@ -33,6 +33,7 @@ class Turn {
   Soft& soft;
   const Time now;
   const WallTime wall;
+  bool plans = true;  // jobs are placed at the end of it
   const base::Deadlines& deadlines() const { return settings.deadlines; }
 
   // Applies the change, and has it committed before anything decided in this turn is seen.

@@ -14,11 +14,12 @@ namespace coxswain::coordinator::rpc {
 
 class ReadPace {
  public:
-  // At the end of a reaction to what could have waited; on gRPC's thread.
-  void Rest() {
+  // At the end of a reaction on gRPC's thread. `can_wait`: to what could have waited.
+  void Reacted(bool can_wait) {
     thread_local base::Time left;  // when this thread last came back from here
     const base::Time now = base::MonotonicNow();
-    if (IsBusy(now) && now - left > kAlone) std::this_thread::sleep_for(kRest);
+    const bool calm = IsCalm(now, can_wait);
+    if (calm && can_wait && now - left > kAlone) std::this_thread::sleep_for(kRest);
     left = base::MonotonicNow();
   }
 
@@ -26,21 +27,25 @@ class ReadPace {
   static constexpr base::Duration kRest = base::milliseconds(3);
   static constexpr base::Duration kAlone{150};  // since the last one: it was waited for
   static constexpr base::Duration kWindow = base::milliseconds(250);
-  static constexpr uint32_t kMany = 250;  // in a window: 1,000 a second
+  // In a window: from 1,000 to 10,000 a second, and of them at most one in 16 that cannot wait.
+  static constexpr uint32_t kMany = 250, kTooMany = 2500, kOthers = 16;
 
-  bool IsBusy(base::Time now) {
+  bool IsCalm(base::Time now, bool can_wait) {
     const int64_t window = now.us / kWindow.count();
     if (window_.exchange(window, std::memory_order_relaxed) != window) {
-      busy_.store(count_.exchange(0, std::memory_order_relaxed) >= kMany,
+      const uint32_t all = all_.exchange(0, std::memory_order_relaxed);
+      const uint32_t others = others_.exchange(0, std::memory_order_relaxed);
+      calm_.store(all >= kMany && all < kTooMany && others * kOthers <= all,
                   std::memory_order_relaxed);
     }
-    count_.fetch_add(1, std::memory_order_relaxed);
-    return busy_.load(std::memory_order_relaxed);
+    all_.fetch_add(1, std::memory_order_relaxed);
+    if (!can_wait) others_.fetch_add(1, std::memory_order_relaxed);
+    return calm_.load(std::memory_order_relaxed);
   }
 
   std::atomic<int64_t> window_ = 0;
-  std::atomic<uint32_t> count_ = 0;
-  std::atomic<bool> busy_ = false;
+  std::atomic<uint32_t> all_ = 0, others_ = 0;
+  std::atomic<bool> calm_ = false;
 };
 
 }  // namespace coxswain::coordinator::rpc

@@ -56,7 +56,7 @@ class Session final : public runtime::WorkerSession, public std::enable_shared_f
     } else {
       const bool can_wait = runtime::CanWait(report);
       gateway_->Reported(id_, std::move(report));
-      if (can_wait) pace_->Rest();
+      pace_->Reacted(can_wait);
     }
     return grpc::Status::OK;
   }

@@ -139,23 +139,29 @@ std::unique_ptr<record::Recorder> Runtime::MakeRecorder() {
   return std::make_unique<record::Recorder>(std::move(options));
 }
 
+void Runtime::KeepNodes(const std::vector<core::Change>& committed) {
+  std::lock_guard lock(nodes_mutex_);
+  for (const core::Change& change : committed) {
+    if (const auto* row = std::get_if<core::NodeRow>(&change)) {
+      ++nodes_version_;
+      if (nodes_) nodes_->insert_or_assign(row->id, *row);
+    } else if (const auto* gone = std::get_if<core::DeleteNode>(&change)) {
+      ++nodes_version_;
+      if (nodes_) nodes_->erase(gone->id);
+    }
+  }
+}
+
 void Runtime::Release(Outbox outbox) {
   std::set<core::JobId> changed;
   std::vector<core::JobId> deleted;
-  bool nodes_changed = false;
   for (const core::Change& change : outbox.persist) {
     changed.insert(JobOf(change));
     if (const auto* row = std::get_if<core::ClusterRow>(&change)) term_ = row->term.value;
     if (const auto* event = std::get_if<core::EventRow>(&change)) last_event_ = event->seq.value;
     if (const auto* gone = std::get_if<core::DeleteJob>(&change)) deleted.push_back(gone->job);
-    nodes_changed |= std::holds_alternative<core::NodeRow>(change) ||
-                     std::holds_alternative<core::DeleteNode>(change);
   }
-  if (nodes_changed) {
-    std::lock_guard lock(nodes_mutex_);
-    ++nodes_version_;
-    nodes_.reset();
-  }
+  KeepNodes(outbox.persist);
   for (const core::LiveJob& job : outbox.jobs) changed.insert(job.id);
   bool any = !changed.empty() || !outbox.nodes.empty();
   board_.Put(std::move(outbox.jobs), std::move(outbox.nodes), outbox.heard);
@@ -212,6 +218,11 @@ void Runtime::OnStoreRecovered(core::Snapshot snapshot) {
   {
     std::lock_guard lock(status_mutex_);
     why_not_writable_.clear();
+  }
+  {
+    std::lock_guard lock(nodes_mutex_);
+    ++nodes_version_;
+    nodes_.reset();
   }
   term_ = snapshot.cluster.term.value;
   log::Info("the store takes writes again: going on from what it holds");

@@ -110,6 +110,7 @@ class Runtime : public Api, public WorkerGateway {
   void PostCall(core::CallId call, core::EventBody event);
   void AnswerSubmit(const SubmitCallback& done, const core::Reply& reply, const Submission& draft);
   absl::StatusOr<NodeView> FindNode(const core::NodeId& id_or_name);
+  void KeepNodes(const std::vector<core::Change>& committed);
 
   void KeepHouse();
   void WatchDisk();
@@ -127,9 +128,9 @@ class Runtime : public Api, public WorkerGateway {
   std::atomic<uint64_t> term_, last_event_;
   // All nodes' rows as ListNodes read them last: their inventories take long to read.
   std::mutex nodes_mutex_;
-  std::shared_ptr<const std::vector<base::Shared<core::NodeRow>>>
-      nodes_;                   // guarded by nodes_mutex_; null: anew
-  uint64_t nodes_version_ = 0;  // guarded by nodes_mutex_; rises with each commit of a node
+  // Guarded by nodes_mutex_. As committed; unset: to be read anew.
+  std::optional<std::map<core::NodeId, base::Shared<core::NodeRow>>> nodes_;
+  uint64_t nodes_version_ = 0;  // rises with each commit of a node
 
   std::mutex status_mutex_;
   core::ClusterId cluster_;                      // guarded by status_mutex_

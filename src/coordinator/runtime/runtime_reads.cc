@@ -84,30 +84,34 @@ absl::StatusOr<std::vector<core::CheckpointRow>> Runtime::ListCheckpoints(core::
 
 absl::StatusOr<std::vector<NodeView>> Runtime::ListNodes() {
   uint64_t version = 0;
-  std::shared_ptr<const std::vector<base::Shared<core::NodeRow>>> known;
-  {
-    std::lock_guard lock(nodes_mutex_);
-    version = nodes_version_;
-    known = nodes_;
-  }
-  if (known == nullptr) {
-    absl::StatusOr<std::vector<core::NodeRow>> rows =
-        readers_.With([](store::StateReader& reader) { return reader.ListNodes(); });
-    if (!rows.ok()) return rows.status();
-    known = std::make_shared<const std::vector<base::Shared<core::NodeRow>>>(
-        std::make_move_iterator(rows->begin()), std::make_move_iterator(rows->end()));
-    std::lock_guard lock(nodes_mutex_);
-    if (version == nodes_version_) nodes_ = known;
-  }
   std::vector<NodeView> views;
-  views.reserve(known->size());
-  const base::WallTime now = base::WallNow();
-  for (const base::Shared<core::NodeRow>& row : *known) {
+  auto add = [&](const base::Shared<core::NodeRow>& row) {
     NodeView& view = views.emplace_back();
     view.row = row;
     view.live.id = row->id;
+  };
+  bool known = false;
+  {
+    std::lock_guard lock(nodes_mutex_);
+    version = nodes_version_;
+    known = nodes_.has_value();
+    if (known) {
+      views.reserve(nodes_->size());
+      for (const auto& [id, row] : *nodes_) add(row);
+    }
+  }
+  if (!known) {
+    absl::StatusOr<std::vector<core::NodeRow>> rows =
+        readers_.With([](store::StateReader& reader) { return reader.ListNodes(); });
+    if (!rows.ok()) return rows.status();
+    std::map<core::NodeId, base::Shared<core::NodeRow>> read;
+    for (core::NodeRow& row : *rows) read.emplace(row.id, std::move(row));
+    for (const auto& [id, row] : read) add(row);
+    std::lock_guard lock(nodes_mutex_);
+    if (version == nodes_version_) nodes_ = std::move(read);
   }
   board_.Fill(&views);
+  const base::WallTime now = base::WallNow();
   for (NodeView& view : views) TellLate(*view.row, now, &view.live);
   return views;
 }

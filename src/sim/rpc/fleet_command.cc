@@ -25,7 +25,8 @@ constexpr char kUsage[] =
     "usage: cox-sim fleet --nodes N --coordinator HOST:PORT --token-file FILE [--cpus N] [--gpus "
     "N]\n"
     "                     [--racks N] [--run-time SECONDS] [--seconds S] [--connections N]\n"
-    "                     [--give-up SECONDS] [--prefix NAME] [--hold | --gpus-in-use] [--quiet]\n"
+    "                     [--progress SECONDS] [--give-up SECONDS] [--prefix NAME]\n"
+    "                     [--hold | --gpus-in-use] [--quiet]\n"
     "\n"
     "N pretend workers connect to a real coordinator, as cox-worker does, and do what they are "
     "told\n"
@@ -38,6 +39,7 @@ constexpr char kUsage[] =
     "  --run-time        how long a job trains (default 1); a job's own label pretend-run-ms: "
     "\"200\"\n"
     "                    goes before it\n"
+    "  --progress        each rank tells its own so often (default 1; 0: never)\n"
     "  --connections     they share so many (default: each has its own)\n"
     "  --give-up         if no worker was let in by then (default 15)\n"
     "  --hold            they take no work until all of them are connected\n"
@@ -63,6 +65,7 @@ std::string Parse(const std::vector<std::string>& words, Arguments* out) {
   FleetOptions& fleet = out->fleet;
   double run_time = static_cast<double>(fleet.run_time.count()) / 1e6;
   double give_up = static_cast<double>(fleet.give_up.count()) / 1e6;
+  double progress = static_cast<double>(fleet.progress.count()) / 1e6;
   double nodes = 0, cpus = fleet.cpus, gpus = fleet.gpus, racks = 0, connections = 0;
   struct Numeric {
     double* value;
@@ -73,6 +76,7 @@ std::string Parse(const std::vector<std::string>& words, Arguments* out) {
                                             {"--gpus", {&gpus, 0, 256}},
                                             {"--racks", {&racks, 0, 100'000}},
                                             {"--run-time", {&run_time, 0, 1e6}},
+                                            {"--progress", {&progress, 0, 1e6}},
                                             {"--seconds", {&out->seconds, 0, 1e7}},
                                             {"--connections", {&connections, 1, 100'000}},
                                             {"--give-up", {&give_up, 0.1, 1e6}}};
@@ -110,6 +114,7 @@ std::string Parse(const std::vector<std::string>& words, Arguments* out) {
   fleet.connections = std::min(fleet.nodes, static_cast<uint32_t>(connections));
   fleet.give_up = base::Duration(static_cast<int64_t>(give_up * 1e6));
   fleet.run_time = base::Duration(static_cast<int64_t>(run_time * 1e6));
+  fleet.progress = base::Duration(static_cast<int64_t>(progress * 1e6));
   return "";
 }
 

@@ -31,6 +31,7 @@ struct Node {
   uint64_t life = 0;  // of streams: what an older one says is void
   bool open = false, welcome = false;
   std::map<protocol::RankKey, base::Duration> run_times;
+  Time told;  // progress of its ranks, the last time
   std::optional<coxswain::rpc::ReconnectPolicy> pause;
 };
 
@@ -328,7 +329,10 @@ class FleetLoop::Loop {
     ++tally_.heartbeats;
     Send(node, protocol::Heartbeat{});
     node.worker->Repeat();
-    node.worker->TellProgress((now - begun_).count() / 1000);
+    if (options_.progress.count() > 0 && now - node.told >= options_.progress) {
+      node.told = now;
+      node.worker->TellProgress((now - begun_).count() / 1000);
+    }
     Timer next = timer;
     next.at = std::max(timer.at + deadlines_.Heartbeat(), now);
     timers_.push(next);

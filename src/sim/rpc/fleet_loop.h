@@ -22,6 +22,7 @@ struct FleetOptions {
   uint32_t racks = 0;            // so many values of the label `rack`; 0: no such label
   uint32_t connections = 0;      // 0: each node has its own
   base::Duration run_time = base::seconds(1);  // of a job that does not say it itself
+  base::Duration progress = base::seconds(1);  // each rank tells its own so often; 0: never
   bool hold = false;                           // nobody takes work before all have been let in
   bool gpus_in_use = false;  // by others, until FreeGpus: jobs are checked, and not started
   base::Duration give_up = base::seconds(15);  // none of them was ever let in

@@ -145,7 +145,7 @@ void TellWhy(Turn& turn, const Plan& plan) {
 
 void QueueGrew(Turn& turn, JobId job) {
   turn.soft.placement_due = true;
-  if (turn.soft.plan_not_before > turn.now)
+  if (turn.soft.plan_not_before > turn.now || !turn.plans)
     turn.Explain(job, Prefix(turn, job) + "not yet planned");
 }
 

@@ -290,6 +290,7 @@ void Handle(Turn& turn, const WorkerConnected& event) {
   node.connected = turn.wall;
   node.left = false;
   node.leftovers.clear();
+  turn.TouchNode(hello.node);
   LookAgain(turn, hello.node);
   turn.OrderSession(event.session, protocol::Welcome{turn.cluster().id, turn.cluster().term,
                                                      turn.deadlines().lease});
