@@ -71,8 +71,9 @@ WaitingJob AsWaiting(const Turn& turn, const JobRow& row, const QueueTree& tree)
     // What was decided for it holds while it changes hands; later its slots may be gone.
     if (waited < turn.deadlines().lease) decided = soft->second.resize_to;
   }
-  WaitingJob job{Planned(row, tree, decided > 0 ? decided : MinWorkers(row.request)), decided > 0,
-                 waited, std::nullopt};
+  WaitingJob job{Planned(row, tree, decided > 0 ? decided : MinWorkers(row.request))};
+  job.sized = decided > 0;
+  job.waited = waited;
   Duration whole = WholeRun(turn.soft, row);
   if (whole.count() > 0) job.expected = std::max(Duration{0}, whole - row.ran);
   return job;
@@ -82,8 +83,15 @@ std::vector<WaitingJob> WaitingJobs(const Turn& turn, const QueueTree& tree) {
   std::vector<WaitingJob> jobs;
   for (JobId id : turn.tables.waiting()) {
     auto soft = turn.soft.jobs.find(id);
-    if (soft != turn.soft.jobs.end() && soft->second.not_before) continue;
-    jobs.push_back(AsWaiting(turn, turn.tables.jobs().Get(id), tree));
+    std::optional<Time> pause;
+    if (soft != turn.soft.jobs.end()) pause = soft->second.not_before;
+    const JobRow& row = turn.tables.jobs().Get(id);
+    // Whoever was given its slots for so short a while would have to give them back at once.
+    bool soon = pause && *pause - turn.now <= turn.deadlines().lease;
+    bool keeps = soon && row.state == JobState::kRecovering;
+    if (pause && !keeps) continue;
+    jobs.push_back(AsWaiting(turn, row, tree));
+    jobs.back().paused = keeps;
   }
   return jobs;
 }

@@ -37,6 +37,7 @@ struct WaitingJob : PlannedJob {
   bool sized = false;                      // `workers` was decided when it was told to let go
   base::Duration waited;                   // since it was submitted or last let go
   std::optional<base::Duration> expected;  // how long it would run
+  bool paused = false;  // it starts again in a moment, and keeps its place until then
 };
 
 struct RunningJob : PlannedJob {

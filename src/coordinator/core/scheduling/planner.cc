@@ -47,7 +47,7 @@ class Pass {
         break;
       }
       WaitingJob& job = *lane->jobs[lane->at++];
-      if (!Place(job)) Explain(job, lane);
+      if (!Place(job) && !job.paused) Explain(job, lane);
     }
     Forecast();
     finder_.Undo();
@@ -103,7 +103,8 @@ class Pass {
       fit = FitSmaller(job, &needs);
     }
     if (fit.shares.empty()) return false;
-    plan_.placements.push_back(finder_.Place(job, needs, fit));
+    Placement placement = finder_.Place(job, needs, fit);
+    if (!job.paused) plan_.placements.push_back(std::move(placement));
     return true;
   }
 
