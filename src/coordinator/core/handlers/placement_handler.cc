@@ -1,6 +1,7 @@
 #include "coordinator/core/handlers/placement_handler.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 
 #include "coordinator/core/handlers/attempt_handler.h"
@@ -8,6 +9,7 @@
 #include "coordinator/core/handlers/share_handler.h"
 #include "coordinator/core/handlers/speed_handler.h"
 #include "coordinator/core/handlers/submit_handler.h"
+#include "coordinator/core/placement/gang_fit.h"
 #include "coordinator/core/placement/placement_text.h"
 #include "coordinator/core/text.h"
 
@@ -28,13 +30,43 @@ PendingJob NeedsOf(const Turn& turn, JobId id) {
   return Needs(turn, id, row.request, HolderOf(turn, row));
 }
 
-Holding HeldBy(const Turn& turn, JobId id) {
+Holding SlotsOf(const Turn& turn, JobId id, const std::function<bool(const RankRow&)>& of_rank) {
   const JobRow& row = turn.tables.jobs().Get(id);
   Holding holding{.ranks = {}, .cpus = row.request.cpus, .memory = row.request.memory_bytes};
   for (const RankRow* rank : turn.tables.ranks().Of(id, row.attempt)) {
-    if (!rank->exit) holding.ranks.push_back({rank->node, rank->local_rank, rank->gpu_uuids});
+    if (of_rank(*rank)) holding.ranks.push_back({rank->node, rank->local_rank, rank->gpu_uuids});
   }
   return holding;
+}
+
+// Its ranks are ending, soon and all of them, and it will want as many slots again: those of ranks
+// that have ended are not given away one by one.
+bool KeepsSlots(const Turn& turn, JobId id) {
+  const AttemptRow* attempt = turn.tables.attempts().Active(id);
+  if (attempt == nullptr || attempt->cause == Cause::kNone || IsOnPurpose(attempt->cause)) {
+    return false;
+  }
+  for (const RankRow* rank : turn.tables.ranks().Of(id, attempt->number)) {
+    auto node = turn.soft.nodes.find(rank->node);
+    bool there = node != turn.soft.nodes.end() && node->second.reachable;
+    if (!rank->exit && !there) return false;
+  }
+  return true;
+}
+
+Holding HeldBy(const Turn& turn, JobId id) {
+  const bool all = KeepsSlots(turn, id);
+  return SlotsOf(turn, id, [&](const RankRow& rank) { return all || !rank.exit; });
+}
+
+// Slots in the view that are free, and yet not to be given out.
+std::vector<Holding> KeptSlots(const Turn& turn) {
+  std::vector<Holding> kept;
+  for (JobId id : turn.tables.active()) {
+    if (!KeepsSlots(turn, id)) continue;
+    kept.push_back(SlotsOf(turn, id, [](const RankRow& rank) { return rank.exit.has_value(); }));
+  }
+  return kept;
 }
 
 std::string Prefix(Turn& turn, JobId job) {
@@ -117,7 +149,11 @@ Plan MakePlan(Turn& turn, const JobRow* asked = nullptr) {
                       .grace = turn.deadlines().StopGrace() + turn.deadlines().lease};
   if (asked != nullptr) request.waiting.push_back(AsWaiting(turn, *asked, tree));
   for (const RunningJob& job : request.running) tree.Take(job.queue, job.user, job.demand, 1);
-  return PlanPlacements(std::move(request));
+  const std::vector<Holding> kept = KeptSlots(turn);
+  for (const Holding& each : kept) Occupy(&turn.soft.capacity, each, 1);
+  Plan plan = PlanPlacements(std::move(request));
+  for (const Holding& each : kept) Occupy(&turn.soft.capacity, each, -1);
+  return plan;
 }
 
 void TellWhy(Turn& turn, const Plan& plan) {

@@ -44,6 +44,7 @@ struct RunningJob : PlannedJob {
   base::Time started;
   std::optional<base::Time> ends;  // as expected; past: any moment
   bool stopping = false;           // asked to let go, or about to
+  bool back = false;               // it stops for a failure, and wants as many slots again
 };
 
 }  // namespace coxswain::coordinator::core

@@ -52,10 +52,15 @@ Placement RoomFinder::Place(const WaitingJob& job, const PendingJob& needs, cons
   return placement;
 }
 
+// Its slots, in a moment. What it wants back itself goes to those who are before it.
+bool RoomFinder::Gives(const RunningJob& running, const WaitingJob& to) const {
+  return running.stopping && (!running.back || !WhyYields(running, to).empty());
+}
+
 bool RoomFinder::FitsOnceStopped(const WaitingJob& job, const PendingJob& needs) {
   std::vector<const RunningJob*> stopping;
   for (const RunningJob& running : in_.running) {
-    if (running.stopping) stopping.push_back(&running);
+    if (Gives(running, job)) stopping.push_back(&running);
   }
   if (stopping.empty()) return false;
   for (const RunningJob* each : stopping) LetGo(*each, 1);
@@ -148,7 +153,7 @@ void RoomFinder::LetGo(const RunningJob& running, int sign) {
 bool RoomFinder::TakeBack(const WaitingJob& job, const PendingJob& needs, Promise* promise) {
   std::vector<Victim> gone;
   for (RunningJob& running : in_.running) {
-    if (running.stopping) gone.push_back({&running, ""});
+    if (Gives(running, job)) gone.push_back({&running, ""});
   }
   for (const Victim& each : gone) LetGo(*each.job, 1);
   bool fits = HasRoom(job, needs);
@@ -196,7 +201,7 @@ bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, Pro
   std::vector<Ends> order;
   for (const RunningJob& running : in_.running) {
     std::optional<base::Time> at = running.ends;
-    if (running.stopping) at = in_.now + in_.grace;
+    if (running.stopping && !running.back) at = in_.now + in_.grace;
     order.push_back({!at.has_value(), at ? std::max(at->us, in_.now.us) : running.started.us,
                      running.id, &running});
   }
@@ -222,7 +227,7 @@ bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, Pro
   if (fits) {
     let_go(enough);
     const RunningJob& last = in_order(gone - 1);
-    if (last.stopping) promise->starts = in_.now + in_.grace;
+    if (last.stopping && !last.back) promise->starts = in_.now + in_.grace;
     if (last.ends) promise->starts = std::max(*last.ends, in_.now);
     Keep(job, needs, promise->starts);
   }

@@ -46,6 +46,7 @@ class RoomFinder {
 
   // Those whose slots the job may have, the first to go first.
   std::vector<RunningJob*> Candidates(const WaitingJob& job);
+  bool Gives(const RunningJob& running, const WaitingJob& to) const;
   std::string WhyYields(const RunningJob& running, const WaitingJob& to) const;
   bool GoesFirst(const RunningJob& running, const WaitingJob& than) const;
   bool HasRoom(const WaitingJob& job, const PendingJob& needs);
