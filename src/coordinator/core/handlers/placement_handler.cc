@@ -104,6 +104,11 @@ std::string HoldersText(const Turn& turn) {
         base::ToString(id) + " (" + job->request.name + ") holds " + Plural(held.cpus, "CPU slot");
     if (held.gpus > 0) out += " and " + Plural(held.gpus, "GPU");
   }
+  for (JobId id : turn.tables.waiting()) {
+    if (KeepsPlace(turn, id)) {
+      return out + "; slots are kept for " + NameOf(turn, id) + ", which starts again in a moment";
+    }
+  }
   return out;
 }
 

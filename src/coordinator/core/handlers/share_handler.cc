@@ -79,18 +79,22 @@ WaitingJob AsWaiting(const Turn& turn, const JobRow& row, const QueueTree& tree)
   return job;
 }
 
+bool KeepsPlace(const Turn& turn, JobId id) {
+  auto soft = turn.soft.jobs.find(id);
+  if (soft == turn.soft.jobs.end() || !soft->second.not_before) return false;
+  // Whoever was given its slots for so short a while would have to give them back at once.
+  return *soft->second.not_before - turn.now <= turn.deadlines().lease &&
+         turn.tables.jobs().Get(id).state == JobState::kRecovering;
+}
+
 std::vector<WaitingJob> WaitingJobs(const Turn& turn, const QueueTree& tree) {
   std::vector<WaitingJob> jobs;
   for (JobId id : turn.tables.waiting()) {
     auto soft = turn.soft.jobs.find(id);
-    std::optional<Time> pause;
-    if (soft != turn.soft.jobs.end()) pause = soft->second.not_before;
-    const JobRow& row = turn.tables.jobs().Get(id);
-    // Whoever was given its slots for so short a while would have to give them back at once.
-    bool soon = pause && *pause - turn.now <= turn.deadlines().lease;
-    bool keeps = soon && row.state == JobState::kRecovering;
+    const bool pause = soft != turn.soft.jobs.end() && soft->second.not_before;
+    const bool keeps = pause && KeepsPlace(turn, id);
     if (pause && !keeps) continue;
-    jobs.push_back(AsWaiting(turn, row, tree));
+    jobs.push_back(AsWaiting(turn, turn.tables.jobs().Get(id), tree));
     jobs.back().paused = keeps;
   }
   return jobs;
