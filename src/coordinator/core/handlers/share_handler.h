@@ -7,9 +7,9 @@
 
 namespace coxswain::coordinator::core {
 
-// Those that may be placed now: none in a pause.
 // Its failed attempt is followed by another one within a lease: its slots are kept.
 bool KeepsPlace(const Turn& turn, JobId id);
+// Those that may be placed now, or keep slots: none in a longer pause.
 std::vector<WaitingJob> WaitingJobs(const Turn& turn, const QueueTree& tree);
 WaitingJob AsWaiting(const Turn& turn, const JobRow& row, const QueueTree& tree);
 std::vector<RunningJob> RunningJobs(const Turn& turn, const QueueTree& tree);
