@@ -202,7 +202,9 @@ void Server::AddPages() {
   server_.Get("/queues", [this](const Request&, Response& r) { Show(r, QueuesPage(*api_)); });
   server_.Get("/nodes", [this](const Request& q, Response& r) {
     NodesQuery query{.page = 1, .name = q.get_param_value("name")};
-    if (!absl::SimpleAtoi(q.get_param_value("page"), &query.page)) query.page = 1;
+    const std::string page = q.get_param_value("page");
+    const bool digits = !page.empty() && page.find_first_not_of("0123456789") == std::string::npos;
+    if (!absl::SimpleAtoi(page, &query.page) && !digits) query.page = 1;
     Show(r, NodesPage(*api_, query));
   });
   server_.Get("/jobs/([^/]+)",

@@ -15,6 +15,15 @@ namespace {
 
 constexpr size_t kNodesAPage = 100;
 
+// What cannot be in a name anyway is left out.
+std::string Printable(const std::string& text) {
+  std::string out;
+  for (char c : text.substr(0, 253)) {
+    if (absl::ascii_isprint(static_cast<unsigned char>(c))) out += c;
+  }
+  return out;
+}
+
 std::string UrlEscape(const std::string& text) {
   std::string out;
   for (unsigned char c : text) {
@@ -92,7 +101,7 @@ std::string Finder(const std::string& name, size_t found) {
                       "\" placeholder=\"part of a name\" aria-label=\"part of a "
                       "name\"> <button>Find</button> <span class=\"dim\">",
                       CountText(static_cast<int64_t>(found)), found == 1 ? " node" : " nodes",
-                      ", those in trouble first</span></form>");
+                      found > 1 ? ", those in trouble first</span></form>" : "</span></form>");
 }
 
 // "1 2 ... 24 25 26 ... 50"
@@ -122,8 +131,9 @@ absl::StatusOr<std::string> NodesPage(runtime::Api& api, const NodesQuery& query
   if (!nodes.ok()) return nodes.status();
   const bool none = nodes->empty();
   const bool many = nodes->size() > kNodesAPage;
+  const std::string part = absl::AsciiStrToLower(absl::StripAsciiWhitespace(Printable(query.name)));
   std::erase_if(*nodes, [&](const runtime::NodeView& node) {
-    return node.row->name.find(query.name) == std::string::npos;
+    return absl::AsciiStrToLower(node.row->name).find(part) == std::string::npos;
   });
   const size_t all = nodes->size();
   const size_t pages = std::max<size_t>(1, (all + kNodesAPage - 1) / kNodesAPage);
@@ -140,12 +150,11 @@ absl::StatusOr<std::string> NodesPage(runtime::Api& api, const NodesQuery& query
                     nodes->end(), before);
   base::WallTime now = base::WallNow();
   std::string main = "<h1>Nodes</h1>";
-  if (many) main += Finder(query.name, all) + PageLinks(query.name, page, pages);
+  if (many) main += Finder(part, all) + PageLinks(part, page, pages);
   for (size_t i = first; i < last; ++i) main += NodeCard((*nodes)[i], now);
-  if (pages > 1) main += PageLinks(query.name, page, pages);
+  if (pages > 1) main += PageLinks(part, page, pages);
   if (all == 0 && !none) {
-    main += "<section><p>No node has <code>" + Escape(query.name) +
-            "</code> in its name.</p></section>";
+    main += "<section><p>No node has <code>" + Escape(part) + "</code> in its name.</p></section>";
   }
   runtime::ServerStatus status = api.Status();
   if (none) {

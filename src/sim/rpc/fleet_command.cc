@@ -105,6 +105,7 @@ std::string Parse(const std::vector<std::string>& words, Arguments* out) {
                           " to ", range.most);
     }
   }
+  if (fleet.hold && fleet.gpus_in_use) return "--hold and --gpus-in-use: give one of them";
   if (nodes == 0) return "--nodes is missing";
   if (fleet.coordinator.empty()) return "--coordinator is missing";
   fleet.nodes = static_cast<uint32_t>(nodes);
@@ -171,6 +172,10 @@ std::string Summary(const Arguments& arguments, const FleetTally& tally, double 
 }  // namespace
 
 int Fleet(const std::vector<std::string>& words) {
+  if (words == std::vector<std::string>{"--help"}) {
+    std::fputs(kUsage, stdout);
+    return 0;
+  }
   Arguments arguments;
   if (std::string wrong = Parse(words, &arguments); !wrong.empty()) {
     std::fprintf(stderr, "cox-sim fleet: %s\n%s", wrong.c_str(), kUsage);

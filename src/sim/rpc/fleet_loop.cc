@@ -31,7 +31,8 @@ struct Node {
   uint64_t life = 0;  // of streams: what an older one says is void
   bool open = false, welcome = false;
   std::map<protocol::RankKey, base::Duration> run_times;
-  Time told;  // progress of its ranks, the last time
+  base::Term term;  // the highest it has obeyed
+  Time told;        // progress of its ranks, the last time
   std::optional<coxswain::rpc::ReconnectPolicy> pause;
 };
 
@@ -61,7 +62,8 @@ std::optional<base::Duration> RunTimeOf(const std::string& spec_yaml) {
   constexpr char kLabel[] = "pretend-run-ms:";
   size_t at = spec_yaml.find(kLabel);
   if (at == std::string::npos) return std::nullopt;
-  at = spec_yaml.find_first_not_of(" \"'", at + sizeof kLabel - 1);
+  at = spec_yaml.find_first_not_of(" \\\"'", at + sizeof kLabel - 1);
+  if (at == std::string::npos || spec_yaml[at] < '0' || spec_yaml[at] > '9') return std::nullopt;
   int64_t ms = 0;
   for (; at < spec_yaml.size() && spec_yaml[at] >= '0' && spec_yaml[at] <= '9'; ++at) {
     ms = std::min<int64_t>(ms * 10 + (spec_yaml[at] - '0'), 1'000'000'000);
@@ -229,10 +231,10 @@ class FleetLoop::Loop {
     switch (input.kind) {
       case Input::Kind::kOpened:
         node.open = true;
-        return Send(node, node.worker->Hello(base::Incarnation(incarnation_), term_));
+        return Send(node, node.worker->Hello(base::Incarnation(incarnation_), node.term));
       case Input::Kind::kOrder:
         ++tally_.orders;
-        term_ = std::max(term_, input.term);
+        node.term = std::max(node.term, input.term);
         return Obey(input.node, input.order);
       case Input::Kind::kEnded:
         return Ended(input.node, input.status);
@@ -352,7 +354,6 @@ class FleetLoop::Loop {
   // Of the loop's thread:
   std::vector<Node> nodes_;
   std::priority_queue<Timer> timers_;
-  base::Term term_;
   bool ever_let_in_ = false;
   bool released_ = false;
   FleetTally tally_;

@@ -1,5 +1,8 @@
 #include "coordinator/core/handlers/admission.h"
 
+#include <algorithm>
+#include <cctype>
+
 #include "common/base/version.h"
 #include "coordinator/core/text.h"
 
@@ -18,6 +21,20 @@ std::string WrongProtocol(const protocol::WorkerHello& hello) {
          ", this coordinator (version " + base::kVersion + ") " +
          std::to_string(base::kProtocolOldest) + " to " + std::to_string(base::kProtocolNewest) +
          ": install matching versions (the coordinator may be one version ahead of its workers)";
+}
+
+// As cox-worker's --name; pages, commands and metrics show it, and people type it.
+bool IsNodeName(const std::string& name) {
+  constexpr size_t kLongest = 253;
+  return name.size() <= kLongest && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+           return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-';
+         });
+}
+
+std::string WrongName(const std::string& name) {
+  return "this worker's name, " + JsonQuote(name.substr(0, 64)) +
+         ", is not at most 253 letters, digits, '.', '_' and '-': give it another one "
+         "(cox-worker --name)";
 }
 
 protocol::Rejected RefuseForGood(Turn& turn, const protocol::WorkerHello& hello,
@@ -60,6 +77,9 @@ std::optional<protocol::Rejected> WhyRejected(Turn& turn, const protocol::Worker
   if (hello.protocol_newest < base::kProtocolOldest ||
       hello.protocol_oldest > base::kProtocolNewest) {
     return RefuseForGood(turn, hello, WrongProtocol(hello));
+  }
+  for (const std::string& name : {hello.inventory.name, hello.node.value}) {
+    if (!IsNodeName(name)) return protocol::Rejected{WrongName(name), true};
   }
   if (hello.node.empty()) return protocol::Rejected{"the worker sent no node id", true};
   auto found = turn.soft.nodes.find(hello.node);

@@ -12,8 +12,15 @@ namespace {
 std::string PlacementText(const Turn& turn, const Placement& placement) {
   std::map<NodeId, uint64_t> counts;
   for (const RankSlot& slot : placement.ranks) ++counts[slot.node];
+  constexpr size_t kMost = 8;
   std::string out;
+  size_t told = 0;
   for (const auto& [node, count] : counts) {
+    if (told++ == kMost) {
+      out += " and others: " + Plural(placement.ranks.size(), "rank") + " on " +
+             Plural(counts.size(), "node");
+      break;
+    }
     out += (out.empty() ? "" : ", ") + Plural(count, "rank") + " on " + turn.NodeName(node);
   }
   return out;

@@ -25,9 +25,11 @@ void RaiseAbove(Turn& turn, const protocol::WorkerHello& hello) {
                 turn.soft.forgotten.contains(hello.node);
   if (hello.highest_term > cluster.term || (hello.highest_term == cluster.term && !spoken)) {
     turn.Note("TermRaised",
-              "a worker has seen term " + std::to_string(hello.highest_term.value) + ", ours is " +
-                  std::to_string(cluster.term.value) +
-                  ": the store was restored from an older copy; going on above it",
+              "a worker has seen term " + std::to_string(hello.highest_term.value) +
+                  (hello.highest_term == cluster.term
+                       ? ", which is ours, and we have not spoken to it: "
+                       : ", ours is " + std::to_string(cluster.term.value) + ": ") +
+                  "the store was restored from an older copy; going on above it",
               {.job = {}, .node = hello.node}, "warning");
     cluster.term = hello.highest_term.Next();
     // What the lost life numbered is still on its way, or remembered by ranks and workers.
