@@ -14,9 +14,9 @@ bool HasVerified(const Turn& turn, JobId job) {
   });
 }
 
-bool BeginsWith(const JobRow& job, const std::string& uri) {
-  if (job.resume_uri == uri) return true;
-  const auto& asked = job.request.resume_from;
+bool BeginsWith(const std::string& resume_uri, const JobRequest& request, const std::string& uri) {
+  if (resume_uri == uri) return true;
+  const auto& asked = request.resume_from;
   return std::any_of(asked.begin(), asked.end(),
                      [&](const protocol::RestoreCandidate& each) { return each.uri == uri; });
 }
@@ -57,21 +57,28 @@ std::string DropDeleted(Turn& turn, JobSubmitted* event) {
 
 std::set<std::string> YetToBegin(const Turn& turn) {
   std::set<std::string> uris;
+  auto add = [&](const std::string& uri, const JobRequest& request) {
+    if (!uri.empty()) uris.insert(uri);
+    for (const protocol::RestoreCandidate& each : request.resume_from) uris.insert(each.uri);
+  };
   for (const auto& [id, job] : turn.tables.jobs().live()) {
-    if (job.resume_uri.empty() || HasVerified(turn, id)) continue;
-    uris.insert(job.resume_uri);
-    for (const protocol::RestoreCandidate& each : job.request.resume_from) uris.insert(each.uri);
+    if (!job.resume_uri.empty() && !HasVerified(turn, id)) add(job.resume_uri, job.request);
+  }
+  for (const auto& [id, waiting] : turn.soft.submissions) {
+    add(waiting.event.resume_uri, waiting.event.request);
   }
   return uris;
 }
 
-void LetGo(Turn& turn, const JobRow& job) {
-  if (job.resume_uri.empty()) return;
+void LetGo(Turn& turn, const std::string& resume_uri, const JobRequest& request) {
+  if (resume_uri.empty()) return;
   for (JobId of : turn.tables.checkpoints().Jobs()) {
     for (const CheckpointRow* row : turn.tables.checkpoints().OfJob(of)) {
-      if (ToCollect(*row) && BeginsWith(job, row->uri)) WantStoreWork(turn, of);
+      if (ToCollect(*row) && BeginsWith(resume_uri, request, row->uri)) WantStoreWork(turn, of);
     }
   }
 }
+
+void LetGo(Turn& turn, const JobRow& job) { LetGo(turn, job.resume_uri, job.request); }
 
 }  // namespace coxswain::coordinator::core

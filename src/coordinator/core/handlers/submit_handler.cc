@@ -186,6 +186,7 @@ void SubmissionChecked(Turn& turn, TaskId id, const TaskSoft& task, const protoc
   turn.soft.submissions.erase(found);
   turn.soft.submission_keys.erase(waiting.event.idempotency_key);
   const JobSubmitted& event = waiting.event;
+  LetGo(turn, event.resume_uri, event.request);  // unless it becomes a job now, or is looked at on
   if (end.ok) {
     if (!task.proof) waiting.warning = end.error;
     std::optional<TaskId> next = NextCheck(turn, task, event);
