@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
@@ -16,6 +17,11 @@
 #include "trainer/engine/training/make_engine.h"
 
 namespace coxswain::trainer::engine {
+
+// LibTorch's flight recorder is one for the whole process and writes one of its tables without a
+// lock: groups on several threads end it by SIGSEGV, or go round in that table for ever. A trainer
+// has one group. Off before the first one forms.
+inline const bool kNoFlightRecorder = setenv("TORCH_FR_BUFFER_SIZE", "0", 1) == 0;
 
 // Images whose class can be learnt: a bright bar at the label's place, and noise.
 inline data::ImageDataset MakeImages(uint32_t count, uint32_t side, uint32_t classes) {
