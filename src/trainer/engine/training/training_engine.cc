@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <c10/util/Logging.h>
 
 #include <cstring>
 
@@ -28,7 +29,12 @@ int64_t CanonicalMicroBatch(const config::JobSpec& spec) {
 
 }  // namespace
 
-std::unique_ptr<Engine> MakeEngine() { return std::make_unique<TrainingEngine>(); }
+std::unique_ptr<Engine> MakeEngine() {
+  // To name the places of an error in LibTorch takes a quarter of a second, in which the other
+  // ranks wait; nobody who reads a job's log is helped by them.
+  c10::SetStackTraceFetcher([] { return std::string(); });
+  return std::make_unique<TrainingEngine>();
+}
 
 absl::Status TrainingEngine::Prepare(const EngineSettings& settings, Datasets sets) {
   settings_ = settings;
