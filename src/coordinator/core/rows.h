@@ -69,6 +69,9 @@ constexpr bool IsOnPurpose(Cause cause) {
   return cause == Cause::kCancelled || cause == Cause::kTimeLimit || WaitsAgain(cause);
 }
 
+// Something went wrong. Another attempt may follow.
+constexpr bool IsFailure(Cause cause) { return cause != Cause::kNone && !IsOnPurpose(cause); }
+
 // How near each other the ranks of a gang have to be. Stored; never renumbered.
 enum class Within : uint8_t { kFleet = 0, kRack, kMachine };
 

@@ -1,7 +1,8 @@
 // Takes signs of life in company. Each of them alone wakes a thread of gRPC, which hands the watch
 // to another one and wakes that: with thousands of workers, most of the coordinator's time. A
 // thread that was woken by one rests a moment instead, and finds those of others when it comes
-// back. It never rests with work before it, nor on a fleet that is small. Thread-safe.
+// back. It never rests with work before it, nor while much else is said, nor on a small fleet.
+// Thread-safe.
 #pragma once
 
 #include <atomic>

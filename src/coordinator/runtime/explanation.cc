@@ -50,23 +50,12 @@ core::NodeCapacity CapacityOf(const NodeView& view) {
   return node;
 }
 
-core::PendingJob NeedsOf(const core::JobRow& row) {
-  core::PendingJob job;
-  job.id = row.id;
-  job.ranks = core::MaxWorkers(row.request);
-  job.cpus = row.request.cpus;
-  job.gpus = row.request.gpus;
-  job.memory = row.request.memory_bytes;
-  job.selector = row.request.node_selector;
-  job.gpu_kinds = row.request.gpu_kinds;
-  return job;
-}
-
 // Of a job that holds slots: where. Of one that waits: what each node has for it, the roomiest
 // first.
 std::vector<NodeRoom> RoomOf(const JobView& job, const std::vector<NodeView>& nodes) {
   const bool holds = OpenAttempt(job) != nullptr;
-  const core::PendingJob needs = NeedsOf(job.record.job);
+  const core::JobRow& row = job.record.job;
+  const core::PendingJob needs = core::AskedFor(row.id, row.request, core::MaxWorkers(row.request));
   std::vector<NodeRoom> out;
   for (const NodeView& node : nodes) {
     const std::vector<core::JobId>& jobs = node.live.jobs;

@@ -36,9 +36,15 @@ class LiveBoard {
     jobs_.clear();
     nodes_.clear();
   }
-  // Empty views for what is not there.
-  core::LiveJob Job(core::JobId id) const { return Get(jobs_, id); }
-  core::LiveNode Node(const core::NodeId& id) const { return Get(nodes_, id); }
+  // An empty view if it is not there.
+  core::LiveJob Job(core::JobId id) const {
+    std::lock_guard lock(mutex_);
+    auto known = jobs_.find(id);
+    if (known != jobs_.end()) return known->second;
+    core::LiveJob none;
+    none.id = id;
+    return none;
+  }
   // The live parts of all of these, at one moment.
   template <class View>
   void Fill(std::vector<View>* nodes) const {
@@ -57,15 +63,6 @@ class LiveBoard {
     } else {
       map[view.id] = std::move(view);
     }
-  }
-  template <class Map>
-  typename Map::mapped_type Get(const Map& map, const typename Map::key_type& id) const {
-    std::lock_guard lock(mutex_);
-    auto it = map.find(id);
-    if (it != map.end()) return it->second;
-    typename Map::mapped_type none;
-    none.id = id;
-    return none;
   }
 
   mutable std::mutex mutex_;

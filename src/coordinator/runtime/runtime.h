@@ -109,6 +109,7 @@ class Runtime : public Api, public WorkerGateway {
   // Posts an event that a call waits for.
   void PostCall(core::CallId call, core::EventBody event);
   void AnswerSubmit(const SubmitCallback& done, const core::Reply& reply, const Submission& draft);
+  QueuesView QueuesOn(const std::vector<NodeView>& nodes);
   absl::StatusOr<NodeView> FindNode(const core::NodeId& id_or_name);
   void KeepNodes(const std::vector<core::Change>& committed);
 

@@ -117,14 +117,18 @@ absl::StatusOr<std::vector<NodeView>> Runtime::ListNodes() {
 }
 
 QueuesView Runtime::ListQueues() {
+  absl::StatusOr<std::vector<NodeView>> nodes = ListNodes();
+  return QueuesOn(nodes.ok() ? *nodes : std::vector<NodeView>());
+}
+
+QueuesView Runtime::QueuesOn(const std::vector<NodeView>& nodes) {
   const core::SchedulingSettings& settings = options_.settings.scheduling;
   QueuesView view;
   view.policy = base::ToString(settings.policy);
   view.queues = board_.Queues();
   const core::QueueTree tree(settings);
   if (tree.Has(settings.default_queue)) view.default_queue = settings.default_queue;
-  absl::StatusOr<std::vector<NodeView>> nodes = ListNodes();
-  if (nodes.ok()) view.warnings = QueueWarnings(view.queues, *nodes);
+  view.warnings = QueueWarnings(view.queues, nodes);
   return view;
 }
 
@@ -133,7 +137,7 @@ absl::StatusOr<Explanation> Runtime::Explain(core::JobId id) {
   if (!job.ok()) return job.status();
   absl::StatusOr<std::vector<NodeView>> nodes = ListNodes();
   if (!nodes.ok()) return nodes.status();
-  return runtime::Explain(*std::move(job), ListQueues(), *nodes, options_.settings.scheduling);
+  return runtime::Explain(*std::move(job), QueuesOn(*nodes), *nodes, options_.settings.scheduling);
 }
 
 std::string Runtime::NodeName(const core::NodeId& node) {

@@ -127,10 +127,11 @@ class FleetLoop::Loop {
       inventory.labels["rack"] = absl::StrFormat("rack-%03d", rack + 1);
     }
     if (options_.hold) inventory.why_no_work = "waiting for the other pretend workers";
-    for (protocol::GpuInfo& gpu : inventory.gpus) {
-      if (!options_.gpus_in_use) break;
-      gpu.available = false;
-      gpu.why_not = "used by another program";
+    if (options_.gpus_in_use) {
+      for (protocol::GpuInfo& gpu : inventory.gpus) {
+        gpu.available = false;
+        gpu.why_not = "used by another program";
+      }
     }
     Node& node = nodes_[index];
     node.worker = std::make_unique<PretendWorker>(

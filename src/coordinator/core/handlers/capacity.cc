@@ -71,17 +71,7 @@ void RefreshCapacity(Turn& turn) {
 // be proven to be one place for them and the holder, by a machine that can tell.
 PendingJob Needs(const Turn& turn, JobId id, const JobRequest& request,
                  const std::optional<Holder>& holder) {
-  PendingJob job{.id = id,
-                 .ranks = MinWorkers(request),
-                 .cpus = request.cpus,
-                 .gpus = request.gpus,
-                 .memory = request.memory_bytes,
-                 .selector = request.node_selector,
-                 .gpu_kinds = request.gpu_kinds,
-                 .within = request.within,
-                 .only = std::nullopt,
-                 .avoid = {},
-                 .first = std::nullopt};
+  PendingJob job = AskedFor(id, request, MinWorkers(request));
   if (auto soft = turn.soft.jobs.find(id); soft != turn.soft.jobs.end()) {
     job.avoid = soft->second.store_unseen;
   }

@@ -130,7 +130,7 @@ void Handle(Turn& turn, const TrainerSender& from, const protocol::OpenCheckpoin
     return Tell(turn, job, protocol::CheckpointCommitted{row->id, row->manifest_hash});
   }
   Cause cause = turn.tables.attempts().Active(job)->cause;
-  if (cause != Cause::kNone && !IsOnPurpose(cause)) {
+  if (IsFailure(cause)) {
     return Refuse(turn, from, {}, report.step, report.generation, "the attempt is being stopped");
   }
   Tell(turn, job, OpenedOrder(OpenRow(turn, from, report)));

@@ -9,6 +9,7 @@ namespace coxswain::coordinator::core {
 namespace {
 
 constexpr uint32_t kFormTries = 3;
+constexpr base::Duration kBatchPause = base::seconds(15);  // between two looks at the batch
 constexpr size_t kRestoreCandidates = 8;
 
 // The generation of the active attempt that is in force; null: none yet.
@@ -188,11 +189,12 @@ std::optional<Time> TickBatch(Turn& turn, const AttemptRow& attempt,
     int64_t now = turn.tables.attempts().Generation(attempt.job)->batch;
     turn.Note("BatchChanged",
               "from " + std::to_string(before) + " to " + std::to_string(now) +
-                  " samples a step: the gradient's noise pays for it",
+                  " samples a step: the gradient's noise " +
+                  (now > before ? "pays for it" : "does not pay for more"),
               {.job = attempt.job, .attempt = attempt.number});
     return turn.now + turn.deadlines().Repeat();
   }
-  return turn.now + base::seconds(15);
+  return turn.now + kBatchPause;
 }
 
 }  // namespace

@@ -105,8 +105,7 @@ Duration BackOff(uint32_t failures) {
 void EndAttempt(Turn& turn, JobId job) {
   const AttemptRow* attempt = turn.tables.attempts().Active(job);
   Duration ran = turn.now - turn.soft.jobs[job].attempt_started;
-  bool failed = attempt->cause == Cause::kUser || attempt->cause == Cause::kInfrastructure ||
-                attempt->cause == Cause::kOutOfMemory;
+  bool failed = IsFailure(attempt->cause);
   turn.EditRow(*attempt, [&](AttemptRow& row) {
     row.ended = turn.wall;
     row.last_step = std::max(row.last_step, turn.soft.jobs[job].best_step);

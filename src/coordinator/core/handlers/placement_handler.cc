@@ -43,9 +43,7 @@ Holding SlotsOf(const Turn& turn, JobId id, const std::function<bool(const RankR
 // that have ended are not given away one by one.
 bool KeepsSlots(const Turn& turn, JobId id) {
   const AttemptRow* attempt = turn.tables.attempts().Active(id);
-  if (attempt == nullptr || attempt->cause == Cause::kNone || IsOnPurpose(attempt->cause)) {
-    return false;
-  }
+  if (attempt == nullptr || !IsFailure(attempt->cause)) return false;
   for (const RankRow* rank : turn.tables.ranks().Of(id, attempt->number)) {
     auto node = turn.soft.nodes.find(rank->node);
     bool there = node != turn.soft.nodes.end() && node->second.reachable;

@@ -107,7 +107,7 @@ std::vector<RunningJob> RunningJobs(const Turn& turn, const QueueTree& tree) {
     const AttemptRow& attempt = *turn.tables.attempts().Active(id);
     RunningJob job{Planned(row, tree, attempt.workers), turn.soft.jobs.at(id).attempt_started,
                    ExpectedEnd(turn, row), attempt.cause != Cause::kNone};
-    job.back = job.stopping && !IsOnPurpose(attempt.cause);
+    job.back = IsFailure(attempt.cause);
     job.slot_time += job.slots * RanSoFar(turn, id);
     jobs.push_back(job);
   }

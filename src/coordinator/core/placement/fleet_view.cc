@@ -41,4 +41,17 @@ RoomIndex& PlacementView::index() const {
   return *index_;
 }
 
+PendingJob AskedFor(JobId job, const JobRequest& request, uint32_t ranks) {
+  PendingJob asked;
+  asked.id = job;
+  asked.ranks = ranks;
+  asked.cpus = request.cpus;
+  asked.gpus = request.gpus;
+  asked.memory = request.memory_bytes;
+  asked.selector = request.node_selector;
+  asked.gpu_kinds = request.gpu_kinds;
+  asked.within = request.within;
+  return asked;
+}
+
 }  // namespace coxswain::coordinator::core

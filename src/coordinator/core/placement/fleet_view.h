@@ -104,4 +104,7 @@ struct Placement {
   std::vector<RankSlot> ranks;  // by rank
 };
 
+// What its file asks for.
+PendingJob AskedFor(JobId job, const JobRequest& request, uint32_t ranks);
+
 }  // namespace coxswain::coordinator::core

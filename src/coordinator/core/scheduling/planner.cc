@@ -71,13 +71,10 @@ class Pass {
 
   Lane* NextLane() {
     Lane* best = nullptr;
-    using Key = std::tuple<bool, SortKey, SortKey, JobId>;
-    Key best_key;
+    WaitingKey best_key;
     for (Lane& lane : lanes_) {
       if (lane.at == lane.jobs.size()) continue;
-      const WaitingJob& head = *lane.jobs[lane.at];
-      Key key{!in_.tree->IsWithinQuota(head.queue, LeastDemand(head)), policy_->BetweenQueues(head),
-              policy_->InQueue(head), head.id};
+      WaitingKey key = KeyOf(*lane.jobs[lane.at], *in_.tree, *policy_);
       if (best != nullptr && !(key < best_key)) continue;
       best = &lane;
       best_key = key;

@@ -144,14 +144,11 @@ class Sizer {
 
   // To those that wait, rigid ones included, as long as slots last.
   void GiveLeast() {
-    using Key = std::tuple<bool, SortKey, SortKey, JobId>;
     std::map<JobId, Elastic*> elastic;
     for (Elastic& each : elastic_) elastic[each.job->id] = &each;
-    std::vector<std::pair<Key, const WaitingJob*>> order;
+    std::vector<std::pair<WaitingKey, const WaitingJob*>> order;
     for (const WaitingJob& job : in_.waiting) {
-      order.push_back({{!tree_.IsWithinQuota(job.queue, LeastDemand(job)),
-                        policy_.BetweenQueues(job), policy_.InQueue(job), job.id},
-                       &job});
+      order.push_back({KeyOf(job, tree_, policy_), &job});
     }
     std::sort(order.begin(), order.end(),
               [](const auto& a, const auto& b) { return a.first < b.first; });

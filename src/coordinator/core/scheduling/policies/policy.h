@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "coordinator/core/scheduling/jobs_view.h"
@@ -36,6 +37,13 @@ class Policy {
   // Of what a job gains from more ranks, when slots are left over (sizing.h).
   virtual double GrowthWeight(const PlannedJob&) const { return 1; }
 };
+
+// Of all that wait, in whatever queue, the least is the first to be given slots.
+using WaitingKey = std::tuple<bool, SortKey, SortKey, JobId>;
+inline WaitingKey KeyOf(const WaitingJob& job, const QueueTree& tree, const Policy& policy) {
+  return {!tree.IsWithinQuota(job.queue, LeastDemand(job)), policy.BetweenQueues(job),
+          policy.InQueue(job), job.id};
+}
 
 // `tree` and `usage` outlive it.
 std::unique_ptr<Policy> MakeFifo();
