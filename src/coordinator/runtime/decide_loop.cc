@@ -163,12 +163,9 @@ void DecideLoop::Decide(Outbox& out, core::EventBody body, bool more) {
   counters_.decide_us += (base::MonotonicNow() - event.now).count();
   ++counters_.events;
   if (recorder_ != nullptr) recorder_->Turn(event, decisions);
-  auto move_to = [](auto& from, auto& to) {
-    to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
-  };
-  move_to(decisions.persist, out.persist);
-  move_to(decisions.send, out.send);
-  move_to(decisions.replies, out.replies);
+  MoveTo(&out.persist, std::move(decisions.persist));
+  MoveTo(&out.send, std::move(decisions.send));
+  MoveTo(&out.replies, std::move(decisions.replies));
 }
 
 void DecideLoop::TakeQueues(Outbox& out) {

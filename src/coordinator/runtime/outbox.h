@@ -9,6 +9,17 @@
 
 namespace coxswain::coordinator::runtime {
 
+// To its end.
+template <class T>
+void MoveTo(std::vector<T>* to, std::vector<T> from) {
+  if (to->empty()) {
+    *to = std::move(from);
+  } else {
+    to->insert(to->end(), std::make_move_iterator(from.begin()),
+               std::make_move_iterator(from.end()));
+  }
+}
+
 struct Outbox {
   uint64_t life = 0;  // of the tables that decided; older ones are void
   std::vector<core::Change> persist;
@@ -21,16 +32,12 @@ struct Outbox {
 
   // What was decided after it, in the same life.
   void Add(Outbox next) {
-    auto append = [](auto* to, auto from) {
-      to->insert(to->end(), std::make_move_iterator(from.begin()),
-                 std::make_move_iterator(from.end()));
-    };
-    append(&persist, std::move(next.persist));
-    append(&send, std::move(next.send));
-    append(&replies, std::move(next.replies));
-    append(&jobs, std::move(next.jobs));
-    append(&nodes, std::move(next.nodes));
-    append(&heard, std::move(next.heard));
+    MoveTo(&persist, std::move(next.persist));
+    MoveTo(&send, std::move(next.send));
+    MoveTo(&replies, std::move(next.replies));
+    MoveTo(&jobs, std::move(next.jobs));
+    MoveTo(&nodes, std::move(next.nodes));
+    MoveTo(&heard, std::move(next.heard));
     if (next.queues) queues = std::move(next.queues);
   }
   bool empty() const {
