@@ -27,6 +27,7 @@ void ReadInventory(const Arguments& args, const std::string& node, protocol::Inv
     inventory->why_no_work =
         args.Text("unable") == "no" ? "" : "unable to write /" + args.Text("unable");
   }
+  if (args.values.contains("zone")) inventory->labels["zone"] = args.Text("zone");
   if (!args.values.contains("gpus")) return;
   inventory->gpus.clear();
   for (int64_t i = 0; i < args.Number("gpus"); ++i) {
@@ -229,6 +230,7 @@ void CoreScript::AddUserCommands() {
     event.request.cpus = static_cast<uint32_t>(args.Number("cpus", 1));
     event.request.gpus = static_cast<uint32_t>(args.Number("gpus", 0));
     event.request.queue = args.Text("queue");
+    if (args.values.contains("zone")) event.request.node_selector["zone"] = args.Text("zone");
     event.request.priority = static_cast<int32_t>(args.Number("priority", 0));
     event.request.expected_time = args.Length("expected");
     event.request.end_when_preempted = args.Has("end");

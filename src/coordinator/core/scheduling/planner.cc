@@ -22,20 +22,22 @@ struct Lane {
   size_t at = 0;
 };
 
-// What became of a queue in this plan.
-struct QueuePass {
+// The jobs of one queue that ask for the same machines. One that asks for others does not wait
+// behind them: it may get back what its queue has lent elsewhere.
+struct Line {
   std::optional<JobId> first;  // that did not get slots
   std::string first_needs;
   uint64_t behind = 0;  // jobs that were looked at after it
-  bool closed = false;  // nothing more of it is placed
 };
+using LineKey = std::tuple<QueueIndex, std::map<std::string, std::string>, bool,
+                           std::vector<std::string>>;  // selector, whether GPUs, which kinds
 
 class Pass {
  public:
   explicit Pass(PlanRequest request)
       : in_(std::move(request)),
         policy_(MakePolicy(*in_.settings, *in_.tree, *in_.usage)),
-        queues_(in_.tree->size()),
+        closed_(in_.tree->size()),
         finder_(in_, *policy_) {}
 
   Plan Run() {
@@ -89,8 +91,7 @@ class Pass {
   }
 
   bool Place(WaitingJob& job) {
-    const QueuePass& queue = queues_[job.queue];
-    if (queue.closed || in_.tree->OverLimit(job.queue, job.demand) ||
+    if (closed_[job.queue] || in_.tree->OverLimit(job.queue, job.demand) ||
         in_.tree->OverUserLimit(job.queue, job.user, job.demand)) {
       return false;
     }
@@ -121,13 +122,14 @@ class Pass {
   }
 
   void Explain(const WaitingJob& job, Lane* lane) {
-    QueuePass& queue = queues_[job.queue];
     std::optional<QueueIndex> by = in_.tree->OverUserLimit(job.queue, job.user, job.demand);
-    if (by && !queue.closed) return SkipUser(job, *by, lane);
-    if (queue.first) return Behind(job, &queue);
+    if (by && !closed_[job.queue]) return SkipUser(job, *by, lane);
+    PendingJob needs = NeedsOf(job);
+    Line& own = lines_[{job.queue, needs.selector, needs.gpus > 0, needs.gpu_kinds}];
+    Line& line = closed_[job.queue] != nullptr ? *closed_[job.queue] : own;
+    if (line.first) return Behind(job, &line);
     Why why{.job = job.id, .text = "", .first = true, .starts = std::nullopt};
     std::optional<QueueIndex> limit = in_.tree->OverLimit(job.queue, job.demand);
-    PendingJob needs = NeedsOf(job);
     std::string need = limit ? LimitText(*limit, job) : WhyNotNow(*in_.fleet, needs);
     if (reservations_ < kMostReservations) {
       ++reservations_;
@@ -138,20 +140,19 @@ class Pass {
     } else {
       why.text = need;
     }
-    queue.first = job.id;
-    queue.first_needs = need;
+    line = {.first = job.id, .first_needs = need, .behind = 0};
     // What a limit holds back would be overtaken for ever by smaller ones.
-    queue.closed = limit.has_value() || !in_.settings->backfill;
+    if (limit || !in_.settings->backfill) closed_[job.queue] = &line;
     plan_.why.push_back(std::move(why));
   }
 
-  void Behind(const WaitingJob& job, QueuePass* queue) {
-    ++queue->behind;
+  void Behind(const WaitingJob& job, Line* line) {
+    ++line->behind;
     behind_.push_back({&job, plan_.why.size()});
     plan_.why.push_back({.job = job.id,
-                         .text = Plural(queue->behind, "job") + " ahead" + InQueueText(job.queue) +
-                                 "; " + base::ToString(*queue->first) + " is first and " +
-                                 queue->first_needs,
+                         .text = Plural(line->behind, "job") + " ahead" + InQueueText(job.queue) +
+                                 "; " + base::ToString(*line->first) + " is first and " +
+                                 line->first_needs,
                          .first = false,
                          .starts = std::nullopt});
   }
@@ -206,7 +207,8 @@ class Pass {
 
   PlanRequest in_;
   std::unique_ptr<Policy> policy_;
-  std::vector<QueuePass> queues_;
+  std::map<LineKey, Line> lines_;
+  std::vector<Line*> closed_;  // by queue: nothing more of it is placed, for the first in this line
   RoomFinder finder_;
   std::vector<Lane> lanes_;
   std::vector<std::pair<const WaitingJob*, size_t>> behind_;  // and where why is told
