@@ -1,7 +1,11 @@
 // What waits to leave on a stream, in two lanes: urgent messages always go before bulk ones, so
 // that metrics and log data never hold up exits and heartbeats. Not thread-safe.
+//
+// A message costs gRPC and the kernel more than its handling costs us: to a peer that can tell them
+// apart, those that wait go together, in the field `more` of the first.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <utility>
@@ -29,12 +33,15 @@ class SendQueue {
     bytes_ += bytes;
     entries.push_back({std::move(message), bytes, kind});
   }
-  bool Pop(Message* out) {
+  bool Pop(Message* out, bool together = false) {
     std::deque<Entry>& entries = urgent_.empty() ? bulk_ : urgent_;
     if (entries.empty()) return false;
-    *out = std::move(entries.front().message);
-    bytes_ -= entries.front().bytes;
-    entries.pop_front();
+    size_t bytes = Take(entries, out);
+    if constexpr (requires { out->add_more(); }) {
+      while (together && !entries.empty() && bytes + entries.front().bytes <= kMostTogether) {
+        bytes += Take(entries, out->add_more());
+      }
+    }
     return true;
   }
   void Clear() {
@@ -51,8 +58,25 @@ class SendQueue {
     size_t bytes;
     uint64_t kind;
   };
+  static constexpr size_t kMostTogether = 64 << 10;  // bytes; far below what gRPC takes in one
+
+  size_t Take(std::deque<Entry>& entries, Message* out) {
+    size_t bytes = entries.front().bytes;
+    *out = std::move(entries.front().message);
+    entries.pop_front();
+    bytes_ -= bytes;
+    return bytes;
+  }
+
   std::deque<Entry> urgent_, bulk_;
   size_t bytes_ = 0;
 };
+
+// Each of those that Pop put together, in order.
+template <class Message, class Take>
+void ForEachOf(Message& message, Take take) {
+  take(message);
+  for (Message& each : *message.mutable_more()) take(each);
+}
 
 }  // namespace coxswain::rpc

@@ -28,6 +28,7 @@ class Session final : public runtime::WorkerSession, public std::enable_shared_f
   void Send(core::Term term, const protocol::WorkerOrder& order) override {
     wire::WorkerOrder message;
     coxswain::rpc::ToProto(order, term, &message);
+    message.set_takes_several(message.has_welcome());
     stream_.Send(std::move(message));
   }
   void Close() override {
@@ -35,8 +36,12 @@ class Session final : public runtime::WorkerSession, public std::enable_shared_f
   }
 
  private:
-  void Received(const wire::WorkerReport& in) {
-    grpc::Status status = Take(in);
+  void Received(wire::WorkerReport& in) {
+    if (in.takes_several()) stream_.SendTogether();
+    grpc::Status status;
+    coxswain::rpc::ForEachOf(in, [&](const wire::WorkerReport& each) {
+      if (status.ok()) status = Take(each);
+    });
     if (status.ok()) return;
     why_ = status.error_message();
     stream_.End(status);

@@ -36,6 +36,7 @@ class Stream final : public WorkerStream {
   void Send(const protocol::WorkerReport& report) override {
     wire::WorkerReport message;
     ToProto(report, &message);
+    message.set_takes_several(message.has_hello());
     {
       std::lock_guard lock(mutex_);
       queue_.Push(Queue::Lane::kUrgent, std::move(message));
@@ -49,9 +50,18 @@ class Stream final : public WorkerStream {
 
   bool Next(wire::WorkerReport* out) {
     std::lock_guard lock(mutex_);
-    return queue_.Pop(out);
+    return queue_.Pop(out, together_);
   }
-  void Received(const wire::WorkerOrder& in) {
+  void Received(wire::WorkerOrder& in) {
+    if (in.takes_several()) {
+      std::lock_guard lock(mutex_);
+      together_ = true;
+    }
+    coxswain::rpc::ForEachOf(in, [this](const wire::WorkerOrder& each) {
+      if (unreadable_.ok()) Take(each);
+    });
+  }
+  void Take(const wire::WorkerOrder& in) {
     base::Term term;
     protocol::WorkerOrder order;
     if (absl::Status status = FromProto(in, &term, &order); !status.ok()) {
@@ -68,7 +78,8 @@ class Stream final : public WorkerStream {
   Events events_;
   absl::Status unreadable_;  // an order was
   std::mutex mutex_;
-  Queue queue_;  // guarded by mutex_
+  Queue queue_;            // guarded by mutex_
+  bool together_ = false;  // guarded by mutex_
   std::unique_ptr<wire::WorkerGateway::Stub> stub_;
   std::shared_ptr<Call> call_;
 };

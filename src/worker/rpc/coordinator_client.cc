@@ -54,6 +54,7 @@ class CoordinatorClient final : public CoordinatorLink {
   void Send(protocol::WorkerReport report) override {
     wire::WorkerReport message;
     rpc::ToProto(report, &message);
+    message.set_takes_several(message.has_hello());
     bool stuck = false;
     {
       std::lock_guard lock(mutex_);
@@ -92,20 +93,32 @@ class CoordinatorClient final : public CoordinatorLink {
     events_.connected();
   }
 
-  void Received(const wire::WorkerOrder& in) {
+  void Received(wire::WorkerOrder& in) {
+    if (in.takes_several()) {
+      std::lock_guard lock(mutex_);
+      together_ = true;
+    }
+    absl::Status status;
+    rpc::ForEachOf(in, [&](const wire::WorkerOrder& each) {
+      if (status.ok()) status = Take(each);
+    });
+    if (status.ok()) return;
+    link_.Break({grpc::StatusCode::INTERNAL, "unreadable order: " + std::string(status.message())});
+  }
+
+  absl::Status Take(const wire::WorkerOrder& in) {
     base::Term term;
     protocol::WorkerOrder order;
-    if (absl::Status status = rpc::FromProto(in, &term, &order); !status.ok()) {
-      return link_.Break(
-          {grpc::StatusCode::INTERNAL, "unreadable order: " + std::string(status.message())});
-    }
+    absl::Status status = rpc::FromProto(in, &term, &order);
+    if (!status.ok()) return status;
     link_.Proven();
     events_.order(term, std::move(order));
+    return status;
   }
 
   bool Next(wire::WorkerReport* out) {
     std::lock_guard lock(mutex_);
-    return queue_.Pop(out);
+    return queue_.Pop(out, together_);
   }
 
   void Wrote() {
@@ -121,7 +134,7 @@ class CoordinatorClient final : public CoordinatorLink {
     {
       std::lock_guard lock(mutex_);
       open_ = false;
-      above_high_ = false;
+      above_high_ = together_ = false;
       queue_.Clear();
     }
     if (stopping_) return false;
@@ -137,6 +150,7 @@ class CoordinatorClient final : public CoordinatorLink {
   Queue queue_;              // guarded by mutex_
   bool open_ = false;        // guarded by mutex_: Send is accepted
   bool above_high_ = false;  // guarded by mutex_: `drained` is owed
+  bool together_ = false;    // guarded by mutex_: this coordinator takes several reports in one
   rpc::DuplexLink<wire::WorkerGateway, wire::WorkerReport, wire::WorkerOrder>
       link_;  // last: ends first
 };

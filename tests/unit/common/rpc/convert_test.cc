@@ -65,12 +65,18 @@ void FillField(Message* message, const FieldDescriptor* field, uint64_t* counter
   }
 }
 
+// How messages travel together (SendQueue), and no part of one.
+bool IsOfTheStream(const FieldDescriptor& field) {
+  return field.name() == "more" || field.name() == "takes_several";
+}
+
 // Every field but those of a oneof, of which only `choice` (the first, when null) is set.
 void FillChoosing(Message* message, const FieldDescriptor* choice, uint64_t* counter) {
   const auto* descriptor = message->GetDescriptor();
   for (int i = 0; i < descriptor->field_count(); ++i) {
     const FieldDescriptor* field = descriptor->field(i);
     const auto* oneof = field->containing_oneof();
+    if (IsOfTheStream(*field)) continue;
     if (oneof != nullptr && field != (choice != nullptr ? choice : oneof->field(0))) continue;
     FillField(message, field, counter);
   }

@@ -118,6 +118,22 @@ TEST_F(CoordinatorLinkTest, HelloAndOrders_GoBothWays) {
   EXPECT_EQ(std::get<protocol::Welcome>(orders_.Take()).lease, base::seconds(5));
 }
 
+TEST_F(CoordinatorLinkTest, SeveralOrdersInOne_ComeOneAfterAnother) {
+  Begin();
+  connected_.Take();
+  link_->Send(Hello());
+  EXPECT_TRUE(gateway_.reports.Take().takes_several());
+  wire::WorkerOrder together;
+  rpc::ToProto(protocol::ForgetJob{base::JobId(1)}, base::Term(4), &together);
+  for (uint64_t job : {2, 3}) {
+    rpc::ToProto(protocol::ForgetJob{base::JobId(job)}, base::Term(4), together.add_more());
+  }
+  gateway_.SendRaw(together);
+  for (uint64_t job : {1, 2, 3}) {
+    EXPECT_EQ(std::get<protocol::ForgetJob>(orders_.Take()).job, base::JobId(job));
+  }
+}
+
 TEST_F(CoordinatorLinkTest, WrongToken_SaysThatAnotherTryIsPointless) {
   Begin("wrong");
   LinkLoss loss = losses_.Take();
