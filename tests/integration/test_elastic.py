@@ -29,6 +29,8 @@ def test_grows_into_free_slots_and_makes_room_again(bare_cluster, tiny_data):
     assert [a["workers"] for a in grown["attempts"]] == [1, 2] and len(grown["ranks"]) == 2, grown
     assert grown["attempts"][1]["resumedFrom"].startswith("c"), grown
 
+    assert "2 (1-2)" in cluster.cox("jobs").stdout, "what it has now"
+
     # Another job waits: it is given one of them, and nobody is preempted.
     other = cluster.submit(cluster.job_file(tiny_data, name="other", workers=1, epochs=1))
     assert cluster.wait_state(other, "COMPLETED")["attempt"] == 1
@@ -39,6 +41,7 @@ def test_grows_into_free_slots_and_makes_room_again(bare_cluster, tiny_data):
 
     cluster.cox("cancel", job, "--save")
     cluster.cox("wait", job, check=False)
+    assert "Ranks:      - (1-2), moved" in cluster.cox("describe", job).stdout, "it has none any more"
     points = cluster.json("metrics", job, "--name", "loss")["points"]
     steps = [int(p["step"]) for p in points]
     assert steps == list(range(1, steps[-1] + 1)), steps

@@ -32,13 +32,6 @@ std::string Labels(const std::map<std::string, std::string>& labels) {
   return Joined(words, ",");
 }
 
-std::string Slots(int64_t cpus, int64_t gpus) {
-  std::vector<std::string> words;
-  if (gpus >= 0) words.push_back(Count(gpus) + (gpus == 1 ? " GPU" : " GPUs"));
-  if (cpus >= 0) words.push_back(Count(cpus) + (cpus == 1 ? " CPU" : " CPUs"));
-  return Joined(words, ", ");
-}
-
 std::string Percent(double fraction) { return Format("%.2f %%", fraction * 100); }
 
 std::string Number(double value) { return Format("%.4g", value); }

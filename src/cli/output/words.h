@@ -11,9 +11,7 @@ namespace coxswain::cli::output {
 std::string Count(int64_t n);  // "8,120"
 std::string Joined(const std::vector<std::string>& words, const char* between);
 std::string Labels(const std::map<std::string, std::string>& labels);  // "a=1,b=2"
-// "8 GPUs, 64 CPUs"; below 0: not bounded, left out; nothing bounded: empty.
-std::string Slots(int64_t cpus, int64_t gpus);
-std::string Percent(double fraction);         // "88.01 %"
+std::string Percent(double fraction);                                  // "88.01 %"
 std::string Number(double value);             // "0.3122", "1.2e-05", four significant digits
 std::string Clock(int64_t ms);                // "0:42", "1:02:03"
 std::string Ago(int64_t us, int64_t now_us);  // "12s ago", "3h ago"; empty for 0

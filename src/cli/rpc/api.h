@@ -123,6 +123,9 @@ struct Job {
   int32_t priority = 0;
   uint32_t preemptions = 0;
   uint32_t min_workers = 0, max_workers = 0;
+  uint32_t workers_now = 0;  // that hold slots
+  int64_t min_global_batch = 0, max_global_batch = 0;
+  std::string batch_reason;
   uint32_t resizes = 0;
   uint32_t failed_attempts = 0;
   std::string failure_kind;  // as Attempt.kind

@@ -171,6 +171,10 @@ Job FromWire(const wire::Job& in) {
   out.queue = in.queue();
   out.priority = in.priority();
   out.preemptions = in.preemptions();
+  out.workers_now = in.workers_now();
+  out.min_global_batch = in.min_global_batch();
+  out.max_global_batch = in.max_global_batch();
+  out.batch_reason = in.batch_reason();
   out.min_workers = in.min_workers();
   out.max_workers = in.max_workers();
   out.resizes = in.resizes();

@@ -4,6 +4,7 @@
 #include "cli/output/words.h"
 #include "cli/verbs/job_view.h"
 #include "cli/verbs/verb.h"
+#include "common/base/byte_text.h"
 
 namespace coxswain::cli::verbs {
 namespace {
@@ -47,16 +48,18 @@ std::string From(const rpc::Attempt& attempt, bool whole) {
 }
 
 std::string SizeText(const rpc::Job& job) {
-  std::string text = RanksText(job);
+  const std::string text = base::RangedText(job.workers_now, job.min_workers, job.max_workers);
   if (job.resizes == 0) return text;
   return text + ", moved " + std::to_string(job.resizes) + (job.resizes == 1 ? " time" : " times");
 }
 
-std::string BatchText(const rpc::Progress& p) {
+std::string BatchText(const rpc::Job& job) {
+  const rpc::Progress& p = job.progress;
   if (p.global_batch == 0) return "";
-  std::string text = output::Count(p.global_batch) + " samples a step";
-  return p.gradient_noise > 0 ? text + ", gradient noise scale " + output::Number(p.gradient_noise)
-                              : text;
+  std::string text = base::RangedText(p.global_batch, job.min_global_batch, job.max_global_batch) +
+                     " samples a step";
+  if (p.gradient_noise > 0) text += ", gradient noise scale " + output::Number(p.gradient_noise);
+  return job.batch_reason.empty() ? text : text + ": " + job.batch_reason;
 }
 
 std::string Summary(const Session& session, const rpc::Job& job) {
@@ -73,7 +76,7 @@ std::string Summary(const Session& session, const rpc::Job& job) {
                              ? ProgressText(job)
                              : (job.progress.step > 0 ? EndProgress(job.progress) : ""));
   fields.Add("Ranks", SizeText(job));
-  fields.Add("Batch", BatchText(job.progress));
+  fields.Add("Batch", BatchText(job));
   fields.Add("Evaluation", EvaluationText(job.progress));
   fields.Add("Submitted",
              When(job.submitted_us) + (job.submitted_by.empty() ? "" : " by " + job.submitted_by));

@@ -1,11 +1,12 @@
 #include "cli/verbs/fleet_cells.h"
 
 #include "cli/output/words.h"
+#include "common/base/byte_text.h"
 
 namespace coxswain::cli::verbs {
 namespace {
 
-std::string Slots(const rpc::Slots& slots) { return output::Slots(slots.cpus, slots.gpus); }
+std::string Bound(const rpc::Slots& slots) { return base::SlotsText(slots.cpus, slots.gpus); }
 
 std::string GpusFree(const rpc::Node& node) {
   size_t free = 0;
@@ -15,7 +16,7 @@ std::string GpusFree(const rpc::Node& node) {
 
 std::string UserLimit(const rpc::Queue& queue) {
   std::vector<std::string> words;
-  const std::string slots = Slots(queue.user_limit);
+  const std::string slots = Bound(queue.user_limit);
   if (!slots.empty()) words.push_back(slots);
   if (queue.user_jobs >= 0) {
     words.push_back(output::Count(queue.user_jobs) + (queue.user_jobs == 1 ? " job" : " jobs"));
@@ -48,9 +49,9 @@ std::string Remarks(const rpc::Node& node) {
 std::vector<output::Cell> QueueCells(const rpc::Queue& queue) {
   return {std::to_string(queue.running),
           std::to_string(queue.pending),
-          Slots(queue.held),
-          Slots(queue.quota),
-          Slots(queue.limit),
+          base::HeldText(queue.held.cpus, queue.held.gpus),
+          Bound(queue.quota),
+          Bound(queue.limit),
           UserLimit(queue)};
 }
 

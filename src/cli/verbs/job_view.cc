@@ -88,8 +88,7 @@ std::string RanksText(uint32_t ranks, uint32_t min, uint32_t max) {
 }
 
 std::string RanksText(const rpc::Job& job) {
-  const bool known = job.state == "RUNNING" && !job.ranks.empty();
-  return RanksText(known ? static_cast<uint32_t>(job.ranks.size()) : job.workers, job.min_workers,
+  return RanksText(job.workers_now > 0 ? job.workers_now : job.workers, job.min_workers,
                    job.max_workers);
 }
 

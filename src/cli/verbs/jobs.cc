@@ -5,6 +5,7 @@
 #include "cli/output/words.h"
 #include "cli/verbs/flag_checks.h"
 #include "cli/verbs/verb.h"
+#include "common/base/byte_text.h"
 #include "common/base/clock.h"
 
 namespace coxswain::cli::verbs {
@@ -24,14 +25,6 @@ std::string StepText(const rpc::Progress& progress) {
          (progress.total_steps > 0 ? "/" + output::Count(progress.total_steps) : "");
 }
 
-// "2 (1-4)": with the range that it may be moved in.
-std::string Ranks(const rpc::Job& job) {
-  std::string text = std::to_string(job.workers);
-  if (job.min_workers >= job.max_workers) return text;
-  return text + " (" + std::to_string(job.min_workers) + "-" + std::to_string(job.max_workers) +
-         ")";
-}
-
 void PrintTable(const Session& session, const std::vector<rpc::Job>& jobs) {
   std::vector<std::string> headings = {"ID", "NAME", "STATE", "RANKS", "STEP", "LOSS", "AGE"};
   if (session.wide())
@@ -42,13 +35,14 @@ void PrintTable(const Session& session, const std::vector<rpc::Job>& jobs) {
   const int64_t now = base::WallNow().us;
   for (const rpc::Job& job : jobs) {
     const rpc::Progress& p = job.progress;
-    std::vector<output::Cell> row = {job.id,
-                                     job.name,
-                                     {job.state, output::ColourOfState(job.state)},
-                                     Ranks(job),
-                                     StepText(p),
-                                     p.loss ? output::Number(*p.loss) : "",
-                                     Ago(job.submitted_us, now)};
+    std::vector<output::Cell> row = {
+        job.id,
+        job.name,
+        {job.state, output::ColourOfState(job.state)},
+        base::RangedText(job.workers_now, job.min_workers, job.max_workers),
+        StepText(p),
+        p.loss ? output::Number(*p.loss) : "",
+        Ago(job.submitted_us, now)};
     if (session.wide()) {
       row.push_back(std::to_string(job.attempt));
       row.push_back(std::to_string(job.failed_attempts) + "/" + std::to_string(job.max_attempts));

@@ -3,6 +3,7 @@
 #include "cli/output/words.h"
 #include "cli/verbs/fleet_cells.h"
 #include "cli/verbs/verb.h"
+#include "common/base/byte_text.h"
 
 namespace coxswain::cli::verbs {
 namespace {
@@ -26,7 +27,7 @@ std::string Users(const Session& session, const std::vector<rpc::Queue>& queues)
     for (const rpc::QueueUser& user : queue.users) {
       any = true;
       table.Add({queue.name, user.name, std::to_string(user.running),
-                 output::Slots(user.held.cpus, user.held.gpus), output::Percent(user.share_used)});
+                 base::HeldText(user.held.cpus, user.held.gpus), output::Percent(user.share_used)});
     }
   }
   return any ? "\n" + table.ToString(session.out()) : "";

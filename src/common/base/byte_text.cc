@@ -18,6 +18,23 @@ std::string CountText(int64_t count) {
   return count < 0 ? "-" + WithCommas(0 - size) : WithCommas(size);
 }
 
+std::string RangedText(int64_t now, int64_t least, int64_t most) {
+  if (least >= most) return CountText(now > 0 ? now : least);
+  return (now > 0 ? CountText(now) : "-") + " (" + CountText(least) + "-" + CountText(most) + ")";
+}
+
+std::string SlotsText(int64_t cpus, int64_t gpus) {
+  std::string text;
+  if (gpus >= 0) text = CountText(gpus) + (gpus == 1 ? " GPU" : " GPUs");
+  if (cpus < 0) return text;
+  return text + (text.empty() ? "" : " and ") + CountText(cpus) +
+         (cpus == 1 ? " CPU slot" : " CPU slots");
+}
+
+std::string HeldText(int64_t cpus, int64_t gpus) {
+  return SlotsText(cpus > 0 ? cpus : -1, gpus > 0 ? gpus : -1);
+}
+
 std::string BytesText(uint64_t bytes) {
   static constexpr const char* kUnits[] = {" B", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB"};
   // In 1024ths of the unit, from KiB on.

@@ -134,7 +134,7 @@ grpc::Status ToGrpc(const absl::Status& status) {
                       Utf8(std::string(status.message())));
 }
 
-std::string WhyFailed(const std::string& address, const grpc::Status& status) {
+std::string ReasonOf(const grpc::Status& status) {
   // gRPC nests its reasons; the last one is the system's.
   constexpr std::string_view kConnect = "Failed to connect to remote host: ";
   std::string text = status.error_message();
@@ -146,8 +146,15 @@ std::string WhyFailed(const std::string& address, const grpc::Status& status) {
   if (text.find("C-ares") != std::string::npos || text.find("DNS resolution") == 0) {
     text = "the host name cannot be resolved";
   }
+  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
+    text = "it does not know this call: it is another server, or one of another version";
+  }
   if (text.empty()) text = status.ok() ? "the other side ended the stream" : "no reason given";
-  return address + ": " + text;
+  return text;
+}
+
+std::string WhyFailed(const std::string& address, const grpc::Status& status) {
+  return address + ": " + ReasonOf(status);
 }
 
 void QuietLibraries() {

@@ -42,7 +42,9 @@ absl::StatusOr<std::string> ShortSocketPath(const std::string& path);
 absl::Status FromGrpc(const grpc::Status& status);
 grpc::Status ToGrpc(const absl::Status& status);
 
-// Why a call failed, in one line that begins with the peer: "127.0.0.1:7071: Connection refused".
+// Why a call failed, in one line: "Connection refused".
+std::string ReasonOf(const grpc::Status& status);
+// The same that begins with the peer: "127.0.0.1:7071: Connection refused".
 std::string WhyFailed(const std::string& address, const grpc::Status& status);
 
 // The lines that gRPC and protobuf print by themselves are dropped (they are no log lines of ours,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "coordinator/core/handlers/speed_handler.h"
 #include "coordinator/core/run_times.h"
 #include "coordinator/core/scheduling/usage.h"
 #include "coordinator/core/text.h"
@@ -92,6 +93,7 @@ LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
     }
     live.ranks.push_back(view);
   }
+  live.batch_reason = WhyBatch(tables, soft, *attempt);
   live.expected_end = ExpectedEnd(soft, tables.jobs().Get(id), *attempt);
   TellConditions(*attempt, running, &live);
   return live;

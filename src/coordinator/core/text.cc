@@ -1,16 +1,17 @@
 #include "coordinator/core/text.h"
 
+#include <cmath>
+
 namespace coxswain::coordinator::core {
 
 std::string Plural(uint64_t count, std::string_view noun) {
   return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
 }
 
-std::string Seconds(base::Duration duration) {
-  int64_t tenths = duration.count() / 100'000;
-  std::string out = std::to_string(tenths / 10);
-  if (tenths % 10 != 0) out += "." + std::to_string(tenths % 10);
-  return out + " s";
+std::string TimesText(double factor) {
+  const int64_t percent = std::lround(factor * 100);
+  const std::string part = std::to_string(percent % 100);
+  return std::to_string(percent / 100) + (part.size() < 2 ? ".0" : ".") + part + " times";
 }
 
 std::string ClockTime(base::WallTime at) {

@@ -10,7 +10,7 @@
 namespace coxswain::coordinator::core {
 
 std::string Plural(uint64_t count, std::string_view noun);       // "1 rank", "2 ranks"
-std::string Seconds(base::Duration duration);                    // "30 s", "1.5 s"
+std::string TimesText(double factor);                            // "1.30 times"
 std::string ClockTime(base::WallTime at);                        // "12:03:11 UTC"
 std::string RanksText(const std::vector<base::Rank>& ranks);     // "rank 0", "ranks 0, 2"
 std::string SignalName(int signal);                              // "SIGKILL", "signal 34"

@@ -38,8 +38,9 @@ struct LiveJob {
   WallTime progress_at;
   std::vector<LiveRank> ranks;
   std::vector<std::string> conditions;
-  WallTime expected_start;  // while it waits; 0: not known
-  WallTime expected_end;    // while it holds slots; 0: not known
+  std::string batch_reason;  // why the batch is as it is, of a job with a range that runs
+  WallTime expected_start;   // while it waits; 0: not known
+  WallTime expected_end;     // while it holds slots; 0: not known
 };
 
 // Nothing of its view has changed but this.

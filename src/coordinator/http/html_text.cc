@@ -68,11 +68,7 @@ std::string Escape(std::string_view text) {
 }
 
 std::string DurationText(base::Duration duration) {
-  int64_t s = std::max<int64_t>(duration.count(), 0) / 1'000'000;
-  if (s < 60) return absl::StrCat(s, " s");
-  if (s < 3600) return absl::StrCat(s / 60, " min", s < 600 ? absl::StrCat(" ", s % 60, " s") : "");
-  if (s < 86400) return absl::StrCat(s / 3600, " h ", s % 3600 / 60, " min");
-  return absl::StrCat(s / 86400, " d ", s % 86400 / 3600, " h");
+  return base::DurationText(std::chrono::floor<base::seconds>(duration));
 }
 
 std::string NumberText(double value) {
@@ -88,6 +84,21 @@ std::string AgoHtml(base::WallTime time, base::WallTime now) {
   return absl::StrCat("<time datetime=\"", Utc(time, "%Y-%m-%dT%H:%M:%SZ"), "\" title=\"",
                       Utc(time, "%Y-%m-%d %H:%M:%S UTC"), "\">", DurationText(now - time),
                       " ago</time>");
+}
+
+std::string WhyHtml(const std::vector<std::string>& texts) {
+  std::string out;
+  for (const std::string& text : texts) out += "<p class=\"why\">" + Escape(text) + "</p>";
+  return out;
+}
+
+std::string GpuTroubleHtml(const protocol::Inventory& inventory) {
+  std::vector<std::string> texts;
+  for (const protocol::GpuInfo& gpu : inventory.gpus) {
+    if (gpu.available) continue;
+    texts.push_back(absl::StrCat("GPU ", gpu.index, " is not given out: ", gpu.why_not));
+  }
+  return WhyHtml(texts);
 }
 
 std::string FactHtml(const std::string& name, const std::string& html) {

@@ -44,9 +44,7 @@ std::string Head(const runtime::JobView& job, const NamesById& names) {
                    Escape(row.request.name), " <span class=\"dim\">", base::ToString(row.id),
                    "</span></h1></div>");
   if (!ReasonOf(job).empty()) out += "<p class=\"why\">" + Escape(ReasonOf(job)) + "</p>";
-  for (const std::string& text : job.live.conditions) {
-    out += "<p class=\"why\">" + Escape(text) + "</p>";
-  }
+  out += WhyHtml(job.live.conditions);
   if (row.exit) {
     absl::StrAppend(&out, "<p>Rank ", row.exit->rank, " on ", NameOf(names, row.exit->node), ": ",
                     ExitText(row.exit->record), "</p>", LogHtml(row.exit->record));
@@ -54,8 +52,17 @@ std::string Head(const runtime::JobView& job, const NamesById& names) {
   return out;
 }
 
-std::string ProgressFacts(const protocol::TrainerProgress& p, base::WallTime at,
-                          base::WallTime now) {
+std::string BatchHtml(const runtime::JobView& job) {
+  const core::JobRequest& request = job.record.job.request;
+  std::string text = base::RangedText(job.live.progress->global_batch, request.batch,
+                                      std::max(request.batch, request.max_batch)) +
+                     " samples";
+  if (!job.live.batch_reason.empty()) text += ": " + Escape(job.live.batch_reason);
+  return text;
+}
+
+std::string ProgressFacts(const runtime::JobView& job, base::WallTime now) {
+  const protocol::TrainerProgress& p = *job.live.progress;
   std::string bar;
   if (p.total_steps > 0) {
     bar = absl::StrCat("<progress max=\"", p.total_steps, "\" value=\"", p.step,
@@ -67,20 +74,20 @@ std::string ProgressFacts(const protocol::TrainerProgress& p, base::WallTime at,
   if (p.epochs > 0) {
     out += FactHtml("Epoch", absl::StrCat(p.epoch, " of ", p.epochs));
   }
-  out += FactHtml("Phase", protocol::ToString(p.phase));
+  if (!core::IsFinal(job.record.job.state)) out += FactHtml("Phase", protocol::ToString(p.phase));
   if (std::isfinite(p.loss)) out += FactHtml("Loss", NumberText(p.loss));
   if (p.has_eval) {
     out += FactHtml("Evaluation", absl::StrFormat("%.2f %%, loss %s", 100 * p.eval_accuracy,
                                                   NumberText(p.eval_loss)));
   }
-  if (p.global_batch > 0) out += FactHtml("Batch", CountText(p.global_batch) + " samples");
+  if (p.global_batch > 0) out += FactHtml("Batch", BatchHtml(job));
   if (p.gradient_noise > 0) {
     out += FactHtml("Gradient noise", NumberText(p.gradient_noise) + " samples");
   }
   out += FactHtml("Speed", NumberText(p.samples_per_second) + " samples/s");
   if (p.remaining_ms >= 0)
     out += FactHtml("Left", DurationText(base::milliseconds(p.remaining_ms)));
-  return out + FactHtml("Reported", AgoHtml(at, now)) + "</dl>";
+  return out + FactHtml("Reported", AgoHtml(job.live.progress_at, now)) + "</dl>";
 }
 
 std::string AttemptText(const core::JobRow& row) {
@@ -93,8 +100,7 @@ std::string AttemptText(const core::JobRow& row) {
 
 std::string FactsHtml(const runtime::JobView& job, base::WallTime now) {
   const core::JobRow& row = job.record.job;
-  std::string needs = absl::StrCat(RanksText(row.request), " × ", row.request.cpus, " CPU slots");
-  if (row.request.gpus > 0) absl::StrAppend(&needs, " and ", row.request.gpus, " GPUs");
+  const std::string each = base::HeldText(row.request.cpus, row.request.gpus) + " each";
   std::string out = "<dl>" + FactHtml("Submitted", AgoHtml(row.submitted, now));
   if (!row.submitted_by.empty()) out += FactHtml("By", Escape(row.submitted_by));
   out += FactHtml("Started", AgoHtml(row.started, now));
@@ -102,7 +108,7 @@ std::string FactsHtml(const runtime::JobView& job, base::WallTime now) {
     out += FactHtml("Ended", AgoHtml(row.ended, now));
     if (row.started) out += FactHtml("Took", DurationText(row.ended - row.started));
   }
-  out += FactHtml("Needs", needs);
+  out += FactHtml("Ranks", RanksText(job) + ", " + each);
   std::string queue = Escape(row.request.queue);
   if (row.request.priority != 0) absl::StrAppend(&queue, ", priority ", row.request.priority);
   if (!queue.empty()) out += FactHtml("Queue", queue);
@@ -239,7 +245,7 @@ absl::StatusOr<std::string> JobPage(runtime::Api& api, const std::string& id_or_
   for (const runtime::NodeView& node : *nodes) names[node.row->id] = node.row->name;
   base::WallTime now = base::WallNow();
   std::string main = Head(*job, names);
-  if (job->live.progress) main += ProgressFacts(*job->live.progress, job->live.progress_at, now);
+  if (job->live.progress) main += ProgressFacts(*job, now);
   main += FactsHtml(*job, now) + "</section>" + Curves(api, *id) + Ranks(*job, names) +
           Attempts(*job, now) + Checkpoints(*checkpoints, now);
   main +=

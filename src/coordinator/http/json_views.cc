@@ -3,6 +3,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "common/base/byte_text.h"
+
 namespace coxswain::coordinator::http {
 namespace {
 
@@ -133,6 +135,10 @@ json SummaryJson(const runtime::JobView& view, const NodeNames& names) {
             {"preemptions", row.preemptions},
             {"min_workers", core::MinWorkers(row.request)},
             {"max_workers", core::MaxWorkers(row.request)},
+            {"workers_now", view.live.ranks.size()},
+            {"min_global_batch", row.request.batch},
+            {"max_global_batch", std::max(row.request.batch, row.request.max_batch)},
+            {"batch_reason", view.live.batch_reason},
             {"resizes", row.resizes},
             {"failed_attempts", row.failures},
             {"expected_start_us", view.live.expected_start.us},
@@ -234,11 +240,10 @@ const std::string& ReasonOf(const runtime::JobView& job) {
   return live ? job.live.reason : job.record.job.reason;
 }
 
-std::string RanksText(const core::JobRequest& request) {
-  std::string text = std::to_string(request.workers);
-  if (!core::IsElastic(request)) return text;
-  return text + " (" + std::to_string(core::MinWorkers(request)) + " to " +
-         std::to_string(core::MaxWorkers(request)) + ")";
+std::string RanksText(const runtime::JobView& job) {
+  const core::JobRequest& request = job.record.job.request;
+  return base::RangedText(static_cast<int64_t>(job.live.ranks.size()), core::MinWorkers(request),
+                          core::MaxWorkers(request));
 }
 
 std::string JobsJson(const std::vector<runtime::JobView>& jobs, const std::string& next_page_token,

@@ -26,7 +26,7 @@ std::string ErrorJson(const std::string& text);
 const char* NodeState(const runtime::NodeView& node);
 // The reason that is current: the live one, or the row's.
 const std::string& ReasonOf(const runtime::JobView& job);
-// How many ranks it asks for: "2", "2 (1 to 4)".
-std::string RanksText(const core::JobRequest& request);
+// How many ranks it has: "2", "3 (1-4)", "- (1-4)" of one that has none.
+std::string RanksText(const runtime::JobView& job);
 
 }  // namespace coxswain::coordinator::http

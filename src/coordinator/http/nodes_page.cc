@@ -2,6 +2,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <map>
 
 #include "common/base/byte_text.h"
 #include "common/base/clock.h"
@@ -36,6 +37,17 @@ std::string UrlEscape(const std::string& text) {
   return out;
 }
 
+// "8 × NVIDIA H100, 3 in use"; of several kinds, each.
+std::string GpusInOneLine(const runtime::NodeView& node) {
+  std::map<std::string, size_t> kinds;
+  for (const protocol::GpuInfo& gpu : node.row->inventory.gpus) ++kinds[gpu.name];
+  std::string text;
+  for (const auto& [name, count] : kinds) {
+    absl::StrAppend(&text, text.empty() ? "" : ", ", count, " × ", Escape(name));
+  }
+  return absl::StrCat(text, ", ", node.live.gpu_jobs.size(), " in use");
+}
+
 std::string Gpus(const runtime::NodeView& node) {
   const protocol::Inventory& inventory = node.row->inventory;
   if (inventory.gpus.empty()) {
@@ -49,16 +61,18 @@ std::string Gpus(const runtime::NodeView& node) {
     if (auto job = node.live.gpu_jobs.find(gpu.uuid); job != node.live.gpu_jobs.end()) {
       use = JobLink(job->second, base::ToString(job->second));
     } else if (!gpu.available) {
-      use = "<span class=\"badge failed\">not given out</span> " + Escape(gpu.why_not);
+      use = "<span class=\"badge failed\">not given out</span>";
     }
     absl::StrAppend(&rows, "<tr><td class=\"num\">", gpu.index, "</td><td>", Escape(gpu.name),
                     "</td><td class=\"num\">", base::BytesText(gpu.memory_bytes), "</td><td>", use,
                     "</td><td class=\"dim\">", Escape(gpu.uuid), "</td></tr>");
   }
-  return "<div "
+  return GpuTroubleHtml(inventory) + "<details id=\"gpus-" + Escape(node.row->id.value) +
+         "\"><summary>" + GpusInOneLine(node) +
+         "</summary><div "
          "class=\"wide\"><table><thead><tr><th>GPU</th><th>Model</th><th>Memory</th><th>Use</th>"
          "<th>UUID</th></tr></thead><tbody>" +
-         rows + "</tbody></table></div>";
+         rows + "</tbody></table></div></details>";
 }
 
 std::string NodeCard(const runtime::NodeView& node, base::WallTime now) {
@@ -70,12 +84,7 @@ std::string NodeCard(const runtime::NodeView& node, base::WallTime now) {
   if (node.row->draining) {
     out += "<p class=\"why\">draining: " + Escape(node.row->drain_reason) + "</p>";
   }
-  for (const std::string& text : node.live.conditions) {
-    out += "<p class=\"why\">" + Escape(text) + "</p>";
-  }
-  for (const std::string& text : inventory.conditions) {
-    out += "<p class=\"why\">" + Escape(text) + "</p>";
-  }
+  out += WhyHtml(node.live.conditions) + WhyHtml(inventory.conditions);
   std::string jobs;
   for (core::JobId job : node.live.jobs) {
     absl::StrAppend(&jobs, jobs.empty() ? "" : ", ", JobLink(job, base::ToString(job)));

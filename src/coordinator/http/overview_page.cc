@@ -38,6 +38,7 @@ struct Facts {
   size_t failed = 0;  // in the last day, whoever's fault; without those out of their own time
   std::vector<runtime::NodeView> nodes;
   std::vector<core::EventRow> events;
+  std::vector<std::string> queue_warnings;
 };
 
 absl::Status ReadJobs(runtime::Api& api, std::vector<JobState> states, uint32_t limit,
@@ -85,6 +86,7 @@ absl::StatusOr<Facts> ReadFacts(runtime::Api& api) {
   auto events = api.ListNewestEvents({}, kMostEvents);
   if (!events.ok()) return events.status();
   f.events = *std::move(events);
+  f.queue_warnings = api.ListQueues().warnings;
   return f;
 }
 
@@ -128,12 +130,6 @@ std::string JobTitle(const runtime::JobView& job) {
                       base::ToString(row.id), "</span>");
 }
 
-std::string Conditions(const std::vector<std::string>& conditions) {
-  std::string out;
-  for (const std::string& text : conditions) out += "<p class=\"why\">" + Escape(text) + "</p>";
-  return out;
-}
-
 std::string Item(const std::string& badge, const std::string& title, const std::string& side,
                  const std::string& body) {
   return absl::StrCat("<li><div class=\"line\">", badge, "<span class=\"title\">", title,
@@ -142,17 +138,11 @@ std::string Item(const std::string& badge, const std::string& title, const std::
 
 std::string NodeTrouble(const runtime::NodeView& node, base::WallTime now) {
   std::string state = NodeState(node);
-  std::string body = Conditions(node.row->inventory.conditions);
-  for (const protocol::GpuInfo& gpu : node.row->inventory.gpus) {
-    if (!gpu.available) {
-      absl::StrAppend(&body, "<p class=\"why\">GPU ", gpu.index,
-                      " is not given out: ", Escape(gpu.why_not), "</p>");
-    }
-  }
+  std::string body = WhyHtml(node.row->inventory.conditions) + GpuTroubleHtml(node.row->inventory);
   // One that was shut down in good order and left nothing behind is no trouble.
   bool blocked = node.live.reachable && !node.row->inventory.why_no_work.empty();
   if ((state != "UNREACHABLE" || node.live.left) && body.empty() && !blocked) return "";
-  body = Conditions(node.live.conditions) + body;
+  body = WhyHtml(node.live.conditions) + body;
   std::string title = "<a href=\"/nodes\">" + Escape(node.row->name) + "</a>";
   return Item(NodeBadgeHtml(state), title, "heard " + AgoHtml(node.live.last_heartbeat, now), body);
 }
@@ -179,12 +169,15 @@ std::string Trouble(const Facts& f) {
     items += Item(BadgeHtml(job.record.job.state), JobTitle(job),
                   absl::StrCat("attempt ", job.record.job.attempt.value, " of ",
                                job.record.job.request.max_attempts),
-                  why + Conditions(job.live.conditions));
+                  why + WhyHtml(job.live.conditions));
   }
   for (const runtime::JobView& job : f.bad) {
     items +=
         Item(BadgeHtml(job.record.job.state), JobTitle(job), AgoHtml(job.record.job.ended, f.now),
              "<p class=\"why\">" + Escape(ReasonOf(job)) + "</p>");
+  }
+  if (!f.queue_warnings.empty()) {
+    items += Item("", "<a href=\"/queues\">Queues</a>", "", WhyHtml(f.queue_warnings));
   }
   if (items.empty()) return "<section><h2>Nothing is wrong</h2></section>";
   return "<section class=\"trouble\"><h2>Wrong now</h2><ul class=\"items\">" + items +
@@ -222,7 +215,7 @@ std::string Running(const Facts& f) {
     const core::JobRow& row = job.record.job;
     if (row.state == JobState::kRecovering) continue;  // above, with what is wrong
     std::string side =
-        absl::StrCat(RanksText(row.request), MaxWorkers(row.request) == 1 ? " rank" : " ranks",
+        absl::StrCat(RanksText(job), MaxWorkers(row.request) == 1 ? " rank" : " ranks",
                      ", started ", AgoHtml(row.started, f.now));
     items += Item(BadgeHtml(row.state), JobTitle(job), side, Progress(job));
   }

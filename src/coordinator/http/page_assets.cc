@@ -118,6 +118,11 @@ summary { cursor: pointer; font-weight: 600; }
   .side { margin-left: 0; flex-basis: 100%; }
   .events li { flex-direction: column; gap: 0; padding: .3rem 0; }
   .events .when { flex: none; font-size: .8rem; }
+  .stack thead { display: none; }
+  .stack tr { display: block; padding: .45rem 0; border-bottom: 1px solid var(--line); }
+  .stack tr:last-child { border-bottom: 0; }
+  .stack td { display: flex; flex-wrap: wrap; gap: .2rem .6rem; padding: .1rem 0; border: 0; white-space: normal; }
+  .stack td::before { content: attr(data-label); color: var(--dim); flex: 0 0 6.2rem; }
 }
 )css";
 

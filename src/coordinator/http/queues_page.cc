@@ -1,7 +1,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 
-#include <algorithm>
+#include <array>
 
 #include "common/base/clock.h"
 #include "coordinator/http/html_text.h"
@@ -13,10 +13,28 @@ namespace {
 
 constexpr uint32_t kMostWaiting = 100;
 
-// One that does not break: the table scrolls where there is too little room.
-std::string Cell(const std::string& html) {
-  return absl::StrCat("<td class=\"num\">", html.empty() ? "–" : html, "</td>");
-}
+// A table whose rows become blocks where there is too little room: each cell has its heading.
+template <size_t kColumns>
+struct Columns {
+  std::array<const char*, kColumns> headings;
+
+  std::string Row(const std::array<std::string, kColumns>& cells) const {
+    std::string out = "<tr>";
+    for (size_t i = 0; i < kColumns; ++i) {
+      absl::StrAppend(&out, "<td class=\"num\" data-label=\"", headings[i], "\">",
+                      cells[i].empty() ? "–" : cells[i], "</td>");
+    }
+    return out + "</tr>";
+  }
+  std::string Table(const std::string& rows) const {
+    std::string out = "<div class=\"wide\"><table class=\"stack\"><thead><tr>";
+    for (const char* heading : headings) absl::StrAppend(&out, "<th>", heading, "</th>");
+    return out + "</tr></thead><tbody>" + rows + "</tbody></table></div>";
+  }
+};
+constexpr Columns<8> kQueueColumns = {
+    {"Queue", "Running", "Pending", "Held", "Quota", "Limit", "Of one user", "Weight"}};
+constexpr Columns<5> kUserColumns = {{"Queue", "User", "Running", "Held", "Used"}};
 
 std::string BoundHtml(const core::Bound& bound, std::optional<int64_t> jobs = std::nullopt) {
   std::string text = core::BoundText(bound);
@@ -24,12 +42,8 @@ std::string BoundHtml(const core::Bound& bound, std::optional<int64_t> jobs = st
   return Escape(text);
 }
 
-// What is held of a kind that anybody bounds or has.
 std::string HeldHtml(const core::Amount& held) {
-  core::Bound kinds;
-  if (held.cpus > 0) kinds.cpus = 0;
-  if (held.gpus > 0) kinds.gpus = 0;
-  return Escape(core::HeldText(kinds, held));
+  return Escape(base::HeldText(held.cpus, held.gpus));
 }
 
 bool Exceeds(const core::Amount& held, const core::Bound& bound) {
@@ -44,12 +58,11 @@ std::string QueueRow(const core::LiveQueue& queue, size_t depth, bool is_default
   if (Exceeds(queue.held, queue.settings.quota)) {
     name += " <span class=\"badge draining\">borrows</span>";
   }
-  return absl::StrCat("<tr>", Cell(name), Cell(CountText(static_cast<int64_t>(queue.running))),
-                      Cell(CountText(static_cast<int64_t>(queue.pending))),
-                      Cell(HeldHtml(queue.held)), Cell(BoundHtml(queue.settings.quota)),
-                      Cell(BoundHtml(queue.settings.limit)),
-                      Cell(BoundHtml(queue.settings.user_limit, queue.settings.user_jobs)),
-                      Cell(CountText(queue.settings.weight)), "</tr>");
+  return kQueueColumns.Row({name, CountText(static_cast<int64_t>(queue.running)),
+                            CountText(static_cast<int64_t>(queue.pending)), HeldHtml(queue.held),
+                            BoundHtml(queue.settings.quota), BoundHtml(queue.settings.limit),
+                            BoundHtml(queue.settings.user_limit, queue.settings.user_jobs),
+                            CountText(queue.settings.weight)});
 }
 
 // Every queue after the one that it is a part of.
@@ -68,15 +81,12 @@ std::string Users(const runtime::QueuesView& view) {
   std::string rows;
   for (const core::LiveQueue& queue : view.queues) {
     for (const auto& [name, user] : queue.users) {
-      absl::StrAppend(&rows, "<tr>", Cell(Escape(queue.settings.name)), Cell(Escape(name)),
-                      Cell(CountText(user.running)), Cell(HeldHtml(user.held)),
-                      Cell(absl::StrFormat("%.1f %%", 100 * user.share)), "</tr>");
+      rows += kUserColumns.Row({Escape(queue.settings.name), Escape(name), CountText(user.running),
+                                HeldHtml(user.held), absl::StrFormat("%.1f %%", 100 * user.share)});
     }
   }
   if (rows.empty()) return "";
-  return "<section><h2>Users</h2><div class=\"wide\"><table><thead><tr><th>Queue</th><th>User</th>"
-         "<th>Running</th><th>Held</th><th>Used</th></tr></thead><tbody>" +
-         rows + "</tbody></table></div></section>";
+  return "<section><h2>Users</h2>" + kUserColumns.Table(rows) + "</section>";
 }
 
 std::string StartHtml(base::WallTime at, base::WallTime now) {
@@ -114,23 +124,14 @@ absl::StatusOr<std::string> QueuesPage(runtime::Api& api) {
   if (!waiting.ok()) return waiting.status();
   const runtime::QueuesView view = api.ListQueues();
   const runtime::ServerStatus status = api.Status();
-  std::string warnings;
-  for (const std::string& text : view.warnings) {
-    const auto& banners = status.warnings;  // soon after, they are on every page
-    if (std::find(banners.begin(), banners.end(), text) != banners.end()) continue;
-    warnings += "<p class=\"why\">" + Escape(text) + "</p>";
-  }
+  std::string warnings = WhyHtml(view.warnings);
   if (!warnings.empty()) {
     warnings = "<section class=\"trouble\"><h2>Wrong now</h2>" + warnings + "</section>";
   }
-  std::string main = absl::StrCat(
-      "<h1>Queues</h1><p class=\"dim\">Policy ", Escape(view.policy), "</p>", warnings,
-      "<section><div "
-      "class=\"wide\"><table><thead><tr><th>Queue</th><th>Running</th><th>Pending</th>"
-      "<th>Held</th><th>Quota</th><th>Limit</th><th>Of one user</th><th>Weight</th></tr></thead>"
-      "<tbody>",
-      RowsBelow(view, "", 0), "</tbody></table></div></section>", Users(view),
-      Waiting(*waiting, base::WallNow()));
+  std::string main =
+      absl::StrCat("<h1>Queues</h1><p class=\"dim\">Policy ", Escape(view.policy), "</p>", warnings,
+                   "<section>", kQueueColumns.Table(RowsBelow(view, "", 0)), "</section>",
+                   Users(view), Waiting(*waiting, base::WallNow()));
   return Frame("Queues", "/queues", &status, main);
 }
 

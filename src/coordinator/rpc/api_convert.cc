@@ -118,6 +118,10 @@ void Fill(const runtime::JobView& in, JobParts parts, const NodeNames& names, v1
   out->set_resizes(row.resizes);
   out->set_failure_kind(static_cast<v1::FailureKind>(row.kind));
   out->set_failed_attempts(row.failures);
+  out->set_workers_now(static_cast<uint32_t>(in.live.ranks.size()));
+  out->set_min_global_batch(row.request.batch);
+  out->set_max_global_batch(std::max(row.request.batch, row.request.max_batch));
+  out->set_batch_reason(in.live.batch_reason);
   out->set_expected_start_us(in.live.expected_start.us);
   out->set_cursor(in.record.last_event.value);
   out->set_metric_points_dropped(in.dropped.points);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "common/base/duration_text.h"
 #include "coordinator/core/placement/node_fit.h"
 #include "coordinator/core/text.h"
 
@@ -109,7 +110,7 @@ std::string PolicyText(const core::JobRow& row, const std::string& queue,
     case core::PolicyName::kLas:
     case core::PolicyName::kElastic:
       return absl::StrCat(of_queue, " that has had less, once this one has had ",
-                          core::Seconds(settings.las_threshold), " of time on its slots");
+                          base::DurationText(settings.las_threshold), " of time on its slots");
     case core::PolicyName::kFifo:
       break;
   }

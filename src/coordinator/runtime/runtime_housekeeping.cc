@@ -45,17 +45,12 @@ void Runtime::WatchDisk() {
   disk_was_low_ = low;
 }
 
-// What is wrong with queues is said once, in the log and on the pages.
+// What is wrong with queues is said once in the log; the pages tell it as long as it is so.
 void Runtime::WatchQueues() {
   const std::vector<std::string> now = ListQueues().warnings;
   for (const std::string& text : now) {
     const auto& said = said_of_queues_;
-    if (std::find(said.begin(), said.end(), text) != said.end()) continue;
-    log::Warn(text);
-    SetWarning("queues: " + text, text);
-  }
-  for (const std::string& text : said_of_queues_) {
-    if (std::find(now.begin(), now.end(), text) == now.end()) SetWarning("queues: " + text, "");
+    if (std::find(said.begin(), said.end(), text) == said.end()) log::Warn(text);
   }
   said_of_queues_ = now;
 }

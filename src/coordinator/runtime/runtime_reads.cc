@@ -17,6 +17,7 @@ JobView ViewOf(store::JobRecord record, const LiveBoard& board) {
   if (!view.live.progress && last) {
     view.live.progress = last->progress;
     view.live.progress_at = last->at;
+    if (core::IsFinal(record.job.state)) view.live.progress->remaining_ms = -1;
   }
   view.record = std::move(record);
   return view;

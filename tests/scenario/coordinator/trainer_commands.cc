@@ -180,6 +180,7 @@ void CoreScript::AddViewCommands() {
                (rank.reachable ? "" : "?");
       }
       for (const std::string& condition : job.conditions) out += " [" + condition + "]";
+      if (!job.batch_reason.empty()) out += " batch: " + job.batch_reason;
       out += "\n";
     }
     for (const core::LiveNode& node : world_.core().TakeChangedNodes()) {

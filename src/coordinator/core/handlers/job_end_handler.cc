@@ -1,5 +1,6 @@
 #include "coordinator/core/handlers/job_end_handler.h"
 
+#include "common/base/duration_text.h"
 #include "coordinator/core/handlers/blame_handler.h"
 #include "coordinator/core/handlers/checkpoint_handler.h"
 #include "coordinator/core/handlers/resume_handler.h"
@@ -47,7 +48,8 @@ void TryAgain(Turn& turn, const JobRow& job, const AttemptRow& attempt) {
     row.model_uri.clear();
   });
   turn.Note("AttemptFailed",
-            reason + (pause.count() > 0 ? "; next one in " + Seconds(pause) : "; trying again"),
+            reason + (pause.count() > 0 ? "; next one in " + base::DurationText(pause)
+                                        : "; trying again"),
             {.job = id, .attempt = attempt.number}, "warning");
   JobSoft& soft = turn.soft.jobs[id];
   soft.ForgetAttempt();
@@ -55,7 +57,7 @@ void TryAgain(Turn& turn, const JobRow& job, const AttemptRow& attempt) {
   if (pause.count() > 0) {
     soft.not_before = turn.now + pause;
     turn.WakeJob(id, *soft.not_before);
-    turn.Explain(id, reason + "; the next one starts in " + Seconds(pause));
+    turn.Explain(id, reason + "; the next one starts in " + base::DurationText(pause));
   }
   soft.back_off_reason = reason;
 }

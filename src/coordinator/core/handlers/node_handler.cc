@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/base/duration_text.h"
 #include "coordinator/core/handlers/attempt_handler.h"
 #include "coordinator/core/handlers/placement_handler.h"
 #include "coordinator/core/handlers/share_handler.h"
@@ -37,7 +38,7 @@ bool HasReachableRanks(const Turn& turn, JobId job) {
 }
 
 std::string AwayText(const Turn& turn, const NodeId& node) {
-  return Seconds(turn.now - turn.soft.nodes[node].unreachable_since);
+  return base::DurationText(turn.now - turn.soft.nodes[node].unreachable_since);
 }
 
 void EndLostRanks(Turn& turn, const AttemptRow& attempt) {
@@ -119,7 +120,7 @@ std::string WhyNotForgotten(const Turn& turn, const NodeId& id) {
   auto node = turn.soft.nodes.find(id);
   if (node != turn.soft.nodes.end() && (node->second.session || node->second.reachable)) {
     return "node " + name + " is connected: stop its worker, then forget it " +
-           Seconds(turn.deadlines().lease) + " later";
+           base::DurationText(turn.deadlines().lease) + " later";
   }
   std::string jobs;
   for (JobId job : JobsOn(turn, id)) jobs += (jobs.empty() ? "" : ", ") + base::ToString(job);
@@ -266,9 +267,10 @@ void RenewLease(Turn& turn, const NodeId& id, bool is_new) {
   if (node.unreachable_since.us != 0) StopClocks(turn, id, node.unreachable_since);
   Duration away = turn.now - node.unreachable_since;
   bool back = node.unreachable_since.us != 0 && !is_new && away >= turn.deadlines().Heartbeat();
-  turn.Note("NodeReady",
-            turn.NodeName(id) + (back ? " is back after " + Seconds(away) : " has connected"),
-            {.job = {}, .node = id});
+  turn.Note(
+      "NodeReady",
+      turn.NodeName(id) + (back ? " is back after " + base::DurationText(away) : " has connected"),
+      {.job = {}, .node = id});
 }
 
 void LoseContact(Turn& turn, const NodeId& id, const std::string& why) {
@@ -290,7 +292,7 @@ void LoseContact(Turn& turn, const NodeId& id, const std::string& why) {
     if (!HasReachableRanks(turn, job)) {
       then = WhyNoOtherPlace(turn, job).empty()
                  ? "; the job starts elsewhere if it is not back within " +
-                       Seconds(turn.deadlines().NodeLostAfter())
+                       base::DurationText(turn.deadlines().NodeLostAfter())
                  : "; there is no other place for the job now: it waits for " + turn.NodeName(id);
     }
     turn.Note("NodeUnreachable", text + then, {.job = job, .node = id}, "warning");
@@ -304,7 +306,8 @@ void TickNode(Turn& turn, const NodeId& id) {
       turn.soft.node_timers.Wake(id, node.lease_until);
       return;
     }
-    LoseContact(turn, id, "nothing was heard of it for " + Seconds(turn.now - node.heard));
+    LoseContact(turn, id,
+                "nothing was heard of it for " + base::DurationText(turn.now - node.heard));
     return;
   }
   if (node.lost) return;

@@ -145,7 +145,7 @@ Plan MakePlan(Turn& turn, const JobRow* asked = nullptr) {
                       .speed =
                           [&](JobId job) {
                             bool real = asked == nullptr || job != asked->id;
-                            return SpeedOf(turn, real ? turn.tables.jobs().Get(job) : *asked);
+                            return SpeedOf(turn.soft, real ? turn.tables.jobs().Get(job) : *asked);
                           },
                       .name = [&](JobId job) { return NameOf(turn, job); },
                       .now = turn.now,

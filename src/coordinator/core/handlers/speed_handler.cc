@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "coordinator/core/text.h"
+
 namespace coxswain::coordinator::core {
 namespace {
 
@@ -12,12 +14,29 @@ constexpr Duration kBatchAfter =
 
 bool MayMoveBatch(const JobRequest& request) { return request.max_batch > request.batch; }
 
-uint32_t NodesOf(const Turn& turn, const AttemptRow& attempt) {
+uint32_t NodesOf(const Tables& tables, const AttemptRow& attempt) {
   std::set<NodeId> nodes;
-  for (const RankRow* rank : turn.tables.ranks().Of(attempt.job, attempt.number)) {
+  for (const RankRow* rank : tables.ranks().Of(attempt.job, attempt.number)) {
     nodes.insert(rank->node);
   }
   return static_cast<uint32_t>(nodes.size());
+}
+
+// The best batch for a job as it is placed, against the one it has.
+struct BatchGain {
+  int64_t best = 0;
+  double times = 1;  // as fast; 1: it is the one that it has
+};
+std::optional<BatchGain> GainOf(const Tables& tables, const Soft& soft, const AttemptRow& attempt,
+                                const GenerationRow& generation) {
+  const JobRow& job = tables.jobs().Get(attempt.job);
+  const SpeedModel model = SpeedOf(soft, job);
+  const uint32_t nodes = NodesOf(tables, attempt);
+  const BatchChoice best = model.Best(nodes, attempt.workers);
+  const int64_t now = generation.batch > 0 ? generation.batch : job.request.batch;
+  const double goodput = model.Goodput(nodes, attempt.workers, now);
+  if (!(model.noise() > 0) || !(goodput > 0)) return std::nullopt;
+  return BatchGain{best.batch, best.batch == now ? 1 : best.goodput / goodput};
 }
 
 }  // namespace
@@ -34,23 +53,23 @@ void MeasureStep(Turn& turn, const AttemptRow& attempt, const GenerationRow& gen
   int64_t batch = report.global_batch > 0 ? report.global_batch : job.request.batch;
   if (batch <= 0) return;
   if (soft.speed.steps.empty()) soft.speed = job.speed;
-  Measure(&soft.speed, {NodesOf(turn, attempt), attempt.workers, batch,
+  Measure(&soft.speed, {NodesOf(turn.tables, attempt), attempt.workers, batch,
                         static_cast<double>(batch) / report.samples_per_second});
   if (report.gradient_noise > 0 && std::isfinite(report.gradient_noise)) {
     soft.speed.gradient_noise = report.gradient_noise;
   }
 }
 
-SpeedModel SpeedOf(const Turn& turn, const JobRow& job) {
-  auto soft = turn.soft.jobs.find(job.id);
-  bool now = soft != turn.soft.jobs.end() && !soft->second.speed.steps.empty();
-  return {now ? soft->second.speed : job.speed, job.request};
+SpeedModel SpeedOf(const Soft& soft, const JobRow& job) {
+  auto found = soft.jobs.find(job.id);
+  bool now = found != soft.jobs.end() && !found->second.speed.steps.empty();
+  return {now ? found->second.speed : job.speed, job.request};
 }
 
 int64_t BatchFor(const Turn& turn, const AttemptRow& attempt) {
   const JobRow& job = turn.tables.jobs().Get(attempt.job);
   if (!MayMoveBatch(job.request)) return 0;
-  return SpeedOf(turn, job).Best(NodesOf(turn, attempt), attempt.workers).batch;
+  return SpeedOf(turn.soft, job).Best(NodesOf(turn.tables, attempt), attempt.workers).batch;
 }
 
 bool WantsOtherBatch(const Turn& turn, const AttemptRow& attempt, const GenerationRow& generation) {
@@ -60,12 +79,19 @@ bool WantsOtherBatch(const Turn& turn, const AttemptRow& attempt, const Generati
   for (const CheckpointRow* row : turn.tables.checkpoints().OfJob(job.id)) {
     if (row->state == CheckpointState::kOpen) return false;
   }
-  SpeedModel model = SpeedOf(turn, job);
-  uint32_t nodes = NodesOf(turn, attempt);
-  BatchChoice best = model.Best(nodes, attempt.workers);
-  int64_t now = generation.batch > 0 ? generation.batch : job.request.batch;
-  return best.batch != now &&
-         best.goodput > kWorthForming * model.Goodput(nodes, attempt.workers, now);
+  const std::optional<BatchGain> gain = GainOf(turn.tables, turn.soft, attempt, generation);
+  return gain && gain->times > kWorthForming;
+}
+
+std::string WhyBatch(const Tables& tables, const Soft& soft, const AttemptRow& attempt) {
+  const GenerationRow* generation = tables.attempts().Generation(attempt.job);
+  if (!MayMoveBatch(tables.jobs().Get(attempt.job).request) || generation == nullptr) return "";
+  const std::optional<BatchGain> gain = GainOf(tables, soft, attempt, *generation);
+  if (!gain) return "the gradient's noise is not measured yet";
+  if (gain->times == 1) return "no other would make it learn faster";
+  return std::to_string(gain->best) + " would make it learn " + TimesText(gain->times) +
+         " as fast: " +
+         (gain->times > kWorthForming ? "it moves there soon" : "too little for a change");
 }
 
 }  // namespace coxswain::coordinator::core

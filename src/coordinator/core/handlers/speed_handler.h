@@ -11,10 +11,12 @@ namespace coxswain::coordinator::core {
 void MeasureStep(Turn& turn, const AttemptRow& attempt, const GenerationRow& generation,
                  const protocol::TrainerProgress& report);
 // From what was measured so far, ended attempts included.
-SpeedModel SpeedOf(const Turn& turn, const JobRow& job);
+SpeedModel SpeedOf(const Soft& soft, const JobRow& job);
 // Samples per step; 0: the job file's.
 int64_t BatchFor(const Turn& turn, const AttemptRow& attempt);
 // Another batch is well worth a new generation. Not soon after the last, nor during a save.
 bool WantsOtherBatch(const Turn& turn, const AttemptRow& attempt, const GenerationRow& generation);
+// Why the batch is as it is, for people; empty: it cannot be moved.
+std::string WhyBatch(const Tables& tables, const Soft& soft, const AttemptRow& attempt);
 
 }  // namespace coxswain::coordinator::core

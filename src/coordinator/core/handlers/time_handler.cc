@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/duration_text.h"
 #include "coordinator/core/handlers/attempt_handler.h"
 #include "coordinator/core/handlers/generation_handler.h"
 #include "coordinator/core/handlers/job_end_handler.h"
@@ -46,7 +47,7 @@ std::optional<Time> TickStarts(Turn& turn, const AttemptRow& attempt) {
       FailAttempt(
           turn, attempt.job,
           {.reason = "rank " + std::to_string(key.rank) + " on " + turn.NodeName(rank.node) +
-                     " was not ready within " + Seconds(turn.deadlines().TrainerReady()),
+                     " was not ready within " + base::DurationText(turn.deadlines().TrainerReady()),
            .kind = protocol::FailureKind::kNotStarted});
       return std::nullopt;
     }
@@ -99,7 +100,8 @@ std::optional<Time> TickHealthy(Turn& turn, const AttemptRow& attempt) {
   const JobRow& job = turn.tables.jobs().Get(id);
   std::optional<Time> limit = TimeLimitAt(turn, job);
   if (limit && *limit <= turn.now) {
-    std::string reason = "the time limit of " + Seconds(job.request.time_limit) + " has passed";
+    std::string reason =
+        "the time limit of " + base::DurationText(job.request.time_limit) + " has passed";
     turn.Note("TimeLimitReached", reason, {.job = id, .attempt = attempt.number}, "warning");
     StopAttempt(turn, id, Cause::kTimeLimit, reason, true);
     return turn.soft.jobs[id].stop_at ? turn.soft.jobs[id].stop_at

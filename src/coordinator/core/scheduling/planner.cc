@@ -136,6 +136,7 @@ class Pass {
       Promise promise = finder_.Reserve(job, needs);
       why.starts = promise.starts;
       why.text = need + promise.text;
+      if (promise.text.empty()) no_promise_.push_back({&job, plan_.why.size()});
       for (Preemption& each : promise.preemptions) plan_.preemptions.push_back(std::move(each));
     } else {
       why.text = need;
@@ -148,7 +149,7 @@ class Pass {
 
   void Behind(const WaitingJob& job, Line* line) {
     ++line->behind;
-    behind_.push_back({&job, plan_.why.size()});
+    no_promise_.push_back({&job, plan_.why.size()});
     plan_.why.push_back({.job = job.id,
                          .text = Plural(line->behind, "job") + " ahead" + InQueueText(job.queue) +
                                  "; " + base::ToString(*line->first) + " is first and " +
@@ -157,16 +158,23 @@ class Pass {
                          .starts = std::nullopt});
   }
 
-  // When those behind will start. It takes a look at the fleet for each of them, several times.
+  // When those will start to which nothing is promised: those behind others, and under a policy
+  // that keeps no slots the first ones. It takes a look at the fleet for each of them, several
+  // times.
   void Forecast() {
     constexpr size_t kMostWork = 200'000;
     size_t work = in_.fleet->size() * static_cast<size_t>(std::bit_width(in_.running.size() + 2));
     size_t most = std::max<size_t>(1, kMostWork / std::max<size_t>(1, work));
-    for (const auto& [job, at] : behind_) {
+    for (const auto& [job, at] : no_promise_) {
       if (most-- == 0) return;
       Why& why = plan_.why[at];
-      why.starts = finder_.Forecast(*job, NeedsOf(*job));
-      if (why.starts) why.text += StartText(*why.starts - in_.now);
+      const Promise promise = finder_.Forecast(*job, NeedsOf(*job));
+      why.starts = promise.starts;
+      if (why.first) {
+        why.text += promise.text;
+      } else if (why.starts) {
+        why.text += StartText(*why.starts - in_.now);
+      }
     }
   }
 
@@ -211,7 +219,7 @@ class Pass {
   std::vector<Line*> closed_;  // by queue: nothing more of it is placed, for the first in this line
   RoomFinder finder_;
   std::vector<Lane> lanes_;
-  std::vector<std::pair<const WaitingJob*, size_t>> behind_;  // and where why is told
+  std::vector<std::pair<const WaitingJob*, size_t>> no_promise_;  // and where why is told
   size_t reservations_ = 0;
   Plan plan_;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/duration_text.h"
 #include "coordinator/core/text.h"
 
 namespace coxswain::coordinator::core {
@@ -16,14 +17,10 @@ struct Victim {
 
 // "about 40 min".
 std::string AboutText(base::Duration duration) {
-  int64_t seconds = std::max<int64_t>(0, duration.count() / 1'000'000);
-  if (seconds < 60) return "less than a minute";
-  if (seconds < 3600) return "about " + std::to_string((seconds + 30) / 60) + " min";
-  int64_t minutes = (seconds + 30) / 60;
-  if (minutes < 48 * 60) {
-    return "about " + std::to_string(minutes / 60) + " h " + std::to_string(minutes % 60) + " min";
-  }
-  return "about " + Plural(static_cast<uint64_t>((minutes + 720) / 1440), "day");
+  constexpr base::Duration kMinute = base::seconds(60), kHour = 60 * kMinute;
+  if (duration < kMinute) return "less than a minute";
+  const base::Duration unit = duration < 24 * kHour ? kMinute : kHour;
+  return "about " + base::DurationText((duration + unit / 2) / unit * unit);
 }
 
 }  // namespace
@@ -78,10 +75,10 @@ Promise RoomFinder::Reserve(const WaitingJob& job, const PendingJob& needs) {
   return promise;
 }
 
-std::optional<base::Time> RoomFinder::Forecast(const WaitingJob& job, const PendingJob& needs) {
+Promise RoomFinder::Forecast(const WaitingJob& job, const PendingJob& needs) {
   Promise promise;
   if (WaitForEnds(job, needs, &promise)) WillRun(job, promise.starts);
-  return promise.starts;
+  return promise;
 }
 
 // From then on it is one of those that will let go.
@@ -229,10 +226,13 @@ bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, Pro
     const RunningJob& last = in_order(gone - 1);
     if (last.stopping && !last.back) promise->starts = in_.now + in_.grace;
     if (last.ends) promise->starts = std::max(*last.ends, in_.now);
+    if (!promise->starts) {
+      promise->text = "; start not known, as the end of " + in_.name(last.id) + " is not";
+    }
     Keep(job, needs, promise->starts);
   }
   for (size_t i = 0; i < gone; ++i) LetGo(in_order(i), -1);
-  if (!order.empty()) {
+  if (!order.empty() && promise->text.empty()) {
     const RunningJob& next = in_order(0);
     if (next.ends && !next.stopping) {
       promise->text = "; next release " + in_.name(next.id) + " in " +

@@ -32,9 +32,9 @@ class RoomFinder {
   bool FitsOnceStopped(const WaitingJob& job, const PendingJob& needs);
   // Takes out of the view what the job will have.
   Promise Reserve(const WaitingJob& job, const PendingJob& needs);
-  // When a job would start that is behind others, if that can be told. For when all that can be
-  // placed has been: what it will have is taken out of the view, too.
-  std::optional<base::Time> Forecast(const WaitingJob& job, const PendingJob& needs);
+  // What can be told of a job that was promised nothing. For when all that can be placed has been:
+  // what it will have is taken out of the view, too.
+  Promise Forecast(const WaitingJob& job, const PendingJob& needs);
   // Gives back all that was placed or promised.
   void Undo();
 

@@ -1,10 +1,11 @@
 #include "coordinator/core/scheduling/sizing.h"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <queue>
 #include <tuple>
+
+#include "coordinator/core/text.h"
 
 namespace coxswain::coordinator::core {
 namespace {
@@ -239,11 +240,8 @@ class Sizer {
   std::string WhyText(const Elastic& each) const {
     uint32_t now = each.job->workers;
     if (each.workers < now) return "others wait for slots";
-    double gain = Goodput(each, each.workers) / Goodput(each, now);
-    int64_t percent = std::lround(gain * 100);
-    std::string part = std::to_string(percent % 100);
-    return "expected to go " + std::to_string(percent / 100) + (part.size() < 2 ? ".0" : ".") +
-           part + " times as fast";
+    return "expected to go " + TimesText(Goodput(each, each.workers) / Goodput(each, now)) +
+           " as fast";
   }
 
   PlanRequest& in_;

@@ -38,6 +38,7 @@ class SpeedModel {
   SpeedModel(const Speed& speed, const JobRequest& request);
 
   bool known() const { return known_; }
+  double noise() const { return noise_; }  // of the gradient; 0: not known
   // The largest number of ranks that was measured; 0: none.
   uint32_t measured() const { return measured_; }
   double Seconds(uint32_t nodes, uint32_t workers, int64_t batch) const;

@@ -99,10 +99,8 @@ TEST(RanksText, RangeAndWhatItHasNow) {
   job.min_workers = 1;
   job.max_workers = 4;
   EXPECT_EQ(RanksText(job), "2 ranks (1 to 4)");
-  job.ranks.resize(3);
+  job.workers_now = 3;
   EXPECT_EQ(RanksText(job), "3 ranks (1 to 4)");
-  job.state = "PENDING";  // those are of the last attempt
-  EXPECT_EQ(RanksText(job), "2 ranks (1 to 4)");
   EXPECT_EQ(RanksText(1, 1, 1), "1 rank");
 }
 

@@ -16,6 +16,21 @@ TEST(BytesText, ReadsWell) {
   EXPECT_EQ(BytesText(~uint64_t{0}), "16 EiB");
 }
 
+TEST(RangedText, WhatItIsAndMayBe) {
+  EXPECT_EQ(RangedText(3, 1, 4), "3 (1-4)");
+  EXPECT_EQ(RangedText(64, 32, 4096), "64 (32-4,096)");
+  EXPECT_EQ(RangedText(0, 1, 4), "- (1-4)");
+  EXPECT_EQ(RangedText(0, 2, 2), "2");
+}
+
+TEST(SlotsText, OnlyWhatIsBounded) {
+  EXPECT_EQ(SlotsText(1, 2048), "2,048 GPUs and 1 CPU slot");
+  EXPECT_EQ(SlotsText(-1, 0), "0 GPUs");
+  EXPECT_EQ(SlotsText(-1, -1), "");
+  EXPECT_EQ(HeldText(4, 0), "4 CPU slots");
+  EXPECT_EQ(HeldText(0, 0), "");
+}
+
 TEST(ExactBytesText, HasEveryByte) {
   EXPECT_EQ(ExactBytesText(1), "1 byte");
   EXPECT_EQ(ExactBytesText(1000), "1,000 bytes");

@@ -82,6 +82,7 @@ TEST(Reservation, EndsNotKnown_NothingIsOvertaken) {
   Plan plan = world.MakePlan();
   EXPECT_THAT(Placed(plan), IsEmpty());
   EXPECT_EQ(plan.why[0].starts, std::nullopt);
+  EXPECT_THAT(WhyOf(plan, 2), HasSubstr("; start not known, as the end of j1 is not"));
 }
 
 TEST(Reservation, NoRunningJobEverMakesRoom_OthersAreNotHeldBack) {
@@ -287,6 +288,29 @@ TEST(Las, WhoHasWaitedLong_IsNotOvertakenAnyMore) {
   world.Wait(Job(2, 2), {.waited = 241});
   world.Wait(Job(3), {.slot_time = base::seconds(40000)});
   EXPECT_THAT(Placed(world.MakePlan()), IsEmpty());
+}
+
+// Slots are not kept for whoever has waited little; when it starts is known all the same.
+TEST(Las, NothingIsKeptForIt_ItIsToldWhenItWouldStart) {
+  for (PolicyName policy : {PolicyName::kLas, PolicyName::kElastic}) {
+    PlannerWorld world;
+    world.settings.policy = policy;
+    world.fleet = Fleet({Node("a", 2)});
+    world.Run(Job(1), {"a"}, {.minutes = 40});
+    world.Wait(Job(2, 2));
+    world.Wait(Job(3), {.slot_time = base::seconds(40000)});
+    Plan plan = world.MakePlan();
+    EXPECT_THAT(Placed(plan), ElementsAre(3)) << "nothing is kept";
+    EXPECT_TRUE(plan.why[0].starts == std::nullopt) << "j3 tells no end";
+    EXPECT_THAT(WhyOf(plan, 2), HasSubstr("; start not known, as the end of j3 is not"));
+    world.Wait(Job(4, 2));
+    world.settings.backfill = false;
+    plan = world.MakePlan();
+    EXPECT_THAT(Placed(plan), IsEmpty());
+    EXPECT_THAT(WhyOf(plan, 2),
+                HasSubstr("; next release j1 in about 40 min; it starts in about 40"));
+    EXPECT_TRUE(world.left_as_it_was);
+  }
 }
 
 TEST(Las, WithinTheQuota_DoesNotYieldToOneThatWouldBorrow) {

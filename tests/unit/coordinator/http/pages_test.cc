@@ -54,8 +54,17 @@ TEST(Overview, OnlyWhatTheMachinesDid_IsWrongNow) {
   EXPECT_LT(page.find("tabular-mlp"), page.find("<h2>Running"));
 }
 
+TEST(Overview, WhatIsWrongWithQueues_IsWrongNow) {
+  FakeApi api;
+  const std::string page = Overview(api);
+  const size_t at = page.find("the quotas sum up to 24 GPUs");
+  EXPECT_LT(page.find("Wrong now"), at);
+  EXPECT_LT(at, page.find("<h2>Running"));
+}
+
 TEST(Overview, NothingWrong_SaysSo) {
   FakeApi api;
+  api.queues.warnings.clear();
   api.nodes.pop_back();
   api.nodes[0].row.Edit().inventory.gpus.clear();
   std::erase_if(api.jobs, [](const runtime::JobView& job) {
@@ -116,6 +125,33 @@ TEST(Pages, EverythingFromOutside_IsEscaped) {
   }
 }
 
+TEST(JobPage, ElasticJob_ShowsWhatItHasNow_AndTheRanges) {
+  FakeApi api;
+  runtime::JobView& job = api.jobs[1];
+  ASSERT_EQ(job.record.job.request.name, "fashion-resnet");
+  core::JobRequest& request = job.record.job.request;
+  request.min_workers = 1;
+  request.max_workers = 4;
+  request.gpus = 1;
+  request.batch = 32;
+  request.max_batch = 4096;
+  job.live.ranks.resize(3);
+  job.live.progress->global_batch = 64;
+  job.live.batch_reason = "no other would make it learn faster";
+  EXPECT_THAT(*JobPage(api, "j14"),
+              AllOf(HasSubstr("<dd>3 (1-4), 1 GPU and 2 CPU slots each</dd>"),
+                    HasSubstr("64 (32-4,096) samples: no other would make it learn faster")));
+  EXPECT_THAT(Overview(api), HasSubstr("3 (1-4) ranks, started"));
+}
+
+TEST(JobPage, EndedJob_HasNoPhase) {
+  FakeApi api;
+  runtime::JobView& job = api.jobs[1];
+  EXPECT_THAT(*JobPage(api, "j14"), HasSubstr("<dt>Phase</dt>"));
+  job.record.job.state = core::JobState::kCancelled;
+  EXPECT_THAT(*JobPage(api, "j14"), Not(HasSubstr("<dt>Phase</dt>")));
+}
+
 TEST(JobPage, ShowsCurvesRanksCheckpointsAndMaskedFile) {
   FakeApi api;
   auto page = JobPage(api, "fashion-resnet");
@@ -147,6 +183,13 @@ TEST(Overview, TimeoutsAreNoFailures_AndShortOnesTookLittle) {
                                                                  : "<b>0</b> failed in 24 h"));
     EXPECT_THAT(page, HasSubstr("took less than 1 s, ended "));
   }
+}
+
+TEST(Nodes, GpusAreOneLine_WhatIsWrongWithThemIsNotHidden) {
+  FakeApi api;
+  const std::string page = *NodesPage(api);
+  EXPECT_THAT(page, HasSubstr("<details id=\"gpus-n-node-a\"><summary>2 × NVIDIA H200, 1 in use<"));
+  EXPECT_LT(page.find("GPU 1 is not given out: Xid 79"), page.find("<details"));
 }
 
 TEST(Nodes, ByName) {

@@ -1,0 +1,22 @@
+#include "common/base/duration_text.h"
+
+#include <gtest/gtest.h>
+
+namespace coxswain::base {
+namespace {
+
+TEST(DurationText, TwoUnitsAtMost) {
+  EXPECT_EQ(DurationText(seconds(-5)), "0 s");
+  EXPECT_EQ(DurationText(milliseconds(1500)), "1.5 s");
+  EXPECT_EQ(DurationText(seconds(41)), "41 s");
+  EXPECT_EQ(DurationText(seconds(83)), "1 min 23 s");
+  EXPECT_EQ(DurationText(seconds(120)), "2 min");
+  EXPECT_EQ(DurationText(seconds(659)), "10 min");
+  EXPECT_EQ(DurationText(seconds(7400)), "2 h 3 min");
+  EXPECT_EQ(DurationText(seconds(36'000)), "10 h");
+  EXPECT_EQ(DurationText(seconds(200'000)), "2 d 7 h");
+  EXPECT_EQ(DurationText(seconds(172'800)), "2 d");
+}
+
+}  // namespace
+}  // namespace coxswain::base
