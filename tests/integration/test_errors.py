@@ -269,7 +269,17 @@ def test_mistakes_in_the_job_file_are_all_named(cluster, tiny_data):
     file = cluster.job_file(tiny_data, train="optimiser: {name: adamw}\nseed: many")
     message = submit_refused(cluster, file)
     assert "did you mean 'optimizer'" in message and "job.yaml:" in message and "seed" in message, message
+    done = cluster.cox("submit", file, "--set", "spec.queue=nowhere", check=False)
+    assert done.returncode == 106 and "3 mistakes" in done.stderr, "the coordinator knows the queues"
+    assert "--set spec.queue=nowhere: spec.queue: there is no queue nowhere" in done.stderr and "seed" in done.stderr, done
     assert cluster.json("jobs").get("jobs", []) == []
+
+
+def test_a_warning_is_said_once(cluster, tiny_data):
+    file = cluster.job_file(tiny_data, evaluate=False, train="evaluate_every_epochs: 1")
+    for verb in (["submit", "--dry-run"], ["validate"]):
+        said = cluster.cox(verb[0], file, *verb[1:]).stderr
+        assert said.count("evaluate_every_epochs has no effect") == 1, (verb, said)
 
 
 def test_store_that_cannot_be_written(cluster, tiny_data):

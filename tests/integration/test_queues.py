@@ -86,6 +86,8 @@ def test_what_a_queue_borrowed_goes_back(bare_cluster, tiny_data):
 
     for words, text in ((("spec.queue=nowhere",), "there is no queue nowhere; the queues are: research, students"),
                         (("spec.queue=science",), "jobs go to the queues below science"),
+                        (("spec.priority=2000", "spec.queue=nowhere"), "there is no queue nowhere; the queues are"),
+                        (("spec.queue=nowhere", "spec.priority=2000"), "spec.priority"),
                         (("spec.priority=2000",), "spec.priority"), (("spec.workers=3", "spec.queue=research"), "has room for 2")):
         flags = [w for each in words for w in ("--set", each)]
         refused = cluster.cox("submit", file, *flags, check=False)
@@ -104,7 +106,9 @@ def test_a_node_empties_before_its_deadline(bare_cluster, tiny_data):
     waiting = cluster.wait_state(job, "PENDING")
     assert time.time() - begun >= 4, "it goes on as long as is safe"
     assert "node-a has to be empty by" in waiting["reason"] and "power" in waiting["reason"], waiting
-    assert cluster.cox("drain", "node-a", "--deadline", "soon", check=False).returncode == 2
+    for wrong in ("soon", "1000d", "0s"):
+        refused = cluster.cox("drain", "node-a", f"--deadline={wrong}", check=False)
+        assert refused.returncode == 2 and f'found "{wrong}", expected a duration from now' in refused.stderr, refused
     cluster.cox("drain", "node-a", "--undo")
     cluster.wait_state(job, "RUNNING")
 

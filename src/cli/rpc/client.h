@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "cli/rpc/api.h"
+#include "common/config/mistake.h"
 
 namespace coxswain::cli::rpc {
 
@@ -88,6 +89,7 @@ struct EventRequest {
 // True for a refusal whose message lists the job file's mistakes, a line each; other errors have
 // one message.
 bool HasMistakes(const absl::Status& status);
+std::vector<config::Mistake> MistakesOf(const absl::Status& status);
 
 class Client {
  public:

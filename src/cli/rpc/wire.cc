@@ -32,19 +32,25 @@ bool IsConnectionTrouble(const std::string& text) {
 
 constexpr char kMistakes[] = "coxswain/mistakes";
 
+std::vector<config::Mistake> FromWire(const coxswain::v1::SubmitJobError& error) {
+  std::vector<config::Mistake> mistakes;
+  for (const auto& each : error.mistakes()) {
+    mistakes.push_back({each.file(), each.line(), each.key(), each.text()});
+  }
+  return mistakes;
+}
+
 absl::Status InvalidArgument(const grpc::Status& status) {
   coxswain::v1::SubmitJobError error;
   if (!coxswain::rpc::FindDetail(status, &error) || error.mistakes().empty()) {
     return absl::InvalidArgumentError(status.error_message());
   }
   std::string lines;
-  for (const auto& mistake : error.mistakes()) {
-    lines += (lines.empty() ? "" : "\n") + mistake.file();
-    if (mistake.line() > 0) lines += ":" + std::to_string(mistake.line());
-    lines += ": " + mistake.text();
+  for (const config::Mistake& mistake : FromWire(error)) {
+    lines += (lines.empty() ? "" : "\n") + mistake.ToString();
   }
   absl::Status out = absl::InvalidArgumentError(lines);
-  out.SetPayload(kMistakes, absl::Cord());
+  out.SetPayload(kMistakes, absl::Cord(error.SerializeAsString()));
   return out;
 }
 
@@ -69,6 +75,13 @@ std::string Person() {
 Client::Wire::Wire(ClientOptions o) : options(std::move(o)), person(Person()) {}
 
 bool HasMistakes(const absl::Status& status) { return status.GetPayload(kMistakes).has_value(); }
+
+std::vector<config::Mistake> MistakesOf(const absl::Status& status) {
+  coxswain::v1::SubmitJobError error;
+  const auto payload = status.GetPayload(kMistakes);
+  if (!payload || !error.ParseFromString(std::string(*payload))) return {};
+  return FromWire(error);
+}
 
 void Client::Wire::Prepare(grpc::ClientContext* call, milliseconds limit) const {
   coxswain::rpc::Authorize(call, options.token);
@@ -101,9 +114,7 @@ absl::Status Client::Wire::Why(const grpc::Status& status) const {
     case grpc::StatusCode::INVALID_ARGUMENT:
       return InvalidArgument(status);
     case grpc::StatusCode::UNIMPLEMENTED:
-      return absl::UnimplementedError(options.server +
-                                      " does not know this call: it is no coordinator, " +
-                                      "or one of another version");
+      return absl::UnimplementedError(coxswain::rpc::WhyFailed(options.server, status));
     default:
       break;
   }

@@ -1,7 +1,5 @@
 #include <CLI/CLI.hpp>
 
-#include <optional>
-
 #include "cli/output/words.h"
 #include "cli/verbs/flag_checks.h"
 #include "cli/verbs/verb.h"
@@ -18,32 +16,19 @@ struct Flags {
   std::string deadline;  // from now
 };
 
-// When, in us since the epoch; 0: none; nothing: it is no duration.
-std::optional<int64_t> DeadlineOf(const std::string& text) {
-  if (text.empty()) return 0;
-  const auto in = config::ParseDuration(text);
-  if (!in || in->count() <= 0) return std::nullopt;
-  return base::WallNow().us + in->count();
-}
-
 int Drain(const Session& session, const Flags& flags) {
-  const auto deadline = DeadlineOf(flags.deadline);
-  if (!deadline || (flags.undo && *deadline != 0)) {
-    session.Note(deadline ? "cox: --deadline: not together with --undo"
-                          : "cox: --deadline: found \"" + flags.deadline +
-                                "\", expected a duration from now such as 10m or 2h");
-    return kUsage;
-  }
+  const auto in = config::ParseDuration(flags.deadline);
+  const int64_t deadline = in ? base::WallNow().us + in->count() : 0;  // 0: none
   auto client = session.Connect();
   if (!client.ok()) return session.Fail(client.status());
-  const auto node = (*client)->DrainNode(flags.node, flags.reason, flags.undo, *deadline);
+  const auto node = (*client)->DrainNode(flags.node, flags.reason, flags.undo, deadline);
   if (!node.ok()) return session.Fail(node.status());
   const size_t jobs = node->jobs.size();
   session.Print(
       output::OneLine(node->name) + " is " + node->state +
       (jobs > 0 && !flags.undo
            ? ": " + std::to_string(jobs) + (jobs == 1 ? " job" : " jobs") + " to end" +
-                 (*deadline > 0 ? ", or to save and let go before " + output::When(*deadline) : "")
+                 (deadline > 0 ? ", or to save and let go before " + output::When(deadline) : "")
            : "") +
       "\n");
   return kSuccess;
@@ -56,10 +41,12 @@ void AddDrain(CLI::App* app, Session* session) {
   CLI::App* verb = app->add_subcommand("drain", "Give no more work to a node, so that it empties");
   verb->add_option("NODE", flags->node, "name or id, as in `cox nodes`")->required();
   verb->add_option("--reason", flags->reason, "shown in `cox nodes`")->check(WrongReason);
-  verb->add_option(
-      "--deadline", flags->deadline,
-      "from now: its jobs save and let go before (10m); without it they end by themselves");
-  verb->add_flag("--undo", flags->undo, "give it work again");
+  CLI::Option* deadline =
+      verb->add_option(
+              "--deadline", flags->deadline,
+              "from now: its jobs save and let go before (10m); without it they end by themselves")
+          ->check(WrongDrainTime);
+  verb->add_flag("--undo", flags->undo, "give it work again")->excludes(deadline);
   verb->footer(
       "\nExamples:\n  cox drain node-7 --reason \"new disk\"\n  cox drain node-7 --deadline 10m "
       "--reason \"power is cut\"\n  cox drain node-7 --undo");

@@ -29,6 +29,14 @@ std::string WrongKey(const std::string& value) {
              : WrongIfEmpty(value);
 }
 
+std::string WrongDrainTime(const std::string& value) {
+  const std::optional<base::Duration> in = config::ParseDuration(value);
+  if (in && in->count() > 0 && *in <= base::kMostDrainTime) return "";
+  return "found " + config::Quoted(value) +
+         ", expected a duration from now such as 10m or 2h, of " + "at most " +
+         config::FormatDuration(base::kMostDrainTime);
+}
+
 std::string WrongReason(const std::string& value) {
   if (value.size() > base::kMostReasonBytes) return TooLong(value, base::kMostReasonBytes);
   return config::FindBadByte(value) == std::string::npos

@@ -15,4 +15,7 @@ std::string WrongKey(const std::string& value);
 // One line of at most base::kMostReasonBytes; may be empty.
 std::string WrongReason(const std::string& value);
 
+// A duration above 0, at most base::kMostDrainTime.
+std::string WrongDrainTime(const std::string& value);
+
 }  // namespace coxswain::cli::verbs

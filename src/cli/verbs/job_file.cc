@@ -82,7 +82,7 @@ std::variant<config::ParsedJob, std::vector<config::Mistake>> Parse(const JobFil
 }
 
 std::variant<JobFile, int> ReadJobFile(const Session& session, const JobFileFlags& flags,
-                                       std::vector<config::Mistake>* found) {
+                                       const FoundMistakes& found) {
   const absl::StatusOr<std::string> text = ReadText(flags);
   if (!text.ok()) {
     session.Note("cox: " + std::string(text.status().message()));
@@ -90,25 +90,25 @@ std::variant<JobFile, int> ReadJobFile(const Session& session, const JobFileFlag
   }
   const std::string name = NameOf(flags);
   auto parsed = Parse(flags, *text);
-  if (auto* mistakes = std::get_if<std::vector<config::Mistake>>(&parsed)) {
-    session.Note(config::ToString(*mistakes) + "cox: " + name +
-                 " is no valid job: " + std::to_string(mistakes->size()) +
-                 (mistakes->size() == 1 ? " mistake" : " mistakes"));
-    if (found != nullptr) *found = std::move(*mistakes);
-    return static_cast<int>(kRejected);
-  }
-  auto& job = std::get<config::ParsedJob>(parsed);
-  for (const std::string& warning : job.warnings) session.Note(name + ": warning: " + warning);
-  const std::filesystem::path folder =
-      std::filesystem::absolute(flags.file == "-" ? "stdin" : flags.file).parent_path();
   JobFile out;
   out.request.yaml = *text;
   out.request.file_name = name;
   out.request.overrides = flags.changes;
+  if (auto* mistakes = std::get_if<std::vector<config::Mistake>>(&parsed)) {
+    if (found) found(out.request, mistakes);
+    session.Note(config::ToString(*mistakes) + "cox: " + name +
+                 " is no valid job: " + std::to_string(mistakes->size()) +
+                 (mistakes->size() == 1 ? " mistake" : " mistakes"));
+    return static_cast<int>(kRejected);
+  }
+  auto& job = std::get<config::ParsedJob>(parsed);
+  const std::filesystem::path folder =
+      std::filesystem::absolute(flags.file == "-" ? "stdin" : flags.file).parent_path();
   for (std::string& change : config::AbsolutePathOverrides(job.spec, folder.string())) {
     out.request.overrides.push_back(std::move(change));
   }
   out.spec = std::move(job.spec);
+  out.warnings = std::move(job.warnings);
   return out;
 }
 

@@ -31,14 +31,17 @@ void AddResumeFlags(CLI::App* verb, ResumeFlags* flags);
 
 struct JobFile {
   config::JobSpec spec;
+  std::vector<std::string> warnings;
   rpc::SubmitRequest request;  // yaml, file_name and overrides; paths made absolute
 };
 
 // Reads and checks it. The other alternative is an exit code, everything having been said on
 // stderr: every mistake, a line each (kRejected), or that the file cannot be read (kUsage).
-// Warnings are printed too. `found`, if given, gets the mistakes.
+// `found`, if given, gets the mistakes of a wrong file before they are said, and may add to them.
+using FoundMistakes =
+    std::function<void(const rpc::SubmitRequest& request, std::vector<config::Mistake>* mistakes)>;
 std::variant<JobFile, int> ReadJobFile(const Session& session, const JobFileFlags& flags,
-                                       std::vector<config::Mistake>* found = nullptr);
+                                       const FoundMistakes& found = {});
 
 // How messages call it: its path, or "stdin".
 std::string NameOf(const JobFileFlags& flags);

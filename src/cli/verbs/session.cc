@@ -27,7 +27,8 @@ bool Session::StartTimeout() {
 
 absl::StatusOr<std::unique_ptr<rpc::Client>> Session::Connect(
     std::function<void(const std::string&)> on_trouble,
-    std::optional<std::chrono::milliseconds> patience) const {
+    std::optional<std::chrono::milliseconds> patience,
+    std::optional<std::chrono::milliseconds> at_most) const {
   absl::StatusOr<local::Server> found = local::FindServer(server, token_file);
   if (!found.ok()) return found.status();
   const std::string wrong = local::WrongAddress(found->address);
@@ -38,10 +39,15 @@ absl::StatusOr<std::unique_ptr<rpc::Client>> Session::Connect(
       last = why;
     };
   }
+  std::optional<rpc::SteadyTime> until = until_;
+  if (at_most) {
+    const rpc::SteadyTime by = rpc::SteadyTime::clock::now() + *at_most;
+    until = until ? std::min(*until, by) : by;
+  }
   return rpc::Client::Make({.server = found->address,
                             .token = found->token,
                             .token_from = found->token_from,
-                            .until = until_,
+                            .until = until,
                             .on_trouble = std::move(on_trouble),
                             .patience = patience,
                             .json = machine_readable()});

@@ -38,10 +38,12 @@ class Session {
   std::optional<rpc::SteadyTime> until() const { return until_; }
 
   // A client of the coordinator that flags, environment or files name. `on_trouble`: see
-  // ClientOptions, as is `patience`; none: a line on stderr each time the text changes.
+  // ClientOptions, as is `patience`; none: a line on stderr each time the text changes. Its calls
+  // end with --timeout, and after `at_most` if that is given.
   absl::StatusOr<std::unique_ptr<rpc::Client>> Connect(
       std::function<void(const std::string&)> on_trouble = nullptr,
-      std::optional<std::chrono::milliseconds> patience = std::nullopt) const;
+      std::optional<std::chrono::milliseconds> patience = std::nullopt,
+      std::optional<std::chrono::milliseconds> at_most = std::nullopt) const;
 
   // Prints one line (more if the text has more) to stderr, what to do included; returns the code.
   int Fail(const absl::Status& status, bool submitting = false) const;

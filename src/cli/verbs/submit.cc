@@ -76,15 +76,24 @@ absl::StatusOr<rpc::Submitted> SubmitOnceUp(const Session& session,
   }
 }
 
+// The coordinator, if it answers soon, also knows what is wrong with the queue.
+void AskForMore(const Session& session, rpc::SubmitRequest request,
+                std::vector<config::Mistake>* mistakes) {
+  using std::chrono::milliseconds;
+  auto client = session.Connect([](const std::string&) {}, milliseconds(0), milliseconds(2000));
+  if (!client.ok()) return;
+  request.dry_run = true;
+  std::vector<config::Mistake> all = rpc::MistakesOf((*client)->Submit(request).status());
+  if (!all.empty()) *mistakes = std::move(all);
+}
+
 int Submit(const Session& session, const Flags& flags) {
-  std::vector<config::Mistake> mistakes;
-  auto read = ReadJobFile(session, flags.job, &mistakes);
-  if (const int* code = std::get_if<int>(&read)) {
-    if (!mistakes.empty() && session.machine_readable()) {
-      session.PrintStructured(RejectionJson("the job file is wrong", mistakes));
-    }
-    return *code;
-  }
+  auto read = ReadJobFile(session, flags.job, [&](const auto& request, auto* mistakes) {
+    AskForMore(session, request, mistakes);
+    if (!session.machine_readable()) return;
+    session.PrintStructured(RejectionJson("the job file is wrong", *mistakes));
+  });
+  if (const int* code = std::get_if<int>(&read)) return *code;
   rpc::SubmitRequest request = std::get<JobFile>(std::move(read)).request;
   request.idempotency_key = flags.key.empty() ? MakeIdempotencyKey() : flags.key;
   request.resume_from = flags.resume.from;
@@ -97,7 +106,7 @@ int Submit(const Session& session, const Flags& flags) {
     const absl::Status why = WithPlace(submitted.status(), flags.job, request.yaml);
     const int code = session.Fail(why, true);
     if (code == kRejected && session.machine_readable()) {
-      session.PrintStructured(RejectionJson(std::string(why.message()), {}));
+      session.PrintStructured(RejectionJson(std::string(why.message()), rpc::MistakesOf(why)));
     }
     if (code == kUnreachable || code == kTimeout) {
       session.Note("It may have been accepted all the same: repeat with --idempotency-key " +

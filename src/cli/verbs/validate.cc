@@ -35,7 +35,11 @@ int Validate(const Session& session, const JobFileFlags& flags) {
   if (session.machine_readable()) return ReportToMachine(session, flags);
   const auto read = ReadJobFile(session, flags);
   if (const int* code = std::get_if<int>(&read)) return *code;
-  const config::JobSpec& spec = std::get<JobFile>(read).spec;
+  const JobFile& file = std::get<JobFile>(read);
+  for (const std::string& warning : file.warnings) {
+    session.Note(NameOf(flags) + ": warning: " + warning);
+  }
+  const config::JobSpec& spec = file.spec;
   session.Print(output::OneLine(NameOf(flags)) + " is a valid job: " + spec.metadata.name + ", " +
                 RanksText(spec.workers, spec.min_workers, spec.max_workers) +
                 ". Data and store are checked by `cox submit --dry-run`.\n");

@@ -35,7 +35,7 @@ YAML::Node MaskedMap(const YAML::Node& env) {
 
 std::variant<ParsedJob, std::vector<Mistake>> ParseJob(std::string_view yaml, std::string_view file,
                                                        const std::vector<std::string>& overrides,
-                                                       const std::string& default_store) {
+                                                       const JobSite& site) {
   Notebook notes{std::string(file)};
   YAML::Node root = LoadDocument(yaml, &notes);
   if (!notes.empty()) return notes.Take();
@@ -52,13 +52,13 @@ std::variant<ParsedJob, std::vector<Mistake>> ParseJob(std::string_view yaml, st
   for (const std::string& text : overrides) {
     ApplyOverride(ParseOverride(text, "--set"), kFreeMaps, &root, &notes);
   }
-  ReadJob(root, &notes, &out.spec, &out.warnings);
+  ReadJob(root, site.wrong_queue, &notes, &out.spec, &out.warnings);
   if (!notes.empty()) return notes.Take();
-  const bool names_no_store = out.spec.checkpoint.store.empty() && !default_store.empty();
+  const std::string& store = site.default_store;
+  const bool names_no_store = out.spec.checkpoint.store.empty() && !store.empty();
   if (names_no_store) {
-    ApplyOverride({"default_store=" + default_store, kStoreKey, default_store}, kFreeMaps, &root,
-                  &notes);
-    out.spec.checkpoint.store = default_store;
+    ApplyOverride({"default_store=" + store, kStoreKey, store}, kFreeMaps, &root, &notes);
+    out.spec.checkpoint.store = store;
   }
   if (!notes.empty()) return notes.Take();
   out.yaml = overrides.empty() && !names_no_store ? std::string(yaml) : Emit(root);
@@ -143,7 +143,7 @@ std::vector<std::string> KnownJobKeys() {
   Notebook notes("");
   JobSpec ignored;
   std::vector<std::string> warnings;
-  ReadJob(YAML::Node(), &notes, &ignored, &warnings);
+  ReadJob(YAML::Node(), {}, &notes, &ignored, &warnings);
   return notes.known_keys();
 }
 

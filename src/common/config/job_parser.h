@@ -2,6 +2,7 @@
 // stores named in it are checked elsewhere (cox-trainer --task).
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -18,12 +19,18 @@ struct ParsedJob {
   std::vector<std::string> warnings;
 };
 
+// What only a coordinator knows of where a job is going.
+struct JobSite {
+  std::string default_store;  // written into a job that names none; empty: nothing is written
+  // What is wrong with this queue ("": none was named), or "".
+  std::function<std::string(const std::string& queue)> wrong_queue;
+};
+
 // `overrides`: "spec.train.epochs=3", applied in order. `file` is used in messages only.
-// `default_store`: written into a job that names no store; empty: nothing is written.
 // Returns all mistakes, in file order, never only the first.
 std::variant<ParsedJob, std::vector<Mistake>> ParseJob(std::string_view yaml, std::string_view file,
                                                        const std::vector<std::string>& overrides,
-                                                       const std::string& default_store = "");
+                                                       const JobSite& site = {});
 
 // The same document with the values of secret `env:` keys (ending in KEY, SECRET, TOKEN, PASSWORD)
 // replaced by "***": the only form that leaves the coordinator for people. Comments go too: they

@@ -209,11 +209,20 @@ void ReadWorkers(Section& in, JobSpec* job) {
   }
 }
 
-void ReadSpec(Section& in, JobSpec* job, std::vector<std::string>* warnings) {
-  in.Require("data", "a section with the training data");
-  if (in.Text("queue", "the name of a queue", &job->queue) && job->queue.size() > 63) {
-    in.Wrong("queue", "found " + std::to_string(job->queue.size()) + " bytes, expected at most 63");
+void ReadQueue(Section& in, const WrongQueue& wrong_queue, std::string* queue) {
+  const bool given = in.Text("queue", "the name of a queue", queue);
+  if (queue->size() > 63) {
+    return in.Wrong("queue",
+                    "found " + std::to_string(queue->size()) + " bytes, expected at most 63");
   }
+  if (!wrong_queue || (in.Has("queue") && !given)) return;
+  if (const std::string why = wrong_queue(*queue); !why.empty()) in.Wrong("queue", why);
+}
+
+void ReadSpec(Section& in, const WrongQueue& wrong_queue, JobSpec* job,
+              std::vector<std::string>* warnings) {
+  in.Require("data", "a section with the training data");
+  ReadQueue(in, wrong_queue, &job->queue);
   int64_t priority = 0;
   if (in.Integer("priority", int64_t{-1000}, int64_t{1000}, &priority)) {
     job->priority = static_cast<int32_t>(priority);
@@ -275,7 +284,7 @@ std::string WrongUri(const std::string& uri, bool path_too) {
                     ", expected 3 to 63 letters, digits, '.' and '-'";
 }
 
-void ReadJob(const YAML::Node& root, Notebook* notes, JobSpec* job,
+void ReadJob(const YAML::Node& root, const WrongQueue& wrong_queue, Notebook* notes, JobSpec* job,
              std::vector<std::string>* warnings) {
   Section in(root, "", 0, notes);
   std::string ignored;
@@ -286,7 +295,7 @@ void ReadJob(const YAML::Node& root, Notebook* notes, JobSpec* job,
   in.Choice<std::string>("apiVersion", {{"coxswain/v1", ""}}, &ignored);
   in.Choice<std::string>("kind", {{"TrainingJob", ""}}, &ignored);
   in.Below("metadata", [&](Section& below) { ReadMetadata(below, &job->metadata); });
-  in.Below("spec", [&](Section& below) { ReadSpec(below, job, warnings); });
+  in.Below("spec", [&](Section& below) { ReadSpec(below, wrong_queue, job, warnings); });
   in.Finish();
 }
 

@@ -2,6 +2,7 @@
 // get wrong. Inside common/config only.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -10,8 +11,9 @@
 
 namespace coxswain::config {
 
-// The whole file. `root` may be null (an empty file).
-void ReadJob(const YAML::Node& root, Notebook* notes, JobSpec* job,
+// The whole file. `root` may be null (an empty file). `wrong_queue`: as JobSite's, or none.
+using WrongQueue = std::function<std::string(const std::string& queue)>;
+void ReadJob(const YAML::Node& root, const WrongQueue& wrong_queue, Notebook* notes, JobSpec* job,
              std::vector<std::string>* warnings);
 
 }  // namespace coxswain::config

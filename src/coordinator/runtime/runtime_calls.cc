@@ -1,6 +1,9 @@
 // The calls that change something: checked here, decided by the core, answered after the commit.
 #include <absl/strings/str_cat.h>
 
+#include "common/base/clock.h"
+#include "common/base/duration_text.h"
+#include "common/base/limits.h"
 #include "coordinator/runtime/runtime.h"
 
 namespace coxswain::coordinator::runtime {
@@ -63,8 +66,12 @@ void Runtime::AnswerSubmit(const SubmitCallback& done, const core::Reply& reply,
 
 void Runtime::Submit(SubmitRequest request, SubmitCallback done) {
   std::variant<Submission, Refusal> checked = Refusal{};
+  const core::Settings& settings = options_.settings;
+  const config::JobSite site{settings.default_store, [&](const std::string& queue) {
+                               return core::WrongQueue(settings.scheduling, queue);
+                             }};
   absl::Status status = readers_.With([&](store::StateReader& reader) {
-    checked = CheckSubmission(request, options_.settings.default_store, reader);
+    checked = CheckSubmission(request, site, reader);
     return absl::OkStatus();
   });
   if (!status.ok()) return done(status, {});
@@ -107,6 +114,11 @@ void Runtime::Drain(core::NodeId node, std::string reason, bool undo, core::Wall
                     std::function<void(absl::StatusOr<NodeView>)> done) {
   absl::StatusOr<NodeView> view = FindNode(node);
   if (!view.ok()) return done(view.status());
+  if (by - base::WallNow() > base::kMostDrainTime) {
+    return done(absl::InvalidArgumentError(
+        absl::StrCat("the deadline is ", base::DurationText(by - base::WallNow()),
+                     " from now, expected at most ", base::DurationText(base::kMostDrainTime))));
+  }
   core::NodeId id = view->row->id;
   core::CallId call = calls_.Add([this, done, id](absl::StatusOr<core::Reply> reply) {
     if (!reply.ok()) return done(reply.status());

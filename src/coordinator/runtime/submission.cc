@@ -195,14 +195,19 @@ absl::StatusOr<core::JobId> FindJob(const std::string& id_or_name, store::StateR
 }
 
 std::variant<Submission, Refusal> CheckSubmission(const SubmitRequest& request,
-                                                  const std::string& default_store,
+                                                  const config::JobSite& site,
                                                   store::StateReader& reader) {
   absl::Status status = WhyNot(request);
   if (!status.ok()) return Refusal{status, {}};
   // A job that names no store gets the coordinator's, written into its text: whatever reads the job
   // later (trainers, tasks, people) finds the store there.
-  auto parsed =
-      config::ParseJob(request.spec_yaml, request.spec_name, request.overrides, default_store);
+  auto parse = [&](const config::JobSite& at) {
+    return config::ParseJob(request.spec_yaml, request.spec_name, request.overrides, at);
+  };
+  // The core refuses a wrong queue, after it has seen that this is no repeat; what is wrong anyway
+  // is told with it.
+  auto parsed = parse({site.default_store, nullptr});
+  if (std::holds_alternative<std::vector<config::Mistake>>(parsed)) parsed = parse(site);
   if (auto* mistakes = std::get_if<std::vector<config::Mistake>>(&parsed)) {
     std::string text = mistakes->empty() ? "the job file is wrong" : mistakes->front().ToString();
     if (mistakes->size() > 1) absl::StrAppend(&text, " (and ", mistakes->size() - 1, " more)");

@@ -20,7 +20,7 @@ struct Refusal {
 
 // Refusals as in the proto's comment on SubmitJob.
 std::variant<Submission, Refusal> CheckSubmission(const SubmitRequest& request,
-                                                  const std::string& default_store,
+                                                  const config::JobSite& site,
                                                   store::StateReader& reader);
 
 // "j12", or a name (its newest job). NotFound, with what to do.

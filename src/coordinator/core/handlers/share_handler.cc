@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "common/base/nearest_name.h"
 #include "coordinator/core/handlers/attempt_handler.h"
 #include "coordinator/core/run_times.h"
 #include "coordinator/core/scheduling/usage.h"
@@ -172,47 +171,11 @@ const std::string& QueueOf(const Turn& turn, const JobRequest& request) {
   return request.queue.empty() ? turn.settings.scheduling.default_queue : request.queue;
 }
 
-namespace {
-
-// The first few that jobs may be submitted to; below `parent` if that is not empty.
-std::string SomeQueues(const QueueTree& tree, const std::string& parent,
-                       std::vector<std::string>* names) {
-  constexpr size_t kMost = 8;
-  for (QueueIndex i = 0; i < tree.size(); ++i) {
-    const std::vector<QueueIndex>& path = tree.path(i);
-    bool below = parent.empty() || std::any_of(path.begin(), path.end(), [&](QueueIndex each) {
-                   return tree.settings(each).name == parent;
-                 });
-    if (tree.IsLeaf(i) && below) names->push_back(tree.settings(i).name);
-  }
-  std::string text;
-  for (size_t i = 0; i < std::min(kMost, names->size()); ++i) {
-    text += (text.empty() ? "" : ", ") + (*names)[i];
-  }
-  if (names->size() <= kMost) return text;
-  return text + " and " + std::to_string(names->size() - kMost) + " more (cox queues)";
-}
-
-std::string WhyNoQueue(const QueueTree& tree, const std::string& name, bool given) {
-  std::vector<std::string> names;
-  if (given && tree.Has(name)) {
-    return "spec.queue: jobs go to the queues below " + name + ": " +
-           SomeQueues(tree, name, &names);
-  }
-  const std::string there = "; the queues are: " + SomeQueues(tree, "", &names);
-  if (!given) return "spec.queue is not given" + there;
-  return "spec.queue: there is no queue " + name + base::DidYouMean(name, names) + there;
-}
-
-}  // namespace
-
 std::string WhyNeverInQueue(const Turn& turn, const JobRequest& request) {
+  const std::string wrong = WrongQueue(turn.settings.scheduling, request.queue);
+  if (!wrong.empty()) return "spec.queue: " + wrong;
   QueueTree tree(turn.settings.scheduling);
-  const std::string& name = QueueOf(turn, request);
-  if (!tree.Has(name) || !tree.IsLeaf(tree.Find(name))) {
-    return WhyNoQueue(tree, name, !request.queue.empty());
-  }
-  QueueIndex queue = tree.Find(name);
+  QueueIndex queue = tree.Find(QueueOf(turn, request));
   Amount demand = DemandOf(request, MinWorkers(request));
   if (std::optional<QueueIndex> over = tree.OverLimit(queue, demand)) {
     const QueueSettings& limit = tree.settings(*over);

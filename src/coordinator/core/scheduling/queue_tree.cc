@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "coordinator/core/text.h"
+#include "common/base/byte_text.h"
+#include "common/base/nearest_name.h"
 
 namespace coxswain::coordinator::core {
 namespace {
@@ -108,16 +109,48 @@ std::optional<QueueIndex> QueueTree::OverUserLimit(QueueIndex queue, std::string
   return std::nullopt;
 }
 
+namespace {
+
+// The first few that jobs may be submitted to; below `parent` if that is not empty.
+std::string SomeQueues(const QueueTree& tree, const std::string& parent,
+                       std::vector<std::string>* names) {
+  constexpr size_t kMost = 8;
+  for (QueueIndex i = 0; i < tree.size(); ++i) {
+    const std::vector<QueueIndex>& path = tree.path(i);
+    bool below = parent.empty() || std::any_of(path.begin(), path.end(), [&](QueueIndex each) {
+                   return tree.settings(each).name == parent;
+                 });
+    if (tree.IsLeaf(i) && below) names->push_back(tree.settings(i).name);
+  }
+  std::string text;
+  for (size_t i = 0; i < std::min(kMost, names->size()); ++i) {
+    text += (text.empty() ? "" : ", ") + (*names)[i];
+  }
+  if (names->size() <= kMost) return text;
+  return text + " and " + std::to_string(names->size() - kMost) + " more (cox queues)";
+}
+
+}  // namespace
+
+std::string WrongQueue(const SchedulingSettings& settings, const std::string& queue) {
+  const QueueTree tree(settings);
+  const std::string& name = queue.empty() ? settings.default_queue : queue;
+  if (tree.Has(name) && tree.IsLeaf(tree.Find(name))) return "";
+  std::vector<std::string> names;
+  if (tree.Has(queue)) {
+    return "jobs go to the queues below " + queue + ": " + SomeQueues(tree, queue, &names);
+  }
+  const std::string there = "; the queues are: " + SomeQueues(tree, "", &names);
+  if (queue.empty()) return "it is not given" + there;
+  return "there is no queue " + queue + base::DidYouMean(queue, names) + there;
+}
+
 std::string BoundText(const Bound& bound) {
-  Amount all{bound.cpus.value_or(0), bound.gpus.value_or(0)};
-  return HeldText(bound, all);
+  return base::SlotsText(bound.cpus.value_or(-1), bound.gpus.value_or(-1));
 }
 
 std::string HeldText(const Bound& bound, const Amount& held) {
-  std::string out;
-  if (bound.gpus) out = Plural(held.gpus, "GPU");
-  if (bound.cpus) out += (out.empty() ? "" : " and ") + Plural(held.cpus, "CPU slot");
-  return out;
+  return base::SlotsText(bound.cpus ? held.cpus : -1, bound.gpus ? held.gpus : -1);
 }
 
 }  // namespace coxswain::coordinator::core

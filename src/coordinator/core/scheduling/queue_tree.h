@@ -72,6 +72,9 @@ class QueueTree {
   QueueIndex default_ = 0;
 };
 
+// What is wrong with the queue of a job ("": it names none, and goes to the default one), or "".
+std::string WrongQueue(const SchedulingSettings& settings, const std::string& queue);
+
 // "8 GPUs and 64 CPU slots"; kinds that are not bounded are left out.
 std::string BoundText(const Bound& bound);
 // The same kinds of what is held.

@@ -22,6 +22,15 @@ TEST(FlagChecks, Keys) {
   EXPECT_NE(WrongKey(""), "");
 }
 
+TEST(FlagChecks, DrainTimesAreBounded) {
+  for (const char* good : {"10m", "365d"}) EXPECT_EQ(WrongDrainTime(good), "") << good;
+  for (const char* bad : {"1000d", "366d", "-5m", "0", "0s", "", "soon"}) {
+    EXPECT_EQ(WrongDrainTime(bad), "found \"" + std::string(bad) +
+                                       "\", expected a duration from now such as 10m or 2h, of at "
+                                       "most 365d");
+  }
+}
+
 TEST(FlagChecks, ReasonsAreOneShortLine) {
   EXPECT_EQ(WrongReason(""), "");
   EXPECT_EQ(WrongReason("new disk, \xc3\xbc"), "");

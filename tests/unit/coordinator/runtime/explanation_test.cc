@@ -104,6 +104,13 @@ TEST(Explain, RunningJob_TellsWhereItIs_AndWhoMayTakeItsSlots) {
                                      HasSubstr("it saves, lets go of its slots")));
 }
 
+TEST(Explain, Las_TellsAfterHowLong) {
+  core::SchedulingSettings settings = TwoQueues(core::PolicyName::kLas);
+  settings.las_threshold = base::seconds(36'000);
+  Explanation it = Explain(Running("a"), ViewOf(settings, 1), {}, settings);
+  EXPECT_THAT(it.let_go.front(), HasSubstr("once this one has had 10 h of time on its slots"));
+}
+
 TEST(Explain, RunningJobWithinItsQuota_UnderFifo_KeepsItsSlots) {
   const core::SchedulingSettings settings = TwoQueues(core::PolicyName::kFifo);
   Explanation it = Explain(Running("a"), ViewOf(settings, 1), {}, settings);

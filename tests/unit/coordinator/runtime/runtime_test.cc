@@ -5,7 +5,9 @@
 #include <filesystem>
 #include <future>
 
+#include "common/base/clock.h"
 #include "tests/fakes/store/fake_state_store.h"
+#include "tests/unit/coordinator/runtime/fake_session.h"
 
 namespace coxswain::coordinator::runtime {
 namespace {
@@ -24,53 +26,6 @@ spec:
   train: {epochs: 1}
   env: {API_KEY: hunter22}
 )";
-
-class FakeSession : public WorkerSession {
- public:
-  void Send(core::Term term, const protocol::WorkerOrder& order) override {
-    std::lock_guard lock(mutex_);
-    last_term_ = term;
-    orders_.push_back(order);
-    changed_.notify_all();
-  }
-  void Close() override {
-    std::lock_guard lock(mutex_);
-    closed_ = true;
-    changed_.notify_all();
-  }
-  // The first order of this kind, waiting for it.
-  template <class Order>
-  Order Wait() {
-    std::unique_lock lock(mutex_);
-    const Order* found = nullptr;
-    changed_.wait(lock, [&] {
-      for (const auto& order : orders_) {
-        if (found == nullptr) found = std::get_if<Order>(&order);
-      }
-      return found != nullptr;
-    });
-    return *found;
-  }
-  std::vector<protocol::WorkerOrder> orders() {
-    std::lock_guard lock(mutex_);
-    return orders_;
-  }
-  void WaitClosed() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return closed_; });
-  }
-  core::Term last_term() {
-    std::lock_guard lock(mutex_);
-    return last_term_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<protocol::WorkerOrder> orders_;
-  core::Term last_term_;
-  bool closed_ = false;
-};
 
 class RuntimeTest : public testing::Test {
  protected:
@@ -206,13 +161,57 @@ TEST_F(RuntimeTest, DryRun_StoresNothing) {
 
 TEST_F(RuntimeTest, WrongJobFile_ComesBackWithItsMistakes) {
   SubmitRequest request = Request();
-  request.overrides = {"spec.workers=many", "spec.train.epoch=3"};
-  std::promise<size_t> mistakes;
+  request.overrides = {"spec.workers=many", "spec.train.epoch=3", "spec.queue=nowhere"};
+  std::promise<std::string> mistakes;
   runtime_->Submit(request, [&](absl::StatusOr<SubmitResult> result, auto found) {
     EXPECT_TRUE(absl::IsInvalidArgument(result.status()));
-    mistakes.set_value(found.size());
+    EXPECT_EQ(found.size(), 3u);
+    mistakes.set_value(config::ToString(found));
   });
-  EXPECT_EQ(mistakes.get_future().get(), 2u);
+  EXPECT_THAT(mistakes.get_future().get(),
+              HasSubstr("--set spec.queue=nowhere: spec.queue: there is no queue nowhere"));
+  request.overrides = {"spec.queue=nowhere"};
+  EXPECT_TRUE(absl::IsFailedPrecondition(Submit(request).status()));
+}
+
+TEST_F(RuntimeTest, EndedJob_HasNoTimeLeft) {
+  runtime_.reset();
+  store::SqliteOptions sqlite;
+  sqlite.path = folder_ + "/state.db";
+  core::JobRow row;
+  row.id = core::JobId(40);
+  row.state = core::JobState::kCancelled;
+  row.ended = base::WallNow();
+  row.last_progress = core::LastProgress{.progress = {}, .at = row.ended};
+  row.last_progress->progress.step = 3;
+  row.last_progress->progress.remaining_ms = 60'000;
+  {
+    auto state = store::OpenSqliteStore(sqlite);
+    ASSERT_TRUE(state.ok()) << state.status();
+    const std::vector<core::Change> changes = {row};
+    ASSERT_TRUE((*state)->Commit(changes).ok());
+  }
+  Restart();
+  absl::StatusOr<JobView> job = runtime_->GetJob(row.id);
+  ASSERT_TRUE(job.ok()) << job.status();
+  EXPECT_EQ(job->live.progress->step, 3);
+  EXPECT_EQ(job->live.progress->remaining_ms, -1);
+}
+
+TEST_F(RuntimeTest, Drain_IsNotForYears) {
+  auto session = Connect();
+  session->Wait<protocol::Welcome>();
+  auto drain = [&](base::Duration in) {
+    std::promise<absl::Status> said;
+    runtime_->Drain(core::NodeId("node-a"), "", false, base::WallNow() + in,
+                    [&](absl::StatusOr<NodeView> v) { said.set_value(v.status()); });
+    return said.get_future().get();
+  };
+  const absl::Status status = drain(std::chrono::hours(1000 * 24) + base::seconds(1));
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("the deadline is 1000 d from now, expected at most 365 d"));
+  EXPECT_TRUE(drain(std::chrono::hours(24)).ok());
 }
 
 TEST_F(RuntimeTest, ResumeFromAJobWithoutCheckpoint_SaysSo) {
@@ -343,52 +342,6 @@ TEST_F(RuntimeTest, Subscription_HearsOfItsJobAndNothingAfterItsEnd) {
   ASSERT_TRUE(Submit(Request()).ok());
   runtime_->Stop();
   EXPECT_EQ(calls, before);
-}
-
-TEST(LogRelayTest, AnswersGoToTheirReader_UntilTheStreamEnds) {
-  SessionTable sessions;
-  auto session = std::make_shared<FakeSession>();
-  core::SessionId id = sessions.Add(session, core::NodeId("a"));
-  sessions.Welcome(id);
-  LogRelay relay(&sessions);
-  std::vector<std::string> got;
-  absl::Status end;
-  auto reading =
-      relay.Read(core::Term(1), core::NodeId("a"), {}, [&](absl::StatusOr<protocol::LogData> data) {
-        data.ok() ? got.push_back(data->data) : void(end = data.status());
-      });
-  protocol::LogData data;
-  data.request = session->Wait<protocol::ReadLog>().request;
-  data.data = "line";
-  relay.OnData(id, data);
-  relay.OnData(core::SessionId(99), data);  // another stream's answer
-  relay.OnDisconnected(id);
-  relay.OnData(id, data);
-  EXPECT_THAT(got, testing::ElementsAre("line"));
-  EXPECT_TRUE(absl::IsUnavailable(end));
-  absl::Status refused;
-  sessions.Remove(id);
-  auto none = relay.Read(core::Term(1), core::NodeId("a"), {},
-                         [&](absl::StatusOr<protocol::LogData> d) { refused = d.status(); });
-  EXPECT_THAT(std::string(refused.message()), HasSubstr("cannot be reached"));
-}
-
-TEST(LogRelayTest, EndOfTheSubscription_CancelsTheRead) {
-  SessionTable sessions;
-  auto session = std::make_shared<FakeSession>();
-  core::SessionId id = sessions.Add(session, core::NodeId("a"));
-  sessions.Welcome(id);
-  LogRelay relay(&sessions);
-  int calls = 0;
-  auto reading = relay.Read(core::Term(1), core::NodeId("a"), {}, [&](auto) { ++calls; });
-  protocol::LogData data;
-  data.request = session->Wait<protocol::ReadLog>().request;
-  reading.reset();
-  relay.OnData(id, data);
-  EXPECT_EQ(calls, 0);
-  auto cancel = std::get<protocol::ReadLog>(session->orders().back());
-  EXPECT_TRUE(cancel.cancel);
-  EXPECT_EQ(cancel.request, data.request);
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ class SubmissionTest : public testing::Test {
     return request;
   }
   Submission Accept(const SubmitRequest& request, const std::string& store = "s3://default/place") {
-    auto checked = CheckSubmission(request, store, reader_);
+    auto checked = CheckSubmission(request, {store, nullptr}, reader_);
     if (auto* refusal = std::get_if<Refusal>(&checked)) {
       ADD_FAILURE() << refusal->status;
       return {};
@@ -42,7 +42,7 @@ class SubmissionTest : public testing::Test {
     return std::get<Submission>(std::move(checked));
   }
   absl::Status Refuse(const SubmitRequest& request) {
-    auto checked = CheckSubmission(request, "s3://default/place", reader_);
+    auto checked = CheckSubmission(request, site_, reader_);
     auto* refusal = std::get_if<Refusal>(&checked);
     return refusal == nullptr ? absl::OkStatus() : refusal->status;
   }
@@ -69,6 +69,7 @@ class SubmissionTest : public testing::Test {
   }
 
   FakeReader reader_;
+  config::JobSite site_{"s3://default/place", nullptr};
 };
 
 TEST_F(SubmissionTest, NoStoreGiven_TheDefaultIsWrittenIntoTheJobsText) {
