@@ -2,8 +2,11 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <string>
 #include <string_view>
+#include <vector>
 
+#include "common/base/nearest_name.h"
 #include "common/base/version.h"
 #include "sim/explore.h"
 #include "sim/replay.h"
@@ -76,6 +79,20 @@ bool AsksForHelp(int argc, char** argv) {
   return last == "--help" || last == "-h";
 }
 
+// Of a verb that there is not, or none, or `replay` alone.
+int TellUsage(int argc, char** argv) {
+  static const std::vector<std::string> kVerbs = {"explore", "replay", "trace", "fleet"};
+  const std::string verb = argc < 2 ? "" : argv[1];
+  if (verb == "replay") {
+    std::fputs("cox-sim replay: expected a recording, or a folder of them\n", stderr);
+  } else if (!verb.empty()) {
+    std::fprintf(stderr, "cox-sim: unknown verb '%s'%s\n", verb.c_str(),
+                 coxswain::base::DidYouMean(verb, kVerbs).c_str());
+  }
+  std::fputs(kUsage, stderr);
+  return 2;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -93,10 +110,7 @@ int main(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "fleet") == 0) {
     return coxswain::sim::rpc::Fleet({argv + 2, argv + argc});
   }
-  if (argc < 2 || std::strcmp(argv[1], "explore") != 0) {
-    std::fputs(kUsage, stderr);
-    return 2;
-  }
+  if (argc < 2 || std::strcmp(argv[1], "explore") != 0) return TellUsage(argc, argv);
   coxswain::sim::ExploreOptions options;
   if (const char* wrong = Parse(argc, argv, &options); *wrong != '\0') {
     std::fprintf(stderr, "cox-sim: %s\n%s", wrong, kUsage);

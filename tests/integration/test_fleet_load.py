@@ -81,3 +81,19 @@ def test_a_wrong_token_and_a_wrong_address_end_with_one_line(bare_cluster):
     assert "token" in ends_with(end["worker"], wrong)
     assert "no worker was let in by 127.0.0.1:" in ends_with(f"127.0.0.1:{free_port()}", end["token_file"], "--give-up", "0.5")
     assert "expected HOST:PORT" in ends_with("nonsense", end["token_file"])
+    said = ends_with(end["api"], end["token_file"])
+    assert f"{end['api']} answers, but not as a coordinator's worker port" in said and "worker_listen" in said, said
+    fleet = start_fleet(cluster, nodes=3)
+    cluster.wait_nodes(3)
+    said = ends_with(end["worker"], end["token_file"])
+    assert "a worker named pretend-0000" in said and "(--prefix)" in said and "identity" not in said, said
+    assert summary_of(fleet)["connected"] == 3
+
+
+def test_what_is_wrong_on_the_command_line_is_named():
+    for words, text in ((["flet"], "unknown verb 'flet' (did you mean 'fleet'?)"), (["replay"], "expected a recording"),
+                        (["fleet", "--seconds", "x"], "expected a number from 0 to 10,000,000"),
+                        (["fleet", "--nodes", "2.5"], "expected a whole number from 1 to 100,000"),
+                        (["trace", "--philly", "f", "--most", "0"], "expected a whole number from 1 to 1,000,000,000")):
+        done = subprocess.run([BIN / "cox-sim", *words], capture_output=True, text=True, timeout=20)
+        assert done.returncode != 0 and text in done.stderr, (words, done)

@@ -1,5 +1,4 @@
 // `cox-sim fleet`: its arguments, signals, and the summary as JSON.
-#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -17,6 +16,7 @@
 #include "common/config/quantities.h"
 #include "common/rpc/token.h"
 #include "sim/rpc/fleet_loop.h"
+#include "sim/trace/number_flag.h"
 
 namespace coxswain::sim::rpc {
 namespace {
@@ -56,10 +56,6 @@ struct Arguments {
   bool quiet = false;
 };
 
-bool ReadNumber(const std::string& text, double least, double most, double* out) {
-  return absl::SimpleAtod(text, out) && *out >= least && *out <= most;
-}
-
 // Empty: understood.
 std::string Parse(const std::vector<std::string>& words, Arguments* out) {
   FleetOptions& fleet = out->fleet;
@@ -67,19 +63,22 @@ std::string Parse(const std::vector<std::string>& words, Arguments* out) {
   double give_up = static_cast<double>(fleet.give_up.count()) / 1e6;
   double progress = static_cast<double>(fleet.progress.count()) / 1e6;
   double nodes = 0, cpus = fleet.cpus, gpus = fleet.gpus, racks = 0, connections = 0;
+  using Kind = trace::NumberKind;
   struct Numeric {
     double* value;
     double least, most;
+    Kind kind = Kind::kNumber;
   };
-  std::map<std::string, Numeric> numbers = {{"--nodes", {&nodes, 1, 100'000}},
-                                            {"--cpus", {&cpus, 1, 4096}},
-                                            {"--gpus", {&gpus, 0, 256}},
-                                            {"--racks", {&racks, 0, 100'000}},
-                                            {"--run-time", {&run_time, 0, 1e6}},
-                                            {"--progress", {&progress, 0, 1e6}},
-                                            {"--seconds", {&out->seconds, 0, 1e7}},
-                                            {"--connections", {&connections, 1, 100'000}},
-                                            {"--give-up", {&give_up, 0.1, 1e6}}};
+  std::map<std::string, Numeric> numbers = {
+      {"--nodes", {&nodes, 1, 100'000, Kind::kWhole}},
+      {"--cpus", {&cpus, 1, 4096, Kind::kWhole}},
+      {"--gpus", {&gpus, 0, 256, Kind::kWhole}},
+      {"--racks", {&racks, 0, 100'000, Kind::kWhole}},
+      {"--run-time", {&run_time, 0, 1e6}},
+      {"--progress", {&progress, 0, 1e6}},
+      {"--seconds", {&out->seconds, 0, 1e7}},
+      {"--connections", {&connections, 1, 100'000, Kind::kWhole}},
+      {"--give-up", {&give_up, 0.1, 1e6}}};
   std::map<std::string, std::string*> texts = {{"--coordinator", &fleet.coordinator},
                                                {"--token-file", &out->token_file},
                                                {"--prefix", &fleet.prefix}};
@@ -99,10 +98,11 @@ std::string Parse(const std::vector<std::string>& words, Arguments* out) {
       return absl::StrCat(word, " needs a value");
     } else if (text != texts.end()) {
       *text->second = words[++i];
-    } else if (const Numeric& range = number->second;
-               !ReadNumber(words[++i], range.least, range.most, range.value)) {
-      return absl::StrCat(word, ": found '", words[i], "', expected a number from ", range.least,
-                          " to ", range.most);
+    } else {
+      const Numeric& range = number->second;
+      auto value = trace::ReadNumber(word, words[++i], range.least, range.most, range.kind);
+      if (!value.ok()) return std::string(value.status().message());
+      *range.value = *value;
     }
   }
   if (fleet.hold && fleet.gpus_in_use) return "--hold and --gpus-in-use: give one of them";

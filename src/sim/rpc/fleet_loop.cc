@@ -119,9 +119,13 @@ class FleetLoop::Loop {
   }
 
  private:
+  std::string NameOf(uint32_t index) const {
+    return absl::StrFormat("%s-%05d", options_.prefix, index + 1);
+  }
+
   void MakeWorker(uint32_t index) {
-    std::string name = absl::StrFormat("%s-%05d", options_.prefix, index + 1);
-    protocol::Inventory inventory = PretendWorker::InventoryOf(name, options_.cpus, options_.gpus);
+    protocol::Inventory inventory =
+        PretendWorker::InventoryOf(NameOf(index), options_.cpus, options_.gpus);
     if (options_.racks > 0) {
       uint64_t rack = uint64_t{index} * options_.racks / options_.nodes;
       inventory.labels["rack"] = absl::StrFormat("rack-%03d", rack + 1);
@@ -257,15 +261,28 @@ class FleetLoop::Loop {
       return Fail(absl::FailedPreconditionError(
           absl::StrCat(options_.coordinator, " refused the token: ", status.message())));
     }
+    if (status.code() == absl::StatusCode::kUnimplemented) {
+      return Fail(absl::FailedPreconditionError(
+          absl::StrCat(options_.coordinator, " answers, but not as a coordinator's worker port (",
+                       status.message(), "): give --coordinator its worker_listen, port 7071 ",
+                       "unless set, not the port of its API")));
+    }
     timers_.push({.at = base::MonotonicNow() + node.pause->Next(), .node = index});
+  }
+
+  // Its own advice is for a machine whose disk was copied.
+  std::string WhyRefused(uint32_t index, const protocol::Rejected& no) const {
+    if (no.reason.find("is connected already") == std::string::npos) return no.reason;
+    return absl::StrCat("a worker named ", NameOf(index), " is connected to ", options_.coordinator,
+                        " already: give the workers of this fleet other ", "names (--prefix)");
   }
 
   void Obey(uint32_t index, const protocol::WorkerOrder& order) {
     Node& node = nodes_[index];
     if (std::holds_alternative<protocol::Welcome>(order)) return Welcomed(index);
     if (const auto* no = std::get_if<protocol::Rejected>(&order)) {
-      tally_.last_loss = no->reason;
-      if (no->permanent) Fail(absl::FailedPreconditionError(no->reason));
+      tally_.last_loss = WhyRefused(index, *no);
+      if (no->permanent) Fail(absl::FailedPreconditionError(tally_.last_loss));
       return;
     }
     if (const auto* start = std::get_if<protocol::StartRank>(&order)) Starts(node, *start);

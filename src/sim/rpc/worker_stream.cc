@@ -72,7 +72,8 @@ class Stream final : public WorkerStream {
   }
   void Ended(const grpc::Status& status) {
     auto ended = std::move(events_.ended);  // this object may be gone while it runs
-    ended(unreadable_.ok() ? coxswain::rpc::FromGrpc(status) : unreadable_);
+    if (!unreadable_.ok()) return ended(unreadable_);
+    ended({coxswain::rpc::FromGrpc(status).code(), coxswain::rpc::ReasonOf(status)});
   }
 
   Events events_;

@@ -1,5 +1,4 @@
 // `cox-sim trace`: its arguments, and the result as JSON.
-#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "sim/trace/number_flag.h"
 #include "sim/trace/trace_run.h"
 
 namespace coxswain::sim::trace {
@@ -69,18 +69,13 @@ std::string Parse(const std::vector<std::string>& words, Arguments* out) {
   return "";
 }
 
-enum class Kind { kNumber, kWhole };
+using Kind = NumberKind;
 
 absl::StatusOr<double> Number(const Arguments& in, const std::string& key, double otherwise,
                               double least, double most, Kind kind = Kind::kNumber) {
   auto found = in.values.find(key);
   if (found == in.values.end()) return otherwise;
-  double value = 0;
-  bool good = absl::SimpleAtod(found->second, &value) && value >= least && value <= most;
-  if (good && (kind == Kind::kNumber || value == std::floor(value))) return value;
-  return absl::InvalidArgumentError(absl::StrCat(key, ": found '", found->second, "', expected a ",
-                                                 kind == Kind::kWhole ? "whole " : "",
-                                                 "number from ", least, " to ", most));
+  return ReadNumber(key, found->second, least, most, kind);
 }
 
 // One source of jobs, or a line that says so.
