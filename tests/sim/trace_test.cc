@@ -102,11 +102,11 @@ TEST_F(Files, Mistakes_AreNamedWithTheirPlace) {
   };
   EXPECT_THAT(error("timestamp,duration\n"), HasSubstr(":1: there is no column 'num_gpus'"));
   EXPECT_THAT(error("timestamp,duration,num_gpus\n2017-10-09 07:01:55,x,1\n"),
-              HasSubstr(":2: duration: found 'x', expected a number from 0 to 3e+07"));
+              HasSubstr(":2: duration: found 'x', expected a number from 0 to 30,000,000"));
   EXPECT_THAT(error("timestamp,duration,num_gpus\n2017-10-09 07:01:55,1e14,1\n"),
-              HasSubstr(":2: duration: found '1e14', expected a number from 0 to 3e+07"));
+              HasSubstr(":2: duration: found '1e14', expected a number from 0 to 30,000,000"));
   EXPECT_THAT(error("timestamp,duration,num_gpus\n2017-10-09 07:01:55,1,1.5\n"),
-              HasSubstr(":2: num_gpus: found '1.5', expected a whole number from 0 to 100000"));
+              HasSubstr(":2: num_gpus: found '1.5', expected a whole number from 0 to 100,000"));
   EXPECT_THAT(error("timestamp,duration,num_gpus\n2017-10-09 07:01:55,nan,1\n"),
               HasSubstr(":2: duration: found 'nan'"));
   EXPECT_THAT(

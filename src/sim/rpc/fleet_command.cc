@@ -16,7 +16,7 @@
 #include "common/config/quantities.h"
 #include "common/rpc/token.h"
 #include "sim/rpc/fleet_loop.h"
-#include "sim/trace/number_flag.h"
+#include "sim/trace/number_text.h"
 
 namespace coxswain::sim::rpc {
 namespace {
@@ -66,19 +66,18 @@ std::string Parse(const std::vector<std::string>& words, Arguments* out) {
   using Kind = trace::NumberKind;
   struct Numeric {
     double* value;
-    double least, most;
-    Kind kind = Kind::kNumber;
+    trace::NumberRange range;
   };
   std::map<std::string, Numeric> numbers = {
-      {"--nodes", {&nodes, 1, 100'000, Kind::kWhole}},
-      {"--cpus", {&cpus, 1, 4096, Kind::kWhole}},
-      {"--gpus", {&gpus, 0, 256, Kind::kWhole}},
-      {"--racks", {&racks, 0, 100'000, Kind::kWhole}},
-      {"--run-time", {&run_time, 0, 1e6}},
-      {"--progress", {&progress, 0, 1e6}},
-      {"--seconds", {&out->seconds, 0, 1e7}},
-      {"--connections", {&connections, 1, 100'000, Kind::kWhole}},
-      {"--give-up", {&give_up, 0.1, 1e6}}};
+      {"--nodes", {&nodes, {1, 100'000, Kind::kWhole}}},
+      {"--cpus", {&cpus, {1, 4096, Kind::kWhole}}},
+      {"--gpus", {&gpus, {0, 256, Kind::kWhole}}},
+      {"--racks", {&racks, {0, 100'000, Kind::kWhole}}},
+      {"--run-time", {&run_time, {0, 1e6}}},
+      {"--progress", {&progress, {0, 1e6}}},
+      {"--seconds", {&out->seconds, {0, 1e7}}},
+      {"--connections", {&connections, {1, 100'000, Kind::kWhole}}},
+      {"--give-up", {&give_up, {0.1, 1e6}}}};
   std::map<std::string, std::string*> texts = {{"--coordinator", &fleet.coordinator},
                                                {"--token-file", &out->token_file},
                                                {"--prefix", &fleet.prefix}};
@@ -99,10 +98,9 @@ std::string Parse(const std::vector<std::string>& words, Arguments* out) {
     } else if (text != texts.end()) {
       *text->second = words[++i];
     } else {
-      const Numeric& range = number->second;
-      auto value = trace::ReadNumber(word, words[++i], range.least, range.most, range.kind);
+      auto value = trace::ReadFlag(word, words[++i], number->second.range);
       if (!value.ok()) return std::string(value.status().message());
-      *range.value = *value;
+      *number->second.value = *value;
     }
   }
   if (fleet.hold && fleet.gpus_in_use) return "--hold and --gpus-in-use: give one of them";

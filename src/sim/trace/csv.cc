@@ -1,11 +1,9 @@
 #include "sim/trace/csv.h"
 
-#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
 #include <cerrno>
-#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -115,20 +113,20 @@ absl::Status Csv::Wrong(size_t row, const std::string& column, const std::string
       absl::StrCat(column, ": found '", Shortened(Text(row, column)), "', expected ", expected));
 }
 
+absl::StatusOr<double> Csv::InRange(size_t row, const std::string& column,
+                                    const NumberRange& range) const {
+  if (std::optional<double> value = ReadNumber(Text(row, column), range)) return *value;
+  return Wrong(row, column, Expected(range));
+}
+
 absl::StatusOr<double> Csv::Number(size_t row, const std::string& column, double least,
                                    double most) const {
-  double value = 0;
-  if (absl::SimpleAtod(Text(row, column), &value) && value >= least && value <= most) return value;
-  return Wrong(row, column,
-               most == kAny ? absl::StrCat("a number of at least ", least)
-                            : absl::StrCat("a number from ", least, " to ", most));
+  return InRange(row, column, {.least = least, .most = most});
 }
 
 absl::StatusOr<double> Csv::Whole(size_t row, const std::string& column, double least,
                                   double most) const {
-  absl::StatusOr<double> value = Number(row, column, least, most);
-  if (value.ok() && *value == std::floor(*value)) return value;
-  return Wrong(row, column, absl::StrCat("a whole number from ", least, " to ", most));
+  return InRange(row, column, {least, most, NumberKind::kWhole});
 }
 
 absl::StatusOr<std::string> Csv::Name(size_t row, const std::string& column) const {

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "sim/trace/number_text.h"
+
 namespace coxswain::sim::trace {
 
 // What is later or lasts longer than about a year is a mistake, of the unit perhaps.
@@ -34,8 +36,9 @@ class Csv {
   absl::StatusOr<std::string> Name(size_t row, const std::string& column) const;
 
  private:
-  static constexpr double kAny = 1e300;
   absl::Status AddLine(const std::string& line, size_t number, size_t fields);
+  absl::StatusOr<double> InRange(size_t row, const std::string& column,
+                                 const NumberRange& range) const;
   absl::Status Wrong(size_t row, const std::string& column, const std::string& expected) const;
 
   std::string path_;

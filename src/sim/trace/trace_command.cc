@@ -9,7 +9,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "sim/trace/number_flag.h"
+#include "sim/trace/number_text.h"
 #include "sim/trace/trace_run.h"
 
 namespace coxswain::sim::trace {
@@ -75,7 +75,7 @@ absl::StatusOr<double> Number(const Arguments& in, const std::string& key, doubl
                               double least, double most, Kind kind = Kind::kNumber) {
   auto found = in.values.find(key);
   if (found == in.values.end()) return otherwise;
-  return ReadNumber(key, found->second, least, most, kind);
+  return ReadFlag(key, found->second, {least, most, kind});
 }
 
 // One source of jobs, or a line that says so.
