@@ -32,6 +32,14 @@ struct RankSoft {
   Time next_form;   // when FormGeneration is repeated
 };
 
+// The making of generations, of an active attempt.
+struct Forming {
+  uint32_t tries = 0;            // since the last step was made
+  std::optional<Time> deadline;  // of the one that is not formed
+  int64_t batch = 0;             // samples of the last step; 0: none was made
+  bool keeps_batch = false;      // no group could be formed for another
+};
+
 struct JobSoft {
   std::string reason;
   TaskId check;                    // running check of data and store; 0: none
@@ -49,8 +57,7 @@ struct JobSoft {
   Time attempt_started;  // placed
   Time ready_from;       // the time to get ready counts from here: placed, or after our own start
   std::map<Rank, RankSoft> ranks;
-  uint32_t form_tries = 0;
-  std::optional<Time> form_deadline;
+  Forming forming;
   std::optional<Time>
       reform_at;            // a collective failed: a new generation unless something is found dead
   bool saves_last = false;  // its ranks were told to save, then to stop

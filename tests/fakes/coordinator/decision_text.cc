@@ -73,6 +73,7 @@ std::string Line(const core::RankRow& r) {
 std::string Line(const core::GenerationRow& r) {
   std::string out = "generation " + base::ToString(r.job) + " g" +
                     std::to_string(r.generation.value) + " of " + std::to_string(r.members.size());
+  if (r.batch > 0) out += " batch=" + std::to_string(r.batch);
   if (r.formed) out += " formed";
   if (r.closed) out += " closed";
   return out;

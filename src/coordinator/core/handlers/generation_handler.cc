@@ -48,8 +48,8 @@ void MakeGeneration(Turn& turn, const AttemptRow& attempt) {
     generation.members.push_back({rank->key.rank, rank->incarnation, of_rank.ready->address});
   }
   turn.Persist(generation);
-  ++soft.form_tries;
-  soft.form_deadline = turn.now + turn.deadlines().FormGroup();
+  ++soft.forming.tries;
+  soft.forming.deadline = turn.now + turn.deadlines().FormGroup();
   soft.reform_at.reset();
   soft.formed.reset();
   soft.shards.clear();
@@ -124,7 +124,7 @@ void TakeRefused(Turn& turn, JobId job, const protocol::GenerationFormed& report
 void StartRunning(Turn& turn, const AttemptRow& attempt, const GenerationRow& generation) {
   JobId job = attempt.job;
   JobSoft& soft = turn.soft.jobs[job];
-  soft.form_deadline.reset();
+  soft.forming.deadline.reset();
   soft.progress_at = turn.now;
   turn.EditRow(generation, [&](GenerationRow& row) { row.formed = turn.wall; });
   for (const protocol::RankKey& key : turn.tables.ranks().Keys(job, attempt.number)) {
@@ -256,7 +256,10 @@ void Handle(Turn& turn, const RankRow& rank, const protocol::TrainerProgress& re
   }
   auto node = turn.soft.nodes.find(rank.node);
   bool moved = report.step != of_rank.step || report.phase != of_rank.phase;
-  if (report.step > soft.best_step) soft.form_tries = 0;
+  if (report.step > soft.best_step) {
+    soft.forming.tries = 0;
+    soft.forming.batch = report.global_batch;
+  }
   if (moved && node != turn.soft.nodes.end() && node->second.reachable) soft.progress_at = turn.now;
   of_rank.step = report.step;
   of_rank.phase = report.phase;
@@ -355,7 +358,7 @@ std::optional<Time> TickGeneration(Turn& turn, const AttemptRow& attempt) {
     return std::nullopt;
   }
   bool reform = soft.reform_at && *soft.reform_at <= turn.now;
-  bool late = !generation->formed && soft.form_deadline && *soft.form_deadline <= turn.now;
+  bool late = !generation->formed && soft.forming.deadline && *soft.forming.deadline <= turn.now;
   if (reform || late) {
     for (const RankRow* rank : turn.tables.ranks().Of(attempt.job, attempt.number)) {
       // Unreachable or about to be told dead: the node's own deadline decides.
@@ -363,7 +366,7 @@ std::optional<Time> TickGeneration(Turn& turn, const AttemptRow& attempt) {
       if (rank->finished) continue;
       return turn.now + turn.deadlines().Repeat();
     }
-    if (soft.form_tries >= kFormTries) {
+    if (soft.forming.tries >= kFormTries && !GoBackToBatch(turn, attempt, *generation)) {
       FailAttempt(turn, attempt.job,
                   {.reason = "the group of ranks could not be formed " +
                              std::to_string(kFormTries) + " times",
@@ -382,8 +385,8 @@ std::optional<Time> TickGeneration(Turn& turn, const AttemptRow& attempt) {
     if (of_rank.next_form <= turn.now) SendFormGeneration(turn, *rank, *generation);
     if (!next || of_rank.next_form < *next) next = of_rank.next_form;
   }
-  if (soft.form_deadline && (!next || *soft.form_deadline < *next)) next = soft.form_deadline;
-  return next;
+  const std::optional<Time>& deadline = soft.forming.deadline;
+  return deadline && (!next || *deadline < *next) ? deadline : next;
 }
 
 }  // namespace coxswain::coordinator::core

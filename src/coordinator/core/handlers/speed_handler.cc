@@ -69,6 +69,8 @@ SpeedModel SpeedOf(const Soft& soft, const JobRow& job) {
 int64_t BatchFor(const Turn& turn, const AttemptRow& attempt) {
   const JobRow& job = turn.tables.jobs().Get(attempt.job);
   if (!MayMoveBatch(job.request)) return 0;
+  const Forming& forming = turn.soft.jobs.at(job.id).forming;
+  if (forming.keeps_batch) return forming.batch;
   return SpeedOf(turn.soft, job).Best(NodesOf(turn.tables, attempt), attempt.workers).batch;
 }
 
@@ -76,6 +78,7 @@ bool WantsOtherBatch(const Turn& turn, const AttemptRow& attempt, const Generati
   const JobRow& job = turn.tables.jobs().Get(attempt.job);
   bool settled = generation.formed && turn.wall - generation.formed >= kBatchAfter;
   if (!MayMoveBatch(job.request) || !settled || attempt.cause != Cause::kNone) return false;
+  if (turn.soft.jobs.at(job.id).forming.keeps_batch) return false;
   for (const CheckpointRow* row : turn.tables.checkpoints().OfJob(job.id)) {
     if (row->state == CheckpointState::kOpen) return false;
   }
@@ -86,12 +89,30 @@ bool WantsOtherBatch(const Turn& turn, const AttemptRow& attempt, const Generati
 std::string WhyBatch(const Tables& tables, const Soft& soft, const AttemptRow& attempt) {
   const GenerationRow* generation = tables.attempts().Generation(attempt.job);
   if (!MayMoveBatch(tables.jobs().Get(attempt.job).request) || generation == nullptr) return "";
+  if (auto job = soft.jobs.find(attempt.job);
+      job != soft.jobs.end() && job->second.forming.keeps_batch) {
+    return "no group could be formed for another: it stays for this attempt";
+  }
   const std::optional<BatchGain> gain = GainOf(tables, soft, attempt, *generation);
   if (!gain) return "the gradient's noise is not measured yet";
   if (gain->times == 1) return "no other would make it learn faster";
   return std::to_string(gain->best) + " would make it learn " + TimesText(gain->times) +
          " as fast: " +
          (gain->times > kWorthForming ? "it moves there soon" : "too little for a change");
+}
+
+bool GoBackToBatch(Turn& turn, const AttemptRow& attempt, const GenerationRow& generation) {
+  Forming& forming = turn.soft.jobs[attempt.job].forming;
+  bool moved = generation.batch > 0 && forming.batch > 0 && generation.batch != forming.batch;
+  if (!moved || forming.keeps_batch) return false;
+  forming.tries = 0;
+  forming.keeps_batch = true;
+  turn.Note("BatchKept",
+            "the group of ranks could not be formed for steps of " +
+                std::to_string(generation.batch) + " samples: it goes back to " +
+                std::to_string(forming.batch) + ", for the rest of this attempt",
+            {.job = attempt.job, .attempt = attempt.number}, "warning");
+  return true;
 }
 
 }  // namespace coxswain::coordinator::core

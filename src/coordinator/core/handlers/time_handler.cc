@@ -208,8 +208,8 @@ void ResumeJobs(Turn& turn) {
       for (const protocol::Member& member : generation->members) {
         soft.ranks[member.rank].ready = protocol::TrainerReady{member.address, {}};
       }
-      soft.form_tries = 1;
-      if (!generation->formed) soft.form_deadline = turn.now + turn.deadlines().FormGroup();
+      soft.forming.tries = 1;
+      if (!generation->formed) soft.forming.deadline = turn.now + turn.deadlines().FormGroup();
     }
     if (attempt->cause != Cause::kNone) {
       (stopping ? soft.stop_again_at : soft.stop_at) = turn.now + JobGrace(turn, row);
