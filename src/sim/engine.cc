@@ -55,6 +55,7 @@ void Engine::Run(const tc::JoinGroup& command) {
   phase_ = protocol::Phase::kForming;
   rank_ = command.rank;
   generation_ = command.form.generation;
+  plan_.batch = command.form.global_batch > 0 ? command.form.global_batch : job_.plan.batch;
   group_ = world_.groups.Of(&world_, process_.key().job, command.form);
   GiveUpAfter(process_.deadlines().FormGroup(), "the group did not form in time");
   group_->Join(rank_, shared_from_this());
@@ -85,7 +86,8 @@ bool Engine::DiesInThisStep() {
 void Engine::Run(const tc::RunStep& command) {
   phase_ = protocol::Phase::kForward;
   step_began_ = world_.queue.now();
-  Duration compute = job_.step_time / 2 + world_.dice.Between(Duration(0), job_.step_time);
+  Duration usual = job_.step_time * (job_.plan.batch + plan_.batch) / (2 * job_.plan.batch);
+  Duration compute = usual / 2 + world_.dice.Between(Duration(0), usual);
   process_.After(compute / 2, [this, at = commands_] {
     if (command_ && commands_ == at) DiesInThisStep();
   });
@@ -140,7 +142,7 @@ void Engine::TakeAgreed(const Group& group, base::Rank rank, const Agreed& agree
   formed.generation = generation_;
   formed.step = state_.step;
   formed.position = state_.position;
-  formed.plan = job_.plan;
+  formed.plan = plan_;
   Answer(formed);
 }
 
@@ -159,7 +161,7 @@ void Engine::Step(const tc::RunStep& flags) {
                                std::to_string(state_.used) + " samples in it");
   }
   tc::StepFinished finished;
-  finished.samples = job_.plan.NextBatch(state_.position);
+  finished.samples = plan_.NextBatch(state_.position);
   has_state_ = true;
   ++state_.step;
   state_.position += finished.samples;
@@ -168,6 +170,8 @@ void Engine::Step(const tc::RunStep& flags) {
       state_.history ^ base::Mix64(generation_.value << 32 ^ static_cast<uint64_t>(state_.step)));
   finished.step = state_.step;
   finished.position = state_.position;
+  group_->Stepped(state_);
+  finished.noise = job_.NoiseAt(state_.position);
   finished.loss = 1.0 / static_cast<double>(1 + state_.step);
   finished.took = world_.queue.now() - step_began_;
   finished.save = flags.save;

@@ -18,7 +18,7 @@ class RankProcess;
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
   Engine(World* world, RankProcess* process, const JobPlan& job)
-      : world_(*world), process_(*process), job_(job) {}
+      : world_(*world), process_(*process), job_(job), plan_(job.plan) {}
 
   void Prepare();  // loads data and model; commands wait meanwhile
   void Take(trainer::core::EngineCommand command);
@@ -67,6 +67,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   protocol::Phase phase_ = protocol::Phase::kStarting;
   bool has_state_ = false;
   TrainState state_;
+  trainer::core::TrainingPlan plan_;  // the job file's, with the generation's batch
   base::Time step_began_;
 };
 

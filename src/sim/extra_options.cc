@@ -94,6 +94,30 @@ void DrawSizes(Dice& dice, Options* options) {
   }
 }
 
+// Jobs whose batch may be moved: long enough, and noisy by turns.
+void DrawBatches(Dice& dice, Options* options) {
+  options->strike_batch_moves = dice.Percent(50);
+  for (JobPlan& job : options->jobs) {
+    bool moves = dice.Percent(70);
+    if (job.resume_of > 0) {
+      job.plan.samples = options->jobs[job.resume_of - 1].plan.samples;
+    } else if (moves) {
+      job.plan.samples = std::max<int64_t>(job.plan.samples, dice.Between(100, 400));
+    }
+    if (!moves) continue;
+    int64_t ranks = MaxWorkers(job.request);
+    job.plan.batch = std::max(ranks, job.plan.samples / dice.Between(10, 40));
+    job.plan.epochs += 2;
+    job.step_time = std::max<base::Duration>(job.step_time, base::milliseconds(600));
+    job.request.batch = job.plan.batch;
+    job.request.max_batch = job.plan.batch * dice.Between(2, 16);
+    auto batch = static_cast<double>(job.plan.batch);
+    job.noise_low = batch / 10;
+    job.noise_high = batch * static_cast<double>(dice.Between(2, 100));
+    job.noise_turn = dice.Between(job.plan.samples / 4, job.plan.samples * 2);
+  }
+}
+
 Retention DrawRetention(Dice& dice) {
   Retention out;
   if (dice.Percent(70)) out.age = dice.Span(seconds(5), seconds(120));
@@ -116,6 +140,9 @@ void DrawExtras(uint64_t seed, Options* options) {
   if (of_scheduling.Percent(50)) DrawScheduling(of_scheduling, options);
   Dice of_sizes(seed ^ 0x512e5);
   if (of_sizes.Percent(40)) DrawSizes(of_sizes, options);
+  Dice of_batches(seed ^ 0xba7c4);
+  if (of_batches.Percent(35)) DrawBatches(of_batches, options);
+  options->backup_of_starts = Dice(seed ^ 0xbac5).Percent(50);
   bool calm =
       std::none_of(options->faults.begin(), options->faults.end(), [](bool on) { return on; });
   options->faults[static_cast<size_t>(Fault::kForget)] = dice.Percent(30) && !calm;

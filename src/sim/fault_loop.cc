@@ -1,5 +1,7 @@
 #include "sim/fault_loop.h"
 
+#include <algorithm>
+
 #include "sim/world.h"
 
 namespace coxswain::sim {
@@ -21,6 +23,13 @@ void FaultLoop::Next() {
     if (stopped_) return;
     Strike(world_.dice.Pick(enabled_));
     Next();
+  });
+}
+
+void FaultLoop::BatchMoved() {
+  if (!world_.options.strike_batch_moves || enabled_.empty()) return;
+  world_.queue.After(world_.dice.Span(milliseconds(1), seconds(1)), [this] {
+    if (!stopped_) Strike(world_.dice.Pick(enabled_));
   });
 }
 
@@ -77,13 +86,22 @@ bool FaultLoop::StrikeCoordinator(Fault fault) {
   }
 }
 
+void FaultLoop::MakeBackup() {
+  const Rows& rows = world_.coordinator->rows();
+  bool starts = std::any_of(rows.ranks.begin(), rows.ranks.end(),
+                            [](const auto& e) { return e.second.pid == 0 && !e.second.exit; });
+  if (backup_ || stopped_) return;
+  if (starts || !world_.options.backup_of_starts) {
+    backup_ = rows;
+  } else {
+    world_.queue.After(milliseconds(20), [this] { MakeBackup(); });
+  }
+}
+
 void FaultLoop::RestoreBackup() {
   CoordinatorHost& coordinator = *world_.coordinator;
   if (restored_) return;
-  if (!backup_) {
-    backup_ = coordinator.rows();
-    return;
-  }
+  if (!backup_) return MakeBackup();
   restored_ = true;
   coordinator.Crash(seconds(2));
   world_.queue.After(seconds(1), [this, &coordinator] {

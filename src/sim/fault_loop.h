@@ -20,6 +20,7 @@ class FaultLoop {
 
   void Begin();
   void Stop() { stopped_ = true; }
+  void BatchMoved();    // a generation of another batch was made
   void DrainNothing();  // every node takes work again
 
  private:
@@ -29,6 +30,7 @@ class FaultLoop {
   bool StrikeMachine(Fault fault);
   bool StrikeRank(Fault fault);
   void StrikeStores(Fault fault);
+  void MakeBackup();
   void RestoreBackup();
   void CutMachine(Machine& machine, Fault fault);
   void Clone();

@@ -118,6 +118,15 @@ void Group::Break(const std::string& why) {
   });
 }
 
+void Group::Stepped(const TrainState& state) {
+  if (newest_.step < state.step) newest_ = state;
+  if (newest_.step > state.step || newest_ == state) return;
+  world_.journal.Fail("the ranks of " + base::ToString(job_) + " generation " +
+                      std::to_string(form_.generation.value) + " are at positions " +
+                      std::to_string(newest_.position) + " and " + std::to_string(state.position) +
+                      " after step " + std::to_string(state.step));
+}
+
 void Group::Resume() {
   AgreeIfAllJoined();
   CompleteIfAllEntered();

@@ -36,6 +36,8 @@ class Group : public std::enable_shared_from_this<Group> {
   void Enter(base::Rank rank, Collective kind, const trainer::core::RunStep& flags);
   // Everybody in it fails soon. A rank that died, left, was freed, or waited for too long.
   void Break(const std::string& why);
+  // A rank has made a step: it must have brought all to one state.
+  void Stepped(const TrainState& state);
   void Resume();  // a path between machines is open again
   // Of rank 0, asked to restore. `failed`: its process gives up.
   void Restored(std::optional<Agreed> agreed, bool failed);
@@ -61,6 +63,7 @@ class Group : public std::enable_shared_from_this<Group> {
   std::optional<Collective> running_;
   std::set<base::Rank> entered_;
   trainer::core::RunStep flags_;
+  TrainState newest_;  // of the first rank that came to its step
 };
 
 // The groups that exist, so that all members of a generation meet in one.

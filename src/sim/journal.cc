@@ -8,16 +8,16 @@ constexpr size_t kKeptLines = 60;
 
 const char* ToString(Counted what) {
   constexpr const char* kNames[] = {
-      "core events",    "commits",          "refused commits", "coordinator starts",
-      "worker starts",  "machine crashes",  "network cuts",    "stream breaks",
-      "rank starts",    "rank kills",       "rank exits",      "hangs",
-      "generations",    "failed groups",    "steps",           "checkpoints",
-      "verified",       "collected",        "damaged",         "store outages",
-      "tasks",          "submissions",      "repeated calls",  "cancels",
-      "drains",         "loop stalls",      "clock jumps",     "restored backups",
-      "cloned disks",   "jobs completed",   "jobs failed",     "jobs cancelled",
-      "other ends",     "digests compared", "resumes",         "jobs retired",
-      "nodes forgotten"};
+      "core events",     "commits",          "refused commits", "coordinator starts",
+      "worker starts",   "machine crashes",  "network cuts",    "stream breaks",
+      "rank starts",     "rank kills",       "rank exits",      "hangs",
+      "generations",     "failed groups",    "steps",           "checkpoints",
+      "verified",        "collected",        "damaged",         "store outages",
+      "tasks",           "submissions",      "repeated calls",  "cancels",
+      "drains",          "loop stalls",      "clock jumps",     "restored backups",
+      "cloned disks",    "jobs completed",   "jobs failed",     "jobs cancelled",
+      "other ends",      "digests compared", "resumes",         "jobs retired",
+      "nodes forgotten", "batch moves"};
   static_assert(std::size(kNames) == static_cast<size_t>(Counted::kLast));
   return kNames[static_cast<size_t>(what)];
 }

@@ -49,6 +49,7 @@ enum class Counted : uint8_t {
   kResumed,
   kRetired,
   kForgotten,
+  kBatchMoves,
   kLast
 };
 const char* ToString(Counted what);

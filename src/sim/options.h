@@ -71,6 +71,9 @@ struct JobPlan {
   base::Duration step_time{};
   int64_t save_every_steps = 0;
   base::Duration save_every_time{};
+  // The gradient's noise, by turns, for so many samples each; 0: it is not measured.
+  double noise_low = 0, noise_high = 0;
+  int64_t noise_turn = 1;
   bool bad_data = false;         // the check finds it, or the trainer
   int64_t not_finite_at = 0;     // step with a NaN; 0: never
   int64_t crash_at = 0;          // rank 0 crashes in this step, always; 0: never
@@ -81,6 +84,10 @@ struct JobPlan {
   ResumeBy resume_by = ResumeBy::kNothing;
   uint32_t resume_of = 0;  // number of an earlier job
   std::string user;
+
+  double NoiseAt(int64_t position) const {
+    return position / noise_turn % 2 == 0 ? noise_low : noise_high;
+  }
 };
 
 // How long the store keeps what has ended.
@@ -103,13 +110,15 @@ struct Options {
   uint32_t repeat_percent = 0;  // of calls that a client sends again though it was answered
   std::optional<Retention> retention;
   coordinator::core::SchedulingSettings scheduling;
+  bool strike_batch_moves = false;  // a fault follows soon after a new generation's other batch
+  bool backup_of_starts = false;    // a backup is made while a rank is placed and not yet started
   bool On(Fault fault) const { return faults[static_cast<size_t>(fault)]; }
 };
 
 Options DrawOptions(uint64_t seed);
 // What only some worlds have: racks, labels and kinds of GPUs, jobs that begin with another's
-// checkpoint, retention, nodes that are forgotten, policies and queues. From dice of its own, so
-// that the other worlds are what they were before there was any of it.
+// checkpoint, retention, nodes that are forgotten, policies and queues, ranges of batches. From
+// dice of its own, so that the other worlds are what they were before there was any of it.
 void DrawExtras(uint64_t seed, Options* options);
 
 }  // namespace coxswain::sim

@@ -162,6 +162,7 @@ void RowChecker::On(const Rows& rows, const core::GenerationRow& row) {
   const core::GenerationRow* newest = rows.NewestGeneration(row.job);
   if (newest == nullptr || newest->generation < row.generation) {
     Require(newest == nullptr || newest->closed, name + " begins while another one is in force");
+    CheckBatch(rows, row, name);
     for (const protocol::Member& member : row.members) {
       const core::RankRow* rank = rows.FindRank({row.job, row.attempt, member.rank});
       Require(rank != nullptr && rank->incarnation == member.incarnation,
@@ -173,7 +174,23 @@ void RowChecker::On(const Rows& rows, const core::GenerationRow& row) {
   Require(old != rows.generations.end(), name + " appears below a newer one");
   if (old == rows.generations.end()) return;
   Require(!old->second.closed || row.closed, name + " is opened again");
-  Require(old->second.members == row.members, name + " changes its members");
+  Require(old->second.members == row.members && old->second.batch == row.batch,
+          name + " changes its members, or its batch");
+}
+
+void RowChecker::CheckBatch(const Rows& rows, const core::GenerationRow& row,
+                            const std::string& name) {
+  const core::JobRow* job = rows.FindJob(row.job);
+  if (job == nullptr) return Require(false, name + " is of no job");
+  const core::JobRequest& request = job->request;
+  bool may_move = request.max_batch > request.batch;
+  bool allowed =
+      may_move ? row.batch >= request.batch && row.batch <= request.max_batch : row.batch == 0;
+  Require(allowed, name + " takes " + std::to_string(row.batch) + " samples a step");
+  const core::GenerationRow* before = rows.NewestGeneration(row.job);
+  if (before == nullptr || before->batch == row.batch) return;
+  world_.journal.Add(Counted::kBatchMoves);
+  world_.faults.BatchMoved();
 }
 
 void RowChecker::On(const Rows& rows, const core::CheckpointRow& row) {

@@ -14,6 +14,10 @@ void StateChecker::Formed(base::JobId job, const protocol::FormGeneration& form,
   const Rows& rows = world_.coordinator->rows();
   const core::GenerationRow* newest = rows.NewestGeneration(job);
   if (newest == nullptr || newest->generation != form.generation || newest->closed) return;
+  if (newest->members == form.members && newest->batch != form.global_batch) {
+    world_.journal.Fail(name + " takes " + std::to_string(form.global_batch) +
+                        " samples a step, its row has " + std::to_string(newest->batch));
+  }
   int64_t best = world_.row_checker.BestPosition(rows, job);
   const core::JobRow* row = rows.FindJob(job);
   if (row != nullptr && best < 0 && !row->resume_uri.empty()) CheckResumed(*row, name, agreed);
