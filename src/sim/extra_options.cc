@@ -108,6 +108,7 @@ void DrawBatches(Dice& dice, Options* options) {
     int64_t ranks = MaxWorkers(job.request);
     job.plan.batch = std::max(ranks, job.plan.samples / dice.Between(10, 40));
     job.plan.epochs += 2;
+    job.plan.max_steps = 0;  // not with a range
     job.step_time = std::max<base::Duration>(job.step_time, base::milliseconds(600));
     job.request.batch = job.plan.batch;
     job.request.max_batch = job.plan.batch * dice.Between(2, 16);
