@@ -225,6 +225,8 @@ class Run {
     if (row.batch == 0 || row.closed || row.formed) return;
     Count(row.job);
     jobs_[indices_.at(row.job)].model->SetBatch(static_cast<double>(row.batch));
+    auto found = active_.find(row.job);
+    if (found != active_.end() && found->second.running) LookLater(row.job, found->second);
   }
 
   // Its ranks have formed a group.

@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kWorth = 1.3;       // goodput of a larger size, against that of the present one
 constexpr double kLeastGain = 0.05;  // of a rank, against one at the least size: less is not given
-constexpr double kGrowth = 2;        // against the largest size that was measured
+constexpr double kGrowth = 4;        // against the largest size that was measured
 
 // How many ranks of a kind there is room for on all usable nodes, if they were empty.
 struct Room {
