@@ -4,7 +4,7 @@
 // Every job that runs, and then every one that waits, in the policy's order, gets its least number
 // as long as slots last: nobody waits so that another can be large. What is left goes, rank by
 // rank, to where it adds the most goodput, compared with what one rank of that job does at its
-// least size; the policy may weigh it. A job is made at most twice as large as it was ever
+// least size; the policy may weigh it. A job is made at most four times as large as it was ever
 // measured.
 //
 // A running job is made larger only if that is well worth the pause (kWorth), and not soon after

@@ -61,15 +61,15 @@ TEST(Sizing, MoreGoToWhoGainsMore) {
   EXPECT_THAT(Sizes(world.MakePlan()), UnorderedElementsAre(Pair(1, 1), Pair(2, 4)));
 }
 
-TEST(Sizing, RunningAlone_GrowsToTwiceWhatWasMeasured_NotSoonAfterItsStart) {
+TEST(Sizing, RunningAlone_GrowsToFourTimesWhatWasMeasured_NotSoonAfterItsStart) {
   PlannerWorld world;
   world.fleet = Fleet({Node("a", 8)});
   JobFacts facts{.started = 10, .most = 8, .speed = Measured({{1, 1.0}})};
   world.Run(Job(1), {"a"}, facts);
   Plan plan = world.MakePlan();
-  EXPECT_THAT(Resized(plan), ElementsAre(Pair(1, 2u)));
+  EXPECT_THAT(Resized(plan), ElementsAre(Pair(1, 4u)));
   EXPECT_EQ(plan.resizes[0].from, 1u);
-  EXPECT_TRUE(plan.resizes[0].why.starts_with("expected to go 1.")) << plan.resizes[0].why;
+  EXPECT_TRUE(plan.resizes[0].why.starts_with("expected to go 2.")) << plan.resizes[0].why;
   EXPECT_TRUE(world.left_as_it_was);
   world.settings.resize_after = base::seconds(3600);
   EXPECT_THAT(Resized(world.MakePlan()), IsEmpty());
