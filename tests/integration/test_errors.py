@@ -343,3 +343,18 @@ def test_worker_below_a_read_only_file_system(mount_tmpfs, tmp_path):
     worker = Daemon("worker", [BIN / "cox-worker", "--data-dir", folder / "worker", "--token-file", token],
                     tmp_path / "worker.log")
     ends_with_line(worker, str(folder / "worker"), "Read-only file system", "--data-dir", code=CONFIG)
+
+
+def test_store_that_refuses_for_good(cluster, tiny_data):
+    store = cluster.folder / "store"
+    blocker = cluster.submit(cluster.job_file(tiny_data, name="blocker", workers=4, epochs=4000))
+    job = cluster.submit(cluster.job_file(tiny_data, workers=1, epochs=1, checkpoint=f"store: file://{store}",
+                                          extra_spec="retries:\n  max_attempts: 1"))
+    wait_until(lambda: "not yet checked" not in cluster.job(job)["reason"], "the store was checked, and was good")
+    store.rename(cluster.folder / "moved")
+    store.write_text("a file where the folder stood")
+    cluster.cox("cancel", blocker)
+    done = cluster.wait_state(job, "NODE_FAIL")
+    assert [a["kind"] for a in done["attempts"]] == ["FAILURE_KIND_STORE"], done["attempts"]
+    for word in ("rank 0 on node-a: ", str(store), "a file stands where a folder should", "1 attempt of 1 failed"):
+        assert word in done["reason"], done["reason"]
