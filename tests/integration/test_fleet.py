@@ -75,16 +75,16 @@ def fleet(network, tmp_path):
     with_daemons.close()
 
 
-def start(cluster, shared_store=True, own_disks=None):
+def start(cluster, shared_store=True, own_disks=None, addresses=(A, B), lease="5s"):
     """Coordinator and worker a on machine A, worker b on machine B; then waits until both are READY.
-    `own_disks`: a folder that is another, empty disk on each."""
+    `own_disks`: a folder that is another, empty disk on each. `addresses`: where each says that its ranks are."""
     network, tmp_path = cluster.network, cluster.folder
     etc = tmp_path / "etc"
     etc.mkdir()
     (etc / "coordinator.yaml").write_text(
         f"listen: {A}:7070\nworker_listen: {A}:7071\nhttp_listen: {A}:7072\nallow_plaintext: true\n"
-        f"default_store: file://{tmp_path}/store\n")
-    for name, address in (("a", A), ("b", B)):
+        f"default_store: file://{tmp_path}/store\nlease: {lease}\n")
+    for name, address in zip("ab", addresses):
         (etc / f"worker-{name}.yaml").write_text(
             f"coordinator: {A}:7071\nname: machine-{name}\ncpu_slots: 1\nadvertise_address: {address}\n"
             f"token_file: {tmp_path}/token\n")
@@ -310,3 +310,15 @@ def test_install_below_a_root_reads_nothing_outside_of_it(tmp_path):
     assert two.returncode == 2 and "'remove' and 'build'" in two.stderr, two.stderr
     assert run("--root", "/", "remove").returncode == 2
     assert run("--root", root, "remove", "--purge").returncode == 0 and outside.exists()
+
+
+def test_peers_that_do_not_reach_each_other(fleet, tiny_data):
+    """Each machine tells an address that only itself can reach."""
+    b = fleet.network.b
+    start(fleet, addresses=("127.0.0.1", "127.0.0.1"), lease="1s")
+    spec = fleet.job_file(tiny_data, epochs=1, extra_spec="retries:\n  max_attempts: 1")
+    job = json.loads(cox(fleet, b, "submit", spec, "-o", "json").stdout)["id"]
+    cox(fleet, b, "wait", job, check=False)
+    done = json.loads(cox(fleet, b, "describe", job, "-o", "json").stdout)
+    assert [a["kind"] for a in done["attempts"]] == ["FAILURE_KIND_LOST_PEER"], done["attempts"]
+    assert "the group of ranks could not be formed 3 times" in done["reason"], done["reason"]
