@@ -263,13 +263,14 @@ void Server::ServeMetrics(Response& response) {
   pending.limit = kMostJobsWithMetrics;
   auto waiting = api_->ListJobs(pending);
   if (!waiting.ok()) return Fail(response, waiting.status());
+  runtime::QueuesView queues = api_->ListQueues(*nodes);
   response.set_content(PrometheusText({.now = base::WallNow(),
                                        .status = api_->Status(),
                                        .jobs = *std::move(jobs),
                                        .nodes = *std::move(nodes),
                                        .running = *std::move(active),
                                        .waiting = *std::move(waiting),
-                                       .queues = api_->ListQueues()}),
+                                       .queues = std::move(queues)}),
                        "text/plain; version=0.0.4; charset=utf-8");
 }
 

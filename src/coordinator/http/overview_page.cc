@@ -86,7 +86,7 @@ absl::StatusOr<Facts> ReadFacts(runtime::Api& api) {
   auto events = api.ListNewestEvents({}, kMostEvents);
   if (!events.ok()) return events.status();
   f.events = *std::move(events);
-  f.queue_warnings = api.ListQueues().warnings;
+  f.queue_warnings = api.ListQueues(f.nodes).warnings;
   return f;
 }
 

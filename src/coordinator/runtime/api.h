@@ -147,7 +147,9 @@ class Api {
   virtual absl::StatusOr<std::vector<store::StoredPoint>> ReadMetrics(
       const store::MetricQuery& query) = 0;
   virtual absl::StatusOr<std::map<core::JobState, uint64_t>> CountJobs() = 0;
-  virtual QueuesView ListQueues() = 0;
+  // `nodes`, as ListNodes told them: what they have is held against the quotas.
+  virtual QueuesView ListQueues(const std::vector<NodeView>& nodes) = 0;
+  QueuesView ListQueues() { return ListQueues(ListNodes().value_or(std::vector<NodeView>())); }
   virtual absl::StatusOr<Explanation> Explain(core::JobId job) = 0;
   virtual ServerStatus Status() = 0;
 

@@ -72,7 +72,8 @@ class Runtime : public Api, public WorkerGateway {
   absl::StatusOr<std::vector<core::CheckpointRow>> ListCheckpoints(core::JobId job,
                                                                    bool include_deleted) override;
   absl::StatusOr<std::vector<NodeView>> ListNodes() override;
-  QueuesView ListQueues() override;
+  using Api::ListQueues;
+  QueuesView ListQueues(const std::vector<NodeView>& nodes) override;
   absl::StatusOr<Explanation> Explain(core::JobId job) override;
   std::string NodeName(const core::NodeId& node) override;
   absl::StatusOr<std::vector<core::EventRow>> ListEvents(core::JobId job, core::EventSeq cursor,
@@ -109,7 +110,6 @@ class Runtime : public Api, public WorkerGateway {
   // Posts an event that a call waits for.
   void PostCall(core::CallId call, core::EventBody event);
   void AnswerSubmit(const SubmitCallback& done, const core::Reply& reply, const Submission& draft);
-  QueuesView QueuesOn(const std::vector<NodeView>& nodes);
   absl::StatusOr<NodeView> FindNode(const core::NodeId& id_or_name);
   void KeepNodes(const std::vector<core::Change>& committed);
 

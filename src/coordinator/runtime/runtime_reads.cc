@@ -117,12 +117,7 @@ absl::StatusOr<std::vector<NodeView>> Runtime::ListNodes() {
   return views;
 }
 
-QueuesView Runtime::ListQueues() {
-  absl::StatusOr<std::vector<NodeView>> nodes = ListNodes();
-  return QueuesOn(nodes.ok() ? *nodes : std::vector<NodeView>());
-}
-
-QueuesView Runtime::QueuesOn(const std::vector<NodeView>& nodes) {
+QueuesView Runtime::ListQueues(const std::vector<NodeView>& nodes) {
   const core::SchedulingSettings& settings = options_.settings.scheduling;
   QueuesView view;
   view.policy = base::ToString(settings.policy);
@@ -138,7 +133,7 @@ absl::StatusOr<Explanation> Runtime::Explain(core::JobId id) {
   if (!job.ok()) return job.status();
   absl::StatusOr<std::vector<NodeView>> nodes = ListNodes();
   if (!nodes.ok()) return nodes.status();
-  return runtime::Explain(*std::move(job), QueuesOn(*nodes), *nodes, options_.settings.scheduling);
+  return runtime::Explain(*std::move(job), ListQueues(*nodes), *nodes, options_.settings.scheduling);
 }
 
 std::string Runtime::NodeName(const core::NodeId& node) {

@@ -20,7 +20,7 @@ class FakeApi : public runtime::Api {
   absl::StatusOr<runtime::JobView> GetJob(core::JobId job) override;
   absl::StatusOr<std::vector<runtime::JobView>> ListJobs(const store::JobFilter& filter) override;
   absl::StatusOr<std::vector<core::CheckpointRow>> ListCheckpoints(core::JobId job, bool) override;
-  runtime::QueuesView ListQueues() override { return queues; }
+  runtime::QueuesView ListQueues(const std::vector<runtime::NodeView>&) override { return queues; }
   absl::StatusOr<runtime::Explanation> Explain(core::JobId) override { return explanation; }
   absl::StatusOr<std::vector<runtime::NodeView>> ListNodes() override { return nodes; }
   std::string NodeName(const core::NodeId& node) override {

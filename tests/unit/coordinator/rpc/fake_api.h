@@ -134,7 +134,7 @@ class FakeApi final : public runtime::Api {
     row.state = core::CheckpointState::kVerified;
     return std::vector{row};
   }
-  runtime::QueuesView ListQueues() override { return queues; }
+  runtime::QueuesView ListQueues(const std::vector<runtime::NodeView>&) override { return queues; }
   absl::StatusOr<runtime::Explanation> Explain(core::JobId) override { return explanation; }
   absl::StatusOr<std::vector<runtime::NodeView>> ListNodes() override {
     std::lock_guard lock(mutex_);
