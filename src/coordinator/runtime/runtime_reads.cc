@@ -133,7 +133,8 @@ absl::StatusOr<Explanation> Runtime::Explain(core::JobId id) {
   if (!job.ok()) return job.status();
   absl::StatusOr<std::vector<NodeView>> nodes = ListNodes();
   if (!nodes.ok()) return nodes.status();
-  return runtime::Explain(*std::move(job), ListQueues(*nodes), *nodes, options_.settings.scheduling);
+  return runtime::Explain(*std::move(job), ListQueues(*nodes), *nodes,
+                          options_.settings.scheduling);
 }
 
 std::string Runtime::NodeName(const core::NodeId& node) {
