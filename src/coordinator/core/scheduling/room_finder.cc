@@ -111,7 +111,7 @@ std::vector<RunningJob*> RoomFinder::Candidates(const WaitingJob& job) {
 }
 
 std::string RoomFinder::WhyYields(const RunningJob& running, const WaitingJob& to) const {
-  if (in_.tree->MayReclaim(to.queue, to.demand, running.queue)) {
+  if (in_.tree->MayReclaim(to.queue, to.demand, running.queue) && !OnlyGrewTooLarge(running)) {
     return "is within the quota of queue " + in_.tree->settings(to.queue).name + ", and queue " +
            in_.tree->settings(running.queue).name + " has borrowed";
   }
@@ -122,6 +122,16 @@ std::string RoomFinder::WhyYields(const RunningJob& running, const WaitingJob& t
            std::to_string(running.priority) + ")";
   }
   return "has had less of the machines";
+}
+
+// Its queue has not borrowed for the least that it needs: it is made smaller (sizing.h) if that
+// helps anybody. Stopped, it would have its least again at once, and grow, and be stopped again.
+bool RoomFinder::OnlyGrewTooLarge(const RunningJob& running) const {
+  if (running.least >= running.workers) return false;
+  in_.tree->Take(running.queue, running.user, running.demand, -1);
+  bool fits = in_.tree->IsWithinQuota(running.queue, LeastDemand(running));
+  in_.tree->Take(running.queue, running.user, running.demand, 1);
+  return fits;
 }
 
 // Within the quota, which the other would not be: it would be placed again before it.

@@ -49,6 +49,7 @@ class RoomFinder {
   bool Gives(const RunningJob& running, const WaitingJob& to) const;
   std::string WhyYields(const RunningJob& running, const WaitingJob& to) const;
   bool GoesFirst(const RunningJob& running, const WaitingJob& than) const;
+  bool OnlyGrewTooLarge(const RunningJob& running) const;
   bool HasRoom(const WaitingJob& job, const PendingJob& needs);
   void LetGo(const RunningJob& running, int sign);
   bool TakeBack(const WaitingJob& job, const PendingJob& needs, Promise* promise);
