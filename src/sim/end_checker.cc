@@ -47,13 +47,19 @@ std::string EndChecker::MachineLeft() const {
              " on " + machine->name() + " is not acknowledged";
     }
   }
+  for (const auto& [id, row] : world_.coordinator->rows().nodes) {
+    if (!world_.IsSomeMachine(id)) return "node " + id.value + ", which is gone, is not forgotten";
+  }
   return "";
 }
 
 std::string EndChecker::CheckpointLeft() const {
-  for (const auto& [id, row] : world_.coordinator->rows().checkpoints) {
+  const Rows& rows = world_.coordinator->rows();
+  for (const auto& [id, row] : rows.checkpoints) {
     std::string name = base::ToString(id) + " of " + base::ToString(row.job) + " is ";
     if (row.state == CheckpointState::kOpen) return name + "open for ever";
+    // On a disk that was lost, and whose machine was forgotten, nobody can do anything about it.
+    if (row.uri.starts_with("file:") && !rows.nodes.contains(row.node)) continue;
     if (row.state == CheckpointState::kCommitted) return name + "not verified";
     if (row.collect && row.state != CheckpointState::kDeleted) return name + "not collected";
   }

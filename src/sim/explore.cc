@@ -23,11 +23,12 @@ struct Tally {
 
 volatile uint64_t seed_now = 0;
 
-// A CHECK in a core ends the process: say at least which world it was.
-void OnAbort(int) {
+// A CHECK in a core, or a crash, ends the process: say at least which world it was.
+void OnCrash(int signal) {
   char line[96];
-  int n = std::snprintf(line, sizeof line, "seed %llu: a core failed a CHECK (above)\n",
-                        static_cast<unsigned long long>(seed_now));
+  const char* what = signal == SIGABRT ? "a core failed a CHECK (above)" : "it crashed";
+  int n = std::snprintf(line, sizeof line, "seed %llu: %s\n",
+                        static_cast<unsigned long long>(seed_now), what);
   [[maybe_unused]] ssize_t written = write(STDERR_FILENO, line, static_cast<size_t>(n));
   n = std::snprintf(line, sizeof line, "rerun: cox-sim explore --seeds %llu..%llu --verbose\n",
                     static_cast<unsigned long long>(seed_now),
@@ -106,7 +107,7 @@ void Print(const Tally& all, double seconds) {
 }  // namespace
 
 int Explore(const ExploreOptions& options) {
-  signal(SIGABRT, OnAbort);
+  for (int fatal : {SIGABRT, SIGFPE, SIGSEGV, SIGBUS, SIGILL}) signal(fatal, OnCrash);
   auto begin = std::chrono::steady_clock::now();
   Tally all;
   bool lost = false;

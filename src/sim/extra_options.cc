@@ -115,7 +115,7 @@ void DrawBatches(Dice& dice, Options* options) {
     auto batch = static_cast<double>(job.plan.batch);
     job.noise_low = batch / 10;
     job.noise_high = batch * static_cast<double>(dice.Between(2, 100));
-    job.noise_turn = dice.Between(job.plan.samples / 4, job.plan.samples * 2);
+    job.noise_turn = std::max<int64_t>(1, dice.Between(job.plan.samples / 4, job.plan.samples * 2));
   }
 }
 

@@ -271,8 +271,27 @@ void FaultLoop::DrainNothing() {
     };
     world_.coordinator->Call(make, [](std::optional<core::Reply>) {});
   }
-  // A call that was under way may still drain one.
-  world_.queue.After(seconds(5), [this] { DrainNothing(); });
+}
+
+// What no machine is any more: its disk has become a copy of another's. Only people know that.
+void FaultLoop::ForgetLost() {
+  for (const auto& [id, row] : world_.coordinator->rows().nodes) {
+    if (world_.IsSomeMachine(id)) continue;
+    auto make = [&](core::CallId call) { return core::EventBody(core::ForgetRequested{call, id}); };
+    world_.coordinator->Call(make, [this](std::optional<core::Reply> reply) {
+      if (reply && reply->code != core::ReplyCode::kOk) {
+        world_.journal.Say([&] { return "people: cannot forget it: " + reply->text; });
+      }
+    });
+  }
+}
+
+void FaultLoop::SetInOrder() {
+  DrainNothing();
+  ForgetLost();
+  // A call that was under way may still drain one; a node may not be forgotten before its lease
+  // ends.
+  world_.queue.After(seconds(5), [this] { SetInOrder(); });
 }
 
 }  // namespace coxswain::sim

@@ -20,8 +20,9 @@ class FaultLoop {
 
   void Begin();
   void Stop() { stopped_ = true; }
-  void BatchMoved();    // a generation of another batch was made
-  void DrainNothing();  // every node takes work again
+  void BatchMoved();  // a generation of another batch was made
+  // From the healing on: every node takes work again, and those are forgotten that are gone.
+  void SetInOrder();
 
  private:
   void Next();
@@ -36,6 +37,8 @@ class FaultLoop {
   void Clone();
   void Drain();
   void Forget(Machine& machine);
+  void DrainNothing();
+  void ForgetLost();
   Machine& AnyMachine();
   std::shared_ptr<RankProcess> AnyRank();
 

@@ -119,6 +119,7 @@ void Group::Break(const std::string& why) {
 }
 
 void Group::Stepped(const TrainState& state) {
+  world_.state_checker.Stepped(job_, state);
   if (newest_.step < state.step) newest_ = state;
   if (newest_.step > state.step || newest_ == state) return;
   world_.journal.Fail("the ranks of " + base::ToString(job_) + " generation " +

@@ -53,7 +53,9 @@ void RowChecker::On(const Rows& rows, const core::JobRow& row) {
   Require(old->failures <= row.failures, name + ": its failures are forgotten");
   Require(!old->cancel_requested || row.cancel_requested, name + ": its cancellation is forgotten");
   Require(old->idempotency_key == row.idempotency_key, name + ": another key");
-  if (core::IsFinal(row.state)) CheckEnd(rows, row);
+  if (!core::IsFinal(row.state)) return;
+  world_.Advanced();
+  CheckEnd(rows, row);
 }
 
 void RowChecker::CheckEnd(const Rows& rows, const core::JobRow& row) {

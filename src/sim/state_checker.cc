@@ -48,6 +48,13 @@ void StateChecker::CheckResumed(const core::JobRow& job, const std::string& name
   }
 }
 
+void StateChecker::Stepped(base::JobId job, const TrainState& state) {
+  int64_t& furthest = furthest_[job];
+  if (state.position <= furthest) return;
+  furthest = state.position;
+  world_.Advanced();
+}
+
 void StateChecker::Finished(const JobPlan& plan, const protocol::TrainingFinished& report,
                             const TrainState& state) {
   if (report.stopped) return;

@@ -1,6 +1,7 @@
 // Looks at the training itself: where generations begin, what finished ranks have done.
 #pragma once
 
+#include <map>
 #include <set>
 
 #include "sim/durable_store.h"
@@ -15,6 +16,8 @@ class StateChecker {
 
   // All ranks of a generation have agreed on a state.
   void Formed(base::JobId job, const protocol::FormGeneration& form, const Agreed& agreed);
+  // A rank has done a step.
+  void Stepped(base::JobId job, const TrainState& state);
   // A rank says that it has done all steps.
   void Finished(const JobPlan& plan, const protocol::TrainingFinished& report,
                 const TrainState& state);
@@ -26,6 +29,7 @@ class StateChecker {
 
   World& world_;
   std::set<uint32_t> finished_;
+  std::map<base::JobId, int64_t> furthest_;  // the highest position that any rank has come to
 };
 
 }  // namespace coxswain::sim

@@ -4,6 +4,8 @@
 
 namespace coxswain::sim {
 
+constexpr base::Duration kKeepAlive = base::seconds(11);
+
 void Stream::Send(size_t to, std::function<void()> deliver) {
   if (!ends_[1 - to].open) return;  // this end has been closed
   base::Time at = queue_.now() + dice_.Between(path_.delay_low, path_.delay_high);
@@ -39,6 +41,9 @@ void Stream::Close(size_t from, const std::string& why, bool silently) {
   ends_[from].open = false;
   ends_[from].broken = nullptr;
   held_[from].clear();
+  queue_.After(kKeepAlive, [weak = weak_from_this(), to] {
+    if (auto self = weak.lock()) self->Finish(to, "keep-alive: the other side does not answer");
+  });
 }
 
 void Stream::Break(const std::string& why) {

@@ -2,7 +2,8 @@
 // until it breaks, as gRPC's streams are. What is on its way when an end breaks is lost for that
 // end.
 //
-// A cut path holds bytes back and loses none; if it lasts, keep-alive breaks both ends.
+// A cut path holds bytes back and loses none; if it lasts, keep-alive breaks both ends. So it does
+// with the end that nobody told that the other one is gone.
 #pragma once
 
 #include <deque>

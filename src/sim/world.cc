@@ -1,5 +1,6 @@
 #include "sim/world.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "common/base/check.h"
@@ -13,7 +14,9 @@ namespace {
 
 // More calls than this without an hour having passed: something goes round in a circle.
 constexpr uint64_t kMostCalls = 30'000'000;
-constexpr Duration kPatience = std::chrono::hours(1);  // after the healing
+// After the healing, and since something was last trained or came to its end: a job of small
+// batches may well take longer than that.
+constexpr Duration kPatience = std::chrono::hours(1);
 
 }  // namespace
 
@@ -62,6 +65,12 @@ bool World::Astray(const core::CheckpointRow& row) const {
   return clones && !options.shared_files && row.uri.starts_with("file:");
 }
 
+bool World::IsSomeMachine(const base::NodeId& node) const {
+  return std::any_of(machines.begin(), machines.end(), [&](const auto& machine) {
+    return machine->identity && machine->identity->node == node;
+  });
+}
+
 void World::Heal() {
   journal.Say([] { return std::string("all is healed"); });
   healed = true;
@@ -75,7 +84,7 @@ void World::Heal() {
     machine->disk_full = false;
     for (auto& [key, process] : std::map(machine->processes())) process->Thaw();
   }
-  faults.DrainNothing();
+  faults.SetInOrder();
   for (auto& client : clients) client->CancelIfNeverFits();
 }
 
@@ -105,8 +114,8 @@ void World::Run() {
     if (queue.now() < heal_at) continue;
     std::string left = end_checker.WhatIsLeft();
     if (left.empty()) break;
-    if (queue.now() < heal_at + kPatience) continue;
-    journal.Fail("an hour after all was healed, " + left);
+    if (queue.now() < std::max(heal_at, advanced_at) + kPatience) continue;
+    journal.Fail("all is healed, for an hour nothing came forward, and " + left);
   }
   if (journal.failure().empty()) end_checker.CheckEnds();
   journal.Mix(coordinator->rows().last_event.value);

@@ -41,6 +41,9 @@ struct World {
   std::string PlaceOf(const core::CheckpointRow& row) const;
   // A machine with a copied disk may be taken for the one that holds this file:// checkpoint.
   bool Astray(const core::CheckpointRow& row) const;
+  bool IsSomeMachine(const base::NodeId& node) const;
+  // A job was trained further than ever before, or has come to its end.
+  void Advanced() { advanced_at = queue.now(); }
   // All faults end, everything is started again.
   void Heal();
   void KeepHouse(const Retention& limits);
@@ -62,6 +65,7 @@ struct World {
   std::vector<std::unique_ptr<Client>> clients;
   FaultLoop faults;
   bool healed = false;
+  base::Time advanced_at;
 };
 
 }  // namespace coxswain::sim

@@ -2,6 +2,7 @@
 // alone.
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,16 @@ int RunForWorker() {
   rank.cpus = environment->cpus;
   rank.store = rank.spec.checkpoint.store.empty() ? environment->store : rank.spec.checkpoint.store;
   rank.state_prefix = environment->state_prefix;
+  rank.folder = std::filesystem::path(environment->spec_path).parent_path();
+  rank.place.local_rank = environment->local_rank;
+  rank.place.local_world_size = environment->local_world_size;
+  rank.place.node_rank = environment->node_rank;
+  rank.place.nodes = environment->nodes;
+  rank.place.node_gpus = environment->node_gpus;
+  rank.place.gpus = rank.spec.resources.gpus;
+  rank.place.job = base::ToString(environment->link.key.job);
+  rank.place.attempt = environment->link.key.attempt.value;
+  rank.place.max_attempts = rank.spec.retries.max_attempts;
   RunRank(std::move(rank), *std::move(socket), MakeWorkerLink(environment->link));
 }
 

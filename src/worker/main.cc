@@ -5,6 +5,7 @@
 #include <sys/signalfd.h>
 
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +14,7 @@
 #include "common/config/quantities.h"
 #include "common/log/log.h"
 #include "common/rpc/token.h"
+#include "worker/runtime/data_address.h"
 #include "worker/runtime/data_folder.h"
 #include "worker/runtime/token_wait.h"
 #include "worker/runtime/worker_loop.h"
@@ -59,6 +61,25 @@ bool MayStillCome(const absl::Status& token, const WorkerConfig& config) {
   return absl::IsNotFound(token) && coordinator && coxswain::config::IsLoopback(coordinator->host);
 }
 
+// The setting becomes the number that ranks listen on; otherwise how this program ends. It waits
+// for nothing: whatever is wrong is said before the data directory is touched.
+std::optional<coxswain::base::DaemonExitCode> SettleAddress(WorkerConfig* config) {
+  if (config->advertise_address.empty()) return std::nullopt;
+  auto address = coxswain::worker::OwnAddress(config->advertise_address);
+  if (!address.ok()) {
+    coxswain::config::Mistake mistake = config->advertise_place;
+    mistake.text += coxswain::config::Escaped(std::string(address.status().message()));
+    fputs(coxswain::config::ToString({mistake}).c_str(), stderr);
+    return absl::IsUnavailable(address.status()) ? coxswain::base::kDaemonBusy
+                                                 : coxswain::base::kDaemonConfig;
+  }
+  if (*address != config->advertise_address) {
+    log::Info(absl::StrCat("advertise_address ", config->advertise_address, " is ", *address));
+  }
+  config->advertise_address = *address;
+  return std::nullopt;
+}
+
 int Fail(const absl::Status& status) {
   log::Error(std::string(status.message()));
   return coxswain::base::DaemonExitOf(static_cast<int>(status.code()));
@@ -74,6 +95,7 @@ int main(int argc, char** argv) {
   }
   auto& [config, lifeline_fd] = std::get<coxswain::config::Start<WorkerConfig>>(start);
   log::Init("cox-worker", log::ParseLevel(config.log_level).value_or(log::Level::kInfo));
+  if (auto end = SettleAddress(&config)) return *end;
   coxswain::worker::WorkerOptions options;
   options.signal_fd = TakeSignals();
   options.lifeline_fd = lifeline_fd;

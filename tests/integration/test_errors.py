@@ -354,7 +354,9 @@ def test_store_that_refuses_for_good(cluster, tiny_data):
     store.rename(cluster.folder / "moved")
     store.write_text("a file where the folder stood")
     cluster.cox("cancel", blocker)
-    done = cluster.wait_state(job, "NODE_FAIL")
+    done = cluster.wait_state(job, "FAILED")
+    assert done["cause"] == "FAILURE_CAUSE_INFRASTRUCTURE" and done["failureKind"] == "FAILURE_KIND_STORE", done
+    assert cluster.cox("wait", job, check=False).returncode == 104, "for CI it is no fault of the user's code"
     assert [a["kind"] for a in done["attempts"]] == ["FAILURE_KIND_STORE"], done["attempts"]
     for word in ("rank 0 on node-a: ", str(store), "a file stands where a folder should", "1 attempt of 1 failed"):
         assert word in done["reason"], done["reason"]

@@ -136,7 +136,7 @@ def test_a_damaged_checkpoint_given_by_its_folder_is_the_storages_fault(cluster,
     second = cluster.submit(cluster.job_file(tiny_data, name="second", epochs=2), "--resume-from", str(folder))
     assert cluster.cox("wait", second, check=False).returncode == 104
     end = cluster.job(second)
-    assert end["state"] == "NODE_FAIL" and end["cause"] == "FAILURE_CAUSE_INFRASTRUCTURE", end
+    assert end["state"] == "FAILED" and end["cause"] == "FAILURE_CAUSE_INFRASTRUCTURE", end
     for words in ("the checkpoint to resume from is damaged: ", f"{shard} is corrupt: found hash ", ", expected ",
                   "give another one to --resume-from"):
         assert words in end["reason"], end["reason"]

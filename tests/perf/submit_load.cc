@@ -5,7 +5,8 @@
 //
 // stdout: one line "ACK <idempotency key> <job id> <microseconds>" per acknowledged submission,
 // flushed at once, so that a test can kill the coordinator at any moment and know what was
-// promised; the last line is a JSON summary. Errors end a client; they are counted, not repeated.
+// promised; the last line is a JSON summary. A connection is tried for up to 10 s; after that an
+// error ends a client, and is counted, not repeated.
 #include <grpcpp/grpcpp.h>
 #include <unistd.h>
 
@@ -69,6 +70,8 @@ void RunClient(const Options& options, int client, std::atomic<int>& next, Tally
   auto channel =
       grpc::CreateCustomChannel(options.server, grpc::InsecureChannelCredentials(), arguments);
   auto stub = coxswain::v1::Coxswain::NewStub(channel);
+  // gRPC 1.51 now and then fails a first connect on a busy machine, and connects the second time.
+  channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(10));
   for (int i = next++; i < options.count; i = next++) {
     coxswain::v1::SubmitJobRequest request;
     request.set_spec_yaml(options.job_yaml);

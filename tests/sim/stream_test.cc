@@ -57,12 +57,24 @@ TEST_F(StreamTest, ClosedEnd_IsToldAfterWhatWasSent) {
   EXPECT_EQ(broken_worker, "");  // it closed itself
 }
 
-TEST_F(StreamTest, LostPower_TellsNobody) {
+TEST_F(StreamTest, LostPower_TellsNobodyButKeepAliveDoes) {
   Watch();
   stream->CloseAtWorker("gone", true);
+  queue.At(base::Time{} + base::seconds(10), [this] {
+    EXPECT_EQ(broken_coordinator, "");
+    EXPECT_TRUE(stream->coordinator().open);
+  });
   RunAll();
-  EXPECT_EQ(broken_coordinator, "");
-  EXPECT_TRUE(stream->coordinator().open);
+  EXPECT_EQ(broken_coordinator, "keep-alive: the other side does not answer");
+  EXPECT_FALSE(stream->coordinator().open);
+}
+
+TEST_F(StreamTest, ClosedWhileCut_KeepAliveTells) {
+  Watch();
+  path.cut_up = true;
+  stream->CloseAtWorker("gone");
+  RunAll();
+  EXPECT_EQ(broken_coordinator, "keep-alive: the other side does not answer");
 }
 
 TEST_F(StreamTest, Break_LosesWhatIsOnItsWay) {

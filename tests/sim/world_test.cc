@@ -32,13 +32,18 @@ TEST_P(FoundOnce, NothingIsWrongAnyMore) {
 
 INSTANTIATE_TEST_SUITE_P(
     World, FoundOnce,
-    testing::Values(17640,  // a bad proof of a store ended a job under its ranks
-                    24574,  // ranks were started on a machine too small, with another's identity
-                    31022,  // a start that no timer repeated
-                    41410,  // a worker that had not looked at its GPUs yet lost a job's checkpoints
-                    56535,  // a worker whose place was taken never heard of it
-                    58313,  // a save begun anew before the last rank had heard of its refusal
-                    27155));  // what people see was taken before its commit, in the simulator
+    testing::Values(
+        17640,    // a bad proof of a store ended a job under its ranks
+        24574,    // ranks were started on a machine too small, with another's identity
+        31022,    // a start that no timer repeated
+        41410,    // a worker that had not looked at its GPUs yet lost a job's checkpoints
+        56535,    // a worker whose place was taken never heard of it
+        87341,    // what waited for a machine that was gone held up all collections of its job
+        99117,    // a rank ready before it was started, in a store that went back to then
+        66817,    // a lost job, one that waited for its slots and one that waited for its limit
+        113414,   // a job that was to grow where there was no rack
+        58313,    // a save begun anew before the last rank had heard of its refusal
+        27155));  // what people see was taken before its commit, in the simulator
 
 }  // namespace
 }  // namespace coxswain::sim

@@ -42,6 +42,9 @@ std::string RememberedFile(const std::string& data_dir, const std::string& job) 
   return std::getline(in, id) && id == job && std::getline(in, file) ? file : "";
 }
 
+// 0: how long it trains is its program's own affair.
+int64_t EpochsOf(const config::JobSpec& spec) { return spec.HasProgram() ? 0 : spec.train.epochs; }
+
 }  // namespace
 
 LocalRun::LocalRun(const Session& session, const RunFlags& flags)
@@ -72,12 +75,12 @@ int LocalRun::Run() {
     session_.Note("cox: --timeout ran out: saving and stopping");
     end = SaveAfterTimeout(job_);
     Show([&] { view_.Finish(); });
-    if (end.ok()) Finish(*end, file.spec.train.epochs);
+    if (end.ok()) Finish(*end, EpochsOf(file.spec));
     cluster_->Stop();
     return kTimeout;
   }
   if (!end.ok()) return GiveUp(end.status(), job_.empty());
-  return Finish(*end, file.spec.train.epochs);
+  return Finish(*end, EpochsOf(file.spec));
 }
 
 absl::Status LocalRun::Start(const config::JobSpec& spec) {

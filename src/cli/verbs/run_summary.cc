@@ -63,13 +63,15 @@ std::string Next(const output::Terminal& terminal, const RunResult& result, bool
   if (result.job.state != "COMPLETED" && has_checkpoint) {
     add(run + " --resume-from " + result.job.id, "go on from the checkpoint");
   } else if (result.job.state == "COMPLETED") {
-    if (has_checkpoint) {
+    if (has_checkpoint && result.epochs > 0) {
       add(run + " --resume-from " + result.job.id +
               " --set spec.train.epochs=" + std::to_string(result.epochs * 2),
           "train as long again, from where this run ended");
     }
-    add(run + " --set spec.train.optimizer.learning_rate=3e-4",
-        "another setting (docs/job-spec.md)");
+    if (result.epochs > 0) {
+      add(run + " --set spec.train.optimizer.learning_rate=3e-4",
+          "another setting (docs/job-spec.md)");
+    }
     const std::string folder = FolderOf(result);
     add(folder + "cox-coordinator & " + folder + "cox-worker & " + result.cox + " submit " +
             result.file,

@@ -17,7 +17,7 @@ struct RunResult {
   std::string file;                          // the job file, as the user named it
   std::string data_dir;
   bool default_data_dir = false;
-  int64_t epochs = 1;
+  int64_t epochs = 1;       // 0: not known, it has a program of its own
   std::string cox = "cox";  // how to call this program from the user's shell
 };
 

@@ -7,7 +7,7 @@ namespace coxswain::base {
 enum DaemonExitCode : int {
   kDaemonEnded = 0,    // it was told to
   kDaemonDisk = 74,    // EX_IOERR: its disk is full or fails; started again it may go on
-  kDaemonBusy = 75,    // EX_TEMPFAIL: another process has its port or its data directory
+  kDaemonBusy = 75,    // EX_TEMPFAIL: another process has its port or data directory; no DNS yet
   kDaemonConfig = 78,  // EX_CONFIG: started again it would end the same way: a person has to act
 };
 

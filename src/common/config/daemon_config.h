@@ -86,6 +86,7 @@ struct WorkerConfig {
   bool gpus = true;        // offer the GPUs that NVML reports
   std::string nvml_library = "libnvidia-ml.so.1";  // loaded when it is there; a path or a name
   std::string advertise_address;  // where other ranks reach ours; empty: see interface
+  Mistake advertise_place;        // where that was set, for what only the machine can tell of it
   std::string interface;  // its address is used; empty: that of the route to the coordinator
   uint16_t trainer_port_first = 0;  // trainer_ports: "29500-29599"; 0: any free port
   uint16_t trainer_port_last = 0;

@@ -156,8 +156,10 @@ void ReadWorker(const YAML::Node& root, Notebook* notes, WorkerConfig* out) {
   in.Integer("cpu_slots", 0, 65536, &out->cpu_slots);
   in.Bool("gpus", &out->gpus);
   in.Text("nvml_library", "a library such as libnvidia-ml.so.1", &out->nvml_library);
-  in.Text("advertise_address", "an address that other machines reach, such as 10.0.0.2",
-          &out->advertise_address);
+  if (in.Text("advertise_address", "an address that other machines reach, such as 10.0.0.2",
+              &out->advertise_address)) {
+    out->advertise_place = in.Place("advertise_address");
+  }
   in.Text("interface", "a network interface such as eth0", &out->interface);
   ReadPortRange(in, out);
   in.Below("rank_logs", [&](Section& below) {

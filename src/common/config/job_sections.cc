@@ -4,6 +4,7 @@
 
 #include "common/base/ids.h"
 #include "common/config/job_parser.h"
+#include "common/config/program_section.h"
 #include "common/config/quantities.h"
 #include "common/config/train_section.h"
 
@@ -73,7 +74,9 @@ std::string WrongVariable(const std::string& name, const std::string& value) {
            ", expected a name of letters, digits and _, not beginning with a digit";
   }
   static const std::vector<std::string> kOurs = {
-      "RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "CUDA_VISIBLE_DEVICES"};
+      "RANK",        "WORLD_SIZE",  "LOCAL_RANK",          "LOCAL_WORLD_SIZE",
+      "GROUP_RANK",  "ROLE_RANK",   "GROUP_WORLD_SIZE",    "ROLE_WORLD_SIZE",
+      "MASTER_ADDR", "MASTER_PORT", "CUDA_VISIBLE_DEVICES"};
   if (name.starts_with("COXSWAIN_") || std::find(kOurs.begin(), kOurs.end(), name) != kOurs.end()) {
     return "found the variable '" + name + "', which Coxswain sets for every rank itself";
   }
@@ -91,11 +94,12 @@ void ReadMetadata(Section& in, Metadata* out) {
   in.TextMap("labels", 64, WrongLabel, &out->labels);
 }
 
-void ReadResources(Section& in, Resources* out, std::vector<std::string>* warnings) {
+void ReadResources(Section& in, bool own_program, Resources* out,
+                   std::vector<std::string>* warnings) {
   in.Integer("cpus", 1, 4096, &out->cpus);
   in.Integer("gpus", 0, 64, &out->gpus);
   in.Size("memory", 0, kLargestMemory, &out->memory_bytes);
-  if (out->gpus > 0) {
+  if (out->gpus > 0 && !own_program) {
     warnings->push_back(
         "spec.resources.gpus: recipes of this version train on the CPU; the GPUs (" +
         std::to_string(out->gpus) + " a rank) would be reserved and idle");
@@ -163,11 +167,18 @@ void ReadData(Section& in, Data* out) {
   in.Integer("limit", int64_t{0}, kMost * 1000, &out->limit);
 }
 
-void ReadCheckpoint(Section& in, Checkpoint* out) {
+void ReadCheckpoint(Section& in, bool own_program, Checkpoint* out) {
   ReadUri(in, "store", true, &out->store);
   in.Integer("every_steps", int64_t{0}, kMost, &out->every_steps);
   in.Duration("every_time", base::Duration(0), 30 * kDay, &out->every_time);
   in.Integer("keep", 1, 1000, &out->keep);
+  in.Choice<bool>("saved_by", {{"rank_0", false}, {"every_rank", true}}, &out->by_every_rank);
+  for (const char* key : {"every_steps", "every_time"}) {
+    if (own_program && in.Has(key)) {
+      in.Wrong(key, "belongs to recipes: the program (spec.command) says when it has saved");
+    }
+  }
+  if (!own_program && in.Has("saved_by")) in.Wrong("saved_by", "needs spec.command");
   in.Text("endpoint", "a URL such as http://127.0.0.1:7480", &out->endpoint);
   in.Text("region", "a region such as us-east-1", &out->region);
   if (in.Has("every_time") && out->every_time.count() > 0 && out->every_time < seconds(1)) {
@@ -221,7 +232,9 @@ void ReadQueue(Section& in, const WrongQueue& wrong_queue, std::string* queue) {
 
 void ReadSpec(Section& in, const WrongQueue& wrong_queue, JobSpec* job,
               std::vector<std::string>* warnings) {
-  in.Require("data", "a section with the training data");
+  ReadProgram(in, &job->program);
+  const bool own_program = in.Has("command");
+  if (!own_program) in.Require("data", "a section with the training data (or spec.command)");
   ReadQueue(in, wrong_queue, &job->queue);
   int64_t priority = 0;
   if (in.Integer("priority", int64_t{-1000}, int64_t{1000}, &priority)) {
@@ -230,19 +243,23 @@ void ReadSpec(Section& in, const WrongQueue& wrong_queue, JobSpec* job,
   in.Duration("expected_time", base::Duration(0), 365 * kDay, &job->expected_time);
   in.Choice<bool>("on_preemption", {{"requeue", false}, {"end", true}}, &job->end_when_preempted);
   ReadWorkers(in, job);
-  in.Below("resources", [&](Section& below) { ReadResources(below, &job->resources, warnings); });
+  in.Below("resources",
+           [&](Section& below) { ReadResources(below, own_program, &job->resources, warnings); });
   in.Below("placement",
            [&](Section& below) { ReadPlacement(below, job->resources, &job->placement); });
   in.Below("model", [&](Section& below) { ReadModel(below, &job->model); });
   in.Below("data", [&](Section& below) { ReadData(below, &job->data); });
-  in.Below("train", [&](Section& below) {
-    ReadTrain(below, {job->workers, job->max_workers}, &job->train);
-    if (below.Has("evaluate_every_epochs") && !job->data.evaluate) {
-      warnings->push_back(
-          "spec.train.evaluate_every_epochs has no effect without spec.data.evaluate");
-    }
-  });
-  in.Below("checkpoint", [&](Section& below) { ReadCheckpoint(below, &job->checkpoint); });
+  const bool trains = !own_program || in.Has("train");
+  if (trains)
+    in.Below("train", [&](Section& below) {
+      ReadTrain(below, {job->workers, job->max_workers}, &job->train);
+      if (below.Has("evaluate_every_epochs") && !job->data.evaluate) {
+        warnings->push_back(
+            "spec.train.evaluate_every_epochs has no effect without spec.data.evaluate");
+      }
+    });
+  in.Below("checkpoint",
+           [&](Section& below) { ReadCheckpoint(below, own_program, &job->checkpoint); });
   in.Below("retries", [&](Section& below) {
     below.Integer("max_attempts", 1, 100, &job->retries.max_attempts);
   });

@@ -35,6 +35,12 @@ struct Placement {
   Within within = Within::kFleet;      // all ranks in one rack, or on one machine
 };
 
+// spec.command and what belongs to it: instead of model, data and train
+struct Program {
+  std::vector<std::string> command;  // by argument, one process a rank; empty: a recipe is trained
+  std::string working_dir;           // absolute; empty: a new folder for each rank
+};
+
 enum class Recipe { kMlp, kCnn };
 
 // spec.model:
@@ -110,8 +116,9 @@ struct Checkpoint {
   int64_t every_steps = 0;      // 0: only by time and at the end
   base::Duration every_time{};  // "5m"; 0: off
   uint32_t keep = 3;            // newest verified ones kept; the final one always
-  std::string endpoint;  // s3: "http://127.0.0.1:7480"; empty: AWS_ENDPOINT_URL or AWS itself
-  std::string region;    // s3: empty: AWS_REGION or us-east-1
+  std::string endpoint;        // s3: "http://127.0.0.1:7480"; empty: AWS_ENDPOINT_URL or AWS itself
+  std::string region;          // s3: empty: AWS_REGION or us-east-1
+  bool by_every_rank = false;  // saved_by, with spec.command: each rank gives files; else rank 0
 };
 
 struct Retries {
@@ -129,6 +136,7 @@ struct JobSpec {
   uint32_t max_workers = 0;
   Resources resources;
   Placement placement;
+  Program program;
   Model model;
   Data data;
   Train train;
@@ -137,6 +145,8 @@ struct JobSpec {
   base::Duration time_limit{};               // "2h"; running time over all attempts; 0: none
   base::Duration grace = base::seconds(30);  // SIGTERM to SIGKILL, and the time to save
   std::map<std::string, std::string> env;
+
+  bool HasProgram() const { return !program.command.empty(); }
 };
 
 }  // namespace coxswain::config

@@ -259,27 +259,6 @@ bool Section::IntegerList(std::string_view key, int64_t low, int64_t high, size_
   return true;
 }
 
-bool Section::TextList(std::string_view key, size_t most, std::string_view expected,
-                       std::vector<std::string>* out) {
-  const Entry* entry = Declare(key);
-  if (entry == nullptr) return false;
-  if (!entry->node.IsSequence() || entry->node.size() > most) {
-    Found(*entry, Describe(entry->node), expected);
-    return false;
-  }
-  std::vector<std::string> values;
-  for (const YAML::Node& item : entry->node) {
-    if (!item.IsScalar() || item.Scalar().empty() ||
-        FindBadByte(item.Scalar()) != std::string::npos) {
-      Found(*entry, Describe(item) + " in the list", expected);
-      return false;
-    }
-    values.push_back(item.Scalar());
-  }
-  *out = std::move(values);
-  return true;
-}
-
 bool Section::TextMap(std::string_view key, size_t most, const PairCheck& check,
                       std::map<std::string, std::string>* out) {
   const Entry* entry = Declare(key);

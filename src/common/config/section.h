@@ -57,6 +57,10 @@ class Section {
   // Texts that are not empty and hold no control characters. An empty list is allowed.
   bool TextList(std::string_view key, size_t most, std::string_view expected,
                 std::vector<std::string>* out);
+  // A list of texts, each as it is to be given to a program (empty ones and line ends too, but no
+  // NUL), or one text: {"/bin/sh", "-c", TEXT}.
+  bool Command(std::string_view key, size_t most, std::string_view expected,
+               std::vector<std::string>* out);
   // A map with keys of the user's choice. `check` returns what is wrong with a pair, or "".
   using PairCheck = std::function<std::string(const std::string& key, const std::string& value)>;
   bool TextMap(std::string_view key, size_t most, const PairCheck& check,
@@ -88,6 +92,10 @@ class Section {
   void Wrong(std::string_view key, std::string text);
   // The same of a key that another section had: its path, and the line that LineOfKey told there.
   void WrongAt(const std::string& path, uint32_t line, const std::string& text);
+  // A mistake at a key, for a reader who can judge it only later: its text ends with "KEY: ".
+  Mistake Place(std::string_view key) const {
+    return notes_->Place(PathOf(key), LineOfKey(key), PathOf(key) + ": ");
+  }
   // Of a key; of the section itself if it does not have it.
   uint32_t LineOfKey(std::string_view key) const;
   // Notes every key that has not been declared. Below calls it; call it for the root.

@@ -83,22 +83,18 @@ YAML::Node ValueNode(const Override& what, Notebook* notes) {
 }  // namespace
 
 // Keys and values of the file are quoted in the texts, and YAML can write any character: "\e[31m".
-void Notebook::Wrong(const std::string& path, uint32_t line, std::string text) {
+Mistake Notebook::Place(const std::string& path, uint32_t line, std::string text) const {
   const Override* origin = OriginOf(path, line);
-  if (origin != nullptr) {
-    WrongOverride(*origin, path, text);
-  } else {
-    mistakes_.push_back({file_, line, Escaped(path), Escaped(text)});
-  }
+  if (origin != nullptr) return {Escaped(origin->label), 0, Escaped(path), Escaped(text)};
+  return {file_, line, Escaped(path), Escaped(text)};
+}
+
+void Notebook::Wrong(const std::string& path, uint32_t line, std::string text) {
+  mistakes_.push_back(Place(path, line, std::move(text)));
 }
 
 void Notebook::WrongOverride(const Override& which, const std::string& text) {
-  WrongOverride(which, which.path, text);
-}
-
-void Notebook::WrongOverride(const Override& which, const std::string& path,
-                             const std::string& text) {
-  mistakes_.push_back({Escaped(which.label), 0, Escaped(path), Escaped(text)});
+  mistakes_.push_back({Escaped(which.label), 0, Escaped(which.path), Escaped(text)});
 }
 
 const Override* Notebook::OriginOf(const std::string& path, uint32_t line) const {

@@ -27,6 +27,8 @@ class Notebook {
   // `line` 1-based; 0: the node is not from the file (then an override at `path`, above or below it
   // is named) or there is none.
   void Wrong(const std::string& path, uint32_t line, std::string text);
+  // The same mistake, which is not noted: its reader may yet make it.
+  Mistake Place(const std::string& path, uint32_t line, std::string text) const;
   // Reported by Take, when every valid key is known: it may have its place elsewhere.
   void UnknownKey(const std::string& section, const std::string& key, uint32_t line,
                   const std::vector<std::string>& valid_here);
@@ -48,7 +50,6 @@ class Notebook {
   };
   void ReportUnknown(const Unknown& unknown);
   void ReportUnknownFlag(const std::string& path);
-  void WrongOverride(const Override& which, const std::string& path, const std::string& text);
   const Override* OriginOf(const std::string& path, uint32_t line) const;
 
   std::string file_;

@@ -28,6 +28,8 @@ const char* ToString(Phase phase) {
       return "checkpoint";
     case Phase::kExport:
       return "export";
+    case Phase::kProgram:
+      return "program";
     case Phase::kDone:
       return "done";
   }

@@ -33,7 +33,8 @@ enum class Phase : uint8_t {
   kEvaluation,
   kCheckpoint,
   kExport,
-  kDone
+  kDone,
+  kProgram  // a program of the user's own runs
 };
 const char* ToString(Phase phase);
 

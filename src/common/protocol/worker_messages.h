@@ -172,6 +172,10 @@ struct StartRank {
   std::vector<std::string> gpu_uuids;
   uint32_t cpus = 1;         // threads for this rank
   std::string state_prefix;  // "CLUSTER/j12": where below the store the job's objects go
+  // For programs that share machines out by themselves, as torchrun's do. 0: not known.
+  uint32_t local_world_size = 0;       // of the job's ranks on this node
+  uint32_t node_rank = 0, nodes = 0;   // of the job's nodes, by their lowest rank
+  std::vector<std::string> node_gpus;  // of all its ranks on this node, by local rank
 };
 // SIGTERM, then SIGKILL after `grace`. For a rank that the worker does not have: ignored.
 struct StopRank {

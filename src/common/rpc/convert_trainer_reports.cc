@@ -106,7 +106,7 @@ static absl::Status FromProto(const wire::GenerationFormed& in, protocol::Genera
 
 static absl::Status FromProto(const wire::TrainerProgress& in, protocol::TrainerProgress* out) {
   COX_RETURN_IF_ERROR(
-      ReadEnum("TrainerProgress", "phase", in.phase(), protocol::Phase::kDone, &out->phase));
+      ReadEnum("TrainerProgress", "phase", in.phase(), protocol::Phase::kProgram, &out->phase));
   out->generation = base::Generation(in.generation());
   out->step = in.step();
   out->epoch = in.epoch();

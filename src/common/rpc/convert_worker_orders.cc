@@ -32,6 +32,10 @@ struct OrderWriter {
     for (const std::string& uuid : in.gpu_uuids) to->add_gpu_uuids(Utf8(uuid));
     to->set_cpus(in.cpus);
     to->set_state_prefix(Utf8(in.state_prefix));
+    to->set_local_world_size(in.local_world_size);
+    to->set_node_rank(in.node_rank);
+    to->set_nodes(in.nodes);
+    for (const std::string& uuid : in.node_gpus) to->add_node_gpus(Utf8(uuid));
   }
   void operator()(const protocol::StopRank& in) const {
     wire::StopRank* to = out->mutable_stop_rank();
@@ -120,6 +124,10 @@ static absl::Status FromProto(const wire::StartRank& in, protocol::StartRank* ou
   out->gpu_uuids.assign(in.gpu_uuids().begin(), in.gpu_uuids().end());
   out->cpus = in.cpus();
   out->state_prefix = in.state_prefix();
+  out->local_world_size = in.local_world_size();
+  out->node_rank = in.node_rank();
+  out->nodes = in.nodes();
+  out->node_gpus.assign(in.node_gpus().begin(), in.node_gpus().end());
   return absl::OkStatus();
 }
 

@@ -27,7 +27,7 @@ class QueuedServer {
               std::function<void()> ended) {
     auto next = [this](Out* out) {
       std::lock_guard lock(mutex_);
-      return queue_.Pop(out, together_);
+      return queue_.Pop(out);
     };
     auto last = [owner = std::move(owner), ended = std::move(ended)] { ended(); };
     call_ = Call::Make({std::move(received), std::move(next), [] {}, std::move(last)});
@@ -52,7 +52,7 @@ class QueuedServer {
   // The peer takes several messages in one from now on.
   void SendTogether() {
     std::lock_guard lock(mutex_);
-    together_ = true;
+    queue_.SendTogether();
   }
   // As DuplexServer's.
   void End(const grpc::Status& status) { call_->End(status); }
@@ -64,8 +64,7 @@ class QueuedServer {
   const std::string peer_;
   std::shared_ptr<Call> call_;
   std::mutex mutex_;
-  SendQueue<Out> queue_;   // guarded by mutex_
-  bool together_ = false;  // guarded by mutex_
+  SendQueue<Out> queue_;  // guarded by mutex_
 };
 
 }  // namespace coxswain::rpc

@@ -33,12 +33,14 @@ class SendQueue {
     bytes_ += bytes;
     entries.push_back({std::move(message), bytes, kind});
   }
-  bool Pop(Message* out, bool together = false) {
+  // Until Clear, the peer takes several messages in one.
+  void SendTogether() { together_ = true; }
+  bool Pop(Message* out) {
     std::deque<Entry>& entries = urgent_.empty() ? bulk_ : urgent_;
     if (entries.empty()) return false;
     size_t bytes = Take(entries, out);
     if constexpr (requires { out->add_more(); }) {
-      while (together && !entries.empty() && bytes + entries.front().bytes <= kMostTogether) {
+      while (together_ && !entries.empty() && bytes + entries.front().bytes <= kMostTogether) {
         bytes += Take(entries, out->add_more());
       }
     }
@@ -48,6 +50,7 @@ class SendQueue {
     urgent_.clear();
     bulk_.clear();
     bytes_ = 0;
+    together_ = false;
   }
   size_t bytes() const { return bytes_; }
   bool empty() const { return urgent_.empty() && bulk_.empty(); }
@@ -70,6 +73,7 @@ class SendQueue {
 
   std::deque<Entry> urgent_, bulk_;
   size_t bytes_ = 0;
+  bool together_ = false;
 };
 
 // Each of those that Pop put together, in order.

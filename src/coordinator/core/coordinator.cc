@@ -59,7 +59,6 @@ Decisions Coordinator::Decide(const Event& event) {
   turn.plans = !event.more;
   TellGoneQueues(turn);
   std::visit([&](const auto& body) { Handle(turn, body); }, event.body);
-  JudgeHeldJobs(turn);
   if (event.more) {
     PlaceJobsSoon(turn);
   } else {

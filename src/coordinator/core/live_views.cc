@@ -53,12 +53,22 @@ std::string EndingReason(const Tables& tables, const JobSoft& job, const Attempt
   return "the last step is done: " + (what.empty() ? "its processes end" : what);
 }
 
-// Lists show the reason alone: what they have of progress is old then. What is asked to save or to
-// stop where nobody can ask it, does so when it is heard of again.
-void TellConditions(const AttemptRow& attempt, bool running, LiveJob* live) {
+// It is told to stop, or its group is being formed, and the reason does not say yet what that waits
+// for.
+bool WaitsForRanks(const Tables& tables, const Soft& soft, const AttemptRow& attempt) {
+  if (attempt.cause != Cause::kNone) return true;
+  const GenerationRow* generation = tables.attempts().Generation(attempt.job);
+  const bool formed =
+      generation != nullptr && generation->attempt == attempt.number && generation->formed;
+  return !formed && !soft.held.contains(attempt.job);
+}
+
+// Lists show the reason alone: what they have of progress is old then. What is asked to save, to
+// stop or to join where nobody can ask it, does so when it is heard of again.
+void TellConditions(bool running, bool waits_for_ranks, LiveJob* live) {
   if (live->conditions.empty()) return;
   if (running && live->reason.empty()) live->reason = live->conditions.front();
-  if (attempt.cause == Cause::kNone) return;
+  if (!waits_for_ranks) return;
   for (const std::string& condition : live->conditions) {
     if (condition.ends_with(kUnreachable)) live->reason += "; " + condition;
   }
@@ -95,7 +105,7 @@ LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
   }
   live.batch_reason = WhyBatch(tables, soft, *attempt);
   live.expected_end = ExpectedEnd(soft, tables.jobs().Get(id), *attempt);
-  TellConditions(*attempt, running, &live);
+  TellConditions(running, WaitsForRanks(tables, soft, *attempt), &live);
   return live;
 }
 

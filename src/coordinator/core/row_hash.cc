@@ -111,6 +111,7 @@ RowHash& RowHash::Add(const JobRequest& r) {
       .Add(r.max_batch)
       .Add(r.expected_time)
       .Add(r.end_when_preempted)
+      .Add(r.own_program)
       .Add(r.max_attempts)
       .Add(r.time_limit)
       .Add(r.grace)

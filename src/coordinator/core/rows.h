@@ -92,6 +92,7 @@ struct JobRequest {
   int64_t batch = 0, max_batch = 0;           // samples per step; max 0: it stays as it is
   base::Duration expected_time{};             // how long it is to run, as declared; 0: not known
   bool end_when_preempted = false;            // otherwise it waits for slots again
+  bool own_program = false;                   // of the user's: its exit codes are its own
   uint32_t max_attempts = 3;
   base::Duration time_limit{};  // 0: none
   base::Duration grace{};

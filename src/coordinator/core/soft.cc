@@ -45,6 +45,7 @@ void AddJob(RowHash& hash, const JobSoft& job) {
       .Add(job.progress_wall)
       .Add(job.shards)
       .Add(job.resize_to)
+      .Add(job.vain_resizes)
       .Add(job.speed)
       .Add(job.refused_step);
   for (const auto& [rank, soft] : job.ranks) {
@@ -79,6 +80,7 @@ void JobSoft::ForgetAttempt() {
   fresh.reason = std::move(reason);
   fresh.nodes = std::move(nodes);
   fresh.store_place = std::move(store_place);
+  fresh.vain_resizes = vain_resizes;
   *this = std::move(fresh);
 }
 

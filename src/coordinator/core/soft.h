@@ -52,6 +52,7 @@ struct JobSoft {
   std::set<NodeId> store_place;   // ... and was for these, the attempts before included
   std::set<NodeId> store_unseen;  // these do not see that place: not used for the attempt
   std::set<NodeId> nodes;         // that have run ranks of it
+  uint32_t vain_resizes = 0;      // in a row: there was no room for the size that it let go for
 
   // Of the active attempt:
   Time attempt_started;  // placed
@@ -180,7 +181,8 @@ struct Soft {
   std::deque<std::string> ended_keys_order;    // them yet to whoever looked before
   std::map<JobId, Time> store_work;  // jobs with checkpoints to verify or collect, not before
   std::set<JobId> store_due;         // those of them whose time has come
-  std::set<JobId> held;  // have ranks on lost nodes, and no other place to be: not given up
+  // Have ranks on lost nodes and do not go on: not given up while there is no other place for them.
+  std::map<JobId, bool> held;  // whether that has been said
 
   TimerTable<JobId> job_timers;
   TimerTable<NodeId> node_timers;

@@ -86,6 +86,20 @@ std::string AgoHtml(base::WallTime time, base::WallTime now) {
                       " ago</time>");
 }
 
+const char* CauseName(core::Cause cause) {
+  static constexpr const char* kNames[] = {"NONE",          "USER",       "INFRASTRUCTURE",
+                                           "OUT_OF_MEMORY", "TIME_LIMIT", "CANCELLED",
+                                           "PREEMPTED",     "RESIZED"};
+  return kNames[static_cast<size_t>(cause) % std::size(kNames)];
+}
+
+std::string CauseText(core::Cause cause, protocol::FailureKind kind) {
+  if (cause == core::Cause::kNone) return "";
+  std::string text = CauseName(cause);
+  const std::string what = kind == protocol::FailureKind::kNone ? text : protocol::ToString(kind);
+  return what == text ? text : text + " (" + what + ")";
+}
+
 std::string WhyHtml(const std::vector<std::string>& texts) {
   std::string out;
   for (const std::string& text : texts) out += "<p class=\"why\">" + Escape(text) + "</p>";

@@ -20,6 +20,10 @@ std::string NumberText(double value);               // "0.3142", "1,204": four d
 // <time> with "3 min ago", the full UTC time in its tooltip; a dash for 0.
 std::string AgoHtml(base::WallTime time, base::WallTime now);
 
+const char* CauseName(core::Cause cause);  // "INFRASTRUCTURE"
+// Whose fault an end was and what it was: "INFRASTRUCTURE (STORE)"; empty: no failure.
+std::string CauseText(core::Cause cause, protocol::FailureKind kind);
+
 std::string WhyHtml(const std::vector<std::string>& texts);  // a paragraph for each
 // Why each GPU that is not given out is not.
 std::string GpuTroubleHtml(const protocol::Inventory& inventory);

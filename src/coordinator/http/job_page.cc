@@ -11,6 +11,7 @@
 #include "coordinator/http/json_views.h"
 #include "coordinator/http/loss_curve.h"
 #include "coordinator/http/pages.h"
+#include "coordinator/http/table_html.h"
 
 namespace coxswain::coordinator::http {
 namespace {
@@ -72,9 +73,10 @@ std::string ProgressFacts(const runtime::JobView& job, base::WallTime now) {
   out += FactHtml("Step",
                   CountText(p.step) + (p.total_steps > 0 ? " of " + CountText(p.total_steps) : ""));
   if (p.epochs > 0) {
-    out += FactHtml("Epoch", absl::StrCat(p.epoch, " of ", p.epochs));
+    out += FactHtml("Epoch", CountText(p.epoch) + " of " + CountText(p.epochs));
   }
-  if (!core::IsFinal(job.record.job.state)) out += FactHtml("Phase", protocol::ToString(p.phase));
+  const bool runs = job.record.job.state == core::JobState::kRunning;
+  if (runs) out += FactHtml("Phase", protocol::ToString(p.phase));
   if (std::isfinite(p.loss)) out += FactHtml("Loss", NumberText(p.loss));
   if (p.has_eval) {
     out += FactHtml("Evaluation", absl::StrFormat("%.2f %%, loss %s", 100 * p.eval_accuracy,
@@ -84,8 +86,10 @@ std::string ProgressFacts(const runtime::JobView& job, base::WallTime now) {
   if (p.gradient_noise > 0) {
     out += FactHtml("Gradient noise", NumberText(p.gradient_noise) + " samples");
   }
-  out += FactHtml("Speed", NumberText(p.samples_per_second) + " samples/s");
-  if (p.remaining_ms >= 0)
+  if (p.samples_per_second > 0) {
+    out += FactHtml("Speed", NumberText(p.samples_per_second) + " samples/s");
+  }
+  if (runs && p.remaining_ms >= 0)
     out += FactHtml("Left", DurationText(base::milliseconds(p.remaining_ms)));
   return out + FactHtml("Reported", AgoHtml(job.live.progress_at, now)) + "</dl>";
 }
@@ -108,6 +112,8 @@ std::string FactsHtml(const runtime::JobView& job, base::WallTime now) {
     out += FactHtml("Ended", AgoHtml(row.ended, now));
     if (row.started) out += FactHtml("Took", DurationText(row.ended - row.started));
   }
+  const std::string cause = row.ended ? CauseText(row.cause, row.kind) : "";
+  if (!cause.empty()) out += FactHtml("Cause", cause);
   out += FactHtml("Ranks", RanksText(job) + ", " + each);
   std::string queue = Escape(row.request.queue);
   if (row.request.priority != 0) absl::StrAppend(&queue, ", priority ", row.request.priority);
@@ -166,6 +172,17 @@ std::string Curves(runtime::Api& api, core::JobId job) {
   return "<section><h2>Curves</h2><div class=\"charts\">" + loss + accuracy + "</div></section>";
 }
 
+constexpr Columns<7> kAttemptColumns = {{{{"No."},
+                                          {"Ranks"},
+                                          {"Started"},
+                                          {"Ended"},
+                                          {"From", true},
+                                          {"Kind"},
+                                          {"Why it ended", true}}}};
+constexpr Columns<6> kCheckpointColumns = {
+    {{{"Id"}, {"State", true}, {"Step"}, {"Size"}, {"When"}, {"Where", true}}}};
+
+// Short cells, and many of them: a table on a phone too.
 std::string Ranks(const runtime::JobView& job, const NamesById& names) {
   std::string rows;
   for (const core::RankRow& row : job.record.ranks) {
@@ -197,35 +214,29 @@ std::string Attempts(const runtime::JobView& job, base::WallTime now) {
   if (job.record.attempts.size() < 2) return "";
   std::string rows;
   for (auto row = job.record.attempts.rbegin(); row != job.record.attempts.rend(); ++row) {
-    absl::StrAppend(&rows, "<tr><td class=\"num\">", row->number.value, "</td><td class=\"num\">",
-                    row->workers, "</td><td>", AgoHtml(row->started, now), "</td><td>",
-                    AgoHtml(row->ended, now), "</td><td>",
-                    row->resumed ? base::ToString(row->resumed) : Escape(row->resumed_uri),
-                    "</td><td>", KindText(row->kind), "</td><td>", Escape(row->reason),
-                    row->exit ? LogHtml(row->exit->record) : "", "</td></tr>");
+    rows += kAttemptColumns.Row(
+        {absl::StrCat(row->number.value), absl::StrCat(row->workers), AgoHtml(row->started, now),
+         AgoHtml(row->ended, now),
+         row->resumed               ? base::ToString(row->resumed)
+         : row->resumed_uri.empty() ? ""
+                                    : "<code>" + Escape(row->resumed_uri) + "</code>",
+         KindText(row->kind), Escape(row->reason) + (row->exit ? LogHtml(row->exit->record) : "")});
   }
-  return "<section><h2>Attempts</h2><div "
-         "class=\"wide\"><table><thead><tr><th>No.</th><th>Ranks</th>"
-         "<th>Started</th><th>Ended</th><th>From</th><th>Kind</th><th>Why it "
-         "ended</th></tr></thead><tbody>" +
-         rows + "</tbody></table></div></section>";
+  return "<section><h2>Attempts</h2>" + kAttemptColumns.Table(rows) + "</section>";
 }
 
 std::string Checkpoints(const std::vector<core::CheckpointRow>& checkpoints, base::WallTime now) {
   if (checkpoints.empty()) return "";
   std::string rows;
   for (const core::CheckpointRow& row : checkpoints) {
-    absl::StrAppend(&rows, "<tr><td>", base::ToString(row.id), row.final ? " (final)" : "",
-                    "</td><td>", NodeBadgeHtml(core::ToString(core::ShownState(row))), " ",
-                    Escape(row.reason), "</td><td class=\"num\">", CountText(row.step),
-                    "</td><td class=\"num\">", base::BytesText(row.bytes), "</td><td>",
-                    AgoHtml(row.committed ? row.committed : row.opened, now), "</td><td><code>",
-                    Escape(row.uri), "</code></td></tr>");
+    rows += kCheckpointColumns.Row(
+        {base::ToString(row.id) + (row.final ? " (final)" : ""),
+         NodeBadgeHtml(core::ToString(core::ShownState(row))) + " " + Escape(row.reason),
+         CountText(row.step), base::BytesText(row.bytes),
+         AgoHtml(row.committed ? row.committed : row.opened, now),
+         "<code>" + Escape(row.uri) + "</code>"});
   }
-  return "<section><h2>Checkpoints</h2><div "
-         "class=\"wide\"><table><thead><tr><th>Id</th><th>State</th>"
-         "<th>Step</th><th>Size</th><th>When</th><th>Where</th></tr></thead><tbody>" +
-         rows + "</tbody></table></div></section>";
+  return "<section><h2>Checkpoints</h2>" + kCheckpointColumns.Table(rows) + "</section>";
 }
 
 }  // namespace

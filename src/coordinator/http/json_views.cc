@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/byte_text.h"
+#include "coordinator/http/html_text.h"
 
 namespace coxswain::coordinator::http {
 namespace {
@@ -13,13 +14,6 @@ using nlohmann::json;
 // Names and logs may hold any bytes: what is not UTF-8 is replaced.
 std::string Dump(const json& j) {
   return j.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
-}
-
-const char* CauseName(core::Cause cause) {
-  static constexpr const char* kNames[] = {"NONE",          "USER",       "INFRASTRUCTURE",
-                                           "OUT_OF_MEMORY", "TIME_LIMIT", "CANCELLED",
-                                           "PREEMPTED",     "RESIZED"};
-  return kNames[static_cast<size_t>(cause) % std::size(kNames)];
 }
 
 json ExitJson(const protocol::ExitRecord& record, core::Rank rank, const std::string& node) {

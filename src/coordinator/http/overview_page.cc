@@ -201,7 +201,9 @@ std::string Progress(const runtime::JobView& job) {
     absl::StrAppend(&out, "<span>accuracy <b>", absl::StrFormat("%.2f %%", 100 * p.eval_accuracy),
                     "</b></span>");
   }
-  absl::StrAppend(&out, "<span><b>", NumberText(p.samples_per_second), "</b> samples/s</span>");
+  if (p.samples_per_second > 0) {
+    absl::StrAppend(&out, "<span><b>", NumberText(p.samples_per_second), "</b> samples/s</span>");
+  }
   if (p.remaining_ms >= 0) {
     absl::StrAppend(&out, "<span><b>", DurationText(base::milliseconds(p.remaining_ms)),
                     "</b> left</span>");

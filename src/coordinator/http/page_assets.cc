@@ -96,6 +96,7 @@ th { text-align: left; color: var(--dim); font-weight: 500; }
 th, td { padding: .3rem .9rem .3rem 0; vertical-align: top; border-bottom: 1px solid var(--line); }
 tr:last-child td { border-bottom: 0; }
 td time { white-space: nowrap; }
+td code { display: inline-block; min-width: 12rem; }
 td.num { font-variant-numeric: tabular-nums; white-space: nowrap; }
 code, pre { font: 13px/1.45 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
 code { overflow-wrap: anywhere; }
@@ -121,7 +122,9 @@ summary { cursor: pointer; font-weight: 600; }
   .stack thead { display: none; }
   .stack tr { display: block; padding: .45rem 0; border-bottom: 1px solid var(--line); }
   .stack tr:last-child { border-bottom: 0; }
-  .stack td { display: flex; flex-wrap: wrap; gap: .2rem .6rem; padding: .1rem 0; border: 0; white-space: normal; }
+  .stack td { display: flex; gap: .2rem .6rem; padding: .1rem 0; border: 0; white-space: normal; }
+  .stack td > div { flex: 1; min-width: 0; overflow-wrap: anywhere; }
+  .stack code { min-width: 0; }
   .stack td::before { content: attr(data-label); color: var(--dim); flex: 0 0 6.2rem; }
 }
 )css";

@@ -1,40 +1,26 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 
-#include <array>
-
 #include "common/base/clock.h"
 #include "coordinator/http/html_text.h"
 #include "coordinator/http/json_views.h"
 #include "coordinator/http/pages.h"
+#include "coordinator/http/table_html.h"
 
 namespace coxswain::coordinator::http {
 namespace {
 
 constexpr uint32_t kMostWaiting = 100;
 
-// A table whose rows become blocks where there is too little room: each cell has its heading.
-template <size_t kColumns>
-struct Columns {
-  std::array<const char*, kColumns> headings;
-
-  std::string Row(const std::array<std::string, kColumns>& cells) const {
-    std::string out = "<tr>";
-    for (size_t i = 0; i < kColumns; ++i) {
-      absl::StrAppend(&out, "<td class=\"num\" data-label=\"", headings[i], "\">",
-                      cells[i].empty() ? "–" : cells[i], "</td>");
-    }
-    return out + "</tr>";
-  }
-  std::string Table(const std::string& rows) const {
-    std::string out = "<div class=\"wide\"><table class=\"stack\"><thead><tr>";
-    for (const char* heading : headings) absl::StrAppend(&out, "<th>", heading, "</th>");
-    return out + "</tr></thead><tbody>" + rows + "</tbody></table></div>";
-  }
-};
-constexpr Columns<8> kQueueColumns = {
-    {"Queue", "Running", "Pending", "Held", "Quota", "Limit", "Of one user", "Weight"}};
-constexpr Columns<5> kUserColumns = {{"Queue", "User", "Running", "Held", "Used"}};
+constexpr Columns<8> kQueueColumns = {{{{"Queue"},
+                                        {"Running"},
+                                        {"Pending"},
+                                        {"Held"},
+                                        {"Quota"},
+                                        {"Limit"},
+                                        {"Of one user"},
+                                        {"Weight"}}}};
+constexpr Columns<5> kUserColumns = {{{{"Queue"}, {"User"}, {"Running"}, {"Held"}, {"Used"}}}};
 
 std::string BoundHtml(const core::Bound& bound, std::optional<int64_t> jobs = std::nullopt) {
   std::string text = core::BoundText(bound);

@@ -41,8 +41,9 @@ core::JobRequest RequestOf(const config::JobSpec& spec) {
   r.workers = spec.workers;
   r.min_workers = spec.min_workers;
   r.max_workers = spec.max_workers;
-  r.batch = spec.train.global_batch_size;
-  r.max_batch = spec.train.max_global_batch_size;
+  r.own_program = spec.HasProgram();
+  r.batch = r.own_program ? 0 : spec.train.global_batch_size;
+  r.max_batch = r.own_program ? 0 : spec.train.max_global_batch_size;
   r.cpus = spec.resources.cpus;
   r.gpus = spec.resources.gpus;
   r.memory_bytes = spec.resources.memory_bytes;

@@ -99,6 +99,7 @@ void VisitFields(V& visit, R& r) {
   visit("max_batch", r.max_batch);
   visit("expected_us", r.expected_time);
   visit("end_when_preempted", r.end_when_preempted);
+  visit("own_program", r.own_program);
   visit("max_attempts", r.max_attempts);
   visit("time_limit_us", r.time_limit);
   visit("grace_us", r.grace);

@@ -50,12 +50,12 @@ class Stream final : public WorkerStream {
 
   bool Next(wire::WorkerReport* out) {
     std::lock_guard lock(mutex_);
-    return queue_.Pop(out, together_);
+    return queue_.Pop(out);
   }
   void Received(wire::WorkerOrder& in) {
     if (in.takes_several()) {
       std::lock_guard lock(mutex_);
-      together_ = true;
+      queue_.SendTogether();
     }
     coxswain::rpc::ForEachOf(in, [this](const wire::WorkerOrder& each) {
       if (unreadable_.ok()) Take(each);
@@ -79,8 +79,7 @@ class Stream final : public WorkerStream {
   Events events_;
   absl::Status unreadable_;  // an order was
   std::mutex mutex_;
-  Queue queue_;            // guarded by mutex_
-  bool together_ = false;  // guarded by mutex_
+  Queue queue_;  // guarded by mutex_
   std::unique_ptr<wire::WorkerGateway::Stub> stub_;
   std::shared_ptr<Call> call_;
 };

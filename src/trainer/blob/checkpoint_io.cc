@@ -5,6 +5,7 @@
 
 #include "trainer/blob/hasher.h"
 #include "trainer/blob/safetensors.h"
+#include "trainer/blob/shard_reader.h"
 #include "trainer/blob/text.h"
 
 namespace coxswain::trainer::blob {
@@ -58,6 +59,17 @@ absl::StatusOr<std::string> StoreManifest(BlobStore& store, const Manifest& mani
   std::string json = ToJson(manifest);
   if (absl::Status status = store.Put(kManifestName, json); !status.ok()) return status;
   return HashHex(json);
+}
+
+absl::Status DescribeShards(BlobStore& store, Manifest* manifest) {
+  Patience patience(RetryPolicy{}, Cat("checkpoint store ", store.uri()));
+  manifest->tensors.clear();
+  for (const protocol::Shard& shard : manifest->shards) {
+    ShardReader reader(store, patience, shard);
+    if (absl::Status status = reader.ReadHeader(); !status.ok()) return status;
+    for (const PlacedPiece& piece : reader.pieces()) manifest->tensors.push_back(piece.tensor);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status StoreCommitted(BlobStore& store, std::string_view manifest_hash) {

@@ -25,6 +25,9 @@ absl::Status StoreShard(BlobStore& store, const ShardBuffer& shard);
 // here).
 absl::StatusOr<std::string> StoreManifest(BlobStore& store, const Manifest& manifest);
 absl::Status StoreCommitted(BlobStore& store, std::string_view manifest_hash);
+// Fills `manifest->tensors` with what the shards' own headers say: for ranks of which none knows
+// what the others have. Errors as ReadCheckpoint's.
+absl::Status DescribeShards(BlobStore& store, Manifest* manifest);
 
 // ---- reading back ----
 

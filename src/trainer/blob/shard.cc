@@ -109,7 +109,17 @@ std::vector<Piece> ShareOf(const std::vector<TensorInfo>& tensors, protocol::Ran
 std::shared_ptr<const ShardBuffer> ShardBuffer::Build(const std::vector<TensorInfo>& tensors,
                                                       protocol::Rank rank, uint32_t world_size,
                                                       Copy copy) {
-  std::vector<Piece> pieces = ShareOf(tensors, rank, world_size);
+  return Build(tensors, ShareOf(tensors, rank, world_size), rank, copy);
+}
+
+std::shared_ptr<const ShardBuffer> ShardBuffer::BuildWhole(const std::vector<TensorInfo>& tensors,
+                                                           protocol::Rank rank, Copy copy) {
+  return Build(tensors, ShareOf(tensors, 0, 1), rank, copy);
+}
+
+std::shared_ptr<const ShardBuffer> ShardBuffer::Build(const std::vector<TensorInfo>& tensors,
+                                                      const std::vector<Piece>& pieces,
+                                                      protocol::Rank rank, Copy copy) {
   std::string header = ShardHeader(tensors, pieces);
   uint64_t size = header.size();
   for (const Piece& piece : pieces) size += piece.bytes;

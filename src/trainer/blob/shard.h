@@ -41,12 +41,19 @@ class ShardBuffer {
                                                   protocol::Rank rank, uint32_t world_size,
                                                   Copy copy);
 
+  // All of these tensors are this rank's.
+  static std::shared_ptr<const ShardBuffer> BuildWhole(const std::vector<TensorInfo>& tensors,
+                                                       protocol::Rank rank, Copy copy);
+
   std::string_view bytes() const { return {data_.get(), size_}; }
   // rank, object ("rank-00000.safetensors"), bytes and hash.
   const protocol::Shard& shard() const { return shard_; }
 
  private:
   ShardBuffer() = default;
+  static std::shared_ptr<const ShardBuffer> Build(const std::vector<TensorInfo>& tensors,
+                                                  const std::vector<Piece>& pieces,
+                                                  protocol::Rank rank, Copy copy);
   std::unique_ptr<char[]> data_;
   size_t size_ = 0;
   protocol::Shard shard_;

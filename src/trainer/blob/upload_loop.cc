@@ -30,7 +30,10 @@ void UploadLoop::AddManifest(std::string uri, Manifest manifest,
   auto hash = std::make_shared<std::string>();
   Add(
       std::move(uri),
-      [hash, manifest = std::move(manifest)](BlobStore& store) {
+      [hash, manifest = std::move(manifest)](BlobStore& store) mutable {
+        absl::Status described =
+            manifest.tensors.empty() ? DescribeShards(store, &manifest) : absl::OkStatus();
+        if (!described.ok()) return described;
         absl::StatusOr<std::string> stored = StoreManifest(store, manifest);
         if (stored.ok()) *hash = *stored;
         return stored.status();

@@ -27,6 +27,7 @@ class UploadLoop {
 
   void AddShard(std::string uri, std::shared_ptr<const ShardBuffer> shard,
                 std::function<void(absl::Status)> done);
+  // Without tensors: they are those that the shards describe.
   void AddManifest(std::string uri, Manifest manifest,
                    std::function<void(absl::StatusOr<std::string> manifest_hash)> done);
   void AddCommitted(std::string uri, std::string manifest_hash,

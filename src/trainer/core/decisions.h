@@ -70,6 +70,7 @@ struct Note {
 };
 struct Exit {
   int code = 0;
+  int signal = 0;  // the process ends by this one, as the user's program did; 0: with `code`
   std::string reason;
 };
 

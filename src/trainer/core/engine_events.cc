@@ -11,7 +11,11 @@ void TrainerCore::On(const GroupFormed& event) {
   plan_ = event.plan;
   first_step_ = true;
   last_save_ = now_;
-  save_due_ = snapshot_due_ = false;
+  save_due_ = false;
+  snapshot_due_.reset();
+  said_.reset();
+  saved_.reset();
+  ended_well_ = false;
   exported_ = false;
   refusals_ = 0;
   rate_ = 0;
@@ -32,7 +36,7 @@ void TrainerCore::On(const CollectiveFailed& event) {
   running_.reset();
   if (mode_ != Mode::kForming && mode_ != Mode::kTraining) return;
   mode_ = Mode::kWaiting;
-  snapshot_due_ = false;
+  snapshot_due_.reset();
   // A save begun but not copied can no longer be: the others do not have it either.
   DropSavesIf(
       [](const Save& save, base::Generation) { return save.stage == SaveStage::kSnapshot; });
@@ -67,7 +71,7 @@ void TrainerCore::On(const StepFinished& event) {
     stop_->save = event.stop_with_save;
   }
   evaluation_due_ = plan_.EvaluationDue(step_, position_);
-  if (event.save && settings_.saves) BeginSave(false);
+  if (event.save && settings_.saves) BeginSave(step_, position_, false);
   if (std::exchange(first_step_, false)) {
     phase_ = protocol::Phase::kOptimizer;
     SendProgress();

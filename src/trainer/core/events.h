@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <variant>
@@ -29,6 +30,12 @@ struct TimerFired {
 };
 
 // ---- from the engine ----
+
+// Answers Evaluate.
+struct Evaluated {
+  double loss = 0;
+  double accuracy = 0;
+};
 
 // Answers JoinGroup.
 struct GroupFormed {
@@ -64,12 +71,25 @@ struct LossNotFinite {
   int64_t step = 0;
   std::vector<base::Rank> ranks;
 };
+// Answers RunStep of a rank with a program of the user's own: what it has said meanwhile.
+struct ProgramSaid {
+  int64_t step = 0;  // the highest so far
+  double loss = std::numeric_limits<double>::quiet_NaN();
+  int64_t epoch = 0, epochs = 0, total_steps = 0;  // 0: not said
+  double samples_per_second = 0;
+  int64_t remaining_ms = -1;
+  std::optional<Evaluated> evaluation;
+  std::optional<int64_t> saved;  // a new checkpoint of that step is complete in its folder
+  bool ended = false;            // with exit code 0, or told to stop
+};
+// Answers any command: the program ended by itself, with a code or a signal.
+struct ProgramFailed {
+  int code = 0;
+  int signal = 0;
+  std::string reason;
+};
 struct SnapshotTaken {
   int64_t step = 0;
-};
-struct Evaluated {
-  double loss = 0;
-  double accuracy = 0;
 };
 struct ModelExported {
   std::string uri;
@@ -107,8 +127,8 @@ struct StorageWaits {
 };
 
 using Event = std::variant<Started, OrderReceived, LinkConnected, TerminateSignalled, TimerFired,
-                           GroupFormed, CollectiveFailed, StepFinished, LossNotFinite,
-                           SnapshotTaken, Evaluated, ModelExported, EngineFailed, ShareStored,
-                           StoreFailed, ManifestStored, CommittedStored, StorageWaits>;
+                           GroupFormed, CollectiveFailed, StepFinished, LossNotFinite, ProgramSaid,
+                           ProgramFailed, SnapshotTaken, Evaluated, ModelExported, EngineFailed,
+                           ShareStored, StoreFailed, ManifestStored, CommittedStored, StorageWaits>;
 
 }  // namespace coxswain::trainer::core

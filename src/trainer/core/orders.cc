@@ -26,13 +26,14 @@ void TrainerCore::On(const LinkConnected&) {
 
 void TrainerCore::On(const TerminateSignalled&) {
   if (!stop_) {
-    stop_ = Stop{false, true, "told to stop by a signal", now_ + settings_.deadlines.Repeat()};
+    stop_ = Stop{false, true, "told to stop by a signal", now_ + StopLimit(false)};
     if (mode_ == Mode::kTraining && !LastStepDone()) return;
   } else if (stop_->save && !stop_->by_signal && mode_ == Mode::kTraining) {
     // The save that was asked for goes on; the sender's grace bounds it.
     stop_->by_signal = true;
     return;
   }
+  if (settings_.own_program) stop_->by_signal = true;
   FinishNow(true);
 }
 
@@ -68,6 +69,12 @@ void TrainerCore::On(const protocol::FormGeneration& order) {
 void TrainerCore::On(const protocol::CheckpointOpened& order) {
   if (order.generation != generation_ || ended_.contains(order.uri)) return;
   Save* save = saves_.FindStep(order.step);
+  if (save == nullptr && settings_.own_program && rank_ != 0) {
+    // Rank 0's program has said that it has saved.
+    if (!InGroup() || order.step <= committed_step_ || !settings_.saves) return;
+    BeginSave(order.step, order.step, false);
+    save = saves_.FindStep(order.step);
+  }
   if (save == nullptr) {
     if (order.step > committed_step_) early_ = order;
     return;
@@ -121,7 +128,8 @@ void TrainerCore::RefuseSave(int64_t step, base::CheckpointId id, const std::str
   Do(Note{"the checkpoint of step " + std::to_string(save->step) + " was not recorded: " + reason});
   Do(DropSave{save->step, save->uri});
   if (!save->uri.empty()) ended_.insert(save->uri);
-  bool last = LastStepDone() && save->step == step_;
+  bool last = LastStepDone() && (settings_.own_program ? rank_ == 0 : save->step == step_);
+  if (last && settings_.own_program && !saved_) saved_ = save->step;
   saves_.Erase(save->step);
   if (!last) return;
   // Three tries: what refuses the third will refuse the fourth.
@@ -149,8 +157,8 @@ void TrainerCore::On(const protocol::StopTraining& order) {
     stop_->save = stop_->save && order.save;
   }
   if (!stop_) {
-    base::Duration limit = save ? settings_.grace / 2 : settings_.deadlines.Repeat();
-    stop_ = Stop{save, false, order.reason.empty() ? "told to stop" : order.reason, now_ + limit};
+    stop_ = Stop{save, false, order.reason.empty() ? "told to stop" : order.reason,
+                 now_ + StopLimit(save)};
     Do(Note{"told to stop" + std::string(save ? " with a checkpoint" : "") + ": " + order.reason});
   }
   bool stepping = mode_ == Mode::kTraining && !LastStepDone();
@@ -164,6 +172,12 @@ void TrainerCore::On(const protocol::FinishAcknowledged&) {
   if (mode_ != Mode::kFinished) return;
   Leave(stopped_ ? protocol::kExitStopped : protocol::kExitOk,
         stopped_ ? (stop_ ? stop_->reason : "stopped") : "training finished");
+}
+
+// A step is over in a moment, or it never is; a program has its grace.
+base::Duration TrainerCore::StopLimit(bool save) const {
+  if (settings_.own_program) return settings_.grace;
+  return save ? settings_.grace / 2 : settings_.deadlines.Repeat();
 }
 
 }  // namespace coxswain::trainer::core

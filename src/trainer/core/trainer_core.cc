@@ -49,10 +49,16 @@ void TrainerCore::Pump() {
     JoinGroup join{*std::exchange(pending_, std::nullopt), rank_};
     return Command(std::move(join));
   }
+  const bool gives =
+      mode_ == Mode::kTraining || (mode_ == Mode::kFinished && settings_.own_program);
+  if (gives && snapshot_due_) {
+    return Command(TakeSnapshot{*std::exchange(snapshot_due_, std::nullopt)});
+  }
   if (mode_ != Mode::kTraining) return;
-  if (snapshot_due_) {
-    snapshot_due_ = false;
-    return Command(TakeSnapshot{step_});
+  if (saved_ && !SaveInFlight() && now_ >= retry_save_at_ && (!stop_ || stop_->save)) {
+    BeginSave(*saved_, *saved_, ended_well_);
+    saved_.reset();
+    return Command(TakeSnapshot{*std::exchange(snapshot_due_, std::nullopt)});
   }
   if (evaluation_due_ && !stop_agreed_) {
     evaluation_due_ = false;
@@ -64,11 +70,12 @@ void TrainerCore::Pump() {
 
 // The state no longer changes: save it, export it, then say so.
 void TrainerCore::PumpAfterLastStep() {
-  bool must_save = settings_.saves && committed_step_ != step_ && step_ > 0 &&
-                   (!stop_agreed_ || (stop_ && stop_->save));
-  if (must_save && !SaveInFlight() && now_ >= retry_save_at_) {
-    BeginSave(!stop_agreed_);
-    snapshot_due_ = false;
+  bool may_save = settings_.saves && (!stop_agreed_ || (stop_ && stop_->save));
+  bool must_save = may_save && (settings_.own_program ? saved_.has_value()
+                                                      : committed_step_ != step_ && step_ > 0);
+  if (must_save && !settings_.own_program && !SaveInFlight() && now_ >= retry_save_at_) {
+    BeginSave(step_, position_, !stop_agreed_);
+    snapshot_due_.reset();
     return Command(TakeSnapshot{step_});
   }
   if (!stop_agreed_ && rank_ == 0 && settings_.exports && !exported_) {
@@ -100,14 +107,14 @@ RunStep TrainerCore::NextStep() {
   return step;
 }
 
-void TrainerCore::BeginSave(bool final) {
+void TrainerCore::BeginSave(int64_t step, int64_t position, bool final) {
   // Rank 0 began this one, so it saw the end of the earlier: what we have not stored of that is of
   // no use.
   DropSavesIf([](const Save& save, base::Generation) { return save.stage < SaveStage::kStored; });
-  Save& save = saves_.Begin(step_, position_, generation_, final);
+  Save& save = saves_.Begin(step, position, generation_, final);
   last_save_ = now_;
-  snapshot_due_ = true;
-  if (early_ && early_->step == step_ && early_->generation == generation_) {
+  snapshot_due_ = step;
+  if (early_ && early_->step == step && early_->generation == generation_) {
     save.id = early_->id;
     save.uri = early_->uri;
   }
@@ -143,9 +150,9 @@ void TrainerCore::Fail(std::string reason, int code, protocol::FailureKind kind)
   Leave(code, std::move(reason));
 }
 
-void TrainerCore::Leave(int code, std::string reason) {
+void TrainerCore::Leave(int code, std::string reason, int signal) {
   mode_ = Mode::kExited;
-  Do(Exit{code, std::move(reason)});
+  Do(Exit{code, signal, std::move(reason)});
 }
 
 bool TrainerCore::AnythingUnanswered() const {
@@ -216,9 +223,10 @@ void TrainerCore::SendProgress() {
     progress.eval_loss = evaluation_->loss;
     progress.eval_accuracy = evaluation_->accuracy;
   }
-  progress.global_batch = formed_ ? plan_.batch : 0;
+  progress.global_batch = formed_ && !settings_.own_program ? plan_.batch : 0;
   progress.gradient_noise = noise_;
   progress.waiting_for = waiting_for_;
+  if (settings_.own_program) FillFromProgram(&progress);
   Report(std::move(progress));
 }
 

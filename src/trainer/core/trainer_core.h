@@ -27,6 +27,7 @@ struct Settings {
   base::Duration save_every_time{};  // 0: off
   bool saves = true;                 // false: no checkpoint at all (standalone)
   bool exports = true;               // rank 0 exports the model at the end
+  bool own_program = false;          // of the user's: it steps and saves by itself, and says so
   base::Duration grace = base::seconds(30);
 };
 
@@ -76,6 +77,8 @@ class TrainerCore {
   void On(const CollectiveFailed& event);
   void On(const StepFinished& event);
   void On(const LossNotFinite& event);
+  void On(const ProgramSaid& event);
+  void On(const ProgramFailed& event);
   void On(const SnapshotTaken& event);
   void On(const Evaluated& event);
   void On(const ModelExported& event);
@@ -102,12 +105,12 @@ class TrainerCore {
   RunStep NextStep();
   void Command(EngineCommand command);
   protocol::Phase PhaseNow(protocol::Phase of_engine) const;
-  void BeginSave(bool final);
+  void BeginSave(int64_t step, int64_t position, bool final);
   void UploadIfOpened(Save& save);
   void DropSavesIf(bool (*predicate)(const Save&, base::Generation current));
   void RefuseSave(int64_t step, base::CheckpointId id, const std::string& reason);
   void FinishNow(bool stopped);
-  void Leave(int code, std::string reason);
+  void Leave(int code, std::string reason, int signal = 0);
   void Fail(std::string reason, int code, protocol::FailureKind kind);
   void SendUnanswered();
   void SendOf(const Save& save);
@@ -115,7 +118,11 @@ class TrainerCore {
   void Report(protocol::TrainerReport report) { out_.reports.push_back(std::move(report)); }
   void Do(Action action) { out_.actions.push_back(std::move(action)); }
   bool AnythingUnanswered() const;
-  bool LastStepDone() const { return stop_agreed_ || plan_.Done(step_, position_); }
+  bool LastStepDone() const {
+    return stop_agreed_ || (settings_.own_program ? ended_well_ : plan_.Done(step_, position_));
+  }
+  base::Duration StopLimit(bool save) const;
+  void FillFromProgram(protocol::TrainerProgress* progress) const;
   bool SaveInFlight() const { return !saves_.empty(); }
   bool InGroup() const { return mode_ == Mode::kTraining || mode_ == Mode::kFinished; }
 
@@ -143,9 +150,9 @@ class TrainerCore {
   bool evaluation_due_ = false;
 
   SaveTable saves_;
-  bool save_due_ = false;      // rank 0: save as soon as no other is in flight
-  bool save_wanted_ = false;   // other ranks: pass SaveNow on with the next step
-  bool snapshot_due_ = false;  // agreed: copy before the next step
+  bool save_due_ = false;                // rank 0: save as soon as no other is in flight
+  bool save_wanted_ = false;             // other ranks: pass SaveNow on with the next step
+  std::optional<int64_t> snapshot_due_;  // agreed: copy before the next step. Of this one
   base::Time last_save_;
   int64_t committed_step_ = -1;  // newest step known to be in a committed checkpoint of this job
   base::Time retry_save_at_;     // the save after the last step was refused: not before this
@@ -154,6 +161,10 @@ class TrainerCore {
   // Folders of what was refused: a late repetition is not to be used. Not ids: a coordinator whose
   // store was restored from an older copy gives those again.
   std::set<std::string> ended_;
+
+  std::optional<ProgramSaid> said_;  // by a program of the user's own
+  std::optional<int64_t> saved_;     // rank 0: it has said that this one is complete; not yet begun
+  bool ended_well_ = false;          // it has
 
   std::optional<Stop> stop_;
   bool stop_agreed_ = false;

@@ -21,6 +21,12 @@ void CheckpointWork::Snapshot(const engine::Engine& engine, int64_t step, int64_
   noise_ = engine.Noise();
 }
 
+void CheckpointWork::SnapshotFiles(std::shared_ptr<const blob::ShardBuffer> share, int64_t step) {
+  std::lock_guard lock(mutex_);
+  snapshots_[step] = std::move(share);
+  samples_per_epoch_ = 0;
+}
+
 void CheckpointWork::Do(const core::Action& action) {
   std::lock_guard lock(mutex_);
   if (const auto* upload = std::get_if<core::StartUpload>(&action)) On(*upload);
@@ -60,12 +66,17 @@ void CheckpointWork::On(const core::StoreManifest& action) {
   manifest.info.generation = action.generation;
   manifest.info.step = action.step;
   manifest.info.position = action.position;
-  manifest.info.epoch = action.position / samples_per_epoch_;
+  const bool files = samples_per_epoch_ == 0;
+  manifest.info.epoch = files ? 0 : action.position / samples_per_epoch_;
   manifest.info.world_size = action.world_size;
   manifest.info.spec_digest = facts_.spec_digest;
-  // Every random number is a function of the seed and the position: that is all the random state.
-  manifest.info.state["seed"] = std::to_string(facts_.seed);
-  manifest.info.state["samples"] = std::to_string(samples_per_epoch_);  // the order depends on it
+  if (files) {
+    manifest.info.state["content"] = "files";
+  } else {
+    // Every random number is a function of the seed and the position: that is all the random state.
+    manifest.info.state["seed"] = std::to_string(facts_.seed);
+    manifest.info.state["samples"] = std::to_string(samples_per_epoch_);  // the order depends on it
+  }
   if (noise_.count > 0) manifest.info.state["gradient_noise"] = NoiseText(noise_);
   manifest.info.state["trainer_version"] = base::kVersion;
   manifest.tensors = tensors_;

@@ -33,6 +33,8 @@ class CheckpointWork {
   // Copies and hashes this rank's share of the engine's present state. On the engine's thread.
   void Snapshot(const engine::Engine& engine, int64_t step, int64_t samples_per_epoch,
                 base::Rank rank, uint32_t world_size);
+  // The share is one that a program of the user's own has saved.
+  void SnapshotFiles(std::shared_ptr<const blob::ShardBuffer> share, int64_t step);
   // StartUpload, StoreManifest, StoreCommitted, DropSave. Returns at once.
   void Do(const core::Action& action);
   // What an upload waits for; empty: nothing.
@@ -51,7 +53,7 @@ class CheckpointWork {
   std::mutex mutex_;
   std::map<int64_t, std::shared_ptr<const blob::ShardBuffer>> snapshots_;  // by step
   std::vector<blob::TensorInfo> tensors_;
-  int64_t samples_per_epoch_ = 1;
+  int64_t samples_per_epoch_ = 1;  // 0: of a program, which has no samples
   engine::NoiseAverages noise_;
   std::unique_ptr<blob::UploadLoop> loop_;
 };

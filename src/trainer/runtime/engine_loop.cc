@@ -63,7 +63,8 @@ core::Event EngineLoop::Run(const core::JoinGroup& command) {
   auto joined = doors_.engine->Join(group, [&] {
     auto state = doors_.restorer->Run(form, &report);
     restored = state.status();
-    return state;
+    using Saved = absl::StatusOr<std::unique_ptr<engine::SavedState>>;
+    return state.ok() ? Saved(StateForEngine(*std::move(state))) : Saved(restored);
   });
   if (!restored.ok()) return Failed(restored);
   if (absl::IsUnavailable(joined.status())) {

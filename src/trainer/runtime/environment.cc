@@ -1,5 +1,6 @@
 #include "trainer/runtime/environment.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace coxswain::trainer {
@@ -91,6 +92,15 @@ absl::StatusOr<Environment> ReadEnvironment(const GetVariable& get) {
   in.Number("COXSWAIN_WORLD_SIZE", 1, &out.world_size);
   in.Number("COXSWAIN_LOCAL_RANK", 0, &out.local_rank);
   in.Number("COXSWAIN_CPUS", 1, &out.cpus);
+  in.Number("COXSWAIN_LOCAL_WORLD_SIZE", 1, &out.local_world_size);
+  in.Number("COXSWAIN_NODE_RANK", 0, &out.node_rank);
+  in.Number("COXSWAIN_NODES", 1, &out.nodes);
+  const std::string gpus = in.Text("COXSWAIN_NODE_GPUS");
+  for (size_t at = 0; at < gpus.size();) {
+    const size_t comma = std::min(gpus.find(',', at), gpus.size());
+    out.node_gpus.push_back(gpus.substr(at, comma - at));
+    at = comma + 1;
+  }
   out.state_prefix = in.Text("COXSWAIN_STATE_PREFIX");
   out.store = in.Text("COXSWAIN_STORE");
   if (!in.status().ok()) return in.status();

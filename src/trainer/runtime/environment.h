@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "trainer/runtime/trainer_link.h"
@@ -20,6 +21,9 @@ struct Environment {
   uint32_t cpus = 1;                       // COXSWAIN_CPUS: threads
   std::string state_prefix;                // COXSWAIN_STATE_PREFIX: "CLUSTER/j12", below the store
   std::string store;                       // COXSWAIN_STORE: for a job that names none
+  // COXSWAIN_LOCAL_WORLD_SIZE, _NODE_RANK, _NODES, _NODE_GPUS: for a program of the user's own
+  uint32_t local_world_size = 1, node_rank = 0, nodes = 1;
+  std::vector<std::string> node_gpus;
 };
 
 using GetVariable = std::function<const char*(const char* name)>;

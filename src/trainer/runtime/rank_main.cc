@@ -2,6 +2,8 @@
 
 #include <malloc.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <future>
@@ -13,6 +15,7 @@
 #include "trainer/runtime/engine_host.h"
 #include "trainer/runtime/engine_loop.h"
 #include "trainer/runtime/job_data.h"
+#include "trainer/runtime/program_loop.h"
 #include "trainer/runtime/shell.h"
 
 namespace coxswain::trainer {
@@ -36,7 +39,8 @@ core::Settings CoreSettingsOf(const RankSettings& settings) {
   out.save_every_steps = settings.spec.checkpoint.every_steps;
   out.save_every_time = settings.spec.checkpoint.every_time;
   out.saves = settings.saves && !settings.store.empty();
-  out.exports = !settings.store.empty();
+  out.own_program = settings.spec.HasProgram();
+  out.exports = !settings.store.empty() && !out.own_program;
   out.grace = settings.spec.grace;
   return out;
 }
@@ -50,6 +54,18 @@ CheckpointFacts FactsOf(const RankSettings& settings) {
   facts.spec_digest = blob::HashHex(settings.spec_yaml);
   facts.seed = settings.spec.train.seed;
   return facts;
+}
+
+// So that whoever waits for this process sees how the program ended.
+void EndBySignal(int number) {
+  signal(number, SIG_DFL);
+  sigset_t only;
+  sigemptyset(&only);
+  sigaddset(&only, number);
+  pthread_sigmask(SIG_UNBLOCK, &only, nullptr);
+  rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);  // it has written its own
+  raise(number);
 }
 
 // Everything that one rank's process is made of; lives until the process ends.
@@ -68,6 +84,7 @@ struct RankProcess {
   std::optional<core::EngineFailed> PrepareEngine();
   std::string WaitingFor();
   [[noreturn]] void ServeEngine();
+  [[noreturn]] void ServeProgram();
 
   RankSettings settings;
   ListenSocket socket;
@@ -78,6 +95,7 @@ struct RankProcess {
   Restorer restorer;
   std::unique_ptr<JobData> data;
   std::unique_ptr<engine::Engine> engine;
+  std::unique_ptr<ProgramLoop> program;  // instead of the engine; null: the job trains a recipe
   std::atomic<engine::Engine*> loaded{nullptr};  // set once `engine` is ready for other threads
   std::shared_ptr<blob::Patience> data_patience =
       std::make_shared<blob::Patience>(kDataPolicy, "data");
@@ -87,17 +105,22 @@ void RankProcess::StartShell() {
   ShellDoors doors;
   doors.link = link.get();
   doors.abort_group = [this] {
+    if (program) return program->Abort();
     if (engine::Engine* ready = loaded) ready->Abort();
   };
   doors.store_work = [this](const core::Action& action) { checkpoints.Do(action); };
   doors.phase = [this] {
+    if (program) return program->phase();
     engine::Engine* ready = loaded;
     return ready == nullptr ? protocol::Phase::kStarting : ready->phase();
   };
   doors.waiting_for = [this] { return WaitingFor(); };
-  doors.take_metrics = [this] { return metrics.Take(); };
+  doors.take_metrics = [this] { return program ? program->TakeMetrics() : metrics.Take(); };
   // No destructors: LibTorch's threads may be anywhere, and nothing is left to be written.
-  doors.leave = [](int code) { std::_Exit(code); };
+  doors.leave = [](const core::Exit& exit) {
+    if (exit.signal != 0) EndBySignal(exit.signal);
+    std::_Exit(exit.code);
+  };
   shell.Start(std::move(doors), socket.address());
 }
 
@@ -131,6 +154,27 @@ std::optional<core::EngineFailed> RankProcess::PrepareEngine() {
   if (!prepared.ok()) return FailureOf(prepared, protocol::FailureKind::kSettings);
   loaded = engine.get();
   return std::nullopt;
+}
+
+std::unique_ptr<ProgramLoop> MakeProgram(RankProcess& process) {
+  ProgramDoors doors;
+  doors.checkpoints = &process.checkpoints;
+  doors.restorer = &process.restorer;
+  doors.free_port = [&process] { process.socket = ListenSocket(); };
+  doors.spec = process.settings.spec;
+  doors.place = process.settings.place;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const size_t equals = text.find('=');
+    if (equals == text.npos) continue;
+    doors.environment[std::string(text.substr(0, equals))] = text.substr(equals + 1);
+  }
+  doors.folder = process.settings.folder;
+  return std::make_unique<ProgramLoop>(std::move(doors));
+}
+
+void RankProcess::ServeProgram() {
+  while (true) shell.Handle(program->Execute(shell.NextCommand()));
 }
 
 void RankProcess::ServeEngine() {
@@ -175,7 +219,10 @@ void RunRank(RankSettings settings, ListenSocket socket, std::unique_ptr<Trainer
   mallopt(M_TRIM_THRESHOLD, 2047 << 20);
   // Never destroyed: the process ends from the shell's thread.
   auto* process = new RankProcess(std::move(settings), std::move(socket), std::move(link));
+  const bool own_program = process->settings.spec.HasProgram();
+  if (own_program) process->program = MakeProgram(*process);
   process->StartShell();
+  if (own_program) process->ServeProgram();
   if (auto failed = process->PrepareEngine()) process->shell.Handle(*failed);
   process->ServeEngine();
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/config/job_spec.h"
+#include "trainer/program/program_environment.h"
 #include "trainer/runtime/listen_socket.h"
 #include "trainer/runtime/trainer_link.h"
 
@@ -20,6 +21,9 @@ struct RankSettings {
   std::string store;         // where checkpoints and the model go; empty: nowhere
   std::string state_prefix;  // "CLUSTER/j12"
   bool saves = true;
+  // For a program of the user's own.
+  std::string folder;           // of this rank
+  program::ProgramPlace place;  // what is known before there is a generation
 };
 
 // Blocks SIGTERM, SIGINT and SIGPIPE; once, in main, before any thread is made.

@@ -26,7 +26,7 @@ absl::Status NoneToResumeFrom(const std::string& newest, size_t count, bool dama
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<engine::SavedState>> Restorer::Run(
+absl::StatusOr<std::shared_ptr<blob::RestoredState>> Restorer::Run(
     const protocol::FormGeneration& form, RestoreReport* report) {
   bool damaged = false;
   size_t named = 0;
@@ -53,10 +53,10 @@ absl::StatusOr<std::unique_ptr<engine::SavedState>> Restorer::Run(
     report->refused.push_back({candidate.uri, why, corrupt});
   }
   if (named > 0) return NoneToResumeFrom(newest_named, named, damaged);
-  return std::unique_ptr<engine::SavedState>();
+  return std::shared_ptr<blob::RestoredState>();
 }
 
-absl::StatusOr<std::unique_ptr<engine::SavedState>> Restorer::Read(
+absl::StatusOr<std::shared_ptr<blob::RestoredState>> Restorer::Read(
     const protocol::RestoreCandidate& candidate, bool allow_uncommitted) {
   auto patience = std::make_shared<blob::Patience>(kRestorePolicy, "checkpoint " + candidate.uri);
   {
@@ -72,14 +72,18 @@ absl::StatusOr<std::unique_ptr<engine::SavedState>> Restorer::Read(
     return read.status();
   });
   if (!done.ok()) return done;
-  auto restored = std::make_shared<blob::RestoredState>(*std::move(read));
+  return std::make_shared<blob::RestoredState>(*std::move(read));
+}
+
+std::unique_ptr<engine::SavedState> StateForEngine(std::shared_ptr<blob::RestoredState> restored) {
+  if (restored == nullptr) return nullptr;
   auto state = std::make_unique<engine::SavedState>();
   state->step = restored->info.step;
   state->position = restored->info.position;
   state->tensors = restored->tensors;
   auto noise = restored->info.state.find("gradient_noise");
   if (noise != restored->info.state.end()) state->noise = ParseNoise(noise->second);
-  state->bytes = [restored](size_t i) { return restored->data[i].get(); };
+  state->bytes = [restored = std::move(restored)](size_t i) { return restored->data[i].get(); };
   return state;
 }
 

@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/protocol/trainer_messages.h"
-#include "trainer/blob/blob_store.h"
+#include "trainer/blob/checkpoint_io.h"
 #include "trainer/engine/engine.h"
 
 namespace coxswain::trainer {
@@ -29,18 +29,21 @@ class Restorer {
   // storage lost or changed bytes; the object, found and expected are in the text);
   // INVALID_ARGUMENT, it is not there, was not committed or is of another format. Other codes: the
   // store could not be read for a long time; progress is not thrown away for that.
-  absl::StatusOr<std::unique_ptr<engine::SavedState>> Run(const protocol::FormGeneration& form,
-                                                          RestoreReport* report);
+  absl::StatusOr<std::shared_ptr<blob::RestoredState>> Run(const protocol::FormGeneration& form,
+                                                           RestoreReport* report);
   // What a restore waits for; empty: nothing. From any thread.
   std::string waiting_for() const;
 
  private:
-  absl::StatusOr<std::unique_ptr<engine::SavedState>> Read(
+  absl::StatusOr<std::shared_ptr<blob::RestoredState>> Read(
       const protocol::RestoreCandidate& candidate, bool allow_uncommitted);
 
   blob::StoreSettings settings_;
   mutable std::mutex mutex_;
   std::shared_ptr<blob::Patience> patience_;
 };
+
+// As the engine takes it; null stays null.
+std::unique_ptr<engine::SavedState> StateForEngine(std::shared_ptr<blob::RestoredState> restored);
 
 }  // namespace coxswain::trainer

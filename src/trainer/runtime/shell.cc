@@ -161,10 +161,11 @@ void Shell::End() {
     }
   }
   SendMetrics();
-  bool bad = exit.code != protocol::kExitOk && exit.code != protocol::kExitStopped;
+  bool bad =
+      (exit.code != protocol::kExitOk && exit.code != protocol::kExitStopped) || exit.signal != 0;
   log::Write(bad ? log::Level::kError : log::Level::kInfo, exit.reason);
   if (!doors_.link->Flush(kFlushLimit)) log::Warn("the worker did not take the last reports");
-  doors_.leave(exit.code);
+  doors_.leave(exit);
   std::abort();
 }
 

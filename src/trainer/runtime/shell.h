@@ -26,7 +26,7 @@ struct ShellDoors {
   std::function<protocol::Phase()> phase;               // where the engine is
   std::function<std::string()> waiting_for;             // what storage waits for
   std::function<std::vector<protocol::MetricPoint>()> take_metrics;
-  std::function<void(int code)> leave;  // ends the process
+  std::function<void(const core::Exit& exit)> leave;  // ends the process
 };
 
 class Shell {

@@ -32,6 +32,14 @@ absl::Status Refuse(const std::string& why) {
   return absl::InvalidArgumentError(Cat("resume_from: ", why));
 }
 
+// Empty: both are of a recipe, or both of a program.
+std::string WhyOtherKind(const blob::Manifest& manifest, const ResumeJob& job) {
+  const bool files = StateOf(manifest, "content") == "files";
+  if (files == job.spec.HasProgram()) return "";
+  return files ? "it was saved by a program (spec.command), and this job has a model (spec.model)"
+               : "it was saved by a recipe (spec.model), and this job has a program (spec.command)";
+}
+
 // Empty: all tensors are there and none is left over.
 std::string WhyOtherTensors(const blob::Manifest& manifest, const state::StateList& list) {
   std::map<std::string, const TensorInfo*> saved;
@@ -102,9 +110,10 @@ absl::StatusOr<std::string> CheckResume(const ResumeOrder& order, const ResumeJo
                                             {candidate.manifest_hash, order.uncommitted});
     const absl::Status& status = manifest.status();
     if (manifest.ok()) {
-      std::string wrong = WhyOtherTensors(*manifest, job.list);
+      std::string wrong = WhyOtherKind(*manifest, job);
+      if (wrong.empty() && !job.spec.HasProgram()) wrong = WhyOtherTensors(*manifest, job.list);
       if (!wrong.empty()) return Refuse(Cat("the checkpoint ", candidate.uri, ": ", wrong));
-      return Warning(*manifest, job);
+      return job.spec.HasProgram() ? std::string() : Warning(*manifest, job);
     }
     bool unfit = blob::IsCorrupt(status) || absl::IsFailedPrecondition(status);
     if (!unfit) return absl::Status(status.code(), Cat("resume_from: ", status.message()));

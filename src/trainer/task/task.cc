@@ -138,10 +138,21 @@ absl::Status CheckData(const Context& context, ordered_json* result, std::string
   return absl::OkStatus();
 }
 
+// What the program needs is on the machine that runs it, and nobody else can tell.
+absl::Status CheckProgram(const Context& context, std::string* warning) {
+  ResumeJob job{context.spec, state::StateList(), 0};
+  absl::StatusOr<std::string> resumed =
+      CheckResume(ResumeOrderOf(context), job, context.Settings("checkpoint"));
+  if (resumed.ok()) *warning = *resumed;
+  return resumed.status();
+}
+
 Result Check(const Context& context, std::string* warning) {
   ordered_json result = ordered_json::object();
   if (!context.argument.contains("probe")) {
-    if (absl::Status status = CheckData(context, &result, warning); !status.ok()) return status;
+    absl::Status status = context.spec.HasProgram() ? CheckProgram(context, warning)
+                                                    : CheckData(context, &result, warning);
+    if (!status.ok()) return status;
   }
   if (absl::Status status = CheckPlace(context); !status.ok()) {
     return absl::Status(status.code(), Cat("spec.checkpoint.store: ", status.message()));

@@ -64,6 +64,12 @@ std::vector<std::string> RankEnvironment(const Surroundings& surroundings,
   }
   all["COXSWAIN_LOCAL_RANK"] = std::to_string(start.local_rank);
   all["COXSWAIN_WORLD_SIZE"] = std::to_string(start.world_size);
+  if (start.local_world_size > 0) {
+    all["COXSWAIN_LOCAL_WORLD_SIZE"] = std::to_string(start.local_world_size);
+    all["COXSWAIN_NODE_RANK"] = std::to_string(start.node_rank);
+    all["COXSWAIN_NODES"] = std::to_string(std::max<uint32_t>(1, start.nodes));
+    all["COXSWAIN_NODE_GPUS"] = absl::StrJoin(start.node_gpus, ",");
+  }
   all["COXSWAIN_CPUS"] = std::to_string(start.cpus);
   all["COXSWAIN_STATE_PREFIX"] = start.state_prefix;
   all["COXSWAIN_JOB_NAME"] = start.job_name;

@@ -30,7 +30,8 @@ constexpr char kHead[] = "coxswain-rank 1";
 constexpr char kRecordFile[] = "rank";
 constexpr char kAcknowledgedFile[] = "acknowledged";
 
-std::string Encode(const protocol::StartRank& start, const std::string& boot_id) {
+std::string Encode(const protocol::StartRank& start, const std::string& boot_id,
+                   const std::string& folder) {
   base::Fields fields;
   auto put = [&](const char* key, uint64_t value) { Put(fields, key, std::to_string(value)); };
   put("job", start.key.job.value);
@@ -44,6 +45,7 @@ std::string Encode(const protocol::StartRank& start, const std::string& boot_id)
   put("cpus", start.cpus);
   Put(fields, "state_prefix", start.state_prefix);
   Put(fields, "boot_id", boot_id);
+  Put(fields, "folder", folder);
   return base::EncodeFields(kHead, fields);
 }
 
@@ -65,6 +67,18 @@ std::vector<std::string> Numbered(const std::string& folder, char letter) {
   }
   std::sort(found.begin(), found.end());
   return found;
+}
+
+// It was copied from another one, which is still there: the processes that it tells of are that
+// one's.
+bool IsCopy(const std::string& folder) {
+  absl::StatusOr<std::string> text = ReadFile(absl::StrCat(folder, "/", kRecordFile));
+  std::optional<base::FieldMap> fields;
+  if (text.ok()) fields = base::DecodeFields(*text, kHead);
+  if (!fields) return false;
+  struct stat here, there;
+  return stat(folder.c_str(), &here) == 0 && stat(Get(*fields, "folder").c_str(), &there) == 0 &&
+         (here.st_dev != there.st_dev || here.st_ino != there.st_ino);
 }
 
 absl::Status SetAside(const std::string& folder) {
@@ -96,7 +110,7 @@ absl::Status WriteRankFolder(const std::string& folder, const protocol::StartRan
       !s.ok()) {
     return s;
   }
-  return WriteFile(absl::StrCat(folder, "/", kRecordFile), Encode(start, boot_id), false);
+  return WriteFile(absl::StrCat(folder, "/", kRecordFile), Encode(start, boot_id, folder), false);
 }
 
 absl::StatusOr<RankRecord> ReadRankFolder(const std::string& folder) {
@@ -169,6 +183,8 @@ protocol::ExitRecord LostExit(const std::string& folder, const std::string& reco
     exit.signal = 0;
     exit.code = 127;
     exit.note = "the program could not be started: its shim ended before that";
+  } else if (IsCopy(folder)) {
+    exit.note = "exit record lost: this worker's data directory is a copy of another one's";
   } else {
     KillRemnants(*identity, boot_id);
     exit.note = "exit record lost: shim killed";

@@ -96,7 +96,7 @@ class CoordinatorClient final : public CoordinatorLink {
   void Received(wire::WorkerOrder& in) {
     if (in.takes_several()) {
       std::lock_guard lock(mutex_);
-      together_ = true;
+      queue_.SendTogether();
     }
     absl::Status status;
     rpc::ForEachOf(in, [&](const wire::WorkerOrder& each) {
@@ -118,7 +118,7 @@ class CoordinatorClient final : public CoordinatorLink {
 
   bool Next(wire::WorkerReport* out) {
     std::lock_guard lock(mutex_);
-    return queue_.Pop(out, together_);
+    return queue_.Pop(out);
   }
 
   void Wrote() {
@@ -134,7 +134,7 @@ class CoordinatorClient final : public CoordinatorLink {
     {
       std::lock_guard lock(mutex_);
       open_ = false;
-      above_high_ = together_ = false;
+      above_high_ = false;
       queue_.Clear();
     }
     if (stopping_) return false;
@@ -150,7 +150,6 @@ class CoordinatorClient final : public CoordinatorLink {
   Queue queue_;              // guarded by mutex_
   bool open_ = false;        // guarded by mutex_: Send is accepted
   bool above_high_ = false;  // guarded by mutex_: `drained` is owed
-  bool together_ = false;    // guarded by mutex_: this coordinator takes several reports in one
   rpc::DuplexLink<wire::WorkerGateway, wire::WorkerReport, wire::WorkerOrder>
       link_;  // last: ends first
 };

@@ -11,11 +11,13 @@
 #include "common/base/clock.h"
 #include "common/base/shim_protocol.h"
 #include "common/base/version.h"
+#include "common/config/quantities.h"
 #include "common/log/log.h"
 #include "worker/process/files.h"
 #include "worker/process/processes.h"
 #include "worker/process/rank_folder.h"
 #include "worker/process/retention.h"
+#include "worker/runtime/data_address.h"
 #include "worker/runtime/machine.h"
 
 namespace coxswain::worker {
@@ -108,6 +110,11 @@ absl::Status WorkerLoop::FillInventory(protocol::Inventory& inventory) const {
   auto address = AdvertisedAddress(config.advertise_address, config.interface, config.coordinator);
   if (address.ok()) {
     inventory.address = *address;
+    auto coordinator = config::ParseHostPort(config.coordinator);
+    if (config::IsLoopback(*address) && coordinator && !config::IsLoopback(coordinator->host)) {
+      log::Warn(absl::StrCat("ranks of this machine are reached under ", *address, ", which only ",
+                             "this machine reaches: set advertise_address to another of its own"));
+    }
     return absl::OkStatus();
   }
   if (!config.interface.empty()) return address.status();

@@ -71,9 +71,12 @@ void CoreScript::AddTrainerCommands() {
                                                   args.Text("model"), args.Has("stopped")});
   };
   commands_["failed"] = [this](const Arguments& args) {
-    bool infra = args.words.size() > 1 && args.words[1] == "infra";
+    std::string whose = args.words.size() > 1 ? args.words[1] : "";
+    bool store = whose == "store", user = !store && whose != "infra";
     return FromTrainer(args.words.at(0),
-                       protocol::TrainingFailed{args.Rest(infra ? 2 : 1), !infra});
+                       protocol::TrainingFailed{
+                           args.Rest(user ? 1 : 2), user,
+                           store ? protocol::FailureKind::kStore : protocol::FailureKind::kNone});
   };
   commands_["run"] = [this](const Arguments& args) {
     RunJob(args.words.at(0));

@@ -1,5 +1,7 @@
 #include "coordinator/core/handlers/attempt_handler.h"
 
+#include <algorithm>
+
 #include "coordinator/core/handlers/exit_verdict.h"
 #include "coordinator/core/handlers/generation_handler.h"
 #include "coordinator/core/handlers/job_end_handler.h"
@@ -27,8 +29,9 @@ std::string PlacementText(const Turn& turn, const Placement& placement) {
 }
 
 // A survivor's end says less than the end it follows from.
-bool IsConsequence(const std::optional<Exit>& exit) {
-  return exit && JudgeExit(exit->record).consequence;
+bool IsConsequence(const Turn& turn, JobId job, const std::optional<Exit>& exit) {
+  const bool own_program = turn.tables.jobs().Get(job).request.own_program;
+  return exit && JudgeExit(exit->record, own_program).consequence;
 }
 
 // With what it is ordered to restore; once its group has formed, the row has what it did restore.
@@ -71,6 +74,9 @@ void StartAttempt(Turn& turn, const Placement& placement) {
   });
   turn.Persist(NewAttempt(turn, job, number, placement.ranks.size()));
   JobSoft& soft = turn.soft.jobs[job.id];
+  if (soft.resize_to > 0) {
+    soft.vain_resizes = placement.ranks.size() < soft.resize_to ? soft.vain_resizes + 1 : 0;
+  }
   soft.ForgetAttempt();
   if (IsElastic(job.request)) turn.soft.elastic.insert(job.id);
   soft.attempt_started = soft.ready_from = soft.progress_at = turn.now;
@@ -85,13 +91,34 @@ void StartAttempt(Turn& turn, const Placement& placement) {
     turn.Persist(row);
     soft.nodes.insert(slot.node);
     turn.TouchNode(slot.node);
-    SendStartRank(turn, row);
   }
+  for (const RankRow* rank : turn.tables.ranks().Of(job.id, number)) SendStartRank(turn, *rank);
   turn.Note("JobStarting", "attempt " + std::to_string(number.value) + ": " + where,
             {.job = job.id, .attempt = number});
   turn.Explain(job.id, "starting: " + where);
   turn.TouchJob(job.id);
   turn.WakeJob(job.id, turn.now + turn.deadlines().Repeat());
+}
+
+// Which of the job's ranks and GPUs are on its node, and which of the job's nodes that is.
+static void DescribeNodes(const Turn& turn, const RankRow& rank, protocol::StartRank* order) {
+  std::vector<NodeId> nodes;  // by lowest rank
+  std::vector<const RankRow*> here;
+  for (const RankRow* each : turn.tables.ranks().Of(rank.key.job, rank.key.attempt)) {
+    if (std::find(nodes.begin(), nodes.end(), each->node) == nodes.end()) {
+      nodes.push_back(each->node);
+    }
+    if (each->node == rank.node) here.push_back(each);
+  }
+  auto own = std::find(nodes.begin(), nodes.end(), rank.node);
+  order->nodes = static_cast<uint32_t>(nodes.size());
+  order->node_rank = static_cast<uint32_t>(own - nodes.begin());
+  order->local_world_size = static_cast<uint32_t>(here.size());
+  std::sort(here.begin(), here.end(),
+            [](const RankRow* a, const RankRow* b) { return a->local_rank < b->local_rank; });
+  for (const RankRow* each : here) {
+    order->node_gpus.insert(order->node_gpus.end(), each->gpu_uuids.begin(), each->gpu_uuids.end());
+  }
 }
 
 void SendStartRank(Turn& turn, const RankRow& rank) {
@@ -103,10 +130,12 @@ void SendStartRank(Turn& turn, const RankRow& rank) {
     return;
   }
   uint32_t workers = turn.tables.attempts().Find(rank.key.job, rank.key.attempt)->workers;
-  turn.Order(rank.node,
-             protocol::StartRank{rank.key, rank.incarnation, job.request.name, workers,
-                                 rank.local_rank, job.spec_yaml, rank.gpu_uuids, rank.cpus,
-                                 turn.cluster().id.value + "/" + base::ToString(job.id)});
+  protocol::StartRank order{
+      rank.key,       rank.incarnation, job.request.name,
+      workers,        rank.local_rank,  job.spec_yaml,
+      rank.gpu_uuids, rank.cpus,        turn.cluster().id.value + "/" + base::ToString(job.id)};
+  DescribeNodes(turn, rank, &order);
+  turn.Order(rank.node, std::move(order));
 }
 
 Duration JobGrace(const Turn& turn, const JobRow& job) {
@@ -138,7 +167,7 @@ void FailAttempt(Turn& turn, JobId job, const Failure& failure) {
     bool awaited = !attempt->exit && failure.exit &&
                    (turn.soft.jobs[job].stop_at || failure.cause == Cause::kOutOfMemory);
     if (on_purpose) return StopRanks(turn, job, turn.deadlines().Heartbeat() * 2, failure.reason);
-    if (IsConsequence(attempt->exit) && !IsConsequence(failure.exit)) {
+    if (IsConsequence(turn, job, attempt->exit) && !IsConsequence(turn, job, failure.exit)) {
       RecordFailure(turn, *attempt, failure);
     }
     if (!awaited) return;
@@ -207,6 +236,7 @@ void EndRank(Turn& turn, const protocol::RankKey& key, const protocol::ExitRecor
   const AttemptRow* attempt = turn.tables.attempts().Active(key.job);
   if (attempt == nullptr || attempt->number != key.attempt) return;
 
+  const bool own_program = turn.tables.jobs().Get(key.job).request.own_program;
   std::string who = "rank " + std::to_string(key.rank) + " on " + turn.NodeName(rank->node);
   bool clean = record.signal == 0 && (record.code == 0 || record.code == protocol::kExitStopped);
   bool leaving = IsOnPurpose(attempt->cause);
@@ -214,14 +244,15 @@ void EndRank(Turn& turn, const protocol::RankKey& key, const protocol::ExitRecor
   if (!expected || (rank->finished && !clean)) {
     std::string last = LastWords(record);
     turn.Note("RankExited",
-              who + " " + ExitText(record) + (last.empty() ? "" : "; its last log line: " + last),
+              who + " " + ExitText(record, own_program) +
+                  (last.empty() ? "" : "; its last log line: " + last),
               {key.job, rank->node, key.attempt, {}}, "warning");
   }
   // A rank told to stop may have died of its own before: the record knows, or the code says it.
   bool of_its_own = !record.stopped_by_us || record.code == protocol::kExitOutOfMemory;
   bool died_before = rank->stop_requested && !rank->finished && of_its_own && !clean;
   if (!expected || (died_before && attempt->cause != Cause::kNone && !leaving)) {
-    ExitVerdict verdict = JudgeExit(record);
+    ExitVerdict verdict = JudgeExit(record, own_program);
     FailAttempt(turn, key.job,
                 {.cause = verdict.cause,
                  .reason = who + " " + verdict.text,

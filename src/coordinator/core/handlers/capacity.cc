@@ -16,9 +16,7 @@ std::string WhyNotUsable(const Turn& turn, const NodeRow& row) {
   return row.inventory.why_no_work;
 }
 
-}  // namespace
-
-NodeCapacity CapacityOf(const Turn& turn, const NodeRow& row, JobId without) {
+NodeCapacity CapacityOf(const Turn& turn, const NodeRow& row) {
   NodeCapacity node;
   node.name = turn.NodeName(row.id);
   node.why_not = WhyNotUsable(turn, row);
@@ -32,7 +30,6 @@ NodeCapacity CapacityOf(const Turn& turn, const NodeRow& row, JobId without) {
   int64_t memory_used = 0;
   std::set<std::string> gpus_used;
   for (const protocol::RankKey& key : turn.tables.ranks().OnNode(row.id)) {
-    if (without && key.job == without) continue;
     const RankRow& rank = *turn.tables.ranks().Find(key);
     const JobRow* job = turn.tables.jobs().Find(key.job);
     cpus_used += rank.cpus;
@@ -48,11 +45,7 @@ NodeCapacity CapacityOf(const Turn& turn, const NodeRow& row, JobId without) {
   return node;
 }
 
-bool HasRanksOf(const Turn& turn, const NodeId& node, JobId job) {
-  const std::set<protocol::RankKey>& keys = turn.tables.ranks().OnNode(node);
-  auto first = keys.lower_bound({job, Attempt(0), 0});
-  return first != keys.end() && first->job == job;
-}
+}  // namespace
 
 void RefreshCapacity(Turn& turn) {
   for (const NodeId& id : turn.soft.stale_capacity) {

@@ -8,10 +8,6 @@ namespace coxswain::coordinator::core {
 
 // Brings turn.soft.capacity up to date.
 void RefreshCapacity(Turn& turn);
-// As if this job had no rank there; 0: as it is.
-NodeCapacity CapacityOf(const Turn& turn, const NodeRow& row, JobId without = {});
-// The job has ranks on it that have not exited.
-bool HasRanksOf(const Turn& turn, const NodeId& node, JobId job);
 // At its least size. `holder`: see HolderOf.
 PendingJob Needs(const Turn& turn, JobId id, const JobRequest& request,
                  const std::optional<Holder>& holder);

@@ -32,6 +32,7 @@ std::string WhyStale(const Turn& turn, const TrainerSender& from, Generation gen
   return "";
 }
 
+// `step` 0: it is not known any more.
 void Refuse(Turn& turn, const TrainerSender& from, CheckpointId id, int64_t step,
             Generation generation, const std::string& reason) {
   protocol::CheckpointRefused order{id, step, generation, reason};
@@ -42,7 +43,7 @@ void Refuse(Turn& turn, const TrainerSender& from, CheckpointId id, int64_t step
   said = step;
   std::string name = id ? base::ToString(id) : "the checkpoint";
   turn.Note("CheckpointRefused",
-            name + " of step " + std::to_string(step) + " from rank " +
+            name + (step > 0 ? " of step " + std::to_string(step) : "") + " from rank " +
                 std::to_string(from.key.rank) + " on " + turn.NodeName(from.node) + ": " + reason,
             {from.key.job, from.node, from.key.attempt, generation}, "warning");
 }

@@ -33,13 +33,14 @@ std::string LastWords(const protocol::ExitRecord& exit) {
   return IsInfo(last) ? "" : last;
 }
 
-std::string ExitText(const protocol::ExitRecord& exit) {
+std::string ExitText(const protocol::ExitRecord& exit, bool own_program) {
   if (!exit.note.empty()) return exit.note;
   if (exit.oom_killed) return "was killed: out of memory";
   if (exit.signal != 0) {
     return (FromOutside(exit.signal) ? "was killed (" : "crashed (") + SignalName(exit.signal) +
            ")";
   }
+  if (own_program) return "ended with exit code " + std::to_string(exit.code);
   switch (exit.code) {
     case protocol::kExitUserError:
       return "ended with an error of the job (exit code 10)";
@@ -54,8 +55,8 @@ std::string ExitText(const protocol::ExitRecord& exit) {
   }
 }
 
-ExitVerdict JudgeExit(const protocol::ExitRecord& exit) {
-  std::string text = ExitText(exit);
+ExitVerdict JudgeExit(const protocol::ExitRecord& exit, bool own_program) {
+  std::string text = ExitText(exit, own_program);
   if (!exit.note.empty()) return {Cause::kInfrastructure, text, false, KindOfNote(exit.note)};
   if (exit.oom_killed) return {Cause::kOutOfMemory, text, false, FailureKind::kOutOfMemory};
   if (exit.signal != 0) {
@@ -63,6 +64,9 @@ ExitVerdict JudgeExit(const protocol::ExitRecord& exit) {
     return {outside ? Cause::kInfrastructure : Cause::kUser, text, exit.stopped_by_us,
             outside ? FailureKind::kKilled : FailureKind::kBug};
   }
+  // It may have had its reasons, and it may have lost a peer: whatever library it trains with, that
+  // ends in a code of the program's.
+  if (own_program && exit.code != 0) return {Cause::kUser, text, true, FailureKind::kBug};
   switch (exit.code) {
     case protocol::kExitOk:
       return {Cause::kUser, "ended before the training was finished (exit code 0)", false,

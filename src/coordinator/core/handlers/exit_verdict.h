@@ -13,12 +13,13 @@ struct ExitVerdict {
   protocol::FailureKind kind = protocol::FailureKind::kNone;
 };
 
-// Of a rank that had not been told to stop and had not finished.
-ExitVerdict JudgeExit(const protocol::ExitRecord& exit);
+// Of a rank that had not been told to stop and had not finished. `own_program`: its codes are those
+// of a program of the user's.
+ExitVerdict JudgeExit(const protocol::ExitRecord& exit, bool own_program = false);
 // The last line of its log, if it may tell why: not of a process that was killed from outside or
 // for lack of memory, and no line that only tells how things went well. Empty: none.
 std::string LastWords(const protocol::ExitRecord& exit);
 // "was killed ..." for any exit.
-std::string ExitText(const protocol::ExitRecord& exit);
+std::string ExitText(const protocol::ExitRecord& exit, bool own_program = false);
 
 }  // namespace coxswain::coordinator::core

@@ -73,13 +73,13 @@ void FormIfAllReady(Turn& turn, const AttemptRow& attempt) {
   if (attempt.cause != Cause::kNone || Current(turn, attempt) != nullptr) return;
   if (AllReady(turn, attempt)) return MakeGeneration(turn, attempt);
   if (turn.soft.held.contains(attempt.job)) return;  // that says more
-  uint64_t ready = 0, all = 0;
-  for (const RankRow* rank : turn.tables.ranks().Of(attempt.job, attempt.number)) {
-    ++all;
+  const auto ranks = turn.tables.ranks().Of(attempt.job, attempt.number);
+  uint64_t ready = 0;
+  for (const RankRow* rank : ranks) {
     ready += turn.soft.jobs[attempt.job].ranks[rank->key.rank].ready.has_value() ? 1 : 0;
   }
-  turn.Explain(attempt.job,
-               "starting: " + std::to_string(ready) + " of " + Plural(all, "rank") + " ready");
+  turn.Explain(attempt.job, "starting: " + std::to_string(ready) + " of " +
+                                Plural(ranks.size(), "rank") + " ready");
 }
 
 // A new membership of the same ranks, soon: unless one of them turns out to be dead meanwhile.
@@ -172,10 +172,11 @@ void MarkFormed(Turn& turn, const RankRow& rank, const AttemptRow& attempt,
   StartRunning(turn, attempt, generation);
 }
 
-// A trainer that does not tell: of an earlier version.
-protocol::FailureKind KindOf(const protocol::TrainingFailed& report) {
-  if (report.kind != protocol::FailureKind::kNone) return report.kind;
-  return report.user_error ? protocol::FailureKind::kSettings : protocol::FailureKind::kStore;
+// Programs end each in its own time: rank 0's may still save, and that takes a share of every rank.
+bool GivesShareOfLastSave(const Turn& turn, const RankRow& rank) {
+  if (rank.key.rank == 0 || !turn.tables.jobs().Get(rank.key.job).request.own_program) return false;
+  const RankRow* first = turn.tables.ranks().Find({rank.key.job, rank.key.attempt, 0});
+  return turn.soft.jobs.at(rank.key.job).saves_last && first != nullptr && !first->exit;
 }
 
 // A new generation of the same ranks, if another batch is worth it. Returns when to look again.
@@ -240,6 +241,8 @@ void Handle(Turn& turn, const RankRow& rank, const protocol::GenerationFormed& r
     soft.formed = report;
     TakeRefused(turn, rank.key.job, report);
   }
+  // Programs begin each in its own time: rank 0's may have saved already.
+  if (turn.tables.jobs().Get(rank.key.job).request.own_program) RepeatCheckpoints(turn, rank);
   MarkFormed(turn, rank, *attempt, *generation);
 }
 
@@ -255,7 +258,8 @@ void Handle(Turn& turn, const RankRow& rank, const protocol::TrainerProgress& re
     MarkFormed(turn, rank, *attempt, *generation);
   }
   auto node = turn.soft.nodes.find(rank.node);
-  bool moved = report.step != of_rank.step || report.phase != of_rank.phase;
+  // Forming a group that lacks a rank is no progress.
+  bool moved = generation->formed && (report.step != of_rank.step || report.phase != of_rank.phase);
   if (report.step > soft.best_step) {
     soft.forming.tries = 0;
     soft.forming.batch = report.global_batch;
@@ -298,10 +302,9 @@ void Handle(Turn& turn, const RankRow& rank, const protocol::TrainingFinished& r
   const GenerationRow* generation = Current(turn, *attempt);
   if (generation == nullptr || generation->generation != report.generation) return;
   turn.soft.jobs[job].best_step = std::max(turn.soft.jobs[job].best_step, report.step);
-  if (report.stopped) {
-    // Stopped by us: it may go. Stopped from outside: its exit says so, and the job is tried again.
-    return turn.OrderRank(rank, protocol::FinishAcknowledged{});
-  }
+  if (report.stopped && GivesShareOfLastSave(turn, rank)) return;  // it asks again
+  // Stopped by us: it may go. Stopped from outside: its exit says so, and the job is tried again.
+  if (report.stopped) return turn.OrderRank(rank, protocol::FinishAcknowledged{});
   turn.EditRow(rank, [](RankRow& row) { row.finished = true; });
   if (rank.key.rank == 0) {
     turn.EditJob(job, [&](JobRow& row) { row.model_uri = report.model_uri; });
@@ -319,6 +322,10 @@ void Handle(Turn& turn, const RankRow& rank, const protocol::TrainingFinished& r
 void Handle(Turn& turn, const RankRow& rank, const protocol::TrainingFailed& report) {
   const AttemptRow* attempt = turn.tables.attempts().Active(rank.key.job);
   if (attempt->cause != Cause::kNone) return;
+  using protocol::FailureKind;
+  FailureKind kind = report.kind;  // none: of an earlier version
+  if (kind == FailureKind::kNone)
+    kind = report.user_error ? FailureKind::kSettings : FailureKind::kStore;
   std::string reason = "rank " + std::to_string(rank.key.rank) + " on " + turn.NodeName(rank.node) +
                        ": " + report.reason;
   turn.Note("TrainingFailed", reason, {rank.key.job, rank.node, rank.key.attempt, {}}, "error");
@@ -326,7 +333,7 @@ void Handle(Turn& turn, const RankRow& rank, const protocol::TrainingFailed& rep
               {.cause = report.user_error ? Cause::kUser : Cause::kInfrastructure,
                .reason = reason,
                .user_error = report.user_error,
-               .kind = KindOf(report),
+               .kind = kind,
                .leaving = rank.key.rank});
 }
 

@@ -56,6 +56,18 @@ void EndLostRanks(Turn& turn, const AttemptRow& attempt) {
   }
 }
 
+// It is being stopped: nobody waits for ranks that cannot be told.
+void EndLost(Turn& turn, JobId job) {
+  turn.soft.held.erase(job);
+  const AttemptRow* attempt = turn.tables.attempts().Active(job);
+  if (attempt != nullptr) EndLostRanks(turn, *attempt);
+  // There is a place for it now: in a pause it would go to another job.
+  bool ended = turn.tables.attempts().Active(job) == nullptr;
+  if (auto soft = turn.soft.jobs.find(job); ended && soft != turn.soft.jobs.end()) {
+    soft->second.not_before.reset();
+  }
+}
+
 // A job's ranks on nodes that count as lost.
 struct LostRanks {
   std::set<NodeId> nodes;
@@ -81,27 +93,17 @@ void StopClocks(Turn& turn, const NodeId& id, Time since) {
     auto soft = turn.soft.jobs.find(key.job);
     if (soft == turn.soft.jobs.end()) continue;
     soft->second.progress_at = turn.now;
-    if (rank.state != protocol::RankState::kStarting) continue;
+    if (!IsAwaited(rank, soft->second.ranks[key.rank])) continue;
     soft->second.ranks[key.rank].away += turn.now - std::max(since, soft->second.ready_from);
   }
 }
 
-// The attempt is not given up: there is no better place for it, and its ranks may well be training.
-void Hold(Turn& turn, const AttemptRow& attempt, const LostRanks& lost, const std::string& why) {
-  const NodeId& first = *lost.nodes.begin();
-  Duration away = turn.now - turn.soft.nodes[first].unreachable_since;
-  std::string names = turn.NodeNames(lost.nodes);
-  std::string text = "node " + names + " unreachable since " + ClockTime(turn.wall + -away) +
-                     "; no other place for it (" + why + "): waiting for " + names +
-                     ", or for room elsewhere";
-  turn.Explain(attempt.job, text);
-  if (!turn.soft.held.insert(attempt.job).second) return;
-  turn.Note("JobHeld", text, {.job = attempt.job, .node = first, .attempt = attempt.number},
-            "warning");
-}
-
 void Release(Turn& turn, const AttemptRow& attempt, const std::string& why) {
-  if (turn.soft.held.erase(attempt.job) == 0 || attempt.cause != Cause::kNone) return;
+  auto held = turn.soft.held.find(attempt.job);
+  if (held == turn.soft.held.end()) return;
+  const bool told = held->second;
+  turn.soft.held.erase(held);
+  if (!told || attempt.cause != Cause::kNone) return;
   turn.Note("JobReleased", why, {.job = attempt.job, .attempt = attempt.number});
   turn.Explain(attempt.job, "");
 }
@@ -288,13 +290,11 @@ void LoseContact(Turn& turn, const NodeId& id, const std::string& why) {
   turn.Note("NodeUnreachable", text, {.job = {}, .node = id}, "warning");
   for (JobId job : jobs) {
     turn.TouchJob(job);
-    std::string then = "; the job is left alone while its other ranks make progress";
-    if (!HasReachableRanks(turn, job)) {
-      then = WhyNoOtherPlace(turn, job).empty()
-                 ? "; the job starts elsewhere if it is not back within " +
-                       base::DurationText(turn.deadlines().NodeLostAfter())
-                 : "; there is no other place for the job now: it waits for " + turn.NodeName(id);
-    }
+    const std::string then = HasReachableRanks(turn, job)
+                                 ? "; the job is left alone while its other ranks make progress"
+                                 : "; if it is not back within " +
+                                       base::DurationText(turn.deadlines().NodeLostAfter()) +
+                                       ", the job starts elsewhere as soon as there is room";
     turn.Note("NodeUnreachable", text + then, {.job = job, .node = id}, "warning");
   }
 }
@@ -352,35 +352,47 @@ std::optional<Time> JudgeLostNodes(Turn& turn, const AttemptRow& attempt) {
       Release(turn, attempt, "other ranks of it can be reached; it goes on if they make progress");
       return stalled_at;
     }
-    std::string why = WhyNoOtherPlace(turn, job);
-    if (!why.empty()) return Hold(turn, attempt, lost, why), std::nullopt;
-    FailAttempt(turn, job,
-                {.reason = "node " + turn.NodeNames(lost.nodes) + " unreachable for " +
-                           AwayText(turn, *lost.nodes.begin()) +
-                           (lost.others ? " and no progress of the other ranks" : ""),
-                 .kind = protocol::FailureKind::kLostNode});
+    if (turn.soft.held.insert({job, false}).second) turn.soft.placement_due = true;
+    return std::nullopt;
   }
-  turn.soft.held.erase(job);
-  const AttemptRow* still = turn.tables.attempts().Active(job);
-  if (still != nullptr) EndLostRanks(turn, *still);
-  // There is a place for it now: in a pause it would go to another job.
-  bool ended = turn.tables.attempts().Active(job) == nullptr;
-  if (auto soft = turn.soft.jobs.find(job); ended && soft != turn.soft.jobs.end()) {
-    soft->second.not_before.reset();
-  }
+  EndLost(turn, job);
   return std::nullopt;
 }
 
 void JudgeHeldJobs(Turn& turn) {
-  if (!turn.soft.placement_due) return;
-  const std::set<JobId> held = turn.soft.held;
-  for (JobId job : held) {
+  for (const auto& [job, told] : std::map(turn.soft.held)) {
     if (turn.tables.attempts().Active(job) == nullptr) {
       turn.soft.held.erase(job);
     } else {
       TickJob(turn, job);
     }
   }
+}
+
+void GiveUpLost(Turn& turn, JobId job) {
+  const AttemptRow& attempt = *turn.tables.attempts().Active(job);
+  const LostRanks lost = LostRanksOf(turn, attempt);
+  FailAttempt(turn, job,
+              {.reason = "node " + turn.NodeNames(lost.nodes) + " unreachable for " +
+                         AwayText(turn, *lost.nodes.begin()) +
+                         (lost.others ? " and no progress of the other ranks" : ""),
+               .kind = protocol::FailureKind::kLostNode});
+  EndLost(turn, job);
+}
+
+// Its ranks may well be training.
+void HoldLost(Turn& turn, JobId job, const std::string& why) {
+  const AttemptRow& attempt = *turn.tables.attempts().Active(job);
+  const LostRanks lost = LostRanksOf(turn, attempt);
+  const NodeId& first = *lost.nodes.begin();
+  Duration away = turn.now - turn.soft.nodes[first].unreachable_since;
+  std::string names = turn.NodeNames(lost.nodes);
+  std::string text = "node " + names + " unreachable since " + ClockTime(turn.wall + -away) +
+                     "; no other place for it (" + why + "): waiting for " + names +
+                     ", or for room elsewhere";
+  turn.Explain(job, text);
+  if (std::exchange(turn.soft.held[job], true)) return;
+  turn.Note("JobHeld", text, {.job = job, .node = first, .attempt = attempt.number}, "warning");
 }
 
 }  // namespace coxswain::coordinator::core

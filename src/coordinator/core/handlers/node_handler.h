@@ -21,16 +21,18 @@ void LengthenLeases(Turn& turn, Duration by);
 // After a start: nodes that hold ranks are awaited, and nothing is lost before NodeLostAfter.
 void AwaitNodes(Turn& turn);
 
-// Ranks of this job on lost nodes: the attempt fails if the others make no progress and the job
-// could be placed elsewhere; with no other place it is held as it is. Returns when it wants to be
-// asked again.
+// Ranks of this job on lost nodes: it is held if the others make no progress, and the next plan
+// says whether there is room for it elsewhere. Returns when it wants to be asked again.
 std::optional<Time> JudgeLostNodes(Turn& turn, const AttemptRow& attempt);
-// The held ones again, if anything has changed about what is free.
+// Each that is held, before a plan.
 void JudgeHeldJobs(Turn& turn);
-// The last rank of a draining node has gone.
+// There is: its attempt fails.
+void GiveUpLost(Turn& turn, JobId job);
+// There is not: it is left as it is.
+void HoldLost(Turn& turn, JobId job, const std::string& why);
 // Has the jobs of a node with a deadline save and let go in time.
 void WatchDrain(Turn& turn, const NodeId& node);
-
+// The last rank of a draining node has gone.
 void NoteIfDrained(Turn& turn, const NodeId& node);
 
 }  // namespace coxswain::coordinator::core

@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <utility>
 
 #include "coordinator/core/handlers/attempt_handler.h"
 #include "coordinator/core/handlers/capacity.h"
+#include "coordinator/core/handlers/node_handler.h"
 #include "coordinator/core/handlers/share_handler.h"
 #include "coordinator/core/handlers/speed_handler.h"
 #include "coordinator/core/handlers/submit_handler.h"
+#include "coordinator/core/handlers/time_handler.h"
 #include "coordinator/core/placement/gang_fit.h"
 #include "coordinator/core/placement/placement_text.h"
 #include "coordinator/core/text.h"
@@ -180,6 +183,36 @@ void TellWhy(Turn& turn, const Plan& plan) {
   }
 }
 
+// Those that are held, and what the plan says of them. True: one of them has let go.
+bool MoveHeld(Turn& turn, const Plan& plan) {
+  std::map<JobId, std::string> stay;
+  for (const auto& [job, told] : turn.soft.held) stay[job] = kFarBack;
+  for (const NoRoom& each : plan.no_room) stay[each.job] = each.why;
+  for (JobId job : plan.moves) {
+    GiveUpLost(turn, job);
+    stay.erase(job);
+  }
+  bool moved = !plan.moves.empty();
+  for (const Preemption& each : plan.preemptions) {
+    if (stay.erase(each.victim) == 0) continue;
+    TickJob(turn, each.victim);
+    moved = true;
+  }
+  for (const auto& [job, why] : stay) HoldLost(turn, job, why);
+  return moved;
+}
+
+// True: slots may have come free by it at once.
+bool PlanOnce(Turn& turn) {
+  RefreshCapacity(turn);
+  const Plan plan = MakePlan(turn);
+  for (const Placement& placement : plan.placements) Use(turn, placement);
+  for (const Preemption& each : plan.preemptions) Preempt(turn, each.victim, each.why);
+  for (const Resize& each : plan.resizes) ResizeJob(turn, each);
+  TellWhy(turn, plan);
+  return MoveHeld(turn, plan);
+}
+
 }  // namespace
 
 void QueueGrew(Turn& turn, JobId job) {
@@ -195,47 +228,25 @@ void PlaceJobs(Turn& turn) {
     turn.soft.replan_at = turn.soft.plan_not_before;
     return;
   }
+  JudgeHeldJobs(turn);
   turn.soft.placement_due = false;
   turn.soft.replan_at.reset();
-  RefreshCapacity(turn);
-  if (turn.tables.waiting().empty() && turn.soft.elastic.empty()) return;
-  Plan plan = MakePlan(turn);
-  for (const Placement& placement : plan.placements) Use(turn, placement);
-  for (const Preemption& each : plan.preemptions) Preempt(turn, each.victim, each.why);
-  for (const Resize& each : plan.resizes) ResizeJob(turn, each);
-  TellWhy(turn, plan);
+  if (turn.tables.waiting().empty() && turn.soft.elastic.empty() && turn.soft.held.empty()) {
+    return RefreshCapacity(turn);
+  }
+  if (PlanOnce(turn) && std::exchange(turn.soft.placement_due, false)) PlanOnce(turn);
   turn.soft.plan_not_before = turn.now + std::max(turn.settings.scheduling.settle, PlanPace(turn));
   const SchedulingSettings& scheduling = turn.settings.scheduling;
   if (!turn.tables.waiting().empty()) turn.soft.replan_at = turn.now + scheduling.replan;
   if (!turn.soft.elastic.empty()) {
     turn.soft.replan_at = turn.now + std::min(scheduling.replan, scheduling.resize_after);
   }
+  if (turn.soft.placement_due) turn.soft.replan_at = turn.soft.plan_not_before;
 }
 
 void PlaceJobsSoon(Turn& turn) {
   if (!turn.soft.placement_due) return;
   turn.soft.replan_at = std::max(turn.now, turn.soft.plan_not_before);
-}
-
-std::string WhyNoOtherPlace(Turn& turn, JobId id) {
-  RefreshCapacity(turn);
-  PlacementView view = turn.soft.capacity;
-  for (const auto& [node, row] : turn.tables.nodes()) {
-    if (HasRanksOf(turn, node, id)) view[node] = CapacityOf(turn, row, id);
-  }
-  for (JobId waiting : turn.tables.waiting()) {
-    auto soft = turn.soft.jobs.find(waiting);
-    bool pause = soft != turn.soft.jobs.end() && soft->second.not_before;
-    if (waiting > id || pause) continue;
-    PendingJob ahead = NeedsOf(turn, waiting);
-    GangFit fit = FitGang(view, ahead, Extent::kFree);
-    if (fit.shares.empty()) {
-      return base::ToString(waiting) + " is ahead of it and " + WhyNotNow(view, ahead);
-    }
-    TakeSlots(&view, ahead, fit);
-  }
-  PendingJob needs = NeedsOf(turn, id);
-  return FitGang(view, needs, Extent::kFree).shares.empty() ? WhyNotNow(view, needs) : "";
 }
 
 std::string WhyNeverPlaced(Turn& turn, const JobRequest& request) {

@@ -14,9 +14,6 @@ void PlaceJobs(Turn& turn);
 void PlaceJobsSoon(Turn& turn);
 // Why no state of the known fleet could hold it; empty: it could, or no fleet is known.
 std::string WhyNeverPlaced(Turn& turn, const JobRequest& request);
-// Why the job, if it left the slots it has now, could not be placed anew: on the nodes that are
-// reachable, behind the jobs that wait and are older. Empty: it could, at once.
-std::string WhyNoOtherPlace(Turn& turn, JobId job);
 // "it would start at once on a, b", "it would wait: needs 4 ranks ...".
 std::string WhenItWouldStart(Turn& turn, const JobSubmitted& event);
 // The nodes it would run on if it were placed now and alone; empty: it would have to wait.

@@ -35,10 +35,13 @@ bool OutOfMemoryTwice(const Turn& turn, const AttemptRow& attempt) {
          before->cause == Cause::kOutOfMemory;
 }
 
-JobState FinalState(Cause cause) {
-  switch (cause) {
+// A service that the job needs is no node of it: what is FAILED says by its cause whose fault it
+// was.
+JobState FinalState(const AttemptRow& attempt) {
+  switch (attempt.cause) {
     case Cause::kInfrastructure:
-      return JobState::kNodeFail;
+      return attempt.kind == protocol::FailureKind::kStore ? JobState::kFailed
+                                                           : JobState::kNodeFail;
     case Cause::kOutOfMemory:
       return JobState::kOutOfMemory;
     case Cause::kTimeLimit:
@@ -57,6 +60,11 @@ JobState FinalState(Cause cause) {
 }
 
 std::string DoneText(const Turn& turn, const JobRow& job, const AttemptRow& attempt) {
+  if (job.request.own_program) {
+    return "its program ended with exit code 0" +
+           (attempt.last_step > 0 ? ", at step " + std::to_string(attempt.last_step)
+                                  : std::string());
+  }
   const auto& formed = turn.soft.jobs[job.id].formed;
   bool all_before = attempt.number.value == 1 && !job.resume_uri.empty() && formed &&
                     formed->step == attempt.last_step;
@@ -72,8 +80,8 @@ std::string DoneText(const Turn& turn, const JobRow& job, const AttemptRow& atte
 }  // namespace
 
 std::optional<JobEnd> JudgeAttempt(const Turn& turn, const JobRow& job, const AttemptRow& attempt) {
-  JobEnd end{FinalState(attempt.cause), attempt.cause, attempt.reason, attempt.exit, attempt.kind};
-  bool completed = !job.model_uri.empty();
+  JobEnd end{FinalState(attempt), attempt.cause, attempt.reason, attempt.exit, attempt.kind};
+  bool completed = !job.model_uri.empty() || job.request.own_program;
   for (const RankRow* rank : turn.tables.ranks().Of(job.id, attempt.number)) {
     completed &= rank->finished;
   }
@@ -102,9 +110,10 @@ std::optional<JobEnd> JudgeAttempt(const Turn& turn, const JobRow& job, const At
     return end;
   }
   if (OutOfMemoryTwice(turn, attempt)) {
-    end.reason +=
-        "; out of memory twice in a row, so it is not tried again: make spec.model or "
-        "spec.train.global_batch_size smaller, or use machines with more memory";
+    end.reason += "; out of memory twice in a row, so it is not tried again: ";
+    if (!job.request.own_program)
+      end.reason += "make spec.model or spec.train.global_batch_size smaller, or ";
+    end.reason += "use machines with more memory";
     return end;
   }
   if (job.failures >= job.request.max_attempts) {

@@ -177,7 +177,11 @@ void MissRank(Turn& turn, const protocol::RankKey& key) {
   const RankRow& rank = *turn.tables.ranks().Find(key);
   bool never_began = rank.pid == 0 && !rank.stop_requested;
   std::string too_much = never_began ? WhyTooMuch(turn, rank) : "";
-  if (never_began && too_much.empty()) return SendStartRank(turn, rank);
+  if (never_began && too_much.empty()) {
+    // It may have been heard of before it was known to be started, by a life that a backup undid.
+    turn.EditRow(rank, [](RankRow& row) { row.state = protocol::RankState::kStarting; });
+    return SendStartRank(turn, rank);
+  }
   protocol::ExitRecord lost;
   lost.code = protocol::kExitInfrastructure;
   lost.stopped_by_us = rank.stop_requested;

@@ -78,6 +78,20 @@ WaitingJob AsWaiting(const Turn& turn, const JobRow& row, const QueueTree& tree)
   return job;
 }
 
+// As it would wait if it had just let go.
+WaitingJob AsLost(const Turn& turn, const JobRow& row, const QueueTree& tree) {
+  WaitingJob job{Planned(row, tree, MinWorkers(row.request))};
+  job.slot_time += job.slots * RanSoFar(turn, row.id);
+  job.lost = true;
+  return job;
+}
+
+// It has not been asked to stop.
+bool IsLost(const Turn& turn, JobId id) {
+  const AttemptRow* attempt = turn.tables.attempts().Active(id);
+  return attempt != nullptr && attempt->cause == Cause::kNone && turn.soft.held.contains(id);
+}
+
 bool KeepsPlace(const Turn& turn, JobId id) {
   auto soft = turn.soft.jobs.find(id);
   if (soft == turn.soft.jobs.end() || !soft->second.not_before) return false;
@@ -96,6 +110,10 @@ std::vector<WaitingJob> WaitingJobs(const Turn& turn, const QueueTree& tree) {
     jobs.push_back(AsWaiting(turn, turn.tables.jobs().Get(id), tree));
     jobs.back().paused = keeps;
   }
+  for (const auto& [id, told] : turn.soft.held) {
+    if (!IsLost(turn, id)) continue;
+    jobs.push_back(AsLost(turn, turn.tables.jobs().Get(id), tree));
+  }
   return jobs;
 }
 
@@ -107,6 +125,8 @@ std::vector<RunningJob> RunningJobs(const Turn& turn, const QueueTree& tree) {
     RunningJob job{Planned(row, tree, attempt.workers), turn.soft.jobs.at(id).attempt_started,
                    ExpectedEnd(turn, row), attempt.cause != Cause::kNone};
     job.back = IsFailure(attempt.cause);
+    job.lost = IsLost(turn, id);
+    job.vain = turn.soft.jobs.at(id).vain_resizes;
     job.slot_time += job.slots * RanSoFar(turn, id);
     jobs.push_back(job);
   }

@@ -31,21 +31,26 @@ std::vector<const CheckpointRow*> Collectable(const Turn& turn, JobId job) {
   return rows;
 }
 
-// One order for as many as live in the same place. False: no worker is free.
+// One order for as many as live in the same place, the oldest that can be reached among them: what
+// is on a machine that is away, or gone for good, holds up nothing but itself. False: none can.
 bool CollectSome(Turn& turn, const JobRow& job) {
   TaskSoft task{.kind = protocol::TaskKind::kCollect, .job = job.id};
-  std::optional<NodeId> place;
+  std::set<std::optional<NodeId>> away;
+  std::optional<NodeId> place, node;
   std::string uris;
   for (const CheckpointRow* row : Collectable(turn, job.id)) {
     if (task.checkpoints.size() >= kCollectAtOnce) break;
-    if (!task.checkpoints.empty() && OnlyOn(job, *row) != place) continue;
-    place = OnlyOn(job, *row);
+    std::optional<NodeId> only = OnlyOn(job, *row);
+    if (node ? only != place : away.contains(only)) continue;
+    if (!node && !(node = NodeForTask(turn, only))) {
+      away.insert(only);
+      continue;
+    }
+    place = only;
     uris += (uris.empty() ? "" : ",") + JsonQuote(row->uri);
     task.checkpoints.push_back(row->id);
   }
-  if (task.checkpoints.empty()) return true;
-  std::optional<NodeId> node = NodeForTask(turn, place);
-  if (!node) return false;
+  if (!node) return away.empty();
   task.node = *node;
   StartTask(turn, std::move(task), "{\"uris\":[" + uris + "]}", job.spec_yaml);
   return true;
@@ -56,14 +61,16 @@ const JobRow* FindJob(const Turn& turn, JobId job) {
   return live != nullptr ? live : turn.tables.jobs().FindEnded(job);
 }
 
-// While a job runs the newest will do; after its end, all that is kept is to be sound.
-const CheckpointRow* ToVerify(const Turn& turn, const JobRow& job) {
+// Newest first. While a job runs the newest will do; after its end, all that is kept is to be
+// sound.
+std::vector<const CheckpointRow*> ToVerify(const Turn& turn, const JobRow& job) {
   std::vector<const CheckpointRow*> rows = turn.tables.checkpoints().OfJob(job.id);
+  std::vector<const CheckpointRow*> found;
   for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
-    if ((*row)->state == CheckpointState::kVerified && !IsFinal(job.state)) return nullptr;
-    if ((*row)->state == CheckpointState::kCommitted && !(*row)->collect) return *row;
+    if ((*row)->state == CheckpointState::kVerified && !IsFinal(job.state)) break;
+    if ((*row)->state == CheckpointState::kCommitted && !(*row)->collect) found.push_back(*row);
   }
-  return nullptr;
+  return found;
 }
 
 // False: something is left that no worker is free for.
@@ -71,7 +78,7 @@ bool WorkOn(Turn& turn, JobId id) {
   const JobRow* job = FindJob(turn, id);
   if (job == nullptr) return true;
   VerifyNewest(turn, id);
-  bool left = ToVerify(turn, *job) != nullptr && !Running(turn, id, protocol::TaskKind::kVerify);
+  bool left = !ToVerify(turn, *job).empty() && !Running(turn, id, protocol::TaskKind::kVerify);
   if (Running(turn, id, protocol::TaskKind::kCollect)) return !left;
   return CollectSome(turn, *job) && !left;
 }
@@ -84,8 +91,11 @@ void TryLater(Turn& turn, JobId job) {
 
 }  // namespace
 
+// Now, though something else of this job may be waiting for its next try.
 void WantStoreWork(Turn& turn, JobId job) {
-  if (turn.soft.store_work.try_emplace(job, turn.now).second) turn.soft.store_due.insert(job);
+  turn.soft.store_work[job] = turn.now;
+  turn.soft.store_due.insert(job);
+  turn.soft.store_timers.Cancel(job);
 }
 
 void DoStoreWork(Turn& turn) {
@@ -115,9 +125,12 @@ void MarkForCollection(Turn& turn, JobId job) {
 void VerifyNewest(Turn& turn, JobId id) {
   const JobRow* job = FindJob(turn, id);
   if (job == nullptr || Running(turn, id, protocol::TaskKind::kVerify)) return;
-  const CheckpointRow* newest = ToVerify(turn, *job);
-  if (newest == nullptr) return;
-  std::optional<NodeId> node = NodeForTask(turn, OnlyOn(*job, *newest));
+  const CheckpointRow* newest = nullptr;
+  std::optional<NodeId> node;
+  for (const CheckpointRow* row : ToVerify(turn, *job)) {
+    newest = row;
+    if ((node = NodeForTask(turn, OnlyOn(*job, *row)))) break;
+  }
   if (!node) return;
   std::string argument = "{\"uri\":" + JsonQuote(newest->uri) +
                          ",\"manifest_hash\":" + JsonQuote(newest->manifest_hash) + "}";

@@ -13,7 +13,7 @@ void DoStoreWork(Turn& turn);
 
 // Sets `collect` on what is not kept: the newest verified ones are, and the final one.
 void MarkForCollection(Turn& turn, JobId job);
-// Starts to verify the newest committed one, if a worker is free.
+// Starts to verify the newest committed one that can be reached, if a worker is free.
 void VerifyNewest(Turn& turn, JobId job);
 
 // Objects of this ended job are still to be deleted, on a machine that has not been forgotten.

@@ -41,7 +41,7 @@ std::optional<Time> TickStarts(Turn& turn, const AttemptRow& attempt) {
     const RankRow& rank = *turn.tables.ranks().Find(key);
     const NodeSoft& node = turn.soft.nodes[rank.node];
     RankSoft& of_rank = soft.ranks[key.rank];
-    if (rank.exit || rank.state != protocol::RankState::kStarting || !node.reachable) continue;
+    if (!IsAwaited(rank, of_rank) || !node.reachable) continue;
     Time ready_by = soft.ready_from + of_rank.away + turn.deadlines().TrainerReady();
     if (ready_by <= turn.now) {
       FailAttempt(
@@ -125,6 +125,12 @@ void EndBackOff(Turn& turn, JobId job) {
 }
 
 }  // namespace
+
+bool IsAwaited(const RankRow& rank, const RankSoft& soft) {
+  if (rank.exit) return false;
+  return rank.state == protocol::RankState::kStarting ||
+         (rank.state == protocol::RankState::kReady && !soft.ready);
+}
 
 void TickJob(Turn& turn, JobId job) {
   const AttemptRow* attempt = turn.tables.attempts().Active(job);

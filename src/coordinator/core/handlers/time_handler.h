@@ -10,6 +10,8 @@ void Handle(Turn& turn, const RetentionDue& event);
 
 // Does what is due for the job now, and sets its next timer.
 void TickJob(Turn& turn, JobId job);
+// Its process has not said where it listens: never, or only to an earlier life of the coordinator.
+bool IsAwaited(const RankRow& rank, const RankSoft& soft);
 std::optional<Time> NextTimer(const Soft& soft);
 // After a start: what memory held about running attempts is made anew.
 void ResumeJobs(Turn& turn);

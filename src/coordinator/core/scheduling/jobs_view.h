@@ -38,6 +38,7 @@ struct WaitingJob : PlannedJob {
   base::Duration waited;                   // since it was submitted or last let go
   std::optional<base::Duration> expected;  // how long it would run
   bool paused = false;  // it starts again in a moment, and keeps its place until then
+  bool lost = false;    // it runs, on nodes that are lost: one of the running ones, too
 };
 
 struct RunningJob : PlannedJob {
@@ -45,6 +46,8 @@ struct RunningJob : PlannedJob {
   std::optional<base::Time> ends;  // as expected; past: any moment
   bool stopping = false;           // asked to let go, or about to
   bool back = false;               // it stops for a failure, and wants as many slots again
+  bool lost = false;               // its nodes are: it may well be training, and nobody hears it
+  uint32_t vain = 0;  // times in a row that it was stopped for a size for which there was no room
 };
 
 }  // namespace coxswain::coordinator::core

@@ -49,7 +49,11 @@ class Pass {
         break;
       }
       WaitingJob& job = *lane->jobs[lane->at++];
-      if (!Place(job) && !job.paused) Explain(job, lane);
+      if (job.lost) {
+        Move(job);
+      } else if (!Place(job) && !job.paused) {
+        Explain(job, lane);
+      }
     }
     Forecast();
     finder_.Undo();
@@ -58,8 +62,11 @@ class Pass {
 
  private:
   void MakeLanes() {
-    std::map<std::pair<QueueIndex, std::string_view>, Lane> by_user;
-    for (WaitingJob& job : in_.waiting) by_user[{job.queue, job.user}].jobs.push_back(&job);
+    // The lost ones hold their share of quotas and limits: those bar the others only.
+    std::map<std::tuple<QueueIndex, std::string_view, bool>, Lane> by_user;
+    for (WaitingJob& job : in_.waiting) {
+      by_user[{job.queue, job.user, job.lost}].jobs.push_back(&job);
+    }
     for (auto& [key, lane] : by_user) {
       std::vector<std::pair<SortKey, WaitingJob*>> order;
       for (WaitingJob* job : lane.jobs) order.push_back({policy_->InQueue(*job), job});
@@ -104,6 +111,19 @@ class Pass {
     Placement placement = finder_.Place(job, needs, fit);
     if (!job.paused) plan_.placements.push_back(std::move(placement));
     return true;
+  }
+
+  // It takes as much of its queue as before: only the machines have to be there.
+  void Move(const WaitingJob& job) {
+    std::string why;
+    switch (finder_.Move(job, NeedsOf(job), &why)) {
+      case Moved::kYes:
+        return plan_.moves.push_back(job.id);
+      case Moved::kNo:
+        return plan_.no_room.push_back({job.id, std::move(why)});
+      case Moved::kLetsGo:
+        return;
+    }
   }
 
   // As many of its ranks as there is room for.

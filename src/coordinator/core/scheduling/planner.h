@@ -10,6 +10,9 @@
 //   of its queue that the policy says yield. Those that borrow go first, then the lowest priority,
 //   then the one that has run the shortest. No more than needed, and none while enough are
 //   stopping.
+// - A running job whose nodes are lost starts elsewhere if there is room when its turn comes. If
+//   not, it is left alone, as it may well be training, and holds what it holds until somebody else
+//   who is first would fit with it.
 // - How many ranks a job with a range gets is decided before that: sizing.h. If those do not fit
 //   where it may go, and nobody is stopping for it, it is started with as many as fit.
 #pragma once
@@ -29,7 +32,7 @@ struct PlanRequest {
   PlacementView* fleet;  // what is free; left as it was
   QueueTree* tree;       // with what running jobs hold; used up
   const Usage* usage;
-  std::vector<WaitingJob> waiting;
+  std::vector<WaitingJob> waiting;  // and running ones that are lost
   std::vector<RunningJob> running;
   std::function<PendingJob(JobId)> needs;  // of a waiting job; asked when its turn comes
   std::function<Holding(JobId)> held;      // by a running job
@@ -42,6 +45,12 @@ struct PlanRequest {
 struct Preemption {
   JobId victim;
   std::string why;  // "j12 (mnist) has a higher priority (5, its own is 0)"
+};
+
+// It is lost, and stays so.
+struct NoRoom {
+  JobId job;
+  std::string why;  // "needs 2 ranks ...; free: ..."
 };
 
 // Has to let go, and is to start again with another number of ranks.
@@ -62,8 +71,10 @@ struct Plan {
   std::vector<Placement> placements;
   std::vector<Preemption> preemptions;
   std::vector<Resize> resizes;
-  std::vector<Why> why;  // of each job that was looked at and not placed
-  bool all = true;       // every waiting job was looked at
+  std::vector<JobId> moves;     // lost ones: there is room for them elsewhere
+  std::vector<NoRoom> no_room;  // other lost ones that were looked at
+  std::vector<Why> why;         // of each job that was looked at and not placed
+  bool all = true;              // every waiting job was looked at
 };
 
 Plan PlanPlacements(PlanRequest request);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/duration_text.h"
+#include "coordinator/core/placement/placement_text.h"
 #include "coordinator/core/text.h"
 
 namespace coxswain::coordinator::core {
@@ -49,6 +50,22 @@ Placement RoomFinder::Place(const WaitingJob& job, const PendingJob& needs, cons
   return placement;
 }
 
+Moved RoomFinder::Move(const WaitingJob& job, const PendingJob& needs, std::string* why) {
+  auto running = std::find_if(in_.running.begin(), in_.running.end(),
+                              [&](const RunningJob& each) { return each.id == job.id; });
+  if (running == in_.running.end() || running->stopping) return Moved::kLetsGo;
+  LetGo(*running, 1);
+  GangFit fit = Fit(needs, job.expected);
+  if (fit.shares.empty()) {
+    *why = WhyNotNow(*in_.fleet, needs);
+    LetGo(*running, -1);
+    return Moved::kNo;
+  }
+  left_.push_back(held_.at(job.id));
+  Take(job, needs, fit);
+  return Moved::kYes;
+}
+
 // Its slots, in a moment. What it wants back itself goes to those who are before it.
 bool RoomFinder::Gives(const RunningJob& running, const WaitingJob& to) const {
   return running.stopping && (!running.back || !WhyYields(running, to).empty());
@@ -90,6 +107,7 @@ void RoomFinder::WillRun(const WaitingJob& job, std::optional<base::Time> starts
 
 void RoomFinder::Undo() {
   for (JobId job : placed_) Occupy(in_.fleet, held_.at(job), -1);
+  for (const Holding& each : left_) Occupy(in_.fleet, each, 1);
   placed_.clear();
   reservations_.clear();
 }
@@ -101,7 +119,7 @@ std::vector<RunningJob*> RoomFinder::Candidates(const WaitingJob& job) {
     if (may && !WhyYields(running, job).empty()) found.push_back(&running);
   }
   auto order = [&](const RunningJob* running) {
-    return std::tuple(!in_.tree->MayReclaim(job.queue, job.demand, running->queue),
+    return std::tuple(!running->lost, !in_.tree->MayReclaim(job.queue, job.demand, running->queue),
                       running->priority, -running->started.us,
                       -static_cast<int64_t>(running->id.value));
   };
@@ -111,6 +129,7 @@ std::vector<RunningJob*> RoomFinder::Candidates(const WaitingJob& job) {
 }
 
 std::string RoomFinder::WhyYields(const RunningJob& running, const WaitingJob& to) const {
+  if (running.lost) return "waits for what it holds, and its nodes are lost";
   if (in_.tree->MayReclaim(to.queue, to.demand, running.queue) && !OnlyGrewTooLarge(running)) {
     return "is within the quota of queue " + in_.tree->settings(to.queue).name + ", and queue " +
            in_.tree->settings(running.queue).name + " has borrowed";
@@ -124,23 +143,29 @@ std::string RoomFinder::WhyYields(const RunningJob& running, const WaitingJob& t
   return "has had less of the machines";
 }
 
+// What holds of the queues if it held nothing.
+template <class Holds>
+bool RoomFinder::Without(const RunningJob& running, Holds holds) const {
+  in_.tree->Take(running.queue, running.user, running.demand, -1);
+  const bool answer = holds();
+  in_.tree->Take(running.queue, running.user, running.demand, 1);
+  return answer;
+}
+
 // Its queue has not borrowed for the least that it needs: it is made smaller (sizing.h) if that
 // helps anybody. Stopped, it would have its least again at once, and grow, and be stopped again.
 bool RoomFinder::OnlyGrewTooLarge(const RunningJob& running) const {
-  if (running.least >= running.workers) return false;
-  in_.tree->Take(running.queue, running.user, running.demand, -1);
-  bool fits = in_.tree->IsWithinQuota(running.queue, LeastDemand(running));
-  in_.tree->Take(running.queue, running.user, running.demand, 1);
-  return fits;
+  return running.least < running.workers && Without(running, [&] {
+           return in_.tree->IsWithinQuota(running.queue, LeastDemand(running));
+         });
 }
 
 // Within the quota, which the other would not be: it would be placed again before it.
 bool RoomFinder::GoesFirst(const RunningJob& running, const WaitingJob& than) const {
-  in_.tree->Take(running.queue, running.user, running.demand, -1);
-  bool first = in_.tree->IsWithinQuota(running.queue, LeastDemand(running)) &&
-               !in_.tree->IsWithinQuota(than.queue, LeastDemand(than));
-  in_.tree->Take(running.queue, running.user, running.demand, 1);
-  return first;
+  return Without(running, [&] {
+    return in_.tree->IsWithinQuota(running.queue, LeastDemand(running)) &&
+           !in_.tree->IsWithinQuota(than.queue, LeastDemand(than));
+  });
 }
 
 bool RoomFinder::HasRoom(const WaitingJob& job, const PendingJob& needs) {

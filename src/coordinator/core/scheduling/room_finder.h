@@ -19,6 +19,12 @@ struct Promise {
 // "; it starts in about 40 min".
 std::string StartText(base::Duration in);
 
+enum class Moved {
+  kYes,
+  kNo,      // no room
+  kLetsGo,  // somebody else has been promised its slots
+};
+
 class RoomFinder {
  public:
   // Both outlive it.
@@ -28,6 +34,8 @@ class RoomFinder {
   GangFit Fit(const PendingJob& needs, std::optional<base::Duration> expected);
   // Gives it these slots. It will let them go when it ends, and not before.
   Placement Place(const WaitingJob& job, const PendingJob& needs, const GangFit& fit);
+  // A lost one, to other slots, or to those of its own that can be reached. kNo: `why` it stays.
+  Moved Move(const WaitingJob& job, const PendingJob& needs, std::string* why);
   // It would fit if those that are stopping had let go.
   bool FitsOnceStopped(const WaitingJob& job, const PendingJob& needs);
   // Takes out of the view what the job will have.
@@ -48,6 +56,8 @@ class RoomFinder {
   std::vector<RunningJob*> Candidates(const WaitingJob& job);
   bool Gives(const RunningJob& running, const WaitingJob& to) const;
   std::string WhyYields(const RunningJob& running, const WaitingJob& to) const;
+  template <class Holds>
+  bool Without(const RunningJob& running, Holds holds) const;
   bool GoesFirst(const RunningJob& running, const WaitingJob& than) const;
   bool OnlyGrewTooLarge(const RunningJob& running) const;
   bool HasRoom(const WaitingJob& job, const PendingJob& needs);
@@ -63,6 +73,7 @@ class RoomFinder {
   std::vector<Reservation> reservations_;
   std::map<JobId, Holding> held_;  // asked for once
   std::set<JobId> placed_;         // by this plan, or promised slots
+  std::vector<Holding> left_;      // by those that move: theirs again when the plan is made
 };
 
 }  // namespace coxswain::coordinator::core

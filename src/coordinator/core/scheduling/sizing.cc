@@ -63,10 +63,10 @@ class Sizer {
     for (const RunningJob& job : in_.running) changing |= job.stopping && job.least < job.most;
     for (const WaitingJob& job : in_.waiting) changing |= job.sized;
     for (RunningJob& job : in_.running) {
-      if (!changing) add(job, &job);
+      if (!changing && !job.lost) add(job, &job);
     }
     for (WaitingJob& job : in_.waiting) {
-      if (!job.sized) add(job, nullptr);
+      if (!job.sized && !job.lost) add(job, nullptr);
     }
   }
 
@@ -99,7 +99,9 @@ class Sizer {
       uint32_t here = HasLabels(node, needs) ? RoomOn(node, gang, Extent::kWhole) : 0;
       room.on_node = std::max(room.on_node, here);
       room.in_fleet += here;
-      room.in_rack = std::max(room.in_rack, racks[node.rack] += here);
+      // Without the label it is in no rack with others.
+      uint32_t rack = node.rack.empty() ? here : racks[node.rack] += here;
+      room.in_rack = std::max(room.in_rack, rack);
     }
     if (plain) rooms_[key] = room;
     return room;
@@ -149,7 +151,7 @@ class Sizer {
     for (Elastic& each : elastic_) elastic[each.job->id] = &each;
     std::vector<std::pair<WaitingKey, const WaitingJob*>> order;
     for (const WaitingJob& job : in_.waiting) {
-      order.push_back({KeyOf(job, tree_, policy_), &job});
+      if (!job.lost) order.push_back({KeyOf(job, tree_, policy_), &job});
     }
     std::sort(order.begin(), order.end(),
               [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -213,7 +215,9 @@ class Sizer {
   void StayIfNotWorth(Elastic& each) {
     if (each.running == nullptr || each.workers <= each.job->workers) return;
     uint32_t now = each.job->workers;
-    bool soon = in_.now < each.running->started + in_.settings->resize_after;
+    constexpr uint32_t kMostDoublings = 6;
+    int64_t times = int64_t{1} << std::min(each.running->vain, kMostDoublings);
+    bool soon = in_.now < each.running->started + in_.settings->resize_after * times;
     if (!soon && Goodput(each, each.workers) >= kWorth * Goodput(each, now)) return;
     if (Move(*each.job, each.workers, now)) each.workers = now;
   }

@@ -22,6 +22,19 @@ TEST_F(WorkerTest, WrongToken_EndsWithOneLineAndCode78) {
   EXPECT_NE(LastLine().find("refuses this worker's token"), std::string::npos) << LastLine();
 }
 
+TEST_F(WorkerTest, AddressOfAnotherMachine_EndsWithFileLineAndKeyAndCode78) {
+  std::ofstream(root_ / "worker.yaml") << "# the worker\nadvertise_address: 203.0.113.7\n";
+  StartWorker({"--config", (root_ / "worker.yaml").string()});
+  EXPECT_EQ(ExitCode(), 78);
+  EXPECT_EQ(ReadText(root_ / log_name_)
+                .find((root_ / "worker.yaml").string() +
+                      ":2: advertise_address: found \"203.0.113.7\", which is no address of this "
+                      "machine; expected"),
+            0u)
+      << ReadText(root_ / log_name_);
+  EXPECT_FALSE(fs::exists(data_)) << "nothing is begun";
+}
+
 TEST_F(WorkerTest, AnotherCluster_EndsWithOneLineAndCode78) {
   StartWorker();
   coordinator_->Welcome();

@@ -30,6 +30,11 @@ std::vector<std::string> WorkerMistakes(std::string_view yaml) {
   return Lines(ParseWorkerConfig(yaml, "worker.yaml"));
 }
 
+std::string AdvertisePlace(std::string_view yaml, const std::vector<std::string>& flags = {}) {
+  return std::get<WorkerConfig>(ParseWorkerConfig(yaml, "worker.yaml", flags))
+      .advertise_place.ToString();
+}
+
 std::string Shipped(const std::string& name) {
   std::ifstream in(COXSWAIN_SOURCE_DIR "/configs/" + name);
   std::stringstream text;
@@ -71,6 +76,13 @@ TEST(CoordinatorConfig, MistakesAreNamedWithLineAndKey) {
   EXPECT_THAT(
       CoordinatorMistakes("", {"lease=0s"}),
       ElementsAre(HasSubstr("--set lease=0s: lease: found \"0s\", expected a duration from 1s")));
+}
+
+TEST(WorkerConfig, KnowsWhereTheAddressWasSet) {
+  EXPECT_EQ(AdvertisePlace("name: a\nadvertise_address: 10.0.0.2\n"),
+            "worker.yaml:2: advertise_address: ");
+  EXPECT_EQ(AdvertisePlace("advertise_address: 10.0.0.2\n", {"advertise_address=10.0.0.3"}),
+            "--set advertise_address=10.0.0.3: advertise_address: ");
 }
 
 TEST(CoordinatorConfig, AnotherAddressThanLoopbackNeedsAllowPlaintext) {

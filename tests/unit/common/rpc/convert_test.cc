@@ -174,11 +174,11 @@ TEST(Convert, EveryVariantAlternative_HasItsOwnMember) {
 }
 
 TEST(Convert, EveryPhaseAndStateNumber_IsKeptAndTheNextRefused) {
-  for (uint32_t phase = 0; phase <= static_cast<uint32_t>(protocol::Phase::kDone) + 1; ++phase) {
+  for (uint32_t phase = 0; phase <= static_cast<uint32_t>(protocol::Phase::kProgram) + 1; ++phase) {
     wire::TrainerReport in;
     in.mutable_progress()->set_phase(phase);
     protocol::TrainerReport out;
-    bool known = phase <= static_cast<uint32_t>(protocol::Phase::kDone);
+    bool known = phase <= static_cast<uint32_t>(protocol::Phase::kProgram);
     EXPECT_EQ(FromProto(in, &out).ok(), known) << phase;
   }
   wire::StartTask task;

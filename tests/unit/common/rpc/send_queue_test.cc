@@ -33,20 +33,22 @@ TEST(SendQueue, OneByOne_UnlessThePeerTakesSeveral) {
   ASSERT_TRUE(queue.Pop(&out));
   EXPECT_EQ(TermsOf(out), std::vector<uint64_t>{1});
   out.Clear();
-  ASSERT_TRUE(queue.Pop(&out, true));
+  queue.SendTogether();
+  ASSERT_TRUE(queue.Pop(&out));
   EXPECT_EQ(TermsOf(out), (std::vector<uint64_t>{2, 3, 4}));
   EXPECT_EQ(queue.bytes(), 0u);
-  EXPECT_FALSE(queue.Pop(&out, true));
+  EXPECT_FALSE(queue.Pop(&out));
 }
 
 TEST(SendQueue, LanesStayApart_AndALargeMessageGoesAlone) {
   Queue queue;
+  queue.SendTogether();
   queue.Push(Queue::Lane::kBulk, Order(9));
   queue.Push(Queue::Lane::kUrgent, Order(1));
   queue.Push(Queue::Lane::kUrgent, Order(2, 100'000));
   queue.Push(Queue::Lane::kUrgent, Order(3));
   std::vector<std::vector<uint64_t>> sent;
-  for (WorkerOrder out; queue.Pop(&out, true); out.Clear()) sent.push_back(TermsOf(out));
+  for (WorkerOrder out; queue.Pop(&out); out.Clear()) sent.push_back(TermsOf(out));
   EXPECT_EQ(sent, (std::vector<std::vector<uint64_t>>{{1}, {2}, {3}, {9}}));
   EXPECT_EQ(queue.bytes(), 0u);
 }

@@ -32,6 +32,17 @@ TEST(JudgeExit, SurvivorsAreConsequences) {
   EXPECT_FALSE(JudgeExit(Code(1)).consequence);
 }
 
+TEST(JudgeExit, CodesOfAProgramOfTheUsers_AreItsOwn_AndMayBeTheLossOfAPeer) {
+  for (int code : {1, 10, 11, 12, 13}) {
+    ExitVerdict verdict = JudgeExit(Code(code), true);
+    EXPECT_EQ(verdict.cause, Cause::kUser) << code;
+    EXPECT_EQ(verdict.kind, protocol::FailureKind::kBug) << code;
+    EXPECT_EQ(verdict.text, "ended with exit code " + std::to_string(code));
+    EXPECT_TRUE(verdict.consequence) << "a lost node says more";
+  }
+  EXPECT_EQ(JudgeExit(Signal(9), true).cause, Cause::kInfrastructure);
+}
+
 TEST(JudgeExit, NamesTheSignal) { EXPECT_EQ(JudgeExit(Signal(11)).text, "crashed (SIGSEGV)"); }
 
 TEST(LastWords, OnlyWhatMayTellWhy) {

@@ -241,6 +241,64 @@ TEST(Queues, ParentIsFull_ABorrowerInItMakesRoom) {
   EXPECT_THAT(Victims(world.MakePlan()), ElementsAre(2));
 }
 
+// ---- running jobs whose nodes are lost
+
+TEST(Lost, MovesBeforeThoseThatComeAfterIt) {
+  PlannerWorld world;
+  world.fleet = Fleet({Node("gone", 1), Node("b", 1)});
+  world.Run(Job(1), {"gone"}, {.lost = true});
+  world.fleet[NodeId("gone")].why_not = "unreachable";
+  world.Wait(Job(2));
+  Plan plan = world.MakePlan();
+  EXPECT_THAT(plan.moves, ElementsAre(JobId(1)));
+  EXPECT_THAT(Placed(plan), IsEmpty());
+  EXPECT_THAT(Victims(plan), IsEmpty());
+  EXPECT_TRUE(world.left_as_it_was);
+}
+
+TEST(Lost, MovesWithinWhatItHoldsOfItsQueue_AndToItsOwnSlotsThatCanBeReached) {
+  PlannerWorld world;
+  world.settings.queues = {Queue("x", 4)};
+  world.settings.queues[0].limit.cpus = 2;
+  world.settings.queues[0].user_jobs = 1;
+  world.fleet = Fleet({Node("gone", 1), Node("b", 1), Node("c", 1)});
+  world.Run(Job(1, 2), {"gone", "b"}, {.queue = "x", .lost = true});
+  world.fleet[NodeId("gone")].why_not = "unreachable";
+  EXPECT_THAT(world.MakePlan().moves, ElementsAre(JobId(1)));
+  EXPECT_TRUE(world.left_as_it_was);
+}
+
+TEST(Lost, WithoutRoom_IsLeftAlone_AndItIsSaidWhy) {
+  PlannerWorld world;
+  world.fleet = Fleet({Node("gone", 2), Node("b", 1)});
+  world.Run(Job(1, 2), {"gone", "gone"}, {.lost = true});
+  world.fleet[NodeId("gone")].why_not = "unreachable";
+  world.Wait(Job(2, 2));
+  Plan plan = world.MakePlan();
+  EXPECT_THAT(plan.moves, IsEmpty());
+  EXPECT_THAT(Victims(plan), IsEmpty()) << "j2 would have nothing of it";
+  ASSERT_EQ(plan.no_room.size(), 1u);
+  EXPECT_EQ(plan.no_room[0].why,
+            "needs 2 ranks of 1 CPU slot each; free: 1 of 1 CPU slot on 1 node, room for 1 rank; 1 "
+            "node unreachable");
+}
+
+TEST(Lost, WithoutRoom_LetsGoForWhomItHoldsUp) {
+  PlannerWorld world;
+  world.settings.queues = {Queue("x", 4)};
+  world.settings.queues[0].limit.cpus = 2;
+  world.fleet = Fleet({Node("gone", 2), Node("b", 2)});
+  PendingJob there = Job(1);
+  there.only = NodeId("gone");
+  world.Run(there, {"gone"}, {.queue = "x", .priority = 9, .lost = true});
+  world.fleet[NodeId("gone")].why_not = "unreachable";
+  world.Wait(Job(2, 2), {.queue = "x"});
+  Plan plan = world.MakePlan();
+  EXPECT_THAT(Victims(plan), ElementsAre(1));
+  EXPECT_EQ(plan.preemptions[0].why, "j2 waits for what it holds, and its nodes are lost");
+  EXPECT_TRUE(world.left_as_it_was);
+}
+
 // ---- fair shares
 
 TEST(Fair, WhoHasHadLess_GoesFirst) {

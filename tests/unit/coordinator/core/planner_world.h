@@ -37,6 +37,8 @@ struct JobFacts {
   base::Duration slot_time{};
   int64_t waited = 1;  // waiting: so many minutes
   bool stopping = false;
+  bool lost = false;            // running, on nodes that are: it is among those that wait, too
+  uint32_t vain = 0;            // running: resizes that led to nothing, in a row
   uint32_t most = 0;            // ranks; least: those of its PendingJob. 0: they may not be moved
   uint32_t asked = 0, now = 0;  // 0: the least
   bool sized = false;
@@ -102,6 +104,13 @@ class PlannerWorld {
     for (const auto& [id, facts] : running_) {
       RunningJob job{Planned(tree, id, facts), kNow - base::seconds(facts.started * 60),
                      std::nullopt, facts.stopping};
+      job.lost = facts.lost;
+      job.vain = facts.vain;
+      if (job.lost) {
+        WaitingJob moves{Planned(tree, id, facts)};
+        moves.lost = true;
+        request.waiting.push_back(moves);
+      }
       if (facts.minutes >= 0) job.ends = kNow + base::seconds(facts.minutes * 60);
       request.running.push_back(job);
       tree.Take(job.queue, job.user, job.demand, 1);

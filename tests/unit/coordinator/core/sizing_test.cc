@@ -75,6 +75,27 @@ TEST(Sizing, RunningAlone_GrowsToFourTimesWhatWasMeasured_NotSoonAfterItsStart) 
   EXPECT_THAT(Resized(world.MakePlan()), IsEmpty());
 }
 
+TEST(Sizing, WithoutRackLabels_NodesAreNoRack) {
+  PlannerWorld world;
+  world.fleet = Fleet({Node("a", 2), Node("b", 2)});
+  PendingJob needs = Job(1, 1);
+  needs.within = Within::kRack;
+  world.Run(needs, {"a"}, {.started = 10, .most = 8, .speed = Measured({{1, 1.0}})});
+  EXPECT_THAT(Resized(world.MakePlan()), ElementsAre(Pair(1, 2u))) << "4 would have no place";
+}
+
+TEST(Sizing, ResizeThatLedToNothing_IsNotTriedAgainSoon) {
+  for (auto [vain, started, expected] :
+       {std::tuple(0u, 3, 1u), std::tuple(3u, 3, 0u), std::tuple(3u, 60, 1u)}) {
+    PlannerWorld world;
+    world.settings.resize_after = base::seconds(120);
+    world.fleet = Fleet({Node("a", 8)});
+    JobFacts facts{.started = started, .vain = vain, .most = 8, .speed = Measured({{1, 1.0}})};
+    world.Run(Job(1), {"a"}, facts);
+    EXPECT_EQ(world.MakePlan().resizes.size(), expected) << vain << " " << started;
+  }
+}
+
 TEST(Sizing, GainThatDoesNotPayForThePause_IsLeft) {
   PlannerWorld world;
   world.fleet = Fleet({Node("a", 8)});

@@ -152,6 +152,42 @@ TEST(JobPage, EndedJob_HasNoPhase) {
   EXPECT_THAT(*JobPage(api, "j14"), Not(HasSubstr("<dt>Phase</dt>")));
 }
 
+TEST(JobPage, EndedJob_SaysWhoseFaultItWas) {
+  FakeApi api;
+  auto job = std::find_if(api.jobs.begin(), api.jobs.end(), [](const runtime::JobView& view) {
+    return view.record.job.id == core::JobId(12);
+  });
+  EXPECT_THAT(*JobPage(api, "j12"), HasSubstr("<dt>Cause</dt><dd>USER</dd>"));
+  job->record.job.cause = core::Cause::kInfrastructure;
+  job->record.job.kind = protocol::FailureKind::kStore;
+  EXPECT_THAT(*JobPage(api, "j12"), HasSubstr("<dt>Cause</dt><dd>INFRASTRUCTURE (STORE)</dd>"));
+  job->record.job.cause = core::Cause::kNone;
+  EXPECT_THAT(*JobPage(api, "j12"), Not(HasSubstr("<dt>Cause</dt>")));
+}
+
+// On a phone a cell stands beside its heading: a table of long texts would be wider than the
+// screen.
+TEST(JobPage, TablesWithLongTexts_FoldOnAPhone) {
+  FakeApi api;
+  for (core::Attempt attempt : {core::Attempt(1), core::Attempt(2)}) {
+    core::AttemptRow row;
+    row.number = attempt;
+    for (runtime::JobView& job : api.jobs) job.record.attempts.push_back(row);
+  }
+  std::string page = *JobPage(api, "j14");
+  for (const char* section : {"Attempts", "Checkpoints"}) {
+    size_t at = page.find(std::string("<h2>") + section + "</h2>");
+    ASSERT_NE(at, std::string::npos) << section;
+    std::string table = page.substr(at, page.find("</table>", at) - at);
+    EXPECT_THAT(table, HasSubstr("<table class=\"stack\">"));
+    for (size_t cell = table.find("<td"); cell != std::string::npos;
+         cell = table.find("<td", cell + 1)) {
+      EXPECT_THAT(table.substr(cell, table.find('>', cell) - cell), HasSubstr("data-label=\""));
+    }
+  }
+  EXPECT_THAT(page, HasSubstr("data-label=\"Where\"><div><code>s3://"));
+}
+
 TEST(JobPage, ShowsCurvesRanksCheckpointsAndMaskedFile) {
   FakeApi api;
   auto page = JobPage(api, "fashion-resnet");

@@ -23,6 +23,7 @@ inline core::JobRequest SampleRequest(uint64_t id) {
           .max_batch = 2048,
           .expected_time = base::seconds(3600),
           .end_when_preempted = true,
+          .own_program = true,
           .max_attempts = 4,
           .time_limit = base::seconds(7200),
           .grace = base::seconds(20),

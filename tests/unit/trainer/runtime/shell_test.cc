@@ -52,7 +52,7 @@ struct Rank {
       std::lock_guard lock(mutex);
       return std::exchange(points, {});
     };
-    doors.leave = [](int code) { std::_Exit(code); };
+    doors.leave = [](const core::Exit& exit) { std::_Exit(exit.code); };
     shell.Start(std::move(doors), "127.0.0.1:1");
   }
   void AddPoint(const std::string& name) {

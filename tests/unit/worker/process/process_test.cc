@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -93,6 +94,27 @@ TEST_F(FolderTest, LostExit_SaysWhatIsKnown) {
   EXPECT_THAT(LostExit(Folder(), "boot-1", "boot-1").note, HasSubstr("could not be started"));
   std::ofstream(Folder() + "/process") << base::EncodeIdentity({4194303, 1, "boot-1"});
   EXPECT_EQ(LostExit(Folder(), "boot-1", "boot-1").note, "exit record lost: shim killed");
+}
+
+// The worker of a copied data directory is refused, but it looks at its ranks before that.
+TEST_F(FolderTest, LostExit_InACopiedFolder_TouchesNoProcess) {
+  const std::string boot = MachineBootId();
+  ASSERT_TRUE(WriteRankFolder(Folder(), Start(), boot).ok());
+  pid_t child = fork();
+  if (child == 0) {
+    pause();
+    _exit(0);
+  }
+  std::ofstream(Folder() + "/process")
+      << base::EncodeIdentity({child, shim::StartTicks(child), boot});
+  const std::string copy = data_ + "/copy";
+  fs::copy(Folder(), copy, fs::copy_options::recursive);
+  EXPECT_THAT(LostExit(copy, boot, boot).note, HasSubstr("is a copy of another one's"));
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, WNOHANG), 0) << "it lives";
+  EXPECT_EQ(LostExit(Folder(), boot, boot).note, "exit record lost: shim killed");
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(WTERMSIG(status), SIGKILL);
 }
 
 TEST_F(FolderTest, Retention_RemovesWhatIsOverOldestFirst) {
