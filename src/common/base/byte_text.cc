@@ -1,5 +1,7 @@
 #include "common/base/byte_text.h"
 
+#include <cmath>
+#include <cstdio>
 #include <iterator>
 
 namespace coxswain::base {
@@ -16,6 +18,17 @@ std::string WithCommas(uint64_t number) {
 std::string CountText(int64_t count) {
   auto size = static_cast<uint64_t>(count);
   return count < 0 ? "-" + WithCommas(0 - size) : WithCommas(size);
+}
+
+std::string NumberText(double value) {
+  if (!std::isfinite(value)) {
+    return std::isnan(value) ? "NaN" : value < 0 ? "-infinite" : "infinite";
+  }
+  const double size = std::abs(value);
+  if (size >= 999.95 && size < 1e18) return CountText(std::llround(value));
+  char text[32];
+  std::snprintf(text, sizeof text, size < 1e-3 ? "%.3g" : "%.4g", value);
+  return text;
 }
 
 std::string RangedText(int64_t now, int64_t least, int64_t most) {

@@ -7,6 +7,8 @@
 namespace coxswain::base {
 
 std::string CountText(int64_t count);  // "8,120"
+// "0.3122", "1.23e-05", "8,120", "NaN", "infinite": four digits, more only before the point.
+std::string NumberText(double value);
 // "3 (1-4)": what it is now, and the range that it may be moved in; "- (1-4)": it is none now.
 // Where there is no range: "3", or `least` of what is none now.
 std::string RangedText(int64_t now, int64_t least, int64_t most);

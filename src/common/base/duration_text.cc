@@ -23,4 +23,15 @@ std::string DurationText(Duration duration) {
   return Two(s / 86400, " d", s % 86400 / 3600, " h");
 }
 
+std::string AboutText(Duration duration) {
+  constexpr Duration kMinute = seconds(60), kHour = 60 * kMinute;
+  if (duration < kMinute) return "less than a minute";
+  const Duration unit = duration < 24 * kHour ? kMinute : kHour;
+  return "about " + DurationText((duration + unit / 2) / unit * unit);
+}
+
+std::string InText(Duration duration) {
+  return duration.count() <= 0 ? "any moment" : "in " + AboutText(duration);
+}
+
 }  // namespace coxswain::base

@@ -20,6 +20,7 @@
 #include <map>
 #include <mutex>
 
+#include "common/base/percent_text.h"
 #include "common/rpc/convert.h"
 
 namespace coxswain::rpc {
@@ -30,21 +31,6 @@ constexpr std::string_view kUnix = "unix:";
 bool IsV4(const std::string& host) {
   in_addr address;
   return inet_pton(AF_INET, host.c_str(), &address) == 1;
-}
-
-// What gRPC decodes in a target's path.
-std::string PercentEncoded(const std::string& path) {
-  std::string out;
-  for (unsigned char c : path) {
-    if (std::isalnum(c) || std::strchr("/-._~", c) != nullptr) {
-      out += static_cast<char>(c);
-    } else {
-      char hex[4];
-      std::snprintf(hex, sizeof hex, "%%%02X", c);
-      out += hex;
-    }
-  }
-  return out;
 }
 
 // An open descriptor of `folder`, kept for the life of the process; -1 and errno on failure.
@@ -88,7 +74,7 @@ absl::StatusOr<std::string> TargetOf(const std::string& address) {
   if (address.compare(0, kUnix.size(), kUnix) == 0) {
     absl::StatusOr<std::string> path = ShortSocketPath(address.substr(kUnix.size()));
     if (!path.ok()) return path.status();
-    return std::string(kUnix) + PercentEncoded(*path);
+    return std::string(kUnix) + base::PercentEncoded(*path, "/");  // gRPC decodes it
   }
   if (!address.empty() && address[0] == '[') return "ipv6:" + address;
   size_t colon = address.rfind(':');

@@ -3,6 +3,7 @@
 #include <httplib.h>
 
 #include "common/base/clock.h"
+#include "common/base/percent_text.h"
 #include "trainer/blob/text.h"
 #include "trainer/blob_s3/s3_errors.h"
 
@@ -66,7 +67,7 @@ absl::StatusOr<S3Requests::Answer> S3Requests::Send(std::string_view action, std
   request.path = key.empty() ? (path_.empty() ? "/" : path_) : Cat(path_, "/", key);
   httplib::Request http;
   http.method = request.method;
-  http.path = UriEncode(request.path, true);
+  http.path = base::PercentEncoded(request.path, "/");
   if (!request.query.empty()) http.path += "?" + CanonicalQuery(request.query);
   http.headers.emplace("Host", request.host);
   for (const auto& [name, value] : request.headers) http.headers.emplace(name, value);

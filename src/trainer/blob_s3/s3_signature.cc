@@ -6,6 +6,7 @@
 
 #include <ctime>
 
+#include "common/base/percent_text.h"
 #include "trainer/blob/text.h"
 
 namespace coxswain::trainer::blob {
@@ -46,25 +47,11 @@ std::string UtcTime(base::WallTime time, const char* format) {
 
 }  // namespace
 
-std::string UriEncode(std::string_view text, bool keep_slash) {
-  constexpr char kDigits[] = "0123456789ABCDEF";
-  std::string encoded;
-  for (unsigned char c : text) {
-    bool plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-                 c == '-' || c == '.' || c == '_' || c == '~' || (c == '/' && keep_slash);
-    if (plain) {
-      encoded += static_cast<char>(c);
-    } else {
-      encoded += {'%', kDigits[c >> 4], kDigits[c & 15]};
-    }
-  }
-  return encoded;
-}
-
 std::string CanonicalQuery(const std::map<std::string, std::string>& query) {
   std::string text;
   for (const auto& [key, value] : query) {
-    text += Cat(text.empty() ? "" : "&", UriEncode(key, false), "=", UriEncode(value, false));
+    text +=
+        Cat(text.empty() ? "" : "&", base::PercentEncoded(key), "=", base::PercentEncoded(value));
   }
   return text;
 }
@@ -87,9 +74,9 @@ std::map<std::string, std::string> SignatureHeaders(const S3Request& request,
     lines += Cat(name, ":", value, "\n");
     names += Cat(names.empty() ? "" : ";", name);
   }
-  std::string canonical =
-      Cat(request.method, "\n", UriEncode(request.path, true), "\n", CanonicalQuery(request.query),
-          "\n", lines, "\n", names, "\n", added["x-amz-content-sha256"]);
+  std::string canonical = Cat(request.method, "\n", base::PercentEncoded(request.path, "/"), "\n",
+                              CanonicalQuery(request.query), "\n", lines, "\n", names, "\n",
+                              added["x-amz-content-sha256"]);
   std::string scope = Cat(date, "/", region, "/s3/aws4_request");
   std::string to_sign = Cat("AWS4-HMAC-SHA256\n", time, "\n", scope, "\n", Sha256Hex(canonical));
   std::string key = HmacSha256("AWS4" + credentials.secret_key, date);

@@ -23,8 +23,6 @@ struct S3Request {
   std::string_view body;
 };
 
-// Percent-encodes all but A-Z a-z 0-9 - . _ ~ (and '/' if `keep_slash`).
-std::string UriEncode(std::string_view text, bool keep_slash);
 std::string CanonicalQuery(const std::map<std::string, std::string>& query);
 
 // The headers to send besides the request's own: authorization, x-amz-date, x-amz-content-sha256

@@ -1,6 +1,6 @@
 #include "trainer/runtime/local_link.h"
 
-#include <cstdio>
+#include <charconv>
 #include <fstream>
 
 #include "common/base/clock.h"
@@ -36,12 +36,12 @@ void LocalLink::SendMetrics(std::vector<protocol::MetricPoint> points) {
   if (settings_.metrics_path.empty()) return;
   std::ofstream file(settings_.metrics_path, std::ios::app);
   for (const protocol::MetricPoint& point : points) {
-    char line[256];
-    std::snprintf(line, sizeof line,
-                  "{\"name\":\"%s\",\"rank\":%d,\"step\":%lld,\"value\":%.17g,\"time_us\":%lld}\n",
-                  point.name.c_str(), point.rank, static_cast<long long>(point.step), point.value,
-                  static_cast<long long>(point.time.us));
-    file << line;
+    // Without a format: the shortest text that reads back as the same value.
+    char value[32];
+    *std::to_chars(value, value + sizeof value - 1, point.value).ptr = '\0';
+    file << "{\"name\":\"" << point.name << "\",\"rank\":" << point.rank
+         << ",\"step\":" << point.step << ",\"value\":" << value << ",\"time_us\":" << point.time.us
+         << "}\n";
   }
 }
 

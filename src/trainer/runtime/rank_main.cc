@@ -10,6 +10,7 @@
 #include <optional>
 #include <sstream>
 
+#include "common/base/environment.h"
 #include "common/config/job_parser.h"
 #include "common/log/log.h"
 #include "trainer/runtime/engine_host.h"
@@ -163,12 +164,7 @@ std::unique_ptr<ProgramLoop> MakeProgram(RankProcess& process) {
   doors.free_port = [&process] { process.socket = ListenSocket(); };
   doors.spec = process.settings.spec;
   doors.place = process.settings.place;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string_view text = *entry;
-    const size_t equals = text.find('=');
-    if (equals == text.npos) continue;
-    doors.environment[std::string(text.substr(0, equals))] = text.substr(equals + 1);
-  }
+  doors.environment = base::OwnEnvironment();
   doors.folder = process.settings.folder;
   return std::make_unique<ProgramLoop>(std::move(doors));
 }

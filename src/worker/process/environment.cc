@@ -1,7 +1,5 @@
 #include "worker/process/environment.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <string_view>
@@ -85,17 +83,6 @@ std::vector<std::string> TaskEnvironment(const Surroundings& surroundings, base:
   all["COXSWAIN_INCARNATION"] = std::to_string(incarnation.value);
   all["COXSWAIN_SPEC"] = absl::StrCat(folder, "/", kSpecFile);
   return Flatten(all);
-}
-
-Environment OwnEnvironment() {
-  Environment all;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    std::string_view text = *entry;
-    size_t equals = text.find('=');
-    if (equals == std::string_view::npos) continue;
-    all[std::string(text.substr(0, equals))] = std::string(text.substr(equals + 1));
-  }
-  return all;
 }
 
 }  // namespace coxswain::worker::process

@@ -29,7 +29,4 @@ std::vector<std::string> TaskEnvironment(const Surroundings& surroundings, base:
                                          const std::map<std::string, std::string>& job_env,
                                          const std::string& folder);
 
-// `environ` as a map.
-std::map<std::string, std::string> OwnEnvironment();
-
 }  // namespace coxswain::worker::process

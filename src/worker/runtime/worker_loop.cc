@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
+#include "common/base/environment.h"
 #include "common/base/shim_protocol.h"
 #include "common/base/version.h"
 #include "common/config/quantities.h"
@@ -60,7 +61,7 @@ absl::Status WorkerLoop::Start() {
   settings.incarnation = base::Incarnation(RandomBits() | 1);
   settings.coordinator = options_.config.coordinator;
   if (absl::Status s = FillInventory(settings.inventory); !s.ok()) return s;
-  surroundings_.inherited = process::OwnEnvironment();
+  surroundings_.inherited = base::OwnEnvironment();
   surroundings_.trainer_socket = folder_.path() + "/trainer.sock";
   surroundings_.address = settings.inventory.address;
   surroundings_.port_first = options_.config.trainer_port_first;

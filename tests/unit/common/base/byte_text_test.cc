@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 namespace coxswain::base {
 namespace {
 
@@ -35,6 +37,20 @@ TEST(ExactBytesText, HasEveryByte) {
   EXPECT_EQ(ExactBytesText(1), "1 byte");
   EXPECT_EQ(ExactBytesText(1000), "1,000 bytes");
   EXPECT_EQ(ExactBytesText(2'488'600), "2.4 MiB (2,488,600 bytes)");
+}
+
+TEST(NumberText, FourDigits_AndSeparators) {
+  EXPECT_EQ(NumberText(0.31219), "0.3122");
+  EXPECT_EQ(NumberText(0.1 + 0.2), "0.3");
+  EXPECT_EQ(NumberText(999.94), "999.9");
+  EXPECT_EQ(NumberText(999.96), "1,000");
+  EXPECT_EQ(NumberText(18234.4), "18,234");
+  EXPECT_EQ(NumberText(-1234567), "-1,234,567");
+  EXPECT_EQ(NumberText(1.2e-5), "1.2e-05");
+  EXPECT_EQ(NumberText(0), "0");
+  EXPECT_EQ(NumberText(std::nan("")), "NaN");
+  EXPECT_EQ(NumberText(-1 / 0.0), "-infinite");
+  EXPECT_EQ(NumberText(3e30), "3e+30");
 }
 
 }  // namespace
