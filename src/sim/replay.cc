@@ -1,9 +1,13 @@
 #include "sim/replay.h"
 
 #include <absl/strings/str_cat.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
@@ -84,8 +88,10 @@ class Rerun {
   std::optional<core::Coordinator> core_;
 };
 
-void PrintGood(const std::string& path, const ReplayResult& result) {
-  std::string ends = result.ends.empty() ? "its process had no time to close it" : result.ends;
+void PrintGood(const std::string& path, const ReplayResult& result, bool live) {
+  std::string ends = !result.ends.empty() ? result.ends
+                     : live ? "a running coordinator still writes it, this is the part until now"
+                            : "its process had no time to close it";
   std::string text =
       absl::StrCat(path, ": ", result.turns, result.turns == 1 ? " turn" : " turns", ", term ",
                    result.term.value, ", ", Utc(result.first), " to ", Utc(result.last), " (",
@@ -93,11 +99,22 @@ void PrintGood(const std::string& path, const ReplayResult& result) {
   std::fputs(text.c_str(), stdout);
 }
 
+// A coordinator that runs holds a lock on the file that it writes.
+bool IsBeingWritten(const std::string& path) {
+  int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  const bool locked = flock(file, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  close(file);
+  return locked;
+}
+
 int ReplayFile(const std::string& path) {
   auto unusable = [&](const std::string& why) {
     std::fprintf(stderr, "cox-sim: %s: %s\n", path.c_str(), why.c_str());
     return 2;
   };
+  // Asked first: what is written after the reading belongs to the next replay.
+  const bool live = IsBeingWritten(path);
   std::ifstream in(path, std::ios::binary);
   if (!in) return unusable("cannot be read");
   std::string bytes{std::istreambuf_iterator<char>(in), {}};
@@ -108,10 +125,10 @@ int ReplayFile(const std::string& path) {
     std::printf("%s: %s\n", path.c_str(), result->difference.c_str());
     return 1;
   }
-  if (!result->cut.empty()) {
+  if (!result->cut.empty() && !live) {
     return unusable(absl::StrCat(result->cut, "; the ", result->turns, " turns before it agree"));
   }
-  PrintGood(path, *result);
+  PrintGood(path, *result, live);
   return 0;
 }
 
@@ -162,6 +179,11 @@ int Replay(const std::vector<std::string>& paths) {
   }
   int worst = 0;
   for (const std::string& file : files) {
+    const bool asked = std::find(paths.begin(), paths.end(), file) != paths.end();
+    if (!asked && !std::filesystem::exists(file)) {
+      std::printf("%s: gone, a running coordinator has made room for newer ones\n", file.c_str());
+      continue;
+    }
     int code = ReplayFile(file);
     if (code == 1 || worst == 0) worst = code;  // a difference counts most
   }

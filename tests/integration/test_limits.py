@@ -148,6 +148,16 @@ def test_a_wall_clock_that_jumps_harms_nothing(bare_cluster, tiny_data):
     assert cluster.cox("wait", long, check=False).returncode == 103
 
 
+def test_what_a_trace_prints_has_no_digits_of_binary_fractions(tmp_path):
+    busy = tmp_path / "busy.csv"
+    for seconds in range(50, 2000, 150):
+        busy.write_text(f"timestamp,duration,num_gpus\n2017-10-03 00:00:00,{seconds},1\n2017-10-03 00:10:00,2000,3\n")
+        done = subprocess.run([BIN / "cox-sim", "trace", "--philly", busy, "--nodes", "1", "--gpus", "4"], capture_output=True,
+                              text=True, timeout=60)
+        printed = re.search(r'"utilisation": (\S+?),', done.stdout)
+        assert printed and len(printed[1]) <= len("0.123"), (seconds, done.stdout, done.stderr)
+
+
 def test_traces_that_are_none_are_refused(tmp_path):
     good = tmp_path / "good.csv"
     good.write_text("timestamp,duration,num_gpus\n2017-10-09 07:01:55,60,1\n")

@@ -33,6 +33,28 @@ def test_what_a_killed_coordinator_decided_is_decided_again(cluster, tiny_data):
     assert int(text.split(": ")[1].split(" turns")[0]) > 20, text
 
 
+def test_what_a_running_coordinator_still_writes_is_replayed_as_far_as_it_is_complete(cluster, tiny_data):
+    job = long_job(cluster, tiny_data)
+    cluster.wait_step(job, 10)
+    (live,) = recordings(cluster)
+    for _ in range(5):
+        code, text = replay(live.parent)
+        assert code == 0 and "a running coordinator still writes it" in text and "all agree" in text, text
+    cluster.wait_step(job, 30)  # the coordinator was not disturbed
+    cluster.coordinator.stop()
+    code, text = replay(live)
+    assert code == 0 and "still writes" not in text, text
+
+
+def test_help_tells_units_examples_and_exit_codes():
+    for verb in ("explore", "replay"):
+        done = subprocess.run([BIN / "cox-sim", verb, "--help"], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0 and f"usage: cox-sim {verb}" in done.stdout, done
+        assert "Examples:" in done.stdout and "Exit codes: 0" in done.stdout, done.stdout
+    wrong = subprocess.run([BIN / "cox-sim", "explore", "--seed", "1..2"], capture_output=True, text=True, timeout=60)
+    assert wrong.returncode == 2 and "unknown argument '--seed' (did you mean '--seeds'?)" in wrong.stderr, wrong.stderr
+
+
 def test_files_that_cannot_be_replayed_say_why(cluster, tmp_path):
     cluster.coordinator.stop()
     (whole,) = recordings(cluster)

@@ -155,7 +155,8 @@ absl::StatusOr<TraceSettings> ReadSettings(const Arguments& in) {
   return settings;
 }
 
-double Rounded(double value, double unit) { return std::round(value / unit) * unit; }
+// To so many parts of 1. Divided, so that the nearest double is what is printed: 0.827.
+double Rounded(double value, double parts = 1) { return std::round(value * parts) / parts; }
 
 ordered_json ResultJson(const TraceResult& result, bool rows) {
   std::vector<double> times;
@@ -174,7 +175,7 @@ ordered_json ResultJson(const TraceResult& result, bool rows) {
                     {"ended_s", row.ended},
                     {"jct_s", time},
                     {"attempts", row.attempts},
-                    {"gpu_s", Rounded(row.gpu_seconds, 1)}});
+                    {"gpu_s", Rounded(row.gpu_seconds)}});
   }
   std::sort(times.begin(), times.end());
   auto part = [&](double p) {
@@ -182,11 +183,11 @@ ordered_json ResultJson(const TraceResult& result, bool rows) {
                           static_cast<size_t>(p * static_cast<double>(times.size())))];
   };
   ordered_json out = {{"jobs", times.size()},
-                      {"average_jct_s", Rounded(sum / static_cast<double>(times.size()), 1)},
-                      {"p50_jct_s", Rounded(part(0.5), 1)},
-                      {"p99_jct_s", Rounded(part(0.99), 1)},
-                      {"makespan_s", Rounded(result.makespan, 1)},
-                      {"utilisation", Rounded(result.utilisation, 0.001)},
+                      {"average_jct_s", Rounded(sum / static_cast<double>(times.size()))},
+                      {"p50_jct_s", Rounded(part(0.5))},
+                      {"p99_jct_s", Rounded(part(0.99))},
+                      {"makespan_s", Rounded(result.makespan)},
+                      {"utilisation", Rounded(result.utilisation, 1000)},
                       {"restarts", restarts},
                       {"decisions", result.decisions}};
   if (rows) out["rows"] = std::move(list);
