@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "common/base/byte_text.h"
 #include "common/base/nearest_name.h"
 #include "common/config/quantities.h"
 
@@ -269,7 +270,8 @@ bool Section::TextMap(std::string_view key, size_t most, const PairCheck& check,
     return false;
   }
   if (entry->node.size() > most) {
-    Found(*entry, std::to_string(entry->node.size()) + " names", "at most " + std::to_string(most));
+    Found(*entry, base::CountText(static_cast<int64_t>(entry->node.size())) + " names",
+          "at most " + std::to_string(most));
     return false;
   }
   Section below(entry->node, PathOf(key), entry->line, notes_);

@@ -61,6 +61,27 @@ void RecordFailure(Turn& turn, const AttemptRow& attempt, const Failure& failure
   });
 }
 
+// Which of the job's ranks and GPUs are on its node, and which of the job's nodes that is.
+void DescribeNodes(const Turn& turn, const RankRow& rank, protocol::StartRank* order) {
+  std::vector<NodeId> nodes;  // by lowest rank
+  std::vector<const RankRow*> here;
+  for (const RankRow* each : turn.tables.ranks().Of(rank.key.job, rank.key.attempt)) {
+    if (std::find(nodes.begin(), nodes.end(), each->node) == nodes.end()) {
+      nodes.push_back(each->node);
+    }
+    if (each->node == rank.node) here.push_back(each);
+  }
+  auto own = std::find(nodes.begin(), nodes.end(), rank.node);
+  order->nodes = static_cast<uint32_t>(nodes.size());
+  order->node_rank = static_cast<uint32_t>(own - nodes.begin());
+  order->local_world_size = static_cast<uint32_t>(here.size());
+  std::sort(here.begin(), here.end(),
+            [](const RankRow* a, const RankRow* b) { return a->local_rank < b->local_rank; });
+  for (const RankRow* each : here) {
+    order->node_gpus.insert(order->node_gpus.end(), each->gpu_uuids.begin(), each->gpu_uuids.end());
+  }
+}
+
 }  // namespace
 
 void StartAttempt(Turn& turn, const Placement& placement) {
@@ -98,27 +119,6 @@ void StartAttempt(Turn& turn, const Placement& placement) {
   turn.Explain(job.id, "starting: " + where);
   turn.TouchJob(job.id);
   turn.WakeJob(job.id, turn.now + turn.deadlines().Repeat());
-}
-
-// Which of the job's ranks and GPUs are on its node, and which of the job's nodes that is.
-static void DescribeNodes(const Turn& turn, const RankRow& rank, protocol::StartRank* order) {
-  std::vector<NodeId> nodes;  // by lowest rank
-  std::vector<const RankRow*> here;
-  for (const RankRow* each : turn.tables.ranks().Of(rank.key.job, rank.key.attempt)) {
-    if (std::find(nodes.begin(), nodes.end(), each->node) == nodes.end()) {
-      nodes.push_back(each->node);
-    }
-    if (each->node == rank.node) here.push_back(each);
-  }
-  auto own = std::find(nodes.begin(), nodes.end(), rank.node);
-  order->nodes = static_cast<uint32_t>(nodes.size());
-  order->node_rank = static_cast<uint32_t>(own - nodes.begin());
-  order->local_world_size = static_cast<uint32_t>(here.size());
-  std::sort(here.begin(), here.end(),
-            [](const RankRow* a, const RankRow* b) { return a->local_rank < b->local_rank; });
-  for (const RankRow* each : here) {
-    order->node_gpus.insert(order->node_gpus.end(), each->gpu_uuids.begin(), each->gpu_uuids.end());
-  }
 }
 
 void SendStartRank(Turn& turn, const RankRow& rank) {

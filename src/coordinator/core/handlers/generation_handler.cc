@@ -290,7 +290,8 @@ void Handle(Turn& turn, const RankRow& rank, const protocol::CollectiveFailed& r
   if (!soft.reform_at) {
     turn.Note("CollectiveFailed",
               "rank " + std::to_string(rank.key.rank) + " on " + turn.NodeName(rank.node) +
-                  " lost its group at step " + std::to_string(report.step) + ": " + report.reason,
+                  " lost the others at step " + std::to_string(report.step) + ": " + report.reason +
+                  "; either a rank has ended, or the network failed and all form a new group",
               {rank.key.job, rank.node, rank.key.attempt, report.generation}, "warning");
   }
   ReformSoon(turn, rank);

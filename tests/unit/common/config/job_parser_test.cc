@@ -117,6 +117,18 @@ constexpr BadCase kNames[] = {
 };
 INSTANTIATE_TEST_SUITE_P(Names, BadJob, testing::ValuesIn(kNames));
 
+// What is too much says so by its key, long before the file is too large.
+TEST(JobParser, ManyLabels_AreRefusedByTheirNumber) {
+  for (size_t count : {size_t{65}, size_t{60'000}}) {
+    std::string labels;
+    for (size_t i = 0; i < count; ++i) labels += (i == 0 ? "l" : ", l") + std::to_string(i) + ": x";
+    const std::string found = count == 65 ? "65" : "60,000";
+    EXPECT_EQ(MistakesIn(Replaced("team: vision", labels)),
+              std::vector<std::string>{"job.yaml:5: metadata.labels: found " + found +
+                                       " names, expected at most 64"});
+  }
+}
+
 constexpr BadCase kTypes[] = {
     {"epochs: 3", "epochs: three",
      "job.yaml:16: spec.train.epochs: found \"three\", expected a whole number from 1 to 1000000"},
