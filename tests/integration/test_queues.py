@@ -71,7 +71,7 @@ def test_what_a_queue_borrowed_goes_back(bare_cluster, tiny_data):
                  "a rank needs 1 CPU slot, 0 of 2 free"):
         assert part in explained, explained
     explained = cluster.cox("explain", owner).stdout
-    for part in (f"{owner} (owner) is RUNNING since", "attempt 1 (0 of at most 3 failed), 1 rank", "Ends:  about", "node-a",
+    for part in (f"{owner} (owner) is RUNNING since", "attempt 1 (0 of at most 3 failed), 1 rank", "Ends:  in ", "node-a",
                  "a waiting job of queue research with a priority above 0"):
         assert part in explained, explained
     told = cluster.json("explain", owner)

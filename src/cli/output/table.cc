@@ -61,8 +61,8 @@ Colour ColourOfState(const std::string& state) {
   for (const char* going : {"RUNNING", "COMMITTED"}) {
     if (state == going) return Colour::kCyan;
   }
-  for (const char* waiting : {"PENDING", "RECOVERING", "DRAINING", "DRAINED", "CANCELLED",
-                              "STARTING", "OPEN", "PREEMPTED"}) {
+  for (const char* waiting : {"PENDING", "RECOVERING", "CORDONED", "DRAINING", "DRAINED",
+                              "CANCELLED", "STARTING", "OPEN", "PREEMPTED"}) {
     if (state == waiting) return Colour::kYellow;
   }
   for (const char* bad :

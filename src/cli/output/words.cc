@@ -16,6 +16,16 @@ std::string Format(const char* format, Args... args) {
   return text;
 }
 
+std::string Local(int64_t us, const char* format) {
+  if (us == 0) return "";
+  const time_t seconds = static_cast<time_t>(us / 1'000'000);
+  tm local{};
+  localtime_r(&seconds, &local);
+  char text[32];
+  std::strftime(text, sizeof text, format, &local);
+  return text;
+}
+
 }  // namespace
 
 std::string Count(int64_t n) { return base::CountText(n); }
@@ -34,7 +44,7 @@ std::string Labels(const std::map<std::string, std::string>& labels) {
 
 std::string Percent(double fraction) { return Format("%.2f %%", fraction * 100); }
 
-std::string Number(double value) { return Format("%.4g", value); }
+std::string Number(double value) { return base::NumberText(value); }
 
 std::string Clock(int64_t ms) {
   const long s = static_cast<long>((ms + 999) / 1000);
@@ -51,15 +61,9 @@ std::string Ago(int64_t us, int64_t now_us) {
   return Format("%ldd ago", s / 86400);
 }
 
-std::string When(int64_t us) {
-  if (us == 0) return "";
-  const time_t seconds = static_cast<time_t>(us / 1'000'000);
-  tm local{};
-  localtime_r(&seconds, &local);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &local);
-  return text;
-}
+std::string When(int64_t us) { return Local(us, "%Y-%m-%d %H:%M:%S"); }
+
+std::string WhenMinute(int64_t us) { return Local(us, "%Y-%m-%d %H:%M"); }
 
 std::string ExitWords(int code, int signal) {
   if (signal != 0) return Format("signal %d (%s)", signal, strsignal(signal));

@@ -130,7 +130,8 @@ struct Job {
   uint32_t failed_attempts = 0;
   std::string failure_kind;  // as Attempt.kind
   std::vector<StepTime> step_times;
-  int64_t expected_start_us = 0;  // 0: not known
+  int64_t expected_start_us = 0;  // while it waits; 0: not known
+  int64_t expected_end_us = 0;    // while it holds slots; 0: not known
   std::vector<std::string> conditions;
   uint64_t metric_points_dropped = 0;
   int64_t metric_points_dropped_us = 0;  // when the last of them were; 0: none
@@ -263,6 +264,7 @@ template <class T>
 struct Listed {
   std::vector<T> items;
   std::string json;
+  std::vector<std::string> warnings = {};  // of the nodes as a whole
 };
 
 }  // namespace coxswain::cli::rpc

@@ -116,9 +116,11 @@ absl::StatusOr<Listed<Node>> Client::ListNodes() {
     if (auto status = wire_->Call(&Stub::ListNodes, request, &page); !status.ok()) return status;
     request.set_page_token(page.next_page_token());
     all.mutable_nodes()->MergeFrom(page.nodes());
+    *all.mutable_warnings() = page.warnings();
   } while (!request.page_token().empty());
   Listed<Node> out{{}, wire_->Json(all)};
   for (const auto& node : all.nodes()) out.items.push_back(FromWire(node));
+  out.warnings = {all.warnings().begin(), all.warnings().end()};
   return out;
 }
 

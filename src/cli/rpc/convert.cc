@@ -184,6 +184,7 @@ Job FromWire(const wire::Job& in) {
     out.step_times.push_back({step.nodes(), step.workers(), step.global_batch(), step.seconds()});
   }
   out.expected_start_us = in.expected_start_us();
+  out.expected_end_us = in.expected_end_us();
   out.conditions = {in.conditions().begin(), in.conditions().end()};
   out.metric_points_dropped = in.metric_points_dropped();
   out.metric_points_dropped_us = in.metric_points_dropped_us();

@@ -27,8 +27,10 @@ int Drain(const Session& session, const Flags& flags) {
   session.Print(
       output::OneLine(node->name) + " is " + node->state +
       (jobs > 0 && !flags.undo
-           ? ": " + std::to_string(jobs) + (jobs == 1 ? " job" : " jobs") + " to end" +
-                 (deadline > 0 ? ", or to save and let go before " + output::When(deadline) : "")
+           ? ": " + std::to_string(jobs) + (jobs == 1 ? " job" : " jobs") +
+                 (deadline > 0 ? " to end, or to save and let go before " + output::When(deadline)
+                  : jobs == 1  ? " goes on to its end"
+                               : " go on to their ends")
            : "") +
       "\n");
   return kSuccess;

@@ -5,6 +5,7 @@
 #include "cli/output/table.h"
 #include "cli/output/words.h"
 #include "common/base/clock.h"
+#include "common/base/duration_text.h"
 
 namespace coxswain::cli::verbs {
 namespace {
@@ -37,10 +38,8 @@ std::string ProgressText(const rpc::Job& job) {
   if (p.total_steps > 0 && p.step >= p.total_steps && !job.reason.empty()) {
     return text + "  " + job.reason;
   }
-  if (p.samples_per_second > 0) {
-    text += "  " + output::Count(static_cast<int64_t>(p.samples_per_second + 0.5)) + " samples/s";
-  }
-  if (p.remaining_ms >= 0) text += "  " + output::Clock(p.remaining_ms) + " left";
+  if (p.samples_per_second > 0) text += "  " + output::Number(p.samples_per_second) + " samples/s";
+  if (job.expected_end_us > 0) text += "  " + LeftText(job) + " left";
   return text;
 }
 
@@ -105,9 +104,15 @@ std::string CauseText(rpc::Cause cause, const std::string& kind) {
 
 std::string TimeText(int64_t us) {
   if (us == 0) return "not known";
-  const int64_t left = us - base::WallNow().us;
-  if (left <= 0) return "any moment";
-  return "about " + output::When(us) + " (in " + output::Clock(left / 1000) + ")";
+  const base::Duration left{us - base::WallNow().us};
+  const std::string in = base::InText(left);
+  // The second is more than an estimate knows.
+  return left.count() <= 0 ? in : in + ", at " + output::WhenMinute(us);
+}
+
+std::string LeftText(const rpc::Job& job) {
+  if (job.state != "RUNNING" || job.expected_end_us == 0) return "";
+  return base::AboutText(base::Duration{job.expected_end_us - base::WallNow().us});
 }
 
 std::string StartText(const rpc::Job& job) { return TimeText(job.expected_start_us); }

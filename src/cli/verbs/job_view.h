@@ -12,7 +12,8 @@
 
 namespace coxswain::cli::verbs {
 
-// "epoch 2/3  step 412/1,407  loss 0.3122  8,120 samples/s  0:42 left", or what it waits for.
+// "epoch 2/3  step 412/1,407  loss 0.3122  8,120 samples/s  about 4 min left", or what it waits
+// for.
 std::string ProgressText(const rpc::Job& job);
 
 // "2 ranks (1 to 4)": how many it has, or is to begin with, and the range they may be moved in.
@@ -23,10 +24,11 @@ std::string AttemptText(const rpc::Job& job);
 // "INFRASTRUCTURE (LOST_PEER)"; empty: nothing went wrong.
 std::string CauseText(rpc::Cause cause, const std::string& kind);
 
-// What is expected then: "about 2026-11-21 14:32:00 (in 40:00)" in local time, "any moment" when it
+// What is expected then: "in about 40 min, at 2026-11-21 14:32" in local time, "any moment" when it
 // has passed, "not known" for 0.
 std::string TimeText(int64_t us);
 std::string StartText(const rpc::Job& job);
+std::string LeftText(const rpc::Job& job);  // "about 4 min" until it ends; empty: not known
 // "research, priority 5, let go of its slots 2 times".
 std::string QueueText(const rpc::Job& job);
 

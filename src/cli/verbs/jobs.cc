@@ -4,6 +4,7 @@
 #include "cli/output/table.h"
 #include "cli/output/words.h"
 #include "cli/verbs/flag_checks.h"
+#include "cli/verbs/job_view.h"
 #include "cli/verbs/verb.h"
 #include "common/base/byte_text.h"
 #include "common/base/clock.h"
@@ -50,8 +51,7 @@ void PrintTable(const Session& session, const std::vector<rpc::Job>& jobs) {
       row.push_back(std::to_string(job.priority));
       row.push_back(job.submitted_by);
       row.push_back(output::Labels(job.labels));
-      const bool trains = job.state == "RUNNING" && p.remaining_ms >= 0 && p.step > 0;
-      row.push_back(trains ? output::Clock(p.remaining_ms) : "");
+      row.push_back(LeftText(job));
     }
     row.push_back(job.reason);
     table.Add(std::move(row));

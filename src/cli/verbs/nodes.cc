@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <map>
 
 #include "cli/output/words.h"
 #include "cli/verbs/flag_checks.h"
@@ -26,6 +27,13 @@ std::string Gpus(const Session& session, const std::vector<rpc::Node>& nodes) {
   return any ? "\n" + table.ToString(session.out()) : "";
 }
 
+// With its id, where another connected node has the name too.
+std::string NameText(const rpc::Node& node, const std::map<std::string, int>& connected) {
+  const auto found = connected.find(node.name);
+  const bool alone = found == connected.end() || found->second < 2;
+  return alone ? node.name : node.name + " (" + node.id + ")";
+}
+
 int List(const Session& session) {
   auto client = session.Connect();
   if (!client.ok()) return session.Fail(client.status());
@@ -48,8 +56,10 @@ int List(const Session& session) {
   headings.push_back("REMARKS");
   output::Table table(headings);
   const int64_t now = base::WallNow().us;
+  std::map<std::string, int> connected;
+  for (const rpc::Node& node : nodes->items) connected[node.name] += node.state != "UNREACHABLE";
   for (const rpc::Node& node : nodes->items) {
-    std::vector<output::Cell> row = Row<output::Cell>({node.name}, NodeCells(node));
+    std::vector<output::Cell> row = Row<output::Cell>({NameText(node, connected)}, NodeCells(node));
     if (session.wide()) {
       row.push_back(node.id);
       row.push_back(node.address);
@@ -63,6 +73,7 @@ int List(const Session& session) {
   }
   session.Print(table.ToString(session.out()) +
                 (session.wide() ? Gpus(session, nodes->items) : ""));
+  for (const std::string& warning : nodes->warnings) session.Note("warning: " + warning);
   return kSuccess;
 }
 

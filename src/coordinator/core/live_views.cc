@@ -1,6 +1,7 @@
 #include "coordinator/core/live_views.h"
 
 #include <algorithm>
+#include <set>
 
 #include "coordinator/core/handlers/speed_handler.h"
 #include "coordinator/core/run_times.h"
@@ -9,8 +10,6 @@
 
 namespace coxswain::coordinator::core {
 namespace {
-
-constexpr std::string_view kUnreachable = " is unreachable";
 
 std::string NameOf(const Tables& tables, const NodeId& node) {
   const NodeRow* row = tables.FindNode(node);
@@ -64,14 +63,14 @@ bool WaitsForRanks(const Tables& tables, const Soft& soft, const AttemptRow& att
 }
 
 // Lists show the reason alone: what they have of progress is old then. What is asked to save, to
-// stop or to join where nobody can ask it, does so when it is heard of again.
-void TellConditions(bool running, bool waits_for_ranks, LiveJob* live) {
-  if (live->conditions.empty()) return;
-  if (running && live->reason.empty()) live->reason = live->conditions.front();
-  if (!waits_for_ranks) return;
-  for (const std::string& condition : live->conditions) {
-    if (condition.ends_with(kUnreachable)) live->reason += "; " + condition;
+// stop or to join where nobody can ask it (`away` tells where), does so when it is heard of again.
+void TellConditions(bool running, bool waits_for_ranks, const std::set<std::string>& away,
+                    LiveJob* live) {
+  if (running && live->reason.empty() && !live->conditions.empty()) {
+    live->reason = live->conditions.front();
   }
+  if (!waits_for_ranks) return;
+  for (const std::string& node : away) live->reason += "; " + node;
 }
 
 LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
@@ -87,6 +86,7 @@ LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
   const AttemptRow* attempt = tables.attempts().Active(id);
   if (attempt == nullptr) return live;
   bool running = tables.jobs().Get(id).state == JobState::kRunning;
+  std::set<std::string> away;  // "node b is unreachable"
   if (running && live.reason.empty()) live.reason = EndingReason(tables, job, *attempt);
   for (const RankRow* row : tables.ranks().Of(id, attempt->number)) {
     auto node = soft.nodes.find(row->node);
@@ -99,13 +99,14 @@ LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
       if (!rank->second.waiting_for.empty()) AddCondition(&live, rank->second.waiting_for);
     }
     if (!view.reachable) {
-      AddCondition(&live, "node " + NameOf(tables, row->node) + std::string(kUnreachable));
+      away.insert("node " + NameOf(tables, row->node) + " is unreachable");
     }
     live.ranks.push_back(view);
   }
+  live.conditions.insert(live.conditions.end(), away.begin(), away.end());
   live.batch_reason = WhyBatch(tables, soft, *attempt);
   live.expected_end = ExpectedEnd(soft, tables.jobs().Get(id), *attempt);
-  TellConditions(running, WaitsForRanks(tables, soft, *attempt), &live);
+  TellConditions(running, WaitsForRanks(tables, soft, *attempt), away, &live);
   return live;
 }
 
@@ -129,6 +130,7 @@ LiveNode ViewOf(const Tables& tables, const Soft& soft, const NodeId& id) {
     live.connected = found->second.connected;
     live.left = found->second.left && tables.ranks().OnNode(id).empty();
   }
+  if (!live.reachable) live.away_since = away ? away : live.last_heartbeat;
   if (!live.reachable && !away && live.last_heartbeat) {
     live.conditions.push_back("not connected, last heard at " + ClockTime(live.last_heartbeat));
   } else if (!live.reachable) {

@@ -56,6 +56,7 @@ struct LiveNode {
   bool left = false;  // its worker said that it shuts down, and no rank of it is left behind
   Incarnation incarnation;
   WallTime last_heartbeat, connected;
+  WallTime away_since;  // of one that cannot be reached; 0: since before the coordinator started
   uint32_t cpu_slots_free = 0;
   int64_t memory_free = 0;
   std::vector<JobId> jobs;

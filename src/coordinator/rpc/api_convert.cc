@@ -123,6 +123,7 @@ void Fill(const runtime::JobView& in, JobParts parts, const NodeNames& names, v1
   out->set_max_global_batch(std::max(row.request.batch, row.request.max_batch));
   out->set_batch_reason(in.live.batch_reason);
   out->set_expected_start_us(in.live.expected_start.us);
+  if (!final) out->set_expected_end_us(in.live.expected_end.us);
   out->set_cursor(in.record.last_event.value);
   out->set_metric_points_dropped(in.dropped.points);
   out->set_metric_points_dropped_us(in.dropped.last.us);
@@ -147,10 +148,7 @@ void Fill(const runtime::NodeView& in, v1::Node* out) {
   const protocol::Inventory& inventory = in.row->inventory;
   out->set_id(Utf8(in.row->id.value));
   out->set_name(Utf8(in.row->name));
-  out->set_state(!in.live.reachable     ? "UNREACHABLE"
-                 : !in.row->draining    ? "READY"
-                 : in.live.jobs.empty() ? "DRAINED"
-                                        : "DRAINING");
+  out->set_state(core::NodeState(in));
   out->set_reason(Utf8(in.row->drain_reason));
   out->set_drain_by_us(in.row->drain_by.us);
   out->set_cordoned(in.row->cordoned);
@@ -178,6 +176,7 @@ void Fill(const runtime::NodeView& in, v1::Node* out) {
   out->set_incarnation(in.live.incarnation.value);
   out->set_connected_us(in.live.connected.us);
   for (const std::string& condition : in.live.conditions) out->add_conditions(Utf8(condition));
+  if (!in.same_name.empty()) out->add_conditions(Utf8(in.same_name));
   for (const std::string& condition : inventory.conditions) out->add_conditions(Utf8(condition));
 }
 

@@ -159,6 +159,9 @@ class Service final : public v1::Coxswain::CallbackService {
         }
         Fill(node, response->add_nodes());
       }
+      for (std::string& warning : core::NodeWarnings(*nodes)) {
+        response->add_warnings(std::move(warning));
+      }
       return grpc::Status::OK;
     });
   }

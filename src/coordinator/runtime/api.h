@@ -9,10 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "common/base/shared.h"
 #include "common/config/job_parser.h"
 #include "coordinator/core/decisions.h"
-#include "coordinator/core/views.h"
+#include "coordinator/core/node_view.h"
 #include "coordinator/store/metric_store.h"
 #include "coordinator/store/state_store.h"
 
@@ -27,10 +26,7 @@ struct JobView {
   std::string masked_yaml;       // filled by GetJob only
   store::DroppedPoints dropped;  // filled by GetJob only
 };
-struct NodeView {
-  base::Shared<core::NodeRow> row;
-  core::LiveNode live;
-};
+using core::NodeView;
 
 struct QueuesView {
   std::string policy;                   // "fifo" ...

@@ -114,6 +114,7 @@ absl::StatusOr<std::vector<NodeView>> Runtime::ListNodes() {
   board_.Fill(&views);
   const base::WallTime now = base::WallNow();
   for (NodeView& view : views) TellLate(*view.row, now, &view.live);
+  core::TellSameNames(&views);
   return views;
 }
 

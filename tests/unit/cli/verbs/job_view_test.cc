@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "cli/verbs/run_summary.h"
+#include "common/base/clock.h"
 
 namespace coxswain::cli::verbs {
 namespace {
@@ -32,23 +33,24 @@ rpc::Job Running(int64_t step) {
                   .loss = 0.31219,
                   .samples_per_second = 8119.7,
                   .remaining_ms = 41'200};
+  job.expected_end_us = base::WallNow().us + 250'000'000;
   return job;
 }
 
 TEST(ProgressText, HasEpochStepLossSpeedAndTimeLeft) {
   EXPECT_EQ(ProgressText(Running(412)),
-            "epoch 2/3  step 412/1,407  loss 0.3122  8,120 samples/s  0:42 left");
+            "epoch 2/3  step 412/1,407  loss 0.3122  8,120 samples/s  about 4 min left");
 }
 
 TEST(ProgressText, ALossThatWasNotReportedIsNotShown) {
   rpc::Job job = Running(43);
   job.progress.loss.reset();
-  EXPECT_EQ(ProgressText(job), "epoch 2/3  step 43/1,407  8,120 samples/s  0:42 left");
+  EXPECT_EQ(ProgressText(job), "epoch 2/3  step 43/1,407  8,120 samples/s  about 4 min left");
 }
 
 TEST(ProgressText, AnUnknownTimeLeftIsLeftOut) {
   rpc::Job job = Running(1407);
-  job.progress.remaining_ms = -1;
+  job.expected_end_us = 0;
   EXPECT_EQ(ProgressText(job), "epoch 2/3  step 1,407/1,407  loss 0.3122  8,120 samples/s");
 }
 
@@ -57,6 +59,18 @@ TEST(ProgressText, AfterTheLastStepItSaysWhatRemains) {
   job.reason = "the last step is done: exporting the model";
   EXPECT_EQ(ProgressText(job),
             "epoch 2/3  step 1,407/1,407  loss 0.3122  the last step is done: exporting the model");
+}
+
+// A list, a job's page and its explanation tell what is expected alike.
+TEST(Estimates, HaveOneSourceAndOneRounding) {
+  rpc::Job job = Running(10);
+  EXPECT_EQ(LeftText(job), "about 4 min");
+  EXPECT_THAT(TimeText(job.expected_end_us), testing::StartsWith("in about 4 min, at 20"));
+  job.state = "PENDING";
+  EXPECT_EQ(LeftText(job), "");
+  EXPECT_EQ(StartText(job), "not known");
+  job.expected_start_us = 1;
+  EXPECT_EQ(StartText(job), "any moment");
 }
 
 TEST(ProgressText, AWaitingJobSaysWhy) {
@@ -87,7 +101,7 @@ TEST(JobView, StateEvaluationsAndWarningsStay) {
   std::fclose(out);
   EXPECT_EQ(std::string(text, size),
             "j3 running: 2 ranks\n"
-            "epoch 2/3  step 10/1,407  loss 0.3122  8,120 samples/s  0:42 left\n"
+            "epoch 2/3  step 10/1,407  loss 0.3122  8,120 samples/s  about 4 min left\n"
             "warning: upload delayed?[31m\n"
             "evaluated: accuracy 88.01 %, loss 0.3312\n");
   std::free(text);
