@@ -11,7 +11,7 @@
 namespace coxswain::coordinator::http {
 namespace {
 
-constexpr ptrdiff_t kFewSaves = 2;  // so many stand as they are
+constexpr ptrdiff_t kFewSaves = 2, kFewAlike = 3;  // so many stand as they are
 constexpr ptrdiff_t kMostOpened = 30;
 
 using Newer = std::vector<core::EventRow>::const_reverse_iterator;
@@ -53,6 +53,25 @@ std::string SavesHtml(Newer first, Newer end, base::WallTime now, bool with_job)
                       "</ol></details></span></li>");
 }
 
+// Of one kind: the newest as it is, the others in one row that opens.
+std::string AlikeHtml(Newer first, Newer end, base::WallTime now, bool with_job) {
+  std::string rows;
+  const Newer second = std::next(first);
+  for (auto event = second; event != end && event - second < kMostOpened; ++event) {
+    rows += RowHtml(*event, now, with_job);
+  }
+  if (end - second > kMostOpened) {
+    absl::StrAppend(&rows,
+                    "<li class=\"info\"><span class=\"what\">those before: <code>cox events ",
+                    "--kind ", Escape(first->kind), "</code></span></li>");
+  }
+  return absl::StrCat(RowHtml(*first, now, with_job), "<li class=\"", Escape(first->severity),
+                      "\"><span class=\"when\">", AgoHtml(second->time, now),
+                      "</span><span class=\"what\"><details id=\"alike-", std::prev(end)->seq.value,
+                      "\"><summary>", CountText(end - second), " more ", Escape(first->kind),
+                      "</summary><ol class=\"events\">", rows, "</ol></details></span></li>");
+}
+
 }  // namespace
 
 std::string EventsHtml(const std::vector<core::EventRow>& events, base::WallTime now, bool with_job,
@@ -60,9 +79,15 @@ std::string EventsHtml(const std::vector<core::EventRow>& events, base::WallTime
   std::string rows;
   for (Newer event = events.rbegin(); event != events.rend() && most > 0; --most) {
     Newer end = std::find_if_not(event, events.rend(), IsSave);
+    const Newer alike = std::find_if_not(event, events.rend(), [&](const core::EventRow& other) {
+      return other.kind == event->kind && other.severity == event->severity;
+    });
     if (end - event > kFewSaves) {
       rows += SavesHtml(event, end, now, with_job);
       event = end;
+    } else if (alike - event > kFewAlike) {
+      rows += AlikeHtml(event, alike, now, with_job);
+      event = alike;
     } else {
       rows += RowHtml(*event++, now, with_job);
     }

@@ -4,7 +4,6 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 
-#include <cmath>
 #include <ctime>
 
 #include "common/base/clock.h"
@@ -71,14 +70,6 @@ std::string DurationText(base::Duration duration) {
   return base::DurationText(std::chrono::floor<base::seconds>(duration));
 }
 
-std::string NumberText(double value) {
-  if (!std::isfinite(value)) return std::isnan(value) ? "NaN" : "infinite";
-  double size = std::abs(value);
-  if (size >= 10000) return CountText(static_cast<int64_t>(std::llround(value)));
-  if (size != 0 && size < 1e-3) return absl::StrFormat("%.2e", value);
-  return absl::StrFormat("%.4g", value);
-}
-
 std::string AgoHtml(base::WallTime time, base::WallTime now) {
   if (!time) return "–";
   return absl::StrCat("<time datetime=\"", Utc(time, "%Y-%m-%dT%H:%M:%SZ"), "\" title=\"",
@@ -106,13 +97,13 @@ std::string WhyHtml(const std::vector<std::string>& texts) {
   return out;
 }
 
-std::string GpuTroubleHtml(const protocol::Inventory& inventory) {
+std::vector<std::string> GpuTroubles(const protocol::Inventory& inventory) {
   std::vector<std::string> texts;
   for (const protocol::GpuInfo& gpu : inventory.gpus) {
     if (gpu.available) continue;
     texts.push_back(absl::StrCat("GPU ", gpu.index, " is not given out: ", gpu.why_not));
   }
-  return WhyHtml(texts);
+  return texts;
 }
 
 std::string FactHtml(const std::string& name, const std::string& html) {

@@ -6,17 +6,18 @@
 
 #include "common/base/byte_text.h"
 #include "common/base/duration_text.h"
+#include "common/base/percent_text.h"
 #include "coordinator/runtime/api.h"
 
 namespace coxswain::coordinator::http {
 
 using base::CountText;
+using base::NumberText;
 
 // For element content and quoted attributes. Control characters become spaces, newlines stay.
 std::string Escape(std::string_view text);
 
 std::string DurationText(base::Duration duration);  // "2 h 3 min", "41 s": whole seconds
-std::string NumberText(double value);               // "0.3142", "1,204": four digits that matter
 // <time> with "3 min ago", the full UTC time in its tooltip; a dash for 0.
 std::string AgoHtml(base::WallTime time, base::WallTime now);
 
@@ -26,7 +27,7 @@ std::string CauseText(core::Cause cause, protocol::FailureKind kind);
 
 std::string WhyHtml(const std::vector<std::string>& texts);  // a paragraph for each
 // Why each GPU that is not given out is not.
-std::string GpuTroubleHtml(const protocol::Inventory& inventory);
+std::vector<std::string> GpuTroubles(const protocol::Inventory& inventory);
 // One entry of a <dl>; both are HTML.
 std::string FactHtml(const std::string& name, const std::string& html);
 std::string BadgeHtml(core::JobState state);

@@ -201,7 +201,8 @@ void Server::AddPages() {
   server_.Get("/", [this](const Request&, Response& r) { Show(r, OverviewPage(*api_)); });
   server_.Get("/queues", [this](const Request&, Response& r) { Show(r, QueuesPage(*api_)); });
   server_.Get("/nodes", [this](const Request& q, Response& r) {
-    NodesQuery query{.page = 1, .name = q.get_param_value("name")};
+    NodesQuery query{
+        .page = 1, .name = q.get_param_value("name"), .state = q.get_param_value("state")};
     const std::string page = q.get_param_value("page");
     const bool digits = !page.empty() && page.find_first_not_of("0123456789") == std::string::npos;
     if (!absl::SimpleAtoi(page, &query.page) && !digits) query.page = 1;

@@ -75,6 +75,7 @@ std::string ProgressFacts(const runtime::JobView& job, base::WallTime now) {
   if (p.epochs > 0) {
     out += FactHtml("Epoch", CountText(p.epoch) + " of " + CountText(p.epochs));
   }
+  // What was last heard of a job that waits or has ended holds no longer.
   const bool runs = job.record.job.state == core::JobState::kRunning;
   if (runs) out += FactHtml("Phase", protocol::ToString(p.phase));
   if (std::isfinite(p.loss)) out += FactHtml("Loss", NumberText(p.loss));
@@ -86,11 +87,12 @@ std::string ProgressFacts(const runtime::JobView& job, base::WallTime now) {
   if (p.gradient_noise > 0) {
     out += FactHtml("Gradient noise", NumberText(p.gradient_noise) + " samples");
   }
-  if (p.samples_per_second > 0) {
+  if (runs && p.samples_per_second > 0) {
     out += FactHtml("Speed", NumberText(p.samples_per_second) + " samples/s");
   }
-  if (runs && p.remaining_ms >= 0)
-    out += FactHtml("Left", DurationText(base::milliseconds(p.remaining_ms)));
+  if (runs && job.live.expected_end) {
+    out += FactHtml("Left", base::AboutText(job.live.expected_end - now));
+  }
   return out + FactHtml("Reported", AgoHtml(job.live.progress_at, now)) + "</dl>";
 }
 
@@ -119,9 +121,7 @@ std::string FactsHtml(const runtime::JobView& job, base::WallTime now) {
   if (row.request.priority != 0) absl::StrAppend(&queue, ", priority ", row.request.priority);
   if (!queue.empty()) out += FactHtml("Queue", queue);
   if (row.state == core::JobState::kPending && job.live.expected_start) {
-    out += FactHtml(
-        "Starts", absl::StrCat("in about ", DurationText(std::max(base::Duration{0},
-                                                                  job.live.expected_start - now))));
+    out += FactHtml("Starts", base::InText(job.live.expected_start - now));
   }
   out += FactHtml("Attempt", AttemptText(row));
   out += FactHtml("Generation", absl::StrCat(row.generation.value));

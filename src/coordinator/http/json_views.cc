@@ -27,18 +27,20 @@ json ExitJson(const protocol::ExitRecord& record, core::Rank rank, const std::st
 // JSON knows no NaN or infinity.
 json Finite(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
 
-json ProgressJson(const protocol::TrainerProgress& p, base::WallTime at) {
+json ProgressJson(const protocol::TrainerProgress& p, base::WallTime at, bool runs) {
   json j = {{"epoch", p.epoch},
             {"epochs", p.epochs},
             {"step", p.step},
             {"total_steps", p.total_steps},
             {"position", p.position},
-            {"samples_per_second", Finite(p.samples_per_second)},
-            {"remaining_ms", p.remaining_ms},
-            {"phase", protocol::ToString(p.phase)},
             {"global_batch", p.global_batch},
             {"gradient_noise", Finite(p.gradient_noise)},
             {"updated_us", at.us}};
+  if (runs) {  // of one that waits or has ended this holds no longer
+    j["samples_per_second"] = Finite(p.samples_per_second);
+    j["remaining_ms"] = p.remaining_ms;
+    j["phase"] = protocol::ToString(p.phase);
+  }
   if (std::isfinite(p.loss)) j["loss"] = p.loss;
   if (p.has_eval) {
     j["eval_loss"] = Finite(p.eval_loss);
@@ -136,13 +138,15 @@ json SummaryJson(const runtime::JobView& view, const NodeNames& names) {
             {"resizes", row.resizes},
             {"failed_attempts", row.failures},
             {"expected_start_us", view.live.expected_start.us},
+            {"expected_end_us", core::IsFinal(row.state) ? 0 : view.live.expected_end.us},
             {"model_uri", row.model_uri},
             {"conditions", view.live.conditions},
             {"metric_points_dropped", view.dropped.points},
             {"metric_points_dropped_us", view.dropped.last.us},
             {"cursor", view.record.last_event.value}};
   if (view.live.progress) {
-    j["progress"] = ProgressJson(*view.live.progress, view.live.progress_at);
+    j["progress"] = ProgressJson(*view.live.progress, view.live.progress_at,
+                                 row.state == core::JobState::kRunning);
   }
   if (row.exit) j["exit"] = ExitJson(row.exit->record, row.exit->rank, names(row.exit->node));
   if (view.record.last_checkpoint) {
@@ -168,11 +172,14 @@ json NodeJson(const runtime::NodeView& view) {
   json jobs = json::array();
   for (core::JobId job : view.live.jobs) jobs.push_back(base::ToString(job));
   std::vector<std::string> conditions = view.live.conditions;
+  if (!view.same_name.empty()) conditions.push_back(view.same_name);
   conditions.insert(conditions.end(), inventory.conditions.begin(), inventory.conditions.end());
   return {{"id", view.row->id.value},
           {"name", view.row->name},
           {"state", NodeState(view)},
           {"reason", view.row->drain_reason},
+          {"cordoned", view.row->cordoned},
+          {"drain_by_us", view.row->drain_by.us},
           {"address", inventory.address},
           {"cpu_slots", inventory.cpu_slots},
           {"cpu_slots_free", view.live.cpu_slots_free},
@@ -223,12 +230,6 @@ json ArrayOf(const List& list, ToJson to_json) {
 
 }  // namespace
 
-const char* NodeState(const runtime::NodeView& node) {
-  if (!node.live.reachable) return "UNREACHABLE";
-  if (!node.row->draining) return "READY";
-  return node.live.jobs.empty() ? "DRAINED" : "DRAINING";
-}
-
 const std::string& ReasonOf(const runtime::JobView& job) {
   bool live = !core::IsFinal(job.record.job.state) && !job.live.reason.empty();
   return live ? job.live.reason : job.record.job.reason;
@@ -261,7 +262,7 @@ std::string JobJson(const runtime::JobView& job,
 }
 
 std::string NodesJson(const std::vector<runtime::NodeView>& nodes) {
-  return Dump({{"nodes", ArrayOf(nodes, NodeJson)}});
+  return Dump({{"nodes", ArrayOf(nodes, NodeJson)}, {"warnings", core::NodeWarnings(nodes)}});
 }
 
 std::string QueuesJson(const runtime::QueuesView& view) {

@@ -10,6 +10,7 @@
 
 namespace coxswain::coordinator::http {
 
+using core::NodeState;
 using runtime::NodeNames;
 
 // `next_page_token`: empty on the last page.
@@ -22,8 +23,6 @@ std::string NodesJson(const std::vector<runtime::NodeView>& nodes);
 std::string QueuesJson(const runtime::QueuesView& view);
 std::string ErrorJson(const std::string& text);
 
-// "READY", "DRAINING", "DRAINED" or "UNREACHABLE".
-const char* NodeState(const runtime::NodeView& node);
 // The reason that is current: the live one, or the row's.
 const std::string& ReasonOf(const runtime::JobView& job);
 // How many ranks it has: "2", "3 (1-4)", "- (1-4)" of one that has none.

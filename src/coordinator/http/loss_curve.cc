@@ -12,7 +12,9 @@
 namespace coxswain::coordinator::http {
 namespace {
 
-constexpr double kWidth = 500, kHeight = 220, kLeft = 48, kRight = 12, kTop = 26, kBottom = 26;
+// In pixels, which no width of the screen scales: letters and dots stay as they are. Along the
+// steps all is in per cent, so that the plot takes what width there is.
+constexpr double kHeight = 200, kTop = 8, kBottom = 24;
 
 struct Range {
   double low = std::numeric_limits<double>::infinity();
@@ -32,29 +34,37 @@ struct Range {
 
 struct Scale {
   Range x, y;
-  double X(double v) const {
-    return kLeft + (v - x.low) / (x.high - x.low) * (kWidth - kLeft - kRight);
-  }
+  double X(double v) const { return 100 * (v - x.low) / (x.high - x.low); }  // per cent
   double Y(double v) const {
     return kHeight - kBottom - (v - y.low) / (y.high - y.low) * (kHeight - kTop - kBottom);
   }
 };
 
-std::string Axes(const Scale& s, const std::vector<double>& x_ticks,
+std::string ValueAxis(const Scale& s, const std::vector<double>& ticks) {
+  std::string out = absl::StrFormat(
+      "<svg class=\"values\" width=\"56\" height=\"%.0f\" aria-hidden=\"true\">", kHeight);
+  for (double v : ticks) {
+    absl::StrAppendFormat(&out, "<text text-anchor=\"end\" x=\"50\" y=\"%.1f\">%s</text>",
+                          s.Y(v) + 4, NumberText(v));
+  }
+  return out + "</svg>";
+}
+
+std::string Grid(const Scale& s, const std::vector<double>& x_ticks,
                  const std::vector<double>& y_ticks) {
   std::string out;
   for (double v : y_ticks) {
-    absl::StrAppendFormat(
-        &out,
-        "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
-        "<text class=\"tick\" text-anchor=\"end\" x=\"%.1f\" y=\"%.1f\">%s</text>",
-        kLeft, kWidth - kRight, s.Y(v), s.Y(v), kLeft - 6, s.Y(v) + 4, NumberText(v));
+    absl::StrAppendFormat(&out,
+                          "<line class=\"grid\" x1=\"0\" x2=\"100%%\" y1=\"%.1f\" y2=\"%.1f\"/>",
+                          s.Y(v), s.Y(v));
   }
   for (double v : x_ticks) {
     if (v < s.x.low || v > s.x.high) continue;
-    absl::StrAppendFormat(
-        &out, "<text class=\"tick\" text-anchor=\"middle\" x=\"%.1f\" y=\"%.1f\">%s</text>", s.X(v),
-        kHeight - 8, CountText(std::llround(v)));
+    const double at = s.X(v);
+    // Those at the edges stay within.
+    const char* anchor = at < 4 ? "start" : at > 96 ? "end" : "middle";
+    absl::StrAppendFormat(&out, "<text text-anchor=\"%s\" x=\"%.2f%%\" y=\"%.0f\">%s</text>",
+                          anchor, at, kHeight - 7, CountText(std::llround(v)));
   }
   return out;
 }
@@ -63,21 +73,33 @@ std::string Line(const Scale& s, const Curve& curve) {
   std::string points;
   for (const auto& [step, value] : curve.points) {
     if (std::isfinite(value)) {
-      absl::StrAppendFormat(&points, "%.1f,%.1f ", s.X(static_cast<double>(step)), s.Y(value));
+      absl::StrAppendFormat(&points, "%.2f,%.1f ", s.X(static_cast<double>(step)), s.Y(value));
     }
   }
-  std::string out =
-      absl::StrCat("<polyline class=\"curve ", curve.style, "\" points=\"", points, "\"/>");
+  // Per cent are no coordinates of a polyline: it is stretched instead, its stroke is not.
+  std::string out = absl::StrFormat(
+      "<svg width=\"100%%\" height=\"%.0f\" viewBox=\"0 0 100 %.0f\" preserveAspectRatio=\"none\">"
+      "<polyline class=\"curve %s\" points=\"%s\"/></svg>",
+      kHeight, kHeight, curve.style, points);
   for (const auto& [step, value] : curve.points) {
     if (curve.points.size() > 60 || !std::isfinite(value)) continue;
     absl::StrAppendFormat(
         &out,
-        "<circle class=\"dot %s\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\"><title>step %s: "
+        "<circle class=\"dot %s\" cx=\"%.2f%%\" cy=\"%.1f\" r=\"2.5\"><title>step %s: "
         "%s</title></circle>",
         curve.style, s.X(static_cast<double>(step)), s.Y(value), CountText(step),
         NumberText(value));
   }
   return out;
+}
+
+std::string Legend(const std::vector<Curve>& curves) {
+  std::string out = "<figcaption>";
+  for (const Curve& curve : curves) {
+    if (curve.points.empty()) continue;
+    absl::StrAppend(&out, "<span class=\"key ", curve.style, "\">", Escape(curve.name), "</span>");
+  }
+  return out + " <span class=\"dim\">by step</span></figcaption>";
 }
 
 }  // namespace
@@ -115,23 +137,14 @@ std::string CurvesSvg(const std::vector<Curve>& curves, double most) {
   while (y_ticks.size() > 2 && y_ticks.back() > most + 1e-9) y_ticks.pop_back();
   s.y.low = y_ticks.front();
   s.y.high = y_ticks.back();
-  std::string out = absl::StrFormat(
-      "<svg class=\"chart\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"curves over "
-      "steps\">",
-      kWidth, kHeight);
-  out += Axes(s, Ticks(s.x.low, s.x.high, 5), y_ticks);
-  double at = kLeft;
+  std::string plot = Grid(s, Ticks(s.x.low, s.x.high, 4), y_ticks);
   for (const Curve& curve : curves) {
-    if (curve.points.empty()) continue;
-    out += Line(s, curve);
-    absl::StrAppendFormat(
-        &out,
-        "<circle class=\"dot %s\" cx=\"%.1f\" cy=\"10\" r=\"4\"/><text class=\"name\" "
-        "x=\"%.1f\" y=\"14\">%s</text>",
-        curve.style, at + 4, at + 13, Escape(curve.name));
-    at += 40 + 8 * static_cast<double>(curve.name.size());
+    if (!curve.points.empty()) plot += Line(s, curve);
   }
-  return out + "</svg>";
+  return absl::StrCat("<figure class=\"chart\">", Legend(curves), "<div>", ValueAxis(s, y_ticks),
+                      "<svg class=\"plot\" width=\"100%\" height=\"", kHeight,
+                      "\" role=\"img\" aria-label=\"curves over steps\">", plot,
+                      "</svg></div></figure>");
 }
 
 }  // namespace coxswain::coordinator::http

@@ -9,6 +9,7 @@
 #include "coordinator/http/html_text.h"
 #include "coordinator/http/json_views.h"
 #include "coordinator/http/pages.h"
+#include "coordinator/http/trouble_html.h"
 
 namespace coxswain::coordinator::http {
 namespace {
@@ -17,7 +18,6 @@ using core::JobState;
 
 constexpr uint32_t kMostShown = 100;
 constexpr uint32_t kMostRecent = 10;
-constexpr size_t kMostTroubledNodes = 20;
 constexpr uint32_t kMostEvents = 500;  // many of them saves, and those are put together
 constexpr size_t kMostEventLines = 25;
 constexpr base::Duration kRecentFailure = std::chrono::hours(24);
@@ -34,7 +34,7 @@ struct Facts {
   base::WallTime now;
   runtime::ServerStatus status;
   std::map<JobState, uint64_t> counts;
-  std::vector<runtime::JobView> active, pending, bad, recent;
+  std::vector<runtime::JobView> recovering, running, pending, bad, recent;
   size_t failed = 0;  // in the last day, whoever's fault; without those out of their own time
   std::vector<runtime::NodeView> nodes;
   std::vector<core::EventRow> events;
@@ -58,10 +58,10 @@ absl::StatusOr<Facts> ReadFacts(runtime::Api& api) {
   auto counts = api.CountJobs();
   if (!counts.ok()) return counts.status();
   f.counts = *std::move(counts);
-  absl::Status status =
-      ReadJobs(api, {JobState::kRunning, JobState::kRecovering}, kMostShown, f.active);
+  absl::Status status = ReadJobs(api, {JobState::kRecovering}, kMostShown, f.recovering);
+  if (status.ok()) status = ReadJobs(api, {JobState::kRunning}, kMostShown, f.running);
   if (status.ok()) status = ReadJobs(api, {JobState::kPending}, kMostShown, f.pending);
-  if (status.ok()) status = ReadJobs(api, kBadEnds, kMostRecent, f.bad);
+  if (status.ok()) status = ReadJobs(api, kBadEnds, kMostShown, f.bad);
   if (status.ok()) {
     status = ReadJobs(api, {JobState::kCompleted, JobState::kCancelled, JobState::kPreempted},
                       kMostRecent, f.recent);
@@ -80,6 +80,7 @@ absl::StatusOr<Facts> ReadFacts(runtime::Api& api) {
   std::stable_sort(f.recent.begin(), f.recent.end(), [](const auto& a, const auto& b) {
     return a.record.job.ended > b.record.job.ended;
   });
+  if (f.recent.size() > kMostRecent) f.recent.resize(kMostRecent);
   auto nodes = api.ListNodes();
   if (!nodes.ok()) return nodes.status();
   f.nodes = *std::move(nodes);
@@ -94,6 +95,22 @@ std::string Tile(const std::string& number, const std::string& name, const char*
   return absl::StrCat("<li class=\"", kind, "\"><b>", number, "</b> ", name, "</li>");
 }
 
+std::string OutOf(uint64_t some, uint64_t all) {
+  return CountText(static_cast<int64_t>(some)) + " / " + CountText(static_cast<int64_t>(all));
+}
+
+uint64_t Count(const Facts& f, JobState state) {
+  auto it = f.counts.find(state);
+  return it == f.counts.end() ? 0 : it->second;
+}
+
+// " (the newest 100 of 2,000)"; empty: all are shown.
+std::string MoreText(size_t shown, uint64_t all) {
+  if (all <= shown) return "";
+  return absl::StrCat(" <span class=\"dim\">(the newest ", shown, " of ",
+                      CountText(static_cast<int64_t>(all)), ")</span>");
+}
+
 std::string Tiles(const Facts& f) {
   uint64_t ready = 0, all = 0, slots = 0, free = 0, gpus = 0, used = 0;
   for (const runtime::NodeView& node : f.nodes) {
@@ -106,85 +123,20 @@ std::string Tiles(const Facts& f) {
     gpus += node.row->inventory.gpus.size();
     used += node.live.gpu_jobs.size();
   }
-  auto count = [&f](JobState state) {
-    auto it = f.counts.find(state);
-    return it == f.counts.end() ? uint64_t{0} : it->second;
-  };
-  uint64_t recovering = count(JobState::kRecovering);
+  const uint64_t recovering = Count(f, JobState::kRecovering);
   std::string out = "<ul class=\"tiles\">";
-  absl::StrAppend(
-      &out, Tile(CountText(count(JobState::kRunning)), "running"),
-      Tile(CountText(recovering), "recovering", recovering > 0 ? "warn" : ""),
-      Tile(CountText(count(JobState::kPending)), "pending"),
-      Tile(absl::StrCat(f.failed, f.failed == kMostRecent ? "+" : ""), "failed in 24 h",
-           f.bad.empty() ? "" : "bad"),
-      Tile(absl::StrCat(ready, " / ", all), "nodes reachable", ready < all ? "bad" : ""),
-      Tile(absl::StrCat(slots - std::min(slots, free), " / ", slots), "CPU slots used"));
-  if (gpus > 0) absl::StrAppend(&out, Tile(absl::StrCat(used, " / ", gpus), "GPUs used"));
+  absl::StrAppend(&out, Tile(CountText(Count(f, JobState::kRunning)), "running"),
+                  Tile(CountText(recovering), "recovering", recovering > 0 ? "warn" : ""),
+                  Tile(CountText(Count(f, JobState::kPending)), "pending"),
+                  Tile(absl::StrCat(f.failed, f.failed == kMostShown ? "+" : ""), "failed in 24 h",
+                       f.bad.empty() ? "" : "bad"),
+                  Tile(OutOf(ready, all), "nodes reachable", ready < all ? "bad" : ""),
+                  Tile(OutOf(slots - std::min(slots, free), slots), "CPU slots used"));
+  if (gpus > 0) absl::StrAppend(&out, Tile(OutOf(used, gpus), "GPUs used"));
   return out + "</ul>";
 }
 
-std::string JobTitle(const runtime::JobView& job) {
-  const core::JobRow& row = job.record.job;
-  return absl::StrCat(JobLink(row.id, row.request.name), " <span class=\"dim\">",
-                      base::ToString(row.id), "</span>");
-}
-
-std::string Item(const std::string& badge, const std::string& title, const std::string& side,
-                 const std::string& body) {
-  return absl::StrCat("<li><div class=\"line\">", badge, "<span class=\"title\">", title,
-                      "</span><span class=\"side\">", side, "</span></div>", body, "</li>");
-}
-
-std::string NodeTrouble(const runtime::NodeView& node, base::WallTime now) {
-  std::string state = NodeState(node);
-  std::string body = WhyHtml(node.row->inventory.conditions) + GpuTroubleHtml(node.row->inventory);
-  // One that was shut down in good order and left nothing behind is no trouble.
-  bool blocked = node.live.reachable && !node.row->inventory.why_no_work.empty();
-  if ((state != "UNREACHABLE" || node.live.left) && body.empty() && !blocked) return "";
-  body = WhyHtml(node.live.conditions) + body;
-  std::string title = "<a href=\"/nodes\">" + Escape(node.row->name) + "</a>";
-  return Item(NodeBadgeHtml(state), title, "heard " + AgoHtml(node.live.last_heartbeat, now), body);
-}
-
-std::string Trouble(const Facts& f) {
-  std::string items;
-  size_t nodes = 0;
-  for (bool reachable : {false, true}) {
-    for (const runtime::NodeView& node : f.nodes) {
-      if (node.live.reachable != reachable) continue;
-      std::string item = NodeTrouble(node, f.now);
-      if (!item.empty() && ++nodes <= kMostTroubledNodes) items += item;
-    }
-  }
-  if (nodes > kMostTroubledNodes) {
-    absl::StrAppend(&items, "<li><a href=\"/nodes\">",
-                    CountText(static_cast<int64_t>(nodes - kMostTroubledNodes)),
-                    " more nodes in trouble</a></li>");
-  }
-  for (const runtime::JobView& job : f.active) {
-    bool recovering = job.record.job.state == JobState::kRecovering;
-    if (!recovering && job.live.conditions.empty()) continue;
-    std::string why = recovering ? "<p class=\"why\">" + Escape(ReasonOf(job)) + "</p>" : "";
-    items += Item(BadgeHtml(job.record.job.state), JobTitle(job),
-                  absl::StrCat("attempt ", job.record.job.attempt.value, " of ",
-                               job.record.job.request.max_attempts),
-                  why + WhyHtml(job.live.conditions));
-  }
-  for (const runtime::JobView& job : f.bad) {
-    items +=
-        Item(BadgeHtml(job.record.job.state), JobTitle(job), AgoHtml(job.record.job.ended, f.now),
-             "<p class=\"why\">" + Escape(ReasonOf(job)) + "</p>");
-  }
-  if (!f.queue_warnings.empty()) {
-    items += Item("", "<a href=\"/queues\">Queues</a>", "", WhyHtml(f.queue_warnings));
-  }
-  if (items.empty()) return "<section><h2>Nothing is wrong</h2></section>";
-  return "<section class=\"trouble\"><h2>Wrong now</h2><ul class=\"items\">" + items +
-         "</ul></section>";
-}
-
-std::string Progress(const runtime::JobView& job) {
+std::string Progress(const runtime::JobView& job, base::WallTime now) {
   if (!job.live.progress) return "<p class=\"why\">" + Escape(ReasonOf(job)) + "</p>";
   const protocol::TrainerProgress& p = *job.live.progress;
   std::string out = "<div class=\"progress\">";
@@ -204,40 +156,36 @@ std::string Progress(const runtime::JobView& job) {
   if (p.samples_per_second > 0) {
     absl::StrAppend(&out, "<span><b>", NumberText(p.samples_per_second), "</b> samples/s</span>");
   }
-  if (p.remaining_ms >= 0) {
-    absl::StrAppend(&out, "<span><b>", DurationText(base::milliseconds(p.remaining_ms)),
+  if (job.live.expected_end) {
+    absl::StrAppend(&out, "<span><b>", base::AboutText(job.live.expected_end - now),
                     "</b> left</span>");
   }
   return out + "</div>";
 }
 
 std::string Running(const Facts& f) {
+  const uint64_t all = Count(f, JobState::kRunning);
+  const std::string more = MoreText(f.running.size(), all);
   std::string items;
-  for (const runtime::JobView& job : f.active) {
+  for (const runtime::JobView& job : f.running) {
     const core::JobRow& row = job.record.job;
-    if (row.state == JobState::kRecovering) continue;  // above, with what is wrong
     std::string side =
         absl::StrCat(RanksText(job), MaxWorkers(row.request) == 1 ? " rank" : " ranks",
                      ", started ", AgoHtml(row.started, f.now));
-    items += Item(BadgeHtml(row.state), JobTitle(job), side, Progress(job));
+    items += ItemHtml(BadgeHtml(row.state), JobTitleHtml(job), side, Progress(job, f.now));
   }
   if (items.empty()) return "<section><h2>Running</h2><p class=\"dim\">No job runs.</p></section>";
-  return "<section><h2>Running</h2><ul class=\"items\">" + items + "</ul></section>";
+  return "<section><h2>Running" + more + "</h2><ul class=\"items\">" + items + "</ul></section>";
 }
 
 std::string Pending(const Facts& f) {
   if (f.pending.empty()) return "";
-  auto it = f.counts.find(JobState::kPending);
-  uint64_t all = it == f.counts.end() ? 0 : it->second;
-  std::string more;
-  if (all > f.pending.size()) {
-    more = absl::StrCat(" <span class=\"dim\">(the newest ", f.pending.size(), " of ",
-                        CountText(static_cast<int64_t>(all)), ")</span>");
-  }
+  const std::string more = MoreText(f.pending.size(), Count(f, JobState::kPending));
   std::string items;
   for (auto job = f.pending.rbegin(); job != f.pending.rend(); ++job) {
-    items += Item("", JobTitle(*job), "submitted " + AgoHtml(job->record.job.submitted, f.now),
-                  "<p class=\"why\">" + Escape(ReasonOf(*job)) + "</p>");
+    items +=
+        ItemHtml("", JobTitleHtml(*job), "submitted " + AgoHtml(job->record.job.submitted, f.now),
+                 "<p class=\"why\">" + Escape(ReasonOf(*job)) + "</p>");
   }
   return "<section><h2>Pending" + more + "</h2><ul class=\"items\">" + items + "</ul></section>";
 }
@@ -253,8 +201,8 @@ std::string Ended(const Facts& f) {
     std::string side = (row.started ? TookText(row.ended - row.started) + ", " : "") + "ended " +
                        AgoHtml(row.ended, f.now);
     bool failed = std::find(kBadEnds.begin(), kBadEnds.end(), row.state) != kBadEnds.end();
-    items += Item(BadgeHtml(row.state), JobTitle(job), side,
-                  failed ? "<p class=\"why\">" + Escape(ReasonOf(job)) + "</p>" : "");
+    items += ItemHtml(BadgeHtml(row.state), JobTitleHtml(job), side,
+                      failed ? "<p class=\"why\">" + Escape(ReasonOf(job)) + "</p>" : "");
   }
   if (items.empty()) return "";
   return "<section><h2>Ended lately</h2><ul class=\"items tight\">" + items + "</ul></section>";
@@ -265,8 +213,15 @@ std::string Ended(const Facts& f) {
 absl::StatusOr<std::string> OverviewPage(runtime::Api& api) {
   absl::StatusOr<Facts> f = ReadFacts(api);
   if (!f.ok()) return f.status();
-  std::string main = "<h1 class=\"hidden\">Overview</h1>" + Tiles(*f) + Trouble(*f) + Running(*f) +
-                     Pending(*f) + Ended(*f);
+  std::string main = "<h1 class=\"hidden\">Overview</h1>" + Tiles(*f) +
+                     TroubleHtml({.now = f->now,
+                                  .nodes = f->nodes,
+                                  .recovering = f->recovering,
+                                  .all_recovering = Count(*f, JobState::kRecovering),
+                                  .running = f->running,
+                                  .ended = f->bad,
+                                  .queue_warnings = f->queue_warnings}) +
+                     Running(*f) + Pending(*f) + Ended(*f);
   if (!f->events.empty()) {
     main += "<section><h2>Events</h2>" + EventsHtml(f->events, f->now, true, kMostEventLines) +
             "</section>";

@@ -23,10 +23,10 @@ a:hover, a:focus-visible { text-decoration: underline; }
 header { display: flex; align-items: center; gap: 1.2rem; padding: .6rem 1.2rem; background: var(--card);
   border-bottom: 1px solid var(--line); position: sticky; top: 0; z-index: 1; }
 .brand { font-weight: 700; color: var(--ink); }
-nav { display: flex; gap: 1rem; }
+nav { display: flex; gap: 1rem; flex-wrap: wrap; }
 nav a { color: var(--dim); padding: .15rem 0; border-bottom: 2px solid transparent; }
 nav a[aria-current] { color: var(--ink); border-color: var(--accent); }
-.pages { margin-top: 1rem; gap: .6rem; flex-wrap: wrap; }
+.pages { margin: 1rem 0; gap: .6rem; align-items: baseline; }
 .find { display: flex; gap: .6rem; align-items: center; flex-wrap: wrap; }
 .find input { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--line);
   border-radius: 6px; padding: .25rem .6rem; }
@@ -54,8 +54,8 @@ ul, ol { list-style: none; margin: 0; padding: 0; }
   font-variant-numeric: tabular-nums; }
 .tiles .bad b { color: var(--bad); }
 .tiles .warn b { color: var(--warn); }
-.items li + li { border-top: 1px solid var(--line); margin-top: .65rem; padding-top: .65rem; }
-.items.tight li + li { margin-top: .35rem; padding-top: .35rem; }
+.items > li + li { border-top: 1px solid var(--line); margin-top: .65rem; padding-top: .65rem; }
+.items.tight > li + li { margin-top: .35rem; padding-top: .35rem; }
 .line { display: flex; flex-wrap: wrap; align-items: baseline; gap: .2rem .6rem; }
 .title { font-weight: 600; overflow-wrap: anywhere; min-width: 0; margin: 0; }
 .side { margin-left: auto; color: var(--dim); font-size: .88rem; }
@@ -65,7 +65,7 @@ ul, ol { list-style: none; margin: 0; padding: 0; }
   letter-spacing: .02em; background: var(--calm-back); color: var(--calm); }
 .badge.running, .badge.open { background: var(--blue-back); color: var(--accent); }
 .badge.completed, .badge.ready, .badge.verified, .badge.committed { background: var(--good-back); color: var(--good); }
-.badge.recovering, .badge.draining, .badge.preempted, .badge.timeout { background: var(--warn-back); color: var(--warn); }
+.badge.recovering, .badge.cordoned, .badge.draining, .badge.preempted, .badge.timeout { background: var(--warn-back); color: var(--warn); }
 .badge.failed, .badge.node_fail, .badge.out_of_memory, .badge.unreachable, .badge.corrupt {
   background: var(--bad-back); color: var(--bad); }
 .progress { display: flex; flex-wrap: wrap; align-items: center; gap: .25rem 1.1rem; margin-top: .35rem;
@@ -82,11 +82,20 @@ dl > div { display: flex; gap: .6rem; }
 dt { color: var(--dim); flex: 0 0 6.2rem; overflow-wrap: anywhere; }
 dd { margin: 0; min-width: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1rem; }
-.chart { width: 100%; height: auto; }
+.chart { margin: 0; min-width: 0; }
+.chart > div { display: flex; }
+.chart .values { flex: none; }
+.chart .plot { flex: 1; min-width: 0; overflow: visible; }
+.chart svg { display: block; }
 .chart .grid { stroke: var(--line); }
-.chart text { fill: var(--dim); font-size: 12px; }
-.chart .name { fill: var(--ink); }
-.curve { fill: none; stroke-width: 1.8; stroke-linejoin: round; }
+.chart text { fill: var(--dim); font-size: 12px; font-variant-numeric: tabular-nums; }
+.chart figcaption { font-size: .88rem; margin-bottom: .3rem; }
+.key { margin-right: 1rem; white-space: nowrap; }
+.key::before { content: ""; display: inline-block; width: .6rem; height: .6rem; border-radius: 50%; margin-right: .35rem;
+  background: var(--accent); }
+.key.two::before { background: var(--warn); }
+.key.three::before { background: var(--good); }
+.curve { fill: none; stroke-width: 1.8; stroke-linejoin: round; vector-effect: non-scaling-stroke; }
 .curve.one { stroke: var(--accent); } .dot.one { fill: var(--accent); }
 .curve.two { stroke: var(--warn); } .dot.two { fill: var(--warn); }
 .curve.three { stroke: var(--good); } .dot.three { fill: var(--good); }
@@ -103,6 +112,11 @@ code { overflow-wrap: anywhere; }
 pre { background: var(--back); border: 1px solid var(--line); border-radius: 6px; padding: .6rem .8rem; overflow-x: auto;
   max-height: 24rem; margin: .5rem 0 0; }
 summary { cursor: pointer; font-weight: 600; }
+.items details { margin-top: .3rem; }
+.items summary { font-weight: 400; color: var(--dim); }
+.items .items { margin: .5rem 0 0; padding-left: .8rem; border-left: 2px solid var(--line); }
+section:target { border-color: var(--accent); }
+section[id] { scroll-margin-top: 4rem; }
 .events li { display: flex; gap: .8rem; padding: .18rem 0; font-size: .9rem; }
 .events .when { flex: 0 0 7.2rem; color: var(--dim); font-variant-numeric: tabular-nums; }
 .events .what { overflow-wrap: anywhere; min-width: 0; }

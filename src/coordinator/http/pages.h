@@ -13,9 +13,11 @@ namespace coxswain::coordinator::http {
 
 absl::StatusOr<std::string> OverviewPage(runtime::Api& api);
 // `page` from 1; a number past the last shows the last. `name`: those that have it in their name.
+// `state`: those in it ("READY" ...); InvalidArgument names them all.
 struct NodesQuery {
   size_t page = 1;
   std::string name;
+  std::string state;
 };
 absl::StatusOr<std::string> NodesPage(runtime::Api& api, const NodesQuery& query = {});
 absl::StatusOr<std::string> QueuesPage(runtime::Api& api);

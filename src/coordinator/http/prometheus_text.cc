@@ -67,7 +67,7 @@ void AddJobs(Page& page, const std::map<core::JobState, uint64_t>& jobs) {
 
 void AddNodes(Page& page, const std::vector<runtime::NodeView>& nodes) {
   std::map<std::string, double> states = {
-      {"READY", 0}, {"DRAINING", 0}, {"DRAINED", 0}, {"UNREACHABLE", 0}};
+      {"READY", 0}, {"CORDONED", 0}, {"DRAINING", 0}, {"DRAINED", 0}, {"UNREACHABLE", 0}};
   double slots = 0, free = 0, gpus = 0, gpus_used = 0, gpus_bad = 0;
   for (const runtime::NodeView& node : nodes) {
     states[NodeState(node)] += 1;

@@ -77,8 +77,7 @@ std::string Users(const runtime::QueuesView& view) {
 
 std::string StartHtml(base::WallTime at, base::WallTime now) {
   if (!at) return "start not known";
-  if (at <= now) return "starts any moment";
-  return "starts in about " + DurationText(at - now);
+  return "starts " + base::InText(at - now);
 }
 
 std::string Waiting(const std::vector<runtime::JobView>& jobs, base::WallTime now) {

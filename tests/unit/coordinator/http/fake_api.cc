@@ -67,6 +67,7 @@ void FakeApi::AddRunning() {
   p.phase = protocol::Phase::kAllReduce;
   view.live.progress = p;
   view.live.progress_at = now;
+  view.live.expected_end = now + base::seconds(245);
   for (core::Rank rank : {0u, 1u}) {
     core::RankRow row;
     row.key = {core::JobId(14), core::Attempt(1), rank};
