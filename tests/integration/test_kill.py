@@ -313,7 +313,7 @@ def test_a_stale_generation_commits_nothing(bare_cluster, tiny_data):
         return [e for e in cluster.json("events", "--job", job)["events"] if e["kind"] == "CheckpointRefused"]
     event = wait_until(refused, "the commit is refused", pause=0.05)[0]
     # Once it is deleted, its step is not known any more.
-    of_step = f" of step {saved['step']}"
+    of_step = f" of step {int(saved['step']):,}"
     why = "from rank 0 on node-a: attempt 1 is over; the newest is 2"
     assert event["text"] in (f"{saved['id']}{of_step} {why}", f"{saved['id']} {why}"), event
     assert event["generation"] == "1" and event["attempt"] == 1, event

@@ -2,11 +2,16 @@
 
 #include <cmath>
 
+#include "common/base/byte_text.h"
+
 namespace coxswain::coordinator::core {
 
 std::string Plural(uint64_t count, std::string_view noun) {
-  return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
+  return base::CountText(static_cast<int64_t>(count)) + " " + std::string(noun) +
+         (count == 1 ? "" : "s");
 }
+
+std::string StepText(int64_t step) { return "step " + base::CountText(step); }
 
 std::string TimesText(double factor) {
   const int64_t percent = std::lround(factor * 100);

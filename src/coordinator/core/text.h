@@ -17,6 +17,7 @@ std::string SignalName(int signal);                              // "SIGKILL", "
 std::string LastLine(std::string_view text, size_t most = 200);  // last non-empty line, shortened
 std::string JsonQuote(std::string_view text);                    // with the quotes
 std::string Hex8(uint64_t bits);                                 // low 32 bits, 8 hex digits
+std::string StepText(int64_t step);                              // "step 5,109"
 std::string ParentUri(std::string_view uri);                     // "a/b" -> "a"; no '/': itself
 
 }  // namespace coxswain::coordinator::core

@@ -6,6 +6,7 @@
 
 #include "common/base/byte_text.h"
 #include "common/base/clock.h"
+#include "coordinator/core/handlers/exit_verdict.h"
 #include "coordinator/http/events_html.h"
 #include "coordinator/http/html_text.h"
 #include "coordinator/http/json_views.h"
@@ -19,12 +20,6 @@ namespace {
 constexpr int64_t kCurvePoints = 400;
 constexpr uint32_t kMostEvents = 2000;  // many of them saves, and those are put together
 constexpr size_t kMostEventLines = 200;
-
-std::string ExitText(const protocol::ExitRecord& exit) {
-  if (exit.oom_killed) return "killed: out of memory";
-  if (exit.signal != 0) return absl::StrCat("signal ", exit.signal);
-  return absl::StrCat("exit code ", exit.code);
-}
 
 std::string LogHtml(const protocol::ExitRecord& exit) {
   if (exit.last_log.empty()) return exit.note.empty() ? "" : "<pre>" + Escape(exit.note) + "</pre>";
@@ -47,8 +42,9 @@ std::string Head(const runtime::JobView& job, const NamesById& names) {
   if (!ReasonOf(job).empty()) out += "<p class=\"why\">" + Escape(ReasonOf(job)) + "</p>";
   out += WhyHtml(job.live.conditions);
   if (row.exit) {
-    absl::StrAppend(&out, "<p>Rank ", row.exit->rank, " on ", NameOf(names, row.exit->node), ": ",
-                    ExitText(row.exit->record), "</p>", LogHtml(row.exit->record));
+    absl::StrAppend(&out, "<p>Rank ", row.exit->rank, " on ", NameOf(names, row.exit->node), " ",
+                    Escape(core::ExitText(row.exit->record, row.request.own_program)), "</p>",
+                    row.exit->record.last_log.empty() ? "" : LogHtml(row.exit->record));
   }
   return out;
 }
@@ -187,8 +183,9 @@ std::string Ranks(const runtime::JobView& job, const NamesById& names) {
   std::string rows;
   for (const core::RankRow& row : job.record.ranks) {
     std::string now = core::IsLost(row) ? Escape(row.exit->note)
-                      : row.exit        ? ExitText(*row.exit)
-                                        : protocol::ToString(row.state);
+                      : row.exit
+                          ? Escape(core::ExitText(*row.exit, job.record.job.request.own_program))
+                          : protocol::ToString(row.state);
     for (const core::LiveRank& live : job.live.ranks) {
       if (live.rank != row.key.rank || row.exit) continue;
       now = absl::StrCat(
@@ -201,7 +198,12 @@ std::string Ranks(const runtime::JobView& job, const NamesById& names) {
                     row.gpu_uuids.empty() ? "–" : absl::StrCat(row.gpu_uuids.size()), "</td></tr>");
   }
   if (rows.empty()) return "";
-  return "<section><h2>Ranks</h2><div class=\"wide\"><table><thead><tr><th>Rank</th><th>Node</th>"
+  // Those of a job that waits are of what it was last.
+  const bool now = !job.live.ranks.empty();
+  const std::string of =
+      now ? "" : absl::StrCat(" of attempt ", job.record.ranks.front().key.attempt.value);
+  return "<section><h2>Ranks" + of +
+         "</h2><div class=\"wide\"><table><thead><tr><th>Rank</th><th>Node</th>"
          "<th>Now</th><th>Process</th><th>GPUs</th></tr></thead><tbody>" +
          rows + "</tbody></table></div></section>";
 }

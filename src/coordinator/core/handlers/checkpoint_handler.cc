@@ -43,7 +43,7 @@ void Refuse(Turn& turn, const TrainerSender& from, CheckpointId id, int64_t step
   said = step;
   std::string name = id ? base::ToString(id) : "the checkpoint";
   turn.Note("CheckpointRefused",
-            name + (step > 0 ? " of step " + std::to_string(step) : "") + " from rank " +
+            name + (step > 0 ? " of " + StepText(step) : "") + " from rank " +
                 std::to_string(from.key.rank) + " on " + turn.NodeName(from.node) + ": " + reason,
             {from.key.job, from.node, from.key.attempt, generation}, "warning");
 }
@@ -164,9 +164,8 @@ void Handle(Turn& turn, const TrainerSender& from, const protocol::ManifestWritt
   });
   turn.soft.jobs[job].shards.erase(report.id);
   turn.Note("CheckpointCommitted",
-            base::ToString(row.id) + (row.final ? " (final)" : "") + " of step " +
-                std::to_string(row.step) + ": " + base::ExactBytesText(row.bytes) + " in " +
-                Plural(row.shards, "shard"),
+            base::ToString(row.id) + (row.final ? " (final)" : "") + " of " + StepText(row.step) +
+                ": " + base::ExactBytesText(row.bytes) + " in " + Plural(row.shards, "shard"),
             {job, from.node, from.key.attempt, row.generation});
   Tell(turn, job, protocol::CheckpointCommitted{row.id, row.manifest_hash});
   turn.TouchJob(job);
@@ -189,7 +188,7 @@ void Handle(Turn& turn, const TrainerSender& from, const protocol::CheckpointFai
   });
   turn.soft.jobs[from.key.job].shards.erase(report.id);
   turn.Note("CheckpointFailed",
-            base::ToString(report.id) + " of step " + std::to_string(report.step) + ": " + why,
+            base::ToString(report.id) + " of " + StepText(report.step) + ": " + why,
             {from.key.job, from.node, from.key.attempt, report.generation}, "warning");
   Tell(turn, from.key.job,
        protocol::CheckpointRefused{report.id, report.step, report.generation, why});

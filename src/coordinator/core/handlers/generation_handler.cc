@@ -133,12 +133,12 @@ void StartRunning(Turn& turn, const AttemptRow& attempt, const GenerationRow& ge
   }
   std::string from = "from the start";
   if (soft.formed && soft.formed->step > 0) {
-    from = "going on at step " + std::to_string(soft.formed->step);
+    from = "going on at " + StepText(soft.formed->step);
   }
   if (soft.formed && !soft.formed->restored_uri.empty()) {
     bool own = static_cast<bool>(soft.formed->restored);
     from = "from " + (own ? base::ToString(soft.formed->restored) : soft.formed->restored_uri) +
-           ", step " + std::to_string(soft.formed->step);
+           ", " + StepText(soft.formed->step);
   }
   // What was ordered when the attempt was placed need not be what could be restored. Survivors
   // restore nothing: the row has where their state came from.
@@ -290,7 +290,7 @@ void Handle(Turn& turn, const RankRow& rank, const protocol::CollectiveFailed& r
   if (!soft.reform_at) {
     turn.Note("CollectiveFailed",
               "rank " + std::to_string(rank.key.rank) + " on " + turn.NodeName(rank.node) +
-                  " lost the others at step " + std::to_string(report.step) + ": " + report.reason +
+                  " lost the others at " + StepText(report.step) + ": " + report.reason +
                   "; either a rank has ended, or the network failed and all form a new group",
               {rank.key.job, rank.node, rank.key.attempt, report.generation}, "warning");
   }

@@ -62,15 +62,14 @@ JobState FinalState(const AttemptRow& attempt) {
 std::string DoneText(const Turn& turn, const JobRow& job, const AttemptRow& attempt) {
   if (job.request.own_program) {
     return "its program ended with exit code 0" +
-           (attempt.last_step > 0 ? ", at step " + std::to_string(attempt.last_step)
-                                  : std::string());
+           (attempt.last_step > 0 ? ", at " + StepText(attempt.last_step) : std::string());
   }
   const auto& formed = turn.soft.jobs[job.id].formed;
   bool all_before = attempt.number.value == 1 && !job.resume_uri.empty() && formed &&
                     formed->step == attempt.last_step;
   if (all_before) {
-    return "nothing was left to train: the checkpoint it began with is of step " +
-           std::to_string(attempt.last_step) +
+    return "nothing was left to train: the checkpoint it began with is of " +
+           StepText(attempt.last_step) +
            ", the last one (spec.train.epochs and spec.train.max_steps say how many there are)";
   }
   if (attempt.last_step == 1) return "its one step is done";
@@ -133,9 +132,8 @@ std::string UnsavedText(const Turn& turn, const JobRow& job, const AttemptRow& a
   }
   if (saved >= attempt.last_step) return "";
   return "; its last save did not succeed: " +
-         (saved == 0 ? "nothing is saved"
-                     : "nothing is saved after step " + std::to_string(saved)) +
-         " (it was at step " + std::to_string(attempt.last_step) + ")";
+         (saved == 0 ? "nothing is saved" : "nothing is saved after " + StepText(saved)) +
+         " (it was at " + StepText(attempt.last_step) + ")";
 }
 
 bool MovedOn(const Turn& turn, const AttemptRow& attempt, Duration ran) {

@@ -151,7 +151,7 @@ void Verified(Turn& turn, const TaskSoft& task, const protocol::TaskEnded& end) 
     changed.verified = end.ok ? turn.wall : WallTime{};
     changed.reason = end.ok ? "" : end.error;
   });
-  std::string name = base::ToString(row.id) + " of step " + std::to_string(row.step);
+  std::string name = base::ToString(row.id) + " of " + StepText(row.step);
   turn.Note(end.ok ? "CheckpointVerified" : "CheckpointCorrupt",
             name + (end.ok ? ": every shard was read back and hashed" : ": " + end.error),
             {.job = row.job, .node = task.node, .generation = row.generation},

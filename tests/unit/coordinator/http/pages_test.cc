@@ -142,6 +142,20 @@ TEST(JobPage, TablesWithLongTexts_FoldOnAPhone) {
   EXPECT_THAT(page, HasSubstr("data-label=\"Where\"><div><code>s3://"));
 }
 
+TEST(JobPage, RanksOfAJobThatWaits_AreOfItsLastAttempt) {
+  FakeApi api;
+  runtime::JobView& job = api.jobs[1];
+  EXPECT_THAT(*JobPage(api, "j14"), HasSubstr("<h2>Ranks</h2>"));
+  job.record.job.state = core::JobState::kPending;
+  job.live.ranks.clear();
+  for (core::RankRow& rank : job.record.ranks) {
+    rank.exit = protocol::ExitRecord();
+    rank.exit->code = protocol::kExitStopped;
+  }
+  EXPECT_THAT(*JobPage(api, "j14"), AllOf(HasSubstr("<h2>Ranks of attempt 1</h2>"),
+                                          HasSubstr("was stopped (exit code 13)")));
+}
+
 TEST(JobPage, ShowsCurvesRanksCheckpointsAndMaskedFile) {
   FakeApi api;
   auto page = JobPage(api, "fashion-resnet");
@@ -149,7 +163,9 @@ TEST(JobPage, ShowsCurvesRanksCheckpointsAndMaskedFile) {
   EXPECT_THAT(*page, AllOf(HasSubstr("<polyline class=\"curve one\""), HasSubstr("all-reduce"),
                            HasSubstr("c31"), HasSubstr("26 MiB"), HasSubstr("API_KEY")));
   auto failed = JobPage(api, "j12");
-  EXPECT_THAT(*failed, AllOf(HasSubstr("exit code 10"), HasSubstr("step 212 loss nan")));
+  EXPECT_THAT(*failed,
+              AllOf(HasSubstr("Rank 0 on node-a ended with an error of the job (exit code 10)"),
+                    HasSubstr("step 212 loss nan")));
   EXPECT_TRUE(absl::IsNotFound(JobPage(api, "j99").status()));
 }
 
