@@ -41,6 +41,7 @@ int RunForWorker() {
   rank.store = rank.spec.checkpoint.store.empty() ? environment->store : rank.spec.checkpoint.store;
   rank.state_prefix = environment->state_prefix;
   rank.folder = std::filesystem::path(environment->spec_path).parent_path();
+  rank.find_code = MakeFindCode(environment->link);
   rank.place.local_rank = environment->local_rank;
   rank.place.local_world_size = environment->local_world_size;
   rank.place.node_rank = environment->node_rank;

@@ -7,6 +7,8 @@ namespace coxswain::cli::rpc {
 
 using Stub = coxswain::v1::Coxswain::Stub;
 
+constexpr size_t kUploadPart = 4u << 20;
+
 Client::Client(std::unique_ptr<Wire> wire) : wire_(std::move(wire)) {}
 Client::~Client() = default;
 
@@ -20,7 +22,32 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Make(ClientOptions options) {
   return std::unique_ptr<Client>(new Client(std::move(wire)));
 }
 
+absl::Status Client::Upload(const Code& code) {
+  uint64_t offset = 0;
+  bool asked = false;  // before anything is sent: it may be there
+  while (offset < code.archive.size()) {
+    wire::UploadCodeRequest part;
+    part.set_code(code.id);
+    part.set_total_bytes(code.archive.size());
+    part.set_offset(offset);
+    if (asked) part.set_data(code.archive.substr(offset, kUploadPart));
+    wire::UploadCodeResponse response;
+    const absl::Status status = wire_->Repeat([&](bool*) {
+      grpc::ClientContext call;
+      wire_->Prepare(&call, std::chrono::seconds(30));
+      return wire_->stub->UploadCode(&call, part, &response);
+    });
+    if (!status.ok()) return status;
+    offset = response.next_offset();
+    asked = true;
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Submitted> Client::Submit(const SubmitRequest& request) {
+  if (request.code != nullptr && !request.dry_run) {
+    if (absl::Status uploaded = Upload(*request.code); !uploaded.ok()) return uploaded;
+  }
   wire::SubmitJobRequest message;
   message.set_spec_yaml(request.yaml);
   message.set_spec_name(request.file_name);

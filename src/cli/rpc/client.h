@@ -38,6 +38,12 @@ struct ClientOptions {
   bool json = true;  // fill in `json` of what is returned: costs a millisecond and more
 };
 
+// What spec.code was packed into, and its name, "sha256:...".
+struct Code {
+  std::string id;
+  std::string archive;
+};
+
 struct SubmitRequest {
   std::string yaml;
   std::string file_name;
@@ -46,6 +52,7 @@ struct SubmitRequest {
   bool dry_run = false;
   std::string resume_from;
   bool allow_uncommitted = false;
+  std::shared_ptr<const Code> code;  // uploaded first, unless it is there already; null: none
 };
 struct Submitted {
   Job job;
@@ -131,6 +138,7 @@ class Client {
 
  private:
   struct Wire;  // the stub and how calls are made
+  absl::Status Upload(const Code& code);
   explicit Client(std::unique_ptr<Wire> wire);
   std::unique_ptr<Wire> wire_;
 };

@@ -8,6 +8,8 @@
 #include <iostream>
 
 #include "cli/verbs/flag_checks.h"
+#include "common/code/archive.h"
+#include "common/code/code_id.h"
 #include "common/config/quantities.h"
 
 namespace coxswain::cli::verbs {
@@ -36,6 +38,10 @@ std::optional<std::string> ReadAll(const std::string& file) {
     text.resize(before + static_cast<size_t>(in.gcount()));
   }
   return text;
+}
+
+std::filesystem::path FolderOf(const JobFileFlags& flags) {
+  return std::filesystem::absolute(flags.file == "-" ? "stdin" : flags.file).parent_path();
 }
 
 // A path is taken from the current folder, as the shell completes it; what has no '/' is a name.
@@ -76,9 +82,18 @@ absl::StatusOr<std::string> ReadText(const JobFileFlags& flags) {
                                        "; expected a job file (docs/job-spec.md)");
 }
 
-std::variant<config::ParsedJob, std::vector<config::Mistake>> Parse(const JobFileFlags& flags,
-                                                                    const std::string& text) {
-  return config::ParseJob(text, config::Escaped(NameOf(flags)), flags.changes);
+std::variant<config::ParsedJob, std::vector<config::Mistake>> Parse(
+    const JobFileFlags& flags, const std::string& text, std::shared_ptr<const rpc::Code>* code) {
+  config::JobSite site;
+  site.wrong_code = [&](const std::string& given) -> std::string {
+    if (code::IsCodeId(given)) return "";
+    auto packed = code::Pack((FolderOf(flags) / given).lexically_normal().string());
+    if (!packed.ok()) return std::string(packed.status().message());
+    std::string id = code::CodeIdOf(packed->archive);
+    *code = std::make_shared<rpc::Code>(std::move(id), std::move(packed->archive));
+    return "";
+  };
+  return config::ParseJob(text, config::Escaped(NameOf(flags)), flags.changes, site);
 }
 
 std::variant<JobFile, int> ReadJobFile(const Session& session, const JobFileFlags& flags,
@@ -89,7 +104,8 @@ std::variant<JobFile, int> ReadJobFile(const Session& session, const JobFileFlag
     return static_cast<int>(kUsage);
   }
   const std::string name = NameOf(flags);
-  auto parsed = Parse(flags, *text);
+  std::shared_ptr<const rpc::Code> code;
+  auto parsed = Parse(flags, *text, &code);
   JobFile out;
   out.request.yaml = *text;
   out.request.file_name = name;
@@ -102,10 +118,13 @@ std::variant<JobFile, int> ReadJobFile(const Session& session, const JobFileFlag
     return static_cast<int>(kRejected);
   }
   auto& job = std::get<config::ParsedJob>(parsed);
-  const std::filesystem::path folder =
-      std::filesystem::absolute(flags.file == "-" ? "stdin" : flags.file).parent_path();
-  for (std::string& change : config::AbsolutePathOverrides(job.spec, folder.string())) {
+  for (std::string& change : config::AbsolutePathOverrides(job.spec, FolderOf(flags).string())) {
     out.request.overrides.push_back(std::move(change));
+  }
+  if (code != nullptr) {
+    out.request.overrides.push_back("spec.code=" + code->id);
+    job.spec.program.code = code->id;
+    out.request.code = std::move(code);
   }
   out.spec = std::move(job.spec);
   out.warnings = std::move(job.warnings);

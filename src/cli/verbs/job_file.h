@@ -49,8 +49,10 @@ std::string NameOf(const JobFileFlags& flags);
 // The parts of ReadJobFile that say nothing: the file's text (FailedPrecondition: it cannot be
 // read), and what is in it.
 absl::StatusOr<std::string> ReadText(const JobFileFlags& flags);
-std::variant<config::ParsedJob, std::vector<config::Mistake>> Parse(const JobFileFlags& flags,
-                                                                    const std::string& text);
+// Packs spec.code, if it is a directory, into `code`; what is wrong with it is a mistake like
+// others.
+std::variant<config::ParsedJob, std::vector<config::Mistake>> Parse(
+    const JobFileFlags& flags, const std::string& text, std::shared_ptr<const rpc::Code>* code);
 
 // A refusal that begins with a key ("spec.data.train.images: cannot open ...") with the place where
 // the user gave that key put in front: "job.yaml:14: spec.data...". Others as they are.

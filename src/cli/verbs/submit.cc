@@ -84,7 +84,12 @@ void AskForMore(const Session& session, rpc::SubmitRequest request,
   if (!client.ok()) return;
   request.dry_run = true;
   std::vector<config::Mistake> all = rpc::MistakesOf((*client)->Submit(request).status());
-  if (!all.empty()) *mistakes = std::move(all);
+  if (all.empty()) return;
+  // The directory of spec.code is here, and what is wrong with it is not known there.
+  auto of_code = [](const config::Mistake& mistake) { return mistake.key == "spec.code"; };
+  std::erase_if(all, of_code);
+  std::copy_if(mistakes->begin(), mistakes->end(), std::back_inserter(all), of_code);
+  *mistakes = std::move(all);
 }
 
 int Submit(const Session& session, const Flags& flags) {

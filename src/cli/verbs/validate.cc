@@ -16,7 +16,8 @@ int ReportToMachine(const Session& session, const JobFileFlags& flags) {
     session.Note("cox: " + std::string(text.status().message()));
     return kUsage;
   }
-  const auto parsed = Parse(flags, *text);
+  std::shared_ptr<const rpc::Code> code;
+  const auto parsed = Parse(flags, *text, &code);
   const auto* job = std::get_if<config::ParsedJob>(&parsed);
   nlohmann::ordered_json out = {{"valid", job != nullptr},
                                 {"mistakes", nlohmann::ordered_json::array()},

@@ -52,7 +52,7 @@ std::variant<ParsedJob, std::vector<Mistake>> ParseJob(std::string_view yaml, st
   for (const std::string& text : overrides) {
     ApplyOverride(ParseOverride(text, "--set"), kFreeMaps, &root, &notes);
   }
-  ReadJob(root, site.wrong_queue, &notes, &out.spec, &out.warnings);
+  ReadJob(root, site, &notes, &out.spec, &out.warnings);
   if (!notes.empty()) return notes.Take();
   const std::string& store = site.default_store;
   const bool names_no_store = out.spec.checkpoint.store.empty() && !store.empty();

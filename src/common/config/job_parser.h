@@ -24,6 +24,8 @@ struct JobSite {
   std::string default_store;  // written into a job that names none; empty: nothing is written
   // What is wrong with this queue ("": none was named), or "".
   std::function<std::string(const std::string& queue)> wrong_queue;
+  // Likewise of spec.code, where a job gives it. Unset: anything goes.
+  std::function<std::string(const std::string& code)> wrong_code;
 };
 
 // `overrides`: "spec.train.epochs=3", applied in order. `file` is used in messages only.

@@ -220,22 +220,21 @@ void ReadWorkers(Section& in, JobSpec* job) {
   }
 }
 
-void ReadQueue(Section& in, const WrongQueue& wrong_queue, std::string* queue) {
+void ReadQueue(Section& in, const JobSite& site, std::string* queue) {
   const bool given = in.Text("queue", "the name of a queue", queue);
   if (queue->size() > 63) {
     return in.Wrong("queue",
                     "found " + std::to_string(queue->size()) + " bytes, expected at most 63");
   }
-  if (!wrong_queue || (in.Has("queue") && !given)) return;
-  if (const std::string why = wrong_queue(*queue); !why.empty()) in.Wrong("queue", why);
+  if (!site.wrong_queue || (in.Has("queue") && !given)) return;
+  if (const std::string why = site.wrong_queue(*queue); !why.empty()) in.Wrong("queue", why);
 }
 
-void ReadSpec(Section& in, const WrongQueue& wrong_queue, JobSpec* job,
-              std::vector<std::string>* warnings) {
-  ReadProgram(in, &job->program);
+void ReadSpec(Section& in, const JobSite& site, JobSpec* job, std::vector<std::string>* warnings) {
+  ReadProgram(in, site, &job->program);
   const bool own_program = in.Has("command");
   if (!own_program) in.Require("data", "a section with the training data (or spec.command)");
-  ReadQueue(in, wrong_queue, &job->queue);
+  ReadQueue(in, site, &job->queue);
   int64_t priority = 0;
   if (in.Integer("priority", int64_t{-1000}, int64_t{1000}, &priority)) {
     job->priority = static_cast<int32_t>(priority);
@@ -301,7 +300,7 @@ std::string WrongUri(const std::string& uri, bool path_too) {
                     ", expected 3 to 63 letters, digits, '.' and '-'";
 }
 
-void ReadJob(const YAML::Node& root, const WrongQueue& wrong_queue, Notebook* notes, JobSpec* job,
+void ReadJob(const YAML::Node& root, const JobSite& site, Notebook* notes, JobSpec* job,
              std::vector<std::string>* warnings) {
   Section in(root, "", 0, notes);
   std::string ignored;
@@ -312,7 +311,7 @@ void ReadJob(const YAML::Node& root, const WrongQueue& wrong_queue, Notebook* no
   in.Choice<std::string>("apiVersion", {{"coxswain/v1", ""}}, &ignored);
   in.Choice<std::string>("kind", {{"TrainingJob", ""}}, &ignored);
   in.Below("metadata", [&](Section& below) { ReadMetadata(below, &job->metadata); });
-  in.Below("spec", [&](Section& below) { ReadSpec(below, wrong_queue, job, warnings); });
+  in.Below("spec", [&](Section& below) { ReadSpec(below, site, job, warnings); });
   in.Finish();
 }
 

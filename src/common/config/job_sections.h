@@ -6,14 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "common/config/job_parser.h"
 #include "common/config/job_spec.h"
 #include "common/config/section.h"
 
 namespace coxswain::config {
 
 // The whole file. `root` may be null (an empty file). `wrong_queue`: as JobSite's, or none.
-using WrongQueue = std::function<std::string(const std::string& queue)>;
-void ReadJob(const YAML::Node& root, const WrongQueue& wrong_queue, Notebook* notes, JobSpec* job,
+void ReadJob(const YAML::Node& root, const JobSite& site, Notebook* notes, JobSpec* job,
              std::vector<std::string>* warnings);
 
 }  // namespace coxswain::config

@@ -38,7 +38,8 @@ struct Placement {
 // spec.command and what belongs to it: instead of model, data and train
 struct Program {
   std::vector<std::string> command;  // by argument, one process a rank; empty: a recipe is trained
-  std::string working_dir;           // absolute; empty: a new folder for each rank
+  std::string code;         // a directory; once submitted: "sha256:...", what it was packed into
+  std::string working_dir;  // absolute, or of `code`; empty: `code`, or a new folder for each rank
 };
 
 enum class Recipe { kMlp, kCnn };

@@ -93,6 +93,7 @@ struct JobRequest {
   base::Duration expected_time{};             // how long it is to run, as declared; 0: not known
   bool end_when_preempted = false;            // otherwise it waits for slots again
   bool own_program = false;                   // of the user's: its exit codes are its own
+  std::string code;                           // "sha256:...", shipped with it; empty: none
   uint32_t max_attempts = 3;
   base::Duration time_limit{};  // 0: none
   base::Duration grace{};

@@ -64,7 +64,7 @@ COX_FIELDS_OF(protocol::AcknowledgeMetrics, 2);
 COX_FIELDS_OF(protocol::ReadLog, 7);
 COX_FIELDS_OF(protocol::StartTask, 4);
 COX_FIELDS_OF(protocol::ForgetJob, 1);
-COX_FIELDS_OF(core::JobRequest, 26);
+COX_FIELDS_OF(core::JobRequest, 27);
 COX_FIELDS_OF(core::Exit, 3);
 COX_FIELDS_OF(core::LastProgress, 2);
 COX_FIELDS_OF(core::StepTime, 4);

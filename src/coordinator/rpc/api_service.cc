@@ -43,8 +43,8 @@ grpc::Status JobFileError(const absl::Status& status,
 
 class Service final : public v1::Coxswain::CallbackService {
  public:
-  Service(runtime::Api* api, WorkLoop* loop, std::string token)
-      : api_(api), loop_(loop), token_(std::move(token)) {}
+  Service(runtime::Api* api, WorkLoop* loop, WorkLoop* files, std::string token)
+      : api_(api), loop_(loop), files_(files), token_(std::move(token)) {}
 
   grpc::ServerUnaryReactor* SubmitJob(grpc::CallbackServerContext* context,
                                       const v1::SubmitJobRequest* request,
@@ -73,6 +73,21 @@ class Service final : public v1::Coxswain::CallbackService {
                      response.add_warnings(warning);
                    call->Answer(grpc::Status::OK, &response);
                  });
+    return call.get();
+  }
+
+  grpc::ServerUnaryReactor* UploadCode(grpc::CallbackServerContext* context,
+                                       const v1::UploadCodeRequest* request,
+                                       v1::UploadCodeResponse* out) override {
+    auto call = UnaryCall<v1::UploadCodeResponse>::Make(out);
+    if (grpc::Status status = Enter(*context); !status.ok()) return Done(call, status);
+    files_->Post([this, call, request = *request] {
+      absl::StatusOr<uint64_t> next =
+          api_->AddCode(request.code(), request.total_bytes(), request.offset(), request.data());
+      v1::UploadCodeResponse response;
+      if (next.ok()) response.set_next_offset(*next);
+      call->Answer(ToGrpc(next.status()), &response);
+    });
     return call.get();
   }
 
@@ -320,14 +335,15 @@ class Service final : public v1::Coxswain::CallbackService {
 
   runtime::Api* const api_;
   WorkLoop* const loop_;
+  WorkLoop* const files_;
   const std::string token_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> MakeApiService(runtime::Api* api, WorkLoop* loop,
+std::unique_ptr<grpc::Service> MakeApiService(runtime::Api* api, WorkLoop* loop, WorkLoop* files,
                                               std::string token) {
-  return std::make_unique<Service>(api, loop, std::move(token));
+  return std::make_unique<Service>(api, loop, files, std::move(token));
 }
 
 }  // namespace coxswain::coordinator::rpc

@@ -13,7 +13,9 @@ class Service;
 
 namespace coxswain::coordinator::rpc {
 
-// `api` and `loop` must outlive the service and its server.
-std::unique_ptr<grpc::Service> MakeApiService(runtime::Api* api, WorkLoop* loop, std::string token);
+// `loop`: of reads; `files`: of what waits for large writes. All must outlive the service and its
+// server.
+std::unique_ptr<grpc::Service> MakeApiService(runtime::Api* api, WorkLoop* loop, WorkLoop* files,
+                                              std::string token);
 
 }  // namespace coxswain::coordinator::rpc

@@ -16,8 +16,8 @@ constexpr int kWorkThreads = 4;
 class BothServers final : public Servers {
  public:
   BothServers(const ServerSettings& settings, runtime::Api* api, runtime::WorkerGateway* gateway)
-      : api_service_(MakeApiService(api, &loop_, settings.token)),
-        worker_service_(MakeWorkerService(gateway, settings.token)) {}
+      : api_service_(MakeApiService(api, &loop_, &files_, settings.token)),
+        worker_service_(MakeWorkerService(gateway, &files_, settings.token)) {}
   ~BothServers() override { BothServers::Stop(base::Duration(0)); }
 
   absl::Status Start(const ServerSettings& settings) {
@@ -55,6 +55,7 @@ class BothServers final : public Servers {
 
  private:
   WorkLoop loop_{kWorkThreads};  // outlives every call
+  WorkLoop files_{1};            // likewise; code that is taken and given out
   std::unique_ptr<grpc::Service> api_service_, worker_service_;
   std::unique_ptr<coxswain::rpc::Server> worker_server_, api_server_;
 };

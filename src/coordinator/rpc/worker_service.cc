@@ -2,10 +2,12 @@
 
 #include <atomic>
 
+#include "common/rpc/channel.h"
 #include "common/rpc/convert.h"
 #include "common/rpc/queued_server.h"
 #include "common/rpc/token.h"
 #include "coordinator/rpc/read_pace.h"
+#include "coordinator/rpc/unary_call.h"
 #include "coxswain/internal/v1/internal.grpc.pb.h"
 
 namespace coxswain::coordinator::rpc {
@@ -14,6 +16,8 @@ namespace {
 namespace wire = ::coxswain::internal::v1;
 using Stream = coxswain::rpc::QueuedServer<wire::WorkerReport, wire::WorkerOrder>;
 using Call = Stream::Call;
+
+constexpr size_t kCodePart = 4u << 20;  // of an answer
 
 // One worker's stream: the way out (WorkerSession) and, through its reactions, the way in.
 class Session final : public runtime::WorkerSession, public std::enable_shared_from_this<Session> {
@@ -79,8 +83,8 @@ class Session final : public runtime::WorkerSession, public std::enable_shared_f
 
 class Service final : public wire::WorkerGateway::CallbackService {
  public:
-  Service(runtime::WorkerGateway* gateway, std::string token)
-      : gateway_(gateway), token_(std::move(token)) {}
+  Service(runtime::WorkerGateway* gateway, WorkLoop* loop, std::string token)
+      : gateway_(gateway), loop_(loop), token_(std::move(token)) {}
 
   Call* Connect(grpc::CallbackServerContext* context) override {
     if (grpc::Status status = coxswain::rpc::CheckToken(*context, token_); !status.ok()) {
@@ -89,17 +93,39 @@ class Service final : public wire::WorkerGateway::CallbackService {
     return std::make_shared<Session>(gateway_, &pace_)->Begin();
   }
 
+  grpc::ServerUnaryReactor* GetCode(grpc::CallbackServerContext* context,
+                                    const wire::GetCodeRequest* request,
+                                    wire::GetCodeResponse* out) override {
+    auto call = UnaryCall<wire::GetCodeResponse>::Make(out);
+    if (grpc::Status status = coxswain::rpc::CheckToken(*context, token_); !status.ok()) {
+      call->Answer(status);
+      return call.get();
+    }
+    loop_->Post([this, call, request = *request] {
+      absl::StatusOr<code::CodePart> part =
+          gateway_->ReadCode(request.code(), request.offset(), kCodePart);
+      wire::GetCodeResponse response;
+      if (part.ok()) {
+        response.set_data(std::move(part->data));
+        response.set_total_bytes(part->total_bytes);
+      }
+      call->Answer(coxswain::rpc::ToGrpc(part.status()), &response);
+    });
+    return call.get();
+  }
+
  private:
   runtime::WorkerGateway* const gateway_;
+  WorkLoop* const loop_;
   const std::string token_;
   ReadPace pace_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> MakeWorkerService(runtime::WorkerGateway* gateway,
+std::unique_ptr<grpc::Service> MakeWorkerService(runtime::WorkerGateway* gateway, WorkLoop* loop,
                                                  std::string token) {
-  return std::make_unique<Service>(gateway, std::move(token));
+  return std::make_unique<Service>(gateway, loop, std::move(token));
 }
 
 }  // namespace coxswain::coordinator::rpc

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "coordinator/rpc/work_loop.h"
 #include "coordinator/runtime/api.h"
 
 namespace grpc {
@@ -12,8 +13,9 @@ class Service;
 
 namespace coxswain::coordinator::rpc {
 
-// `gateway` must outlive the service. A stream that will not read while 64 MiB wait is ended.
-std::unique_ptr<grpc::Service> MakeWorkerService(runtime::WorkerGateway* gateway,
+// `gateway` and `loop` must outlive the service. A stream that will not read while 64 MiB wait is
+// ended.
+std::unique_ptr<grpc::Service> MakeWorkerService(runtime::WorkerGateway* gateway, WorkLoop* loop,
                                                  std::string token);
 
 }  // namespace coxswain::coordinator::rpc

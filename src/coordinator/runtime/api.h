@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "common/code/code_store.h"
 #include "common/config/job_parser.h"
 #include "coordinator/core/decisions.h"
 #include "coordinator/core/node_view.h"
@@ -116,6 +117,9 @@ class Api {
   // Parses, checks (also the data and store, on a worker) and accepts. Errors as in the proto's
   // comment.
   virtual void Submit(SubmitRequest request, SubmitCallback done) = 0;
+  // Code that jobs may then name; as CodeStore::Add. Blocks for the disk.
+  virtual absl::StatusOr<uint64_t> AddCode(const std::string& id, uint64_t total_bytes,
+                                           uint64_t offset, std::string_view data) = 0;
   virtual void Cancel(core::JobId job, std::string reason, bool save,
                       std::function<void(absl::StatusOr<JobView>)> done) = 0;
   // `by`: its jobs are to be gone by then; 0: they go on.
@@ -184,6 +188,9 @@ class WorkerGateway {
   // Any report but hello. Returns at once.
   virtual void Reported(core::SessionId session, protocol::WorkerReport report) = 0;
   virtual void Disconnected(core::SessionId session, std::string reason) = 0;
+  // At most `most` bytes of code that a job names; as CodeStore::Read. Blocks for the disk.
+  virtual absl::StatusOr<code::CodePart> ReadCode(const std::string& id, uint64_t offset,
+                                                  size_t most) = 0;
 };
 
 }  // namespace coxswain::coordinator::runtime

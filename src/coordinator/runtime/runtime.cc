@@ -67,6 +67,7 @@ absl::StatusOr<std::unique_ptr<Runtime>> Runtime::Start(
 Runtime::Runtime(Options options, std::unique_ptr<store::StateStore> state,
                  std::unique_ptr<store::MetricStore> metrics, core::Snapshot snapshot)
     : options_(std::move(options)),
+      code_(options_.data_dir.empty() ? "" : options_.data_dir + "/code"),
       started_(base::WallNow()),
       term_(snapshot.cluster.term.value),
       last_event_(snapshot.cluster.last_event.value),

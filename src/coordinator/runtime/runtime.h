@@ -32,7 +32,7 @@ struct Options {
   core::Settings settings;
   store::RetentionLimits retention;
   store::MetricLimits metric_retention;
-  std::string data_dir;          // its disk is watched; empty: none is
+  std::string data_dir;          // its disk is watched, code is kept in it; empty: neither
   uint64_t recording_bytes = 0;  // of data_dir/recording; 0: nothing is recorded
   base::Duration housekeeping = base::seconds(30);
   base::Duration retry_store = base::milliseconds(250);  // first pause after a refused commit
@@ -61,6 +61,8 @@ class Runtime : public Api, public WorkerGateway {
   void SetWarning(const std::string& topic, const std::string& text);
 
   void Submit(SubmitRequest request, SubmitCallback done) override;
+  absl::StatusOr<uint64_t> AddCode(const std::string& id, uint64_t total_bytes, uint64_t offset,
+                                   std::string_view data) override;
   void Cancel(core::JobId job, std::string reason, bool save,
               std::function<void(absl::StatusOr<JobView>)> done) override;
   void Forget(core::NodeId node, std::function<void(absl::StatusOr<NodeView>)> done) override;
@@ -91,6 +93,8 @@ class Runtime : public Api, public WorkerGateway {
                             protocol::WorkerHello hello) override;
   void Reported(core::SessionId session, protocol::WorkerReport report) override;
   void Disconnected(core::SessionId session, std::string reason) override;
+  absl::StatusOr<code::CodePart> ReadCode(const std::string& id, uint64_t offset,
+                                          size_t most) override;
 
  private:
   Runtime(Options options, std::unique_ptr<store::StateStore> state,
@@ -117,8 +121,10 @@ class Runtime : public Api, public WorkerGateway {
   void WatchDisk();
   void WatchQueues();
   void FindExpired();
+  void RemoveOldCode();
 
   const Options options_;
+  code::CodeStore code_;
   const base::WallTime started_;
   TaskLoop tasks_;
   SessionTable sessions_;
@@ -142,6 +148,7 @@ class Runtime : public Api, public WorkerGateway {
 
   bool disk_was_low_ = false;                // the housekeeping thread's own
   std::vector<std::string> said_of_queues_;  // likewise
+  base::Time look_at_code_{};                // likewise; when the next time is
   // Below: threads, in the order of what flows through them.
   std::unique_ptr<CommitLoop> commit_;
   std::unique_ptr<record::Recorder> recorder_;  // null: nothing is recorded

@@ -67,9 +67,10 @@ void Runtime::AnswerSubmit(const SubmitCallback& done, const core::Reply& reply,
 void Runtime::Submit(SubmitRequest request, SubmitCallback done) {
   std::variant<Submission, Refusal> checked = Refusal{};
   const core::Settings& settings = options_.settings;
-  const config::JobSite site{settings.default_store, [&](const std::string& queue) {
-                               return core::WrongQueue(settings.scheduling, queue);
-                             }};
+  const config::JobSite site{
+      settings.default_store,
+      [&](const std::string& queue) { return core::WrongQueue(settings.scheduling, queue); },
+      WrongCode};
   absl::Status status = readers_.With([&](store::StateReader& reader) {
     checked = CheckSubmission(request, site, reader);
     return absl::OkStatus();
@@ -85,12 +86,28 @@ void Runtime::Submit(SubmitRequest request, SubmitCallback done) {
     reply.already_existed = true;
     return AnswerSubmit(done, reply, *submission);
   }
+  const std::string& code = submission->event.request.code;
+  if (!code.empty() && !request.dry_run && !code_.PathOf(code).ok()) {
+    return done(absl::FailedPreconditionError(absl::StrCat(
+                    "spec.code: ", code, " is not here: upload it first (UploadCode)")),
+                {});
+  }
   core::JobSubmitted event = submission->event;
   event.call = calls_.Add([this, done, submission](absl::StatusOr<core::Reply> reply) {
     reply.ok() ? AnswerSubmit(done, *reply, *submission) : done(reply.status(), {});
   });
   core::CallId call = event.call;
   PostCall(call, std::move(event));
+}
+
+absl::StatusOr<uint64_t> Runtime::AddCode(const std::string& id, uint64_t total_bytes,
+                                          uint64_t offset, std::string_view data) {
+  return code_.Add(id, total_bytes, offset, data);
+}
+
+absl::StatusOr<code::CodePart> Runtime::ReadCode(const std::string& id, uint64_t offset,
+                                                 size_t most) {
+  return code_.Read(id, offset, most);
 }
 
 void Runtime::Cancel(core::JobId job, std::string reason, bool save,

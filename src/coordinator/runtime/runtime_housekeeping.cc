@@ -12,12 +12,15 @@
 namespace coxswain::coordinator::runtime {
 
 constexpr int kLowDiskPercent = 5;
+constexpr base::Duration kLookAtCode = std::chrono::hours(1);
+constexpr base::Duration kKeepCode = std::chrono::hours(24);  // since it was used
 
 void Runtime::KeepHouse() {
   do {
     WatchDisk();
     WatchQueues();
     FindExpired();
+    RemoveOldCode();
     metrics_->Prune(options_.metric_retention);
   } while (!housekeeping_.WaitClosed(options_.housekeeping));
 }
@@ -61,6 +64,21 @@ void Runtime::FindExpired() {
   });
   if (!found.ok() || (found->jobs.empty() && !found->events_up_to)) return;
   decide_->Post(core::RetentionDue{std::move(found->jobs), found->events_up_to}).IgnoreError();
+}
+
+// Code that no job will start from any more.
+void Runtime::RemoveOldCode() {
+  if (base::MonotonicNow() < look_at_code_) return;
+  look_at_code_ = base::MonotonicNow() + kLookAtCode;
+  store::JobFilter filter;
+  filter.states = {core::JobState::kPending, core::JobState::kRunning, core::JobState::kRecovering};
+  filter.limit = UINT32_MAX;
+  absl::StatusOr<std::vector<JobView>> jobs = ListJobs(filter);
+  if (!jobs.ok()) return;
+  std::set<std::string> named;
+  for (const JobView& job : *jobs) named.insert(job.record.job.request.code);
+  const size_t removed = code_.RemoveUnused(named, kKeepCode).size();
+  if (removed > 0) log::Info(absl::StrCat("removed the code of ", removed, " old jobs"));
 }
 
 }  // namespace coxswain::coordinator::runtime

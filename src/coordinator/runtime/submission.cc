@@ -7,6 +7,7 @@
 #include <xxhash.h>
 
 #include "common/base/limits.h"
+#include "common/code/code_id.h"
 #include "common/config/quantities.h"
 
 namespace coxswain::coordinator::runtime {
@@ -42,6 +43,7 @@ core::JobRequest RequestOf(const config::JobSpec& spec) {
   r.min_workers = spec.min_workers;
   r.max_workers = spec.max_workers;
   r.own_program = spec.HasProgram();
+  r.code = spec.program.code;
   r.batch = r.own_program ? 0 : spec.train.global_batch_size;
   r.max_batch = r.own_program ? 0 : spec.train.max_global_batch_size;
   r.cpus = spec.resources.cpus;
@@ -180,6 +182,13 @@ absl::StatusOr<KnownKey> FindKey(const core::JobSubmitted& event, store::StateRe
 
 }  // namespace
 
+std::string WrongCode(const std::string& code) {
+  if (code::IsCodeId(code)) return "";
+  return absl::StrCat("found ", config::Quoted(code),
+                      ", expected sha256:... of an archive that has been uploaded (UploadCode); "
+                      "`cox submit` packs and uploads a directory by itself");
+}
+
 absl::StatusOr<core::JobId> FindJob(const std::string& id_or_name, store::StateReader& reader) {
   std::optional<core::JobId> id = base::ParseJobId(id_or_name);
   absl::StatusOr<core::JobId> by_name = reader.FindJobByName(id_or_name);
@@ -207,7 +216,7 @@ std::variant<Submission, Refusal> CheckSubmission(const SubmitRequest& request,
   };
   // The core refuses a wrong queue, after it has seen that this is no repeat; what is wrong anyway
   // is told with it.
-  auto parsed = parse({site.default_store, nullptr});
+  auto parsed = parse({site.default_store, nullptr, WrongCode});
   if (std::holds_alternative<std::vector<config::Mistake>>(parsed)) parsed = parse(site);
   if (auto* mistakes = std::get_if<std::vector<config::Mistake>>(&parsed)) {
     std::string text = mistakes->empty() ? "the job file is wrong" : mistakes->front().ToString();

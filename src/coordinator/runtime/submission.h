@@ -23,6 +23,9 @@ std::variant<Submission, Refusal> CheckSubmission(const SubmitRequest& request,
                                                   const config::JobSite& site,
                                                   store::StateReader& reader);
 
+// What is wrong with a spec.code, as it has to be by now, or "": the name of an archive.
+std::string WrongCode(const std::string& code);
+
 // "j12", or a name (its newest job). NotFound, with what to do.
 absl::StatusOr<core::JobId> FindJob(const std::string& id_or_name, store::StateReader& reader);
 

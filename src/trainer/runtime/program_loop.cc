@@ -4,8 +4,13 @@
 
 #include <cmath>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
 
 #include "common/base/clock.h"
+#include "common/code/archive.h"
+#include "common/code/code_id.h"
 #include "common/log/log.h"
 #include "trainer/program/file_set.h"
 #include "trainer/runtime/engine_loop.h"
@@ -19,6 +24,8 @@ namespace fs = std::filesystem;
 constexpr base::Duration kSlice = base::milliseconds(100);  // of one RunStep
 constexpr base::Duration kLook = base::milliseconds(20);    // at what it has said
 constexpr base::Duration kLeaveTime = base::seconds(5);     // for a new generation
+constexpr base::Duration kAskForCode = base::milliseconds(100);
+constexpr base::Duration kWorthTelling = base::seconds(2);  // that it waits for its code
 constexpr size_t kMostMistakes = 20;                        // told of each program
 constexpr char kShell[] = "/bin/sh";
 
@@ -46,8 +53,61 @@ std::vector<protocol::MetricPoint> ProgramLoop::TakeMetrics() {
 }
 
 std::string ProgramLoop::WorkDir() const {
-  const std::string& given = doors_.spec.program.working_dir;
-  return given.empty() ? doors_.folder + "/work" : given;
+  const config::Program& program = doors_.spec.program;
+  if (!program.code.empty()) return fs::path(CodeDir()) / program.working_dir;
+  return program.working_dir.empty() ? doors_.folder + "/work" : program.working_dir;
+}
+
+void ProgramLoop::SetWaiting(const std::string& what) {
+  std::lock_guard lock(mutex_);
+  waiting_for_ = what;
+}
+
+std::string ProgramLoop::WaitingFor() {
+  std::lock_guard lock(mutex_);
+  return waiting_for_;
+}
+
+// Its bytes, checked. The worker's copy may be damaged, or may go while it is read.
+absl::StatusOr<std::string> ProgramLoop::WaitForCode() {
+  const std::string& id = doors_.spec.program.code;
+  const base::Time begin = base::MonotonicNow();
+  while (true) {
+    absl::StatusOr<std::string> path = doors_.find_code(id);
+    if (!path.ok() && !absl::IsUnavailable(path.status())) return path.status();
+    std::string why(path.status().message());
+    if (path.ok()) {
+      std::ifstream file(*path, std::ios::binary);
+      std::stringstream bytes;
+      bytes << file.rdbuf();
+      std::string archive = std::move(bytes).str();
+      if (code::CodeIdOf(archive) == id) return archive;
+      why = *path + " is damaged: fetching it again";
+      std::error_code ignored;
+      fs::remove(*path, ignored);
+    }
+    if (base::MonotonicNow() > begin + kWorthTelling) SetWaiting(why);
+    std::this_thread::sleep_for(kAskForCode);
+  }
+}
+
+std::optional<core::EngineFailed> ProgramLoop::PrepareCode() {
+  const std::string& id = doors_.spec.program.code;
+  if (id.empty()) return std::nullopt;
+  if (!doors_.find_code || !code::IsCodeId(id)) {
+    return Failed(absl::InvalidArgumentError("spec.code: " + id +
+                                             " is not what `cox submit` packs a directory into"));
+  }
+  absl::StatusOr<std::string> archive = WaitForCode();
+  SetWaiting("");
+  absl::Status status = archive.status();
+  if (status.ok()) status = code::Unpack(*archive, CodeDir());
+  if (!status.ok()) {
+    // Not the program's fault: the coordinator took it.
+    return Failed(absl::UnavailableError("spec.code: " + std::string(status.message())));
+  }
+  log::Info("unpacked " + id);
+  return std::nullopt;
 }
 
 core::Event ProgramLoop::Run(const core::JoinGroup& command) {

@@ -18,6 +18,7 @@
 #include "trainer/program/said_file.h"
 #include "trainer/runtime/checkpoint_work.h"
 #include "trainer/runtime/restore.h"
+#include "trainer/runtime/trainer_link.h"
 
 namespace coxswain::trainer {
 
@@ -25,6 +26,7 @@ struct ProgramDoors {
   CheckpointWork* checkpoints = nullptr;
   Restorer* restorer = nullptr;
   std::function<void()> free_port;  // where rank 0's program is to listen
+  FindCode find_code;               // of spec.code; unset: there is none
   config::JobSpec spec;
   program::ProgramPlace place;                     // what is known before there is a generation
   std::map<std::string, std::string> environment;  // of this process
@@ -35,12 +37,15 @@ class ProgramLoop {
  public:
   explicit ProgramLoop(ProgramDoors doors) : doors_(std::move(doors)) {}
 
+  // Before all else: gets and unpacks spec.code. Waits as long as it is on its way.
+  std::optional<core::EngineFailed> PrepareCode();
   // On one thread, the life of which is the program's.
   core::Event Execute(const core::EngineCommand& command);
   // From any thread: it is to be ended for a new generation.
   void Abort() { aborted_ = true; }
   protocol::Phase phase() const { return phase_; }
   std::vector<protocol::MetricPoint> TakeMetrics();
+  std::string WaitingFor();  // its code, and what holds that up; empty: nothing
 
  private:
   struct Announced {
@@ -69,7 +74,10 @@ class ProgramLoop {
   bool Saves() const { return doors_.place.rank == 0 || doors_.spec.checkpoint.by_every_rank; }
   std::string CheckpointDir() const { return doors_.folder + "/checkpoints"; }
   std::string ResumeDir() const { return doors_.folder + "/resume"; }
+  std::string CodeDir() const { return doors_.folder + "/code"; }
   std::string WorkDir() const;
+  absl::StatusOr<std::string> WaitForCode();
+  void SetWaiting(const std::string& what);
 
   ProgramDoors doors_;
   base::Generation generation_;
@@ -90,6 +98,7 @@ class ProgramLoop {
 
   std::mutex mutex_;
   std::vector<protocol::MetricPoint> points_;  // guarded by mutex_
+  std::string waiting_for_;                    // guarded by mutex_
 };
 
 }  // namespace coxswain::trainer

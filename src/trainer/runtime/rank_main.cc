@@ -128,6 +128,9 @@ void RankProcess::StartShell() {
 std::string RankProcess::WaitingFor() {
   if (std::string data = data_patience->waiting_for(); !data.empty()) return data;
   if (std::string restore = restorer.waiting_for(); !restore.empty()) return restore;
+  if (program) {
+    if (std::string code = program->WaitingFor(); !code.empty()) return code;
+  }
   return checkpoints.waiting_for();
 }
 
@@ -161,6 +164,7 @@ std::unique_ptr<ProgramLoop> MakeProgram(RankProcess& process) {
   ProgramDoors doors;
   doors.checkpoints = &process.checkpoints;
   doors.restorer = &process.restorer;
+  doors.find_code = process.settings.find_code;
   doors.free_port = [&process] { process.socket = ListenSocket(); };
   doors.spec = process.settings.spec;
   doors.place = process.settings.place;
@@ -218,7 +222,10 @@ void RunRank(RankSettings settings, ListenSocket socket, std::unique_ptr<Trainer
   const bool own_program = process->settings.spec.HasProgram();
   if (own_program) process->program = MakeProgram(*process);
   process->StartShell();
-  if (own_program) process->ServeProgram();
+  if (own_program) {
+    if (auto failed = process->program->PrepareCode()) process->shell.Handle(*failed);
+    process->ServeProgram();
+  }
   if (auto failed = process->PrepareEngine()) process->shell.Handle(*failed);
   process->ServeEngine();
 }

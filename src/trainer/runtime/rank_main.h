@@ -23,6 +23,7 @@ struct RankSettings {
   bool saves = true;
   // For a program of the user's own.
   std::string folder;           // of this rank
+  FindCode find_code;           // unset: there is none
   program::ProgramPlace place;  // what is known before there is a generation
 };
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "common/base/ids.h"
 #include "common/protocol/trainer_messages.h"
 #include "common/protocol/worker_messages.h"
@@ -59,7 +60,12 @@ class TrainerLink {
   virtual void Stop() = 0;
 };
 
+// Where the worker has the code of a job (spec.code), once it has it. Blocks for a second or so.
+// UNAVAILABLE: not yet, and what holds it up; NOT_FOUND: the coordinator does not have it either.
+using FindCode = std::function<absl::StatusOr<std::string>(const std::string& code)>;
+
 // In trainer/rpc.
+FindCode MakeFindCode(const LinkSettings& settings);
 std::unique_ptr<TrainerLink> MakeWorkerLink(const LinkSettings& settings);
 
 }  // namespace coxswain::trainer

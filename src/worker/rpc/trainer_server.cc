@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "common/base/version.h"
+#include "common/rpc/channel.h"
 #include "common/rpc/convert.h"
 #include "common/rpc/queued_server.h"
 #include "common/rpc/server.h"
@@ -113,6 +114,15 @@ class TrainerServer final : public TrainerGateway, public wire::TrainerGateway::
       connections_[connection->id()] = connection;
     }
     return connection->Begin();
+  }
+  grpc::ServerUnaryReactor* FindCode(grpc::CallbackServerContext* context,
+                                     const wire::FindCodeRequest* request,
+                                     wire::FindCodeResponse* response) override {
+    absl::StatusOr<std::string> path = events_.find_code(request->code());
+    if (path.ok()) response->set_path(*path);
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish(rpc::ToGrpc(path.status()));
+    return reactor;
   }
   void Forget(ConnectionId id) {
     std::lock_guard lock(mutex_);

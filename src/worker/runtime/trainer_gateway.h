@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "common/base/ids.h"
 #include "common/protocol/worker_messages.h"
 #include "worker/core/connection.h"
@@ -27,6 +28,8 @@ struct TrainerEvents {
                      uint64_t dropped)>
       metrics;
   std::function<void(ConnectionId, protocol::TaskEnded)> task_ended;
+  // Where an archive of code is. UNAVAILABLE: it is being fetched; NOT_FOUND. At any time.
+  std::function<absl::StatusOr<std::string>(const std::string& code)> find_code;
   // The last for each connection. The process may still live (its stream may come back).
   std::function<void(ConnectionId)> disconnected;
 };

@@ -26,6 +26,9 @@ namespace {
 
 constexpr base::Duration kDiskEvery = base::seconds(10);
 constexpr base::Duration kSweepEvery = std::chrono::hours(1);
+constexpr base::Duration kKeepCode =
+    std::chrono::hours(24 * 7);  // since a rank was started with it
+constexpr base::Duration kKeepCodeShortDisk = std::chrono::minutes(10);
 constexpr uint64_t kShortDiskShare = 16;  // of the metrics buffer that a short disk leaves
 
 uint64_t RandomBits() {
@@ -87,6 +90,8 @@ absl::Status WorkerLoop::Start() {
   core_.emplace(std::move(settings), folder_.identity(), std::move(found));
   for (auto& call : adopt) call();
   WatchSignalsAndLifeline();
+  code_ = std::make_unique<CodeCache>(folder_.path() + "/code",
+                                      MakeCodeSource(SettingsOfCoordinator()));
   if (absl::Status s = StartGateway(); !s.ok()) return s;
   StartGpuWatch();
   WatchDisk();
@@ -190,17 +195,22 @@ absl::Status WorkerLoop::StartGateway() {
       Feed(core::TaskReported{id, std::move(ended)});
     });
   };
+  events.find_code = [this](const std::string& code) { return code_->Find(code); };
   events.disconnected = [this](ConnectionId id) {
     loop_.Post([this, id] { Feed(core::TrainerDisconnected{id}); });
   };
   return gateway_->Start(surroundings_.trainer_socket, std::move(events));
 }
 
-void WorkerLoop::StartLink() {
+CoordinatorSettings WorkerLoop::SettingsOfCoordinator() const {
   CoordinatorSettings settings;
   settings.address = options_.config.coordinator;
   settings.token = options_.token;
-  link_ = MakeCoordinatorLink(settings);
+  return settings;
+}
+
+void WorkerLoop::StartLink() {
+  link_ = MakeCoordinatorLink(SettingsOfCoordinator());
   CoordinatorEvents events;
   events.connected = [this] { loop_.Post([this] { Feed(core::LinkConnected{}); }); };
   events.order = [this](base::Term term, protocol::WorkerOrder order) {
@@ -271,9 +281,10 @@ void WorkerLoop::CheckDisk(const std::string& write_problem) {
 void WorkerLoop::SweepFolders(bool disk_short) {
   const config::KeepBytes& keep = options_.config.rank_logs;
   process::Retention retention{keep.age, keep.size, disk_short};
-  slow_loop_.Post([path = folder_.path(), retention] {
+  slow_loop_.Post([this, path = folder_.path(), retention] {
     int removed = process::RemoveOldFolders(path, retention, base::WallNow());
     if (removed > 0) log::Info(absl::StrCat("removed the logs of ", removed, " old jobs"));
+    code_->RemoveOld(retention.disk_short ? kKeepCodeShortDisk : kKeepCode);
   });
   if (!disk_short) loop_.After(kSweepEvery, [this] { SweepFolders(false); });
 }

@@ -15,6 +15,7 @@
 #include "worker/gpu/gpu_watch.h"
 #include "worker/process/environment.h"
 #include "worker/process/process_table.h"
+#include "worker/runtime/code_cache.h"
 #include "worker/runtime/coordinator_link.h"
 #include "worker/runtime/data_folder.h"
 #include "worker/runtime/event_loop.h"
@@ -50,6 +51,7 @@ class WorkerLoop {
   void FindRanks(std::vector<core::FoundRank>& found, std::vector<std::function<void()>>& adopt);
   void WatchSignalsAndLifeline();
   absl::Status StartGateway();
+  CoordinatorSettings SettingsOfCoordinator() const;
   void StartLink();
   void StartGpuWatch();
   void WatchDisk();
@@ -96,6 +98,7 @@ class WorkerLoop {
   std::unique_ptr<MetricsBuffer> buffer_;
   std::optional<MetricRelay> relay_;
   std::optional<LogRelay> logs_;
+  std::unique_ptr<CodeCache> code_;  // outlives the gateway, which asks it
   std::unique_ptr<TrainerGateway> gateway_;
   std::unique_ptr<CoordinatorLink> link_;
   std::optional<gpu::GpuWatch> gpus_;

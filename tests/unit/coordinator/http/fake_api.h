@@ -11,6 +11,10 @@ class FakeApi : public runtime::Api {
   FakeApi();
 
   void Submit(runtime::SubmitRequest, runtime::SubmitCallback) override {}
+  absl::StatusOr<uint64_t> AddCode(const std::string&, uint64_t, uint64_t,
+                                   std::string_view) override {
+    return absl::UnimplementedError("");
+  }
   void Cancel(core::JobId, std::string, bool,
               std::function<void(absl::StatusOr<runtime::JobView>)>) override {}
   void Forget(core::NodeId, std::function<void(absl::StatusOr<runtime::NodeView>)>) override {}

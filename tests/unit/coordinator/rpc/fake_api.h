@@ -82,6 +82,10 @@ class FakeApi final : public runtime::Api {
     result.job.record.job.submitted_by = request.submitted_by;
     done(result, {});
   }
+  absl::StatusOr<uint64_t> AddCode(const std::string&, uint64_t, uint64_t offset,
+                                   std::string_view data) override {
+    return offset + data.size();
+  }
   void Cancel(core::JobId job, std::string reason, bool,
               std::function<void(absl::StatusOr<runtime::JobView>)> done) override {
     absl::StatusOr<runtime::JobView> view = GetJob(job);

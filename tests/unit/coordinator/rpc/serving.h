@@ -30,6 +30,9 @@ struct FakeGateway final : runtime::WorkerGateway {
     reports.Add(std::move(report));
   }
   void Disconnected(core::SessionId, std::string reason) override { gone.Add(reason); }
+  absl::StatusOr<code::CodePart> ReadCode(const std::string&, uint64_t, size_t) override {
+    return absl::NotFoundError("no code");
+  }
   Arrivals<std::shared_ptr<runtime::WorkerSession>> sessions;
   Arrivals<protocol::WorkerHello> hellos;
   Arrivals<protocol::WorkerReport> reports;
