@@ -38,7 +38,8 @@ std::string Remarks(const rpc::Node& node) {
   if (!node.reason.empty()) {
     remarks.push_back(node.cordoned ? "cordoned: " + node.reason : node.reason);
   }
-  if (node.drain_by_us > 0) remarks.push_back("to be empty by " + output::When(node.drain_by_us));
+  if (node.drain_by_us > 0 && !node.jobs.empty())
+    remarks.push_back("to be empty by " + output::When(node.drain_by_us));
   remarks.insert(remarks.end(), node.conditions.begin(), node.conditions.end());
   for (const rpc::Gpu& gpu : node.gpus) {
     if (!gpu.available) remarks.push_back("GPU " + std::to_string(gpu.index) + ": " + gpu.why_not);

@@ -60,7 +60,7 @@ const char* NodeState(const NodeView& node) {
 
 std::string NoWorkText(const NodeRow& row) {
   if (!row.draining) return "";
-  const std::string how = row.cordoned ? "cordoned" : row.drain_by ? "draining" : "no new work";
+  const std::string how = row.cordoned ? "cordoned" : "no new work";
   return row.drain_reason.empty() ? how : how + ": " + row.drain_reason;
 }
 

@@ -69,9 +69,12 @@ std::string Gpus(const runtime::NodeView& node) {
 }
 
 // "no new work: new disk; to be empty by 14:00:00 UTC".
-std::string DrainText(const core::NodeRow& row) {
+std::string DrainText(const runtime::NodeView& node) {
+  const core::NodeRow& row = *node.row;
   const std::string text = core::NoWorkText(row);
-  return row.drain_by ? text + "; to be empty by " + core::ClockTime(row.drain_by) : text;
+  return row.drain_by && !node.live.jobs.empty()
+             ? text + "; to be empty by " + core::ClockTime(row.drain_by)
+             : text;
 }
 
 std::string NodeCard(const runtime::NodeView& node, base::WallTime now) {
@@ -82,7 +85,7 @@ std::string NodeCard(const runtime::NodeView& node, base::WallTime now) {
       "<h2 class=\"title\">", Escape(node.row->name), "</h2>",
       node.same_name.empty() ? "" : "<span class=\"dim\">" + Escape(id) + "</span>",
       "<span class=\"side\">heard ", AgoHtml(node.live.last_heartbeat, now), "</span></div>");
-  if (node.row->draining) out += WhyHtml({DrainText(*node.row)});
+  if (node.row->draining) out += WhyHtml({DrainText(node)});
   if (!node.same_name.empty()) out += WhyHtml({node.same_name});
   out += WhyHtml(node.live.conditions) + WhyHtml(inventory.conditions);
   std::string jobs;
