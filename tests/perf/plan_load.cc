@@ -3,8 +3,8 @@
 //
 //   plan-load [--nodes N] [--gpus G] [--waiting W] [--runs R]
 //
-// stdout: a JSON object for each case: {"fleet": "free" | "full" | "half", "plan_ms": [...],
-// "placed": N, "fit_us": microseconds for one gang looked for and its slots taken}.
+// stdout: a JSON object for each case: {"fleet": "free" | "full" | "half" | "elastic", "plan_ms":
+// [...], "placed": N, "fit_us": microseconds for one gang looked for and its slots taken}.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -34,6 +34,35 @@ std::string Name(int i) {
   return name;
 }
 
+// Of the jobs of a full fleet one in five has a range and may be made smaller; so has one in three
+// of those that wait, and one in two of these has to be on one machine.
+PlannerWorld ElasticWorld(const Sizes& sizes) {
+  PlannerWorld world;
+  world.settings.policy = PolicyName::kElastic;
+  uint64_t id = 0;
+  auto gpus = static_cast<uint32_t>(sizes.gpus);
+  Speed speed;
+  Measure(&speed, {1, 1, PlannerWorld::kBatch, 1.0});
+  Measure(&speed, {1, gpus, PlannerWorld::kBatch, 1.2 / gpus});
+  for (int i = 0; i < sizes.nodes; ++i) {
+    std::string name = Name(i);
+    world.fleet[NodeId(name)] = Node(name, 64, gpus);
+    world.fleet[NodeId(name)].rack = "rack" + std::to_string(i / 40);
+    const bool moves = i % 5 == 0;
+    world.Run({.id = JobId(++id), .ranks = moves ? 1 : gpus, .gpus = 1},
+              std::vector<std::string>(gpus, name),
+              {.started = 60, .most = 2 * gpus, .now = gpus, .speed = speed});
+  }
+  for (int i = 0; i < sizes.waiting; ++i) {
+    PendingJob needs{.id = JobId(++id), .ranks = 1 + static_cast<uint32_t>(i) % 4, .gpus = 1};
+    if (i % 2 == 0) needs.within = Within::kMachine;
+    world.Wait(needs, {.user = "u" + std::to_string(i % 50),
+                       .most = i % 3 == 0 ? 2 * gpus : 0,
+                       .asked = i % 3 == 0 ? gpus : 0});
+  }
+  return world;
+}
+
 // Every `free_every`th node is left free; 0: none.
 PlannerWorld World(const Sizes& sizes, int free_every) {
   PlannerWorld world;
@@ -57,8 +86,7 @@ PlannerWorld World(const Sizes& sizes, int free_every) {
   return world;
 }
 
-void PlanIn(const char* fleet, const Sizes& sizes, int free_every) {
-  PlannerWorld world = World(sizes, free_every);
+void PlanIn(const char* fleet, const Sizes& sizes, PlannerWorld world) {
   std::string all;
   size_t placed = 0;
   for (int run = 0; run < sizes.runs; ++run) {
@@ -95,7 +123,8 @@ int main(int argc, char** argv) {
     }
     *option->second = value;
   }
-  PlanIn("free", sizes, 1);
-  PlanIn("half", sizes, 2);
-  PlanIn("full", sizes, 0);
+  PlanIn("free", sizes, World(sizes, 1));
+  PlanIn("half", sizes, World(sizes, 2));
+  PlanIn("full", sizes, World(sizes, 0));
+  PlanIn("elastic", sizes, ElasticWorld(sizes));
 }

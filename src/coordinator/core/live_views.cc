@@ -105,6 +105,7 @@ LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
   }
   live.conditions.insert(live.conditions.end(), away.begin(), away.end());
   live.batch_reason = WhyBatch(tables, soft, *attempt);
+  if (attempt->cause == Cause::kNone) live.size_reason = job.resizing.why;
   live.expected_end = ExpectedEnd(soft, tables.jobs().Get(id), *attempt);
   TellConditions(running, WaitsForRanks(tables, soft, *attempt), away, &live);
   return live;

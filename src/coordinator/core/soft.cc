@@ -44,8 +44,9 @@ void AddJob(RowHash& hash, const JobSoft& job) {
       .Add(job.progress_rank)
       .Add(job.progress_wall)
       .Add(job.shards)
-      .Add(job.resize_to)
-      .Add(job.vain_resizes)
+      .Add(job.resizing.to)
+      .Add(job.resizing.vain)
+      .Add(job.resizing.why)
       .Add(job.speed)
       .Add(job.refused_step);
   for (const auto& [rank, soft] : job.ranks) {
@@ -80,7 +81,7 @@ void JobSoft::ForgetAttempt() {
   fresh.reason = std::move(reason);
   fresh.nodes = std::move(nodes);
   fresh.store_place = std::move(store_place);
-  fresh.vain_resizes = vain_resizes;
+  fresh.resizing.vain = resizing.vain;
   *this = std::move(fresh);
 }
 

@@ -40,6 +40,13 @@ struct Forming {
   bool keeps_batch = false;      // no group could be formed for another
 };
 
+// The number of its ranks, where that may move.
+struct Resizing {
+  uint32_t to = 0;    // ranks of the next attempt, as decided; 0: open
+  uint32_t vain = 0;  // in a row: there was no room for the size that it let go for
+  std::string why;    // it keeps as many as it has, by the last plan
+};
+
 struct JobSoft {
   std::string reason;
   TaskId check;                    // running check of data and store; 0: none
@@ -52,7 +59,6 @@ struct JobSoft {
   std::set<NodeId> store_place;   // ... and was for these, the attempts before included
   std::set<NodeId> store_unseen;  // these do not see that place: not used for the attempt
   std::set<NodeId> nodes;         // that have run ranks of it
-  uint32_t vain_resizes = 0;      // in a row: there was no room for the size that it let go for
 
   // Of the active attempt:
   Time attempt_started;  // placed
@@ -71,7 +77,7 @@ struct JobSoft {
   Rank progress_rank = 0;
   WallTime progress_wall;
   std::map<CheckpointId, std::map<Rank, protocol::Shard>> shards;
-  uint32_t resize_to = 0;     // ranks of the next attempt, as decided; 0: open
+  Resizing resizing;
   Speed speed;                // as measured, that of the attempts before included
   int64_t refused_step = -1;  // said once in the history
 

@@ -39,6 +39,7 @@ struct LiveJob {
   std::vector<LiveRank> ranks;
   std::vector<std::string> conditions;
   std::string batch_reason;  // why the batch is as it is, of a job with a range that runs
+  std::string size_reason;   // likewise, the number of its ranks
   WallTime expected_start;   // while it waits; 0: not known
   WallTime expected_end;     // while it holds slots; 0: not known
 };

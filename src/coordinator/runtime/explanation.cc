@@ -167,6 +167,7 @@ Explanation Explain(JobView job, const QueuesView& queues, const std::vector<Nod
                                         tree.settings(own).name));
   }
   if (live) {
+    if (!job.live.size_reason.empty()) out.reasons.push_back(job.live.size_reason);
     out.nodes = RoomOf(job, nodes);
     out.let_go = WhatEndsIt(job, out.queues, out.nodes, settings);
   }
@@ -178,7 +179,11 @@ std::vector<std::string> QueueWarnings(const std::vector<LiveQueue>& queues,
                                        const std::vector<NodeView>& nodes) {
   std::vector<std::string> warnings;
   core::Amount fleet, promised;
+  size_t away = 0;
   for (const NodeView& node : nodes) {
+    // One that was taken away for good looks like that until it is forgotten.
+    away += node.live.reachable ? 0 : 1;
+    if (!node.live.reachable) continue;
     fleet.cpus += node.row->inventory.cpu_slots;
     fleet.gpus += static_cast<int64_t>(node.row->inventory.gpus.size());
   }
@@ -188,9 +193,11 @@ std::vector<std::string> QueueWarnings(const std::vector<LiveQueue>& queues,
     promised.gpus += queue.settings.quota.gpus.value_or(0);
   }
   auto compare = [&](int64_t sum, int64_t has, const char* kind) {
-    if (nodes.empty() || sum <= has) return;
-    warnings.push_back(absl::StrCat("the quotas sum up to ", sum, " ", kind, ", the fleet has ",
-                                    has, ": not all of them can be kept at once"));
+    if (nodes.size() == away || sum <= has) return;
+    warnings.push_back(absl::StrCat(
+        "the quotas sum up to ", sum, " ", kind, ", the fleet has ", has,
+        away == 0 ? "" : absl::StrCat(", without ", core::Plural(away, "node"), " not connected"),
+        ": not all of them can be kept at once"));
   };
   compare(promised.cpus, fleet.cpus, "CPU slots");
   compare(promised.gpus, fleet.gpus, "GPUs");

@@ -10,8 +10,8 @@ namespace coxswain::coordinator::runtime {
 Explanation Explain(JobView job, const QueuesView& queues, const std::vector<NodeView>& nodes,
                     const core::SchedulingSettings& settings);
 
-// What is wrong with queues as a whole: quotas that the fleet cannot keep, jobs of queues that are
-// no longer configured.
+// What is wrong with queues as a whole: quotas that the nodes that are connected cannot keep, jobs
+// of queues that are no longer configured.
 std::vector<std::string> QueueWarnings(const std::vector<core::LiveQueue>& queues,
                                        const std::vector<NodeView>& nodes);
 

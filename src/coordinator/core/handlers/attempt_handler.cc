@@ -95,8 +95,8 @@ void StartAttempt(Turn& turn, const Placement& placement) {
   });
   turn.Persist(NewAttempt(turn, job, number, placement.ranks.size()));
   JobSoft& soft = turn.soft.jobs[job.id];
-  if (soft.resize_to > 0) {
-    soft.vain_resizes = placement.ranks.size() < soft.resize_to ? soft.vain_resizes + 1 : 0;
+  if (Resizing& resizing = soft.resizing; resizing.to > 0) {
+    resizing.vain = placement.ranks.size() < resizing.to ? resizing.vain + 1 : 0;
   }
   soft.ForgetAttempt();
   if (IsElastic(job.request)) turn.soft.elastic.insert(job.id);

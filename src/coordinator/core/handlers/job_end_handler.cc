@@ -29,9 +29,9 @@ void WaitAgain(Turn& turn, const JobRow& job, const AttemptRow& attempt) {
   turn.Note("JobRequeued", reason + "; it waits for slots",
             {.job = job.id, .attempt = attempt.number});
   JobSoft& soft = turn.soft.jobs[job.id];
-  uint32_t size = attempt.cause == Cause::kResized ? soft.resize_to : 0;
+  uint32_t size = attempt.cause == Cause::kResized ? soft.resizing.to : 0;
   soft.ForgetAttempt();
-  soft.resize_to = size;
+  soft.resizing.to = size;
   soft.waiting_since = turn.now;
   soft.back_off_reason = reason;
   turn.soft.plan_not_before = std::min(turn.soft.plan_not_before, turn.now + PlanPace(turn));

@@ -183,6 +183,15 @@ void TellWhy(Turn& turn, const Plan& plan) {
   }
 }
 
+void TellSizes(Turn& turn, const Plan& plan) {
+  for (const Stay& stay : plan.stays) {
+    std::string& why = turn.soft.jobs[stay.job].resizing.why;
+    if (why == stay.why) continue;
+    why = stay.why;
+    turn.TouchJob(stay.job);
+  }
+}
+
 // Those that are held, and what the plan says of them. True: one of them has let go.
 bool MoveHeld(Turn& turn, const Plan& plan) {
   std::map<JobId, std::string> stay;
@@ -210,6 +219,7 @@ bool PlanOnce(Turn& turn) {
   for (const Preemption& each : plan.preemptions) Preempt(turn, each.victim, each.why);
   for (const Resize& each : plan.resizes) ResizeJob(turn, each);
   TellWhy(turn, plan);
+  TellSizes(turn, plan);
   return MoveHeld(turn, plan);
 }
 

@@ -68,7 +68,7 @@ WaitingJob AsWaiting(const Turn& turn, const JobRow& row, const QueueTree& tree)
   if (soft != turn.soft.jobs.end()) {
     waited = turn.now - soft->second.waiting_since;
     // What was decided for it holds while it changes hands; later its slots may be gone.
-    if (waited < turn.deadlines().lease) decided = soft->second.resize_to;
+    if (waited < turn.deadlines().lease) decided = soft->second.resizing.to;
   }
   WaitingJob job{Planned(row, tree, decided > 0 ? decided : MinWorkers(row.request))};
   job.sized = decided > 0;
@@ -126,7 +126,7 @@ std::vector<RunningJob> RunningJobs(const Turn& turn, const QueueTree& tree) {
                    ExpectedEnd(turn, row), attempt.cause != Cause::kNone};
     job.back = IsFailure(attempt.cause);
     job.lost = IsLost(turn, id);
-    job.vain = turn.soft.jobs.at(id).vain_resizes;
+    job.vain = turn.soft.jobs.at(id).resizing.vain;
     job.slot_time += job.slots * RanSoFar(turn, id);
     jobs.push_back(job);
   }
@@ -183,7 +183,7 @@ void Preempt(Turn& turn, JobId job, const std::string& why) {
 
 void ResizeJob(Turn& turn, const Resize& resize) {
   std::string what = "from " + Plural(resize.from, "rank") + " to " + std::to_string(resize.to);
-  turn.soft.jobs[resize.job].resize_to = resize.to;
+  turn.soft.jobs[resize.job].resizing.to = resize.to;
   LetGoFor(turn, resize.job, Cause::kResized, "JobResized", "resized: ", what + ": " + resize.why);
 }
 

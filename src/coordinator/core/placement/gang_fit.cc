@@ -66,18 +66,18 @@ bool IsPlainlyFull(const NodeCapacity& node, const PendingJob& job) {
 // The node that rank 0 has to be on, if there is one, then by rating.
 std::vector<NodeShare> BestFirst(std::vector<NodeShare> nodes, const PendingJob& job) {
   auto order = [&](const NodeShare& share) {
-    return std::tuple(!job.first || *share.node != *job.first, Rating(job, share));
+    return std::tuple(!job.first || *share.node != *job.first, Rating(job, share), *share.node);
   };
-  std::stable_sort(nodes.begin(), nodes.end(),
-                   [&](const NodeShare& a, const NodeShare& b) { return order(a) < order(b); });
+  std::sort(nodes.begin(), nodes.end(),
+            [&](const NodeShare& a, const NodeShare& b) { return order(a) < order(b); });
   return nodes;
 }
 
-// So many ranks over these nodes, which have room for them: the best nodes whole, and what is left
-// over where it leaves the least.
-std::vector<NodeShare> Spread(const std::vector<NodeShare>& nodes, const PendingJob& job,
-                              uint32_t ranks) {
-  std::vector<NodeShare> order = BestFirst(nodes, job), chosen;
+// The gang over these nodes, which have room for it: the best nodes whole, and what is left over
+// where it leaves the least.
+std::vector<NodeShare> Spread(std::vector<NodeShare> nodes, const PendingJob& job) {
+  std::vector<NodeShare> order = BestFirst(std::move(nodes), job), chosen;
+  uint32_t ranks = job.ranks;
   auto next = order.begin();
   for (; next != order.end() && ranks >= next->ranks; ++next) {
     ranks -= next->ranks;
@@ -97,34 +97,41 @@ std::vector<NodeShare> Spread(const std::vector<NodeShare>& nodes, const Pending
 struct Rack {
   std::vector<NodeShare> nodes;
   uint64_t room = 0;       // for ranks of the gang
+  uint32_t largest = 0;    // of the room on one node
   bool has_first = false;  // rank 0 can be here
 };
 // By name; nodes that name none are together under "".
 using Racks = std::map<std::string, Rack>;
 
 std::vector<NodeShare> InOneRack(const Racks& racks, const PendingJob& job) {
-  const Rack* best = nullptr;
+  std::vector<NodeShare> best;
+  uint64_t best_room = 0;
   for (const auto& [name, rack] : racks) {
     if (name.empty() || rack.room < job.ranks || !rack.has_first) continue;
-    if (best == nullptr || rack.room < best->room) best = &rack;
+    if (!best.empty() && rack.room > best_room) continue;
+    std::vector<NodeShare> here = Spread(rack.nodes, job);
+    if (!best.empty() && rack.room == best_room && here.size() >= best.size()) continue;
+    best = std::move(here);
+    best_room = rack.room;
   }
-  return best == nullptr ? std::vector<NodeShare>() : Spread(best->nodes, job, job.ranks);
+  return best;
 }
 
 std::vector<NodeShare> OverRacks(const Racks& racks, const PendingJob& job) {
   std::vector<const Rack*> roomiest;
   for (const auto& [name, rack] : racks) roomiest.push_back(&rack);
-  auto order = [](const Rack* rack) { return std::tuple(rack->has_first, rack->room); };
+  auto order = [](const Rack* rack) {
+    return std::tuple(rack->has_first, rack->room, rack->largest);
+  };
   std::stable_sort(roomiest.begin(), roomiest.end(),
                    [&](const Rack* a, const Rack* b) { return order(a) > order(b); });
   if (roomiest.empty() || !roomiest.front()->has_first) return {};
-  std::vector<NodeShare> chosen;
-  uint32_t left = job.ranks;
+  std::vector<NodeShare> nodes;
+  uint64_t room = 0;
   for (const Rack* rack : roomiest) {
-    std::vector<NodeShare> part = Spread(rack->nodes, job, left);
-    chosen.insert(chosen.end(), part.begin(), part.end());
-    left -= static_cast<uint32_t>(std::min<uint64_t>(left, rack->room));
-    if (left == 0) return chosen;
+    nodes.insert(nodes.end(), rack->nodes.begin(), rack->nodes.end());
+    room += rack->room;
+    if (room >= job.ranks) return RackByRack(Spread(std::move(nodes), job));
   }
   return {};
 }
@@ -156,6 +163,7 @@ std::vector<NodeShare> FitKind(const PlacementView& view, const PendingJob& job,
       Rack& rack = racks[node.rack];
       rack.nodes.push_back(here);
       rack.room += here.ranks;
+      rack.largest = std::max(rack.largest, here.ranks);
       rack.has_first |= for_first;
     }
   }
@@ -165,6 +173,19 @@ std::vector<NodeShare> FitKind(const PlacementView& view, const PendingJob& job,
 }
 
 }  // namespace
+
+std::vector<NodeShare> RackByRack(std::vector<NodeShare> shares) {
+  std::vector<std::string_view> seen;
+  auto place = [&](const NodeShare& share) {
+    return std::find(seen.begin(), seen.end(), share.capacity->rack) - seen.begin();
+  };
+  for (const NodeShare& share : shares) {
+    if (place(share) == std::ssize(seen)) seen.push_back(share.capacity->rack);
+  }
+  std::stable_sort(shares.begin(), shares.end(),
+                   [&](const NodeShare& a, const NodeShare& b) { return place(a) < place(b); });
+  return shares;
+}
 
 bool HasLabels(const NodeCapacity& node, const PendingJob& job) {
   return std::all_of(job.selector.begin(), job.selector.end(), [&](const auto& wanted) {

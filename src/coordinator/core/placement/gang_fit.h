@@ -1,8 +1,10 @@
 // Where one gang would go: all of it, or nowhere.
 //
 // Machines are filled first, then racks: one machine that holds the gang, the fullest; else one
-// rack, the fullest, with the fewest machines; else as few racks as can be. All GPUs of a gang that
-// names kinds are of one kind, the first of its list that can be had. Ties by node id.
+// rack, the fullest, with the fewest machines; else as few racks as can be, the roomiest, and as
+// few of their machines. What is left over of a gang goes where it leaves the least. A gang without
+// GPUs takes machines without GPUs first, though they may be more. All GPUs of a gang that names
+// kinds are of one kind, the first of its list that can be had. Ties by node id.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +35,9 @@ GangFit FitGang(const PlacementView& view, const PendingJob& job, Extent extent)
 
 // The same, by a look at every node: for few nodes, and for jobs that know some of them by name.
 GangFit FitGangByScan(const PlacementView& view, const PendingJob& job, Extent extent);
+
+// The same, those of one rack beside each other.
+std::vector<NodeShare> RackByRack(std::vector<NodeShare> shares);
 
 // How many of the gang's ranks the node has room for.
 uint32_t RoomOn(const NodeCapacity& node, const PendingJob& job, Extent extent);

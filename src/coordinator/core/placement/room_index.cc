@@ -152,6 +152,7 @@ void RoomIndex::Look(const PendingJob& job, Extent extent, Shape* shape, size_t 
   for (const Spot& spot : part.spots) before += job.ranks - spot.missing;
   part.version = shelves_[shelf].version;
   part.alone.reset();
+  part.largest = 0;
   part.spots.clear();
   for (const Summary& summary : shelves_[shelf].nodes) {
     if (extent == Extent::kFree && !summary.usable) continue;
@@ -163,6 +164,7 @@ void RoomIndex::Look(const PendingJob& job, Extent extent, Shape* shape, size_t 
     if (room == job.ranks && (!part.alone || spot < *part.alone)) part.alone = spot;
     if (job.ranks == 1) continue;
     part.spots.push_back(spot);
+    part.largest = std::max(part.largest, room);
     now += room;
   }
   std::sort(part.spots.begin(), part.spots.end());
@@ -190,67 +192,107 @@ std::vector<NodeShare> RoomIndex::InOneRack(const PendingJob& job, const Shape& 
   const Rack* best = nullptr;
   uint64_t best_room = 0;
   for (size_t i = 0; i < racks_.size(); ++i) {
-    uint64_t room = shape.rack_room[i];
+    const uint64_t room = shape.rack_room[i];
     if (racks_[i].name.empty() || room < job.ranks) continue;
-    if (best != nullptr && room >= best_room) continue;
+    if (best != nullptr && room > best_room) continue;
+    const bool as_full = best != nullptr && room == best_room;
+    if (as_full && CountMachines(job, shape, racks_[i]) >= CountMachines(job, shape, *best))
+      continue;
     best = &racks_[i];
     best_room = room;
   }
-  std::vector<NodeShare> chosen;
-  if (best != nullptr) Spread(job, shape, *best, job.ranks, &chosen);
-  return chosen;
+  if (best == nullptr) return {};
+  std::vector<size_t> shelves;
+  for (size_t i = best->first; i < best->end; ++i) shelves.push_back(i);
+  return Spread(job, shape, shelves);
 }
 
 std::vector<NodeShare> RoomIndex::OverRacks(const PendingJob& job, const Shape& shape) const {
-  std::vector<size_t> roomiest(racks_.size());
-  for (size_t i = 0; i < roomiest.size(); ++i) roomiest[i] = i;
-  std::stable_sort(roomiest.begin(), roomiest.end(),
-                   [&](size_t a, size_t b) { return shape.rack_room[a] > shape.rack_room[b]; });
-  std::vector<NodeShare> chosen;
-  uint64_t left = job.ranks;
-  for (size_t i = 0; i < roomiest.size() && left > 0; ++i) {
-    Spread(job, shape, racks_[roomiest[i]], static_cast<uint32_t>(left), &chosen);
-    left -= std::min(left, shape.rack_room[roomiest[i]]);
+  std::vector<std::pair<uint64_t, uint32_t>> rooms;  // by rack: for the gang, and on one node
+  std::vector<size_t> roomiest;
+  for (size_t i = 0; i < racks_.size(); ++i) {
+    uint32_t largest = 0;
+    for (size_t shelf = racks_[i].first; shelf < racks_[i].end; ++shelf) {
+      largest = std::max(largest, shape.parts[shelf].largest);
+    }
+    rooms.push_back({shape.rack_room[i], largest});
+    roomiest.push_back(i);
   }
-  return chosen;
+  std::stable_sort(roomiest.begin(), roomiest.end(),
+                   [&](size_t a, size_t b) { return rooms[a] > rooms[b]; });
+  std::vector<size_t> shelves;
+  uint64_t room = 0;
+  for (size_t i : roomiest) {
+    for (size_t shelf = racks_[i].first; shelf < racks_[i].end; ++shelf) shelves.push_back(shelf);
+    room += rooms[i].first;
+    if (room >= job.ranks) break;
+  }
+  return RackByRack(Spread(job, shape, shelves));
 }
 
-// As Spread in gang_fit.cc, over the sorted spots of the rack's shelves.
-void RoomIndex::Spread(const PendingJob& job, const Shape& shape, const Rack& rack, uint32_t ranks,
-                       std::vector<NodeShare>* chosen) const {
-  std::vector<size_t> heads(rack.end - rack.first);  // of each shelf, how many are used
-  size_t before = chosen->size();
+// The best spot of these shelves that is not used yet; null: there is none.
+const RoomIndex::Spot* RoomIndex::NextSpot(const Shape& shape, const std::vector<size_t>& shelves,
+                                           std::vector<size_t>* used) {
+  const Spot* next = nullptr;
+  size_t from = 0;
+  for (size_t i = 0; i < shelves.size(); ++i) {
+    const std::vector<Spot>& spots = shape.parts[shelves[i]].spots;
+    const size_t at = (*used)[i];
+    if (at == spots.size() || (next != nullptr && !(spots[at] < *next))) continue;
+    next = &spots[at];
+    from = i;
+  }
+  if (next != nullptr) ++(*used)[from];
+  return next;
+}
+
+// That Spread would choose in this rack, which has room for the gang.
+size_t RoomIndex::CountMachines(const PendingJob& job, const Shape& shape, const Rack& rack) {
+  std::vector<size_t> shelves, used;
+  const bool one = rack.end - rack.first == 1;
+  for (size_t i = rack.first; i < rack.end && !one; ++i) shelves.push_back(i);
+  used.resize(shelves.size());
+  uint32_t ranks = job.ranks;
+  for (size_t count = 0;; ++count) {
+    const Spot* next =
+        one ? &shape.parts[rack.first].spots[count] : NextSpot(shape, shelves, &used);
+    const uint32_t room = job.ranks - next->missing;
+    if (room >= ranks) return count + 1;
+    ranks -= room;
+  }
+}
+
+// As Spread in gang_fit.cc, over the sorted spots of these shelves.
+std::vector<NodeShare> RoomIndex::Spread(const PendingJob& job, const Shape& shape,
+                                         const std::vector<size_t>& shelves) {
+  std::vector<NodeShare> chosen;
+  std::vector<size_t> used(shelves.size());
+  uint32_t ranks = job.ranks;
   auto use = [&](const Spot& spot, uint32_t count) {
-    chosen->push_back({spot.at->id, spot.at->node, count});
+    chosen.push_back({spot.at->id, spot.at->node, count});
     ranks -= count;
   };
+  std::vector<size_t> before;
   const Spot* next = nullptr;
   while (ranks > 0) {
-    size_t from = 0;
-    next = nullptr;
-    for (size_t i = 0; i < heads.size(); ++i) {
-      const std::vector<Spot>& spots = shape.parts[rack.first + i].spots;
-      if (heads[i] == spots.size() || (next != nullptr && !(spots[heads[i]] < *next))) continue;
-      next = &spots[heads[i]];
-      from = i;
-    }
-    if (next == nullptr) return;
+    before = used;
+    next = NextSpot(shape, shelves, &used);
+    if (next == nullptr) return chosen;
     if (job.ranks - next->missing > ranks) break;
     use(*next, job.ranks - next->missing);
-    ++heads[from];
   }
-  if (ranks == 0) return;
-  if (chosen->size() == before) return use(*next, ranks);
+  if (ranks == 0) return chosen;
   // The one that it leaves the least of.
-  for (size_t i = 0; i < heads.size(); ++i) {
-    const std::vector<Spot>& spots = shape.parts[rack.first + i].spots;
-    for (size_t at = heads[i]; at < spots.size(); ++at) {
+  for (size_t i = 0; i < shelves.size() && !chosen.empty(); ++i) {
+    const std::vector<Spot>& spots = shape.parts[shelves[i]].spots;
+    for (size_t at = before[i]; at < spots.size(); ++at) {
       uint32_t room = job.ranks - spots[at].missing, least = job.ranks - next->missing;
       if (room < ranks || room > least) continue;
       if (room < least || spots[at] < *next) next = &spots[at];
     }
   }
   use(*next, ranks);
+  return chosen;
 }
 
 }  // namespace coxswain::coordinator::core

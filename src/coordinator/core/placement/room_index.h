@@ -77,6 +77,7 @@ class RoomIndex {
     uint64_t version = 0;       // of the shelf when it was looked at; 0: never
     std::optional<Spot> alone;  // the best one that holds the whole gang
     std::vector<Spot> spots;    // all, best first; of gangs of more than one rank
+    uint32_t largest = 0;       // of the room on one of them
   };
   struct ShapeKey {
     uint32_t ranks, cpus, gpus;
@@ -104,8 +105,11 @@ class RoomIndex {
                   const Shape& shape) const;
   std::vector<NodeShare> InOneRack(const PendingJob& job, const Shape& shape) const;
   std::vector<NodeShare> OverRacks(const PendingJob& job, const Shape& shape) const;
-  void Spread(const PendingJob& job, const Shape& shape, const Rack& rack, uint32_t ranks,
-              std::vector<NodeShare>* chosen) const;
+  static const Spot* NextSpot(const Shape& shape, const std::vector<size_t>& shelves,
+                              std::vector<size_t>* used);
+  static size_t CountMachines(const PendingJob& job, const Shape& shape, const Rack& rack);
+  static std::vector<NodeShare> Spread(const PendingJob& job, const Shape& shape,
+                                       const std::vector<size_t>& shelves);
 
   std::vector<Rack> racks_;  // by name
   std::vector<Shelf> shelves_;

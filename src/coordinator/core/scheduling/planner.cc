@@ -41,7 +41,9 @@ class Pass {
         finder_(in_, *policy_) {}
 
   Plan Run() {
-    plan_.resizes = SizeJobs(in_, *policy_);
+    Sizes sizes = SizeJobs(in_, *policy_);
+    plan_.resizes = std::move(sizes.resizes);
+    plan_.stays = std::move(sizes.stays);
     MakeLanes();
     while (Lane* lane = NextLane()) {
       if (plan_.why.size() >= kMostUnplaced) {

@@ -60,6 +60,12 @@ struct Resize {
   std::string why;  // "others wait for slots"
 };
 
+// It keeps its number of ranks.
+struct Stay {
+  JobId job;
+  std::string why;  // "2 of 1..8 ranks: 4 would be 1.03 times as fast, below 1.30 times"
+};
+
 struct Why {
   JobId job;
   std::string text;
@@ -71,6 +77,7 @@ struct Plan {
   std::vector<Placement> placements;
   std::vector<Preemption> preemptions;
   std::vector<Resize> resizes;
+  std::vector<Stay> stays;      // of each job that could have been resized; none during a change
   std::vector<JobId> moves;     // lost ones: there is room for them elsewhere
   std::vector<NoRoom> no_room;  // other lost ones that were looked at
   std::vector<Why> why;         // of each job that was looked at and not placed

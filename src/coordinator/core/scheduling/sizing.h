@@ -8,10 +8,15 @@
 // measured.
 //
 // A running job is made larger only if that is well worth the pause (kWorth), and not soon after
-// the last time; smaller only as far as others need its slots.
+// the last time; smaller only as far as others need its slots, or if its last ranks were measured
+// to bring next to nothing (kLeastGain).
 //
-// Sizes are counted in slots of the whole fleet, not of single machines: a gang that does not fit
-// where it has to go is placed smaller (planner.cc). Inside scheduling/ only.
+// A job that waits is given slots of running ones only if it would start then: where its place says
+// anything (one machine, one rack, labels, kinds of GPUs, memory, several slots a rank), they are
+// looked for on the nodes (trial_room.h), and what was decided is tried out as a whole. One that
+// would not start takes part in nothing: it neither makes others smaller nor keeps them small.
+// Elsewhere slots are counted, not looked for: a gang that does not fit is placed smaller
+// (planner.cc). Inside scheduling/ only.
 #pragma once
 
 #include <vector>
@@ -20,9 +25,14 @@
 
 namespace coxswain::coordinator::core {
 
-// Sets `workers`, `demand` and `slots` of the waiting ones. Marks as stopping, and returns,
-// the running ones that should let go and start again with another number.
-std::vector<Resize> SizeJobs(PlanRequest& request, const Policy& policy);
+struct Sizes {
+  std::vector<Resize> resizes;  // running ones that should let go and start again
+  std::vector<Stay> stays;      // the others that run
+};
+
+// Sets `workers`, `demand` and `slots` of the waiting ones. Marks those that are resized as
+// stopping. The view is left as it was.
+Sizes SizeJobs(PlanRequest& request, const Policy& policy);
 
 // With so many ranks.
 void SetWorkers(PlannedJob* job, uint32_t workers);

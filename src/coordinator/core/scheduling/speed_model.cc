@@ -106,10 +106,12 @@ SpeedModel::SpeedModel(const Speed& speed, const JobRequest& request)
       scale[i] = std::max(scale[i], row[i]);
     }
     rows.push_back(row);
-    measured_ = std::max(measured_, step.workers);
+    sizes_.push_back(step.workers);
     if (request.batch <= 0) batch_ = max_batch_ = step.batch;  // it does not tell
     least = std::min(least, step.seconds);
   }
+  std::sort(sizes_.begin(), sizes_.end());
+  sizes_.erase(std::unique(sizes_.begin(), sizes_.end()), sizes_.end());
   known_ = !rows.empty();
   if (!known_) return;
   Parts x = Fit(rows, scale);

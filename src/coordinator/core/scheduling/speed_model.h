@@ -39,8 +39,10 @@ class SpeedModel {
 
   bool known() const { return known_; }
   double noise() const { return noise_; }  // of the gradient; 0: not known
-  // The largest number of ranks that was measured; 0: none.
-  uint32_t measured() const { return measured_; }
+  // The numbers of ranks that were measured, ascending.
+  const std::vector<uint32_t>& sizes() const { return sizes_; }
+  // The largest of them; 0: none.
+  uint32_t measured() const { return sizes_.empty() ? 0 : sizes_.back(); }
   double Seconds(uint32_t nodes, uint32_t workers, int64_t batch) const;
   double Goodput(uint32_t nodes, uint32_t workers, int64_t batch) const;
   // The batch of the job's range with the highest goodput.
@@ -50,7 +52,7 @@ class SpeedModel {
   int64_t batch_ = 0, max_batch_ = 0;
   double noise_ = 0;
   bool known_ = false;
-  uint32_t measured_ = 0;
+  std::vector<uint32_t> sizes_;
   StepParts parts_{};
 };
 

@@ -153,6 +153,24 @@ TEST(Racks, NoMachineHoldsIt_OneRackIsBetterThanTwo) {
   EXPECT_EQ(Where(PlanOne(view, {.ranks = 7}).placements.at(0)), "a0 a1 a2 d0 d1 d2 b0 ");
 }
 
+TEST(Racks, FewestMachines_OfOneRackOrOfSeveral) {
+  PlacementView one = Fleet({Node("a", 2), Node("b", 2), Node("c", 4)});
+  EXPECT_EQ(Where(PlanOne(one, {.ranks = 5}).placements.at(0)), "c0 c1 c2 c3 a0 ");
+  PlacementView either =
+      Fleet({InRack("r1", Node("a", 2)), InRack("r1", Node("b", 2)), InRack("r1", Node("c", 2)),
+             InRack("r2", Node("d", 4)), InRack("r2", Node("e", 2))});
+  EXPECT_EQ(Where(PlanOne(either, {.ranks = 5}).placements.at(0)), "d0 d1 d2 d3 e0 ");
+  PlacementView both = Fleet({InRack("r1", Node("a", 2)), InRack("r1", Node("b", 2)),
+                              InRack("r2", Node("c", 4)), InRack("r3", Node("d", 3))});
+  EXPECT_EQ(Where(PlanOne(both, {.ranks = 5}).placements.at(0)), "c0 c1 c2 c3 a0 ");
+}
+
+TEST(Racks, OverSeveral_RanksOfOneAreBesideEachOther) {
+  PlacementView view = Fleet({InRack("r1", Node("a", 4)), InRack("r1", Node("b", 2)),
+                              InRack("r2", Node("c", 3)), InRack("r2", Node("d", 2))});
+  EXPECT_EQ(Where(PlanOne(view, {.ranks = 9}).placements.at(0)), "a0 a1 a2 a3 b0 b1 c0 c1 c2 ");
+}
+
 TEST(Racks, WithinOneRack_WaitsWhereTwoWouldDo) {
   PlacementView view =
       Fleet({InRack("r1", Node("a", 3)), InRack("r2", Node("b", 2)), Node("c", 9)});

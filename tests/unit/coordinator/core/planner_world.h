@@ -21,6 +21,11 @@ inline NodeCapacity Node(const std::string& name, uint32_t cpus, uint32_t gpus =
   return node;
 }
 
+inline NodeCapacity WithMemory(int64_t memory, NodeCapacity node) {
+  node.memory = node.memory_free = memory;
+  return node;
+}
+
 inline PlacementView Fleet(std::initializer_list<NodeCapacity> nodes) {
   PlacementView view;
   for (const NodeCapacity& node : nodes) view[NodeId(node.name)] = node;
@@ -60,13 +65,14 @@ class PlannerWorld {
     needs_[needs.id] = needs;
     Holding& holding = held_[needs.id];
     holding.cpus = needs.cpus;
+    holding.memory = needs.memory;
     for (const std::string& node : nodes) {
       RankSlot slot{NodeId(node), 0, {}};
       for (const GpuSlot& gpu : fleet.at(NodeId(node)).gpus) {
         if (slot.gpu_uuids.size() < needs.gpus && gpu.taken == 0)
           slot.gpu_uuids.push_back(gpu.uuid);
       }
-      Occupy(&fleet, {{slot}, needs.cpus, 0}, 1);
+      Occupy(&fleet, {{slot}, needs.cpus, needs.memory}, 1);
       holding.ranks.push_back(std::move(slot));
     }
     running_.push_back({needs.id, std::move(facts)});

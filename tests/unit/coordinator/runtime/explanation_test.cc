@@ -137,6 +137,14 @@ TEST(Explain, EndedJob_HasNoNodes) {
   EXPECT_THAT(it.nodes, IsEmpty());
 }
 
+TEST(Explain, RunningJobWithARange_TellsWhyItsSizeStays) {
+  JobView job = Running("a");
+  job.live.size_reason = "2 of 1..8 ranks: no slots are free for more";
+  const core::SchedulingSettings settings = TwoQueues(core::PolicyName::kElastic);
+  EXPECT_THAT(Explain(job, ViewOf(settings, 0), {}, settings).reasons,
+              ElementsAre(job.live.size_reason));
+}
+
 TEST(QueueWarnings, QuotasThatTheFleetLacks_AndQueuesThatAreGone) {
   QueuesView view = ViewOf(TwoQueues(core::PolicyName::kFifo), 0);
   EXPECT_THAT(QueueWarnings(view.queues, {}), IsEmpty()) << "no fleet yet";
@@ -147,6 +155,19 @@ TEST(QueueWarnings, QuotasThatTheFleetLacks_AndQueuesThatAreGone) {
       QueueWarnings(view.queues, {Node("n", 4)}),
       ElementsAre(HasSubstr("the quotas sum up to 5 CPU slots, the fleet has 4"),
                   "2 jobs of queue old, which is no longer configured, count as those of b"));
+}
+
+TEST(QueueWarnings, NodesThatAreGone_KeepNoQuota) {
+  const QueuesView view = ViewOf(TwoQueues(core::PolicyName::kFifo), 0);
+  NodeView gone = Node("gone", 4);
+  gone.live.reachable = false;
+  EXPECT_THAT(QueueWarnings(view.queues, {Node("n", 4), gone}), IsEmpty());
+  EXPECT_THAT(QueueWarnings(view.queues, {gone}), IsEmpty()) << "none has connected yet";
+  NodeView small = Node("small", 3);
+  small.row.Edit().inventory.cpu_slots = 3;
+  EXPECT_THAT(QueueWarnings(view.queues, {small, gone}),
+              ElementsAre("the quotas sum up to 4 CPU slots, the fleet has 3, without 1 node not "
+                          "connected: not all of them can be kept at once"));
 }
 
 }  // namespace
