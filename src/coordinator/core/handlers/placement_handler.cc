@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "common/base/byte_text.h"
 #include "coordinator/core/handlers/attempt_handler.h"
 #include "coordinator/core/handlers/capacity.h"
 #include "coordinator/core/handlers/node_handler.h"
@@ -14,6 +15,7 @@
 #include "coordinator/core/handlers/time_handler.h"
 #include "coordinator/core/placement/gang_fit.h"
 #include "coordinator/core/placement/placement_text.h"
+#include "coordinator/core/scheduling/usage.h"
 #include "coordinator/core/text.h"
 
 namespace coxswain::coordinator::core {
@@ -127,6 +129,22 @@ bool Use(Turn& turn, const Placement& placement) {
   }
   StartAttempt(turn, placement);
   return true;
+}
+
+// "; it would stop j1 (big), which holds 400 GPUs": whom a job has to let go for it.
+std::string WhoWouldStop(const Turn& turn, const Plan& plan, JobId by) {
+  std::string out;
+  size_t told = 0, all = 0;
+  for (const Preemption& each : plan.preemptions) {
+    if (each.by != by) continue;
+    if (++all > kHoldersToTell) continue;
+    const JobRow& row = turn.tables.jobs().Get(each.victim);
+    const AttemptRow* attempt = turn.tables.attempts().Active(each.victim);
+    const Amount held = DemandOf(row.request, attempt == nullptr ? 0 : attempt->workers);
+    out += (told++ == 0 ? "; it would stop " : ", ") + NameOf(turn, each.victim) +
+           ", which holds " + base::HeldText(held.cpus, held.gpus);
+  }
+  return all > told ? out + ", and " + Plural(all - told, "other") : out;
 }
 
 // `asked`: a job that is not there, but might be.
@@ -277,7 +295,7 @@ std::string WhenItWouldStart(Turn& turn, const JobSubmitted& event) {
       return "it would start at once on " + turn.NodeNames(NodesOf(placement));
   }
   for (const Why& why : plan.why) {
-    if (why.job == row.id) return "it would wait: " + why.text;
+    if (why.job == row.id) return "it would wait: " + why.text + WhoWouldStop(turn, plan, row.id);
   }
   return std::string("it would wait: ") + kFarBack;
 }

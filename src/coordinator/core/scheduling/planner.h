@@ -8,8 +8,9 @@
 //   to have ended by then (backfill); so no stream of small jobs can starve a large one.
 // - It may take slots back: from jobs that borrow what its queue's quota guarantees, and from those
 //   of its queue that the policy says yield. Those that borrow go first, then the lowest priority,
-//   then the one that has run the shortest. No more than needed, and none while enough are
-//   stopping.
+//   then the one that has run the shortest, unless less is stopped by stopping others of that
+//   priority: a large one goes only if smaller ones are not enough. No more than needed, and none
+//   while enough are stopping.
 // - A running job whose nodes are lost starts elsewhere if there is room when its turn comes. If
 //   not, it is left alone, as it may well be training, and holds what it holds until somebody else
 //   who is first would fit with it.
@@ -43,7 +44,7 @@ struct PlanRequest {
 };
 
 struct Preemption {
-  JobId victim;
+  JobId victim, by;
   std::string why;  // "j12 (mnist) has a higher priority (5, its own is 0)"
 };
 

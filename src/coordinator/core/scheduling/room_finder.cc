@@ -11,11 +11,6 @@ namespace {
 
 constexpr size_t kVictimsToTell = 3;
 
-struct Victim {
-  RunningJob* job;
-  std::string why;  // it has to go; empty: it is going already
-};
-
 // "about 40 min".
 std::string AboutText(base::Duration duration) {
   constexpr base::Duration kMinute = base::seconds(60), kHour = 60 * kMinute;
@@ -112,20 +107,33 @@ void RoomFinder::Undo() {
   reservations_.clear();
 }
 
-std::vector<RunningJob*> RoomFinder::Candidates(const WaitingJob& job) {
-  std::vector<RunningJob*> found;
+RoomFinder::Tier RoomFinder::TierOf(const RunningJob& running, const WaitingJob& than) const {
+  const bool lent = in_.tree->MayReclaim(than.queue, than.demand, running.queue);
+  return {!running.lost, !lent, running.priority};
+}
+
+// What it denies to others, as in usage.h.
+int64_t RoomFinder::SizeOf(const PlannedJob& job) const {
+  return std::max(job.demand.cpus, job.demand.gpus * in_.settings->slots_per_gpu);
+}
+
+std::vector<RunningJob*> RoomFinder::Candidates(const WaitingJob& job, First first) {
+  using Key = std::tuple<Tier, int64_t, int64_t, int64_t>;
+  std::vector<std::pair<Key, RunningJob*>> found;
   for (RunningJob& running : in_.running) {
     bool may = !running.stopping && !placed_.contains(running.id);
-    if (may && !WhyYields(running, job).empty()) found.push_back(&running);
+    if (!may || WhyYields(running, job).empty()) continue;
+    const int64_t size = SizeOf(running);
+    const bool large = first == First::kSmall && size > SizeOf(job);
+    found.push_back({{TierOf(running, job), large ? size : 0, -running.started.us,
+                      -static_cast<int64_t>(running.id.value)},
+                     &running});
   }
-  auto order = [&](const RunningJob* running) {
-    return std::tuple(!running->lost, !in_.tree->MayReclaim(job.queue, job.demand, running->queue),
-                      running->priority, -running->started.us,
-                      -static_cast<int64_t>(running->id.value));
-  };
   std::sort(found.begin(), found.end(),
-            [&](const RunningJob* a, const RunningJob* b) { return order(a) < order(b); });
-  return found;
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<RunningJob*> order;
+  for (const auto& [key, running] : found) order.push_back(running);
+  return order;
 }
 
 std::string RoomFinder::WhyYields(const RunningJob& running, const WaitingJob& to) const {
@@ -181,15 +189,16 @@ void RoomFinder::LetGo(const RunningJob& running, int sign) {
   in_.tree->Take(running.queue, running.user, running.demand, -sign);
 }
 
-// From those that are stopping, and then from those that may be asked to.
-bool RoomFinder::TakeBack(const WaitingJob& job, const PendingJob& needs, Promise* promise) {
+std::optional<std::vector<RoomFinder::Victim>> RoomFinder::Choose(const WaitingJob& job,
+                                                                  const PendingJob& needs,
+                                                                  First first) {
   std::vector<Victim> gone;
   for (RunningJob& running : in_.running) {
     if (Gives(running, job)) gone.push_back({&running, ""});
   }
   for (const Victim& each : gone) LetGo(*each.job, 1);
   bool fits = HasRoom(job, needs);
-  for (RunningJob* candidate : fits ? std::vector<RunningJob*>() : Candidates(job)) {
+  for (RunningJob* candidate : fits ? std::vector<RunningJob*>() : Candidates(job, first)) {
     // An earlier victim may have paid back what its queue had borrowed.
     std::string why = WhyYields(*candidate, job);
     if (why.empty()) continue;
@@ -197,18 +206,45 @@ bool RoomFinder::TakeBack(const WaitingJob& job, const PendingJob& needs, Promis
     LetGo(*candidate, 1);
     if ((fits = HasRoom(job, needs))) break;
   }
-  if (!fits) {
-    for (const Victim& each : gone) LetGo(*each.job, -1);
-    return false;
-  }
   // Spare those that are not needed, the last ones to be asked first.
   std::vector<Victim> needed;
   for (; !gone.empty(); gone.pop_back()) {
     LetGo(*gone.back().job, -1);
-    if (HasRoom(job, needs)) continue;
+    if (!fits || HasRoom(job, needs)) continue;
     LetGo(*gone.back().job, 1);
     needed.insert(needed.begin(), std::move(gone.back()));
   }
+  for (const Victim& each : needed) LetGo(*each.job, -1);
+  if (!fits) return std::nullopt;
+  return needed;
+}
+
+// The youngest, unless small ones let go of less. Those who are spared longest count first.
+std::optional<std::vector<RoomFinder::Victim>> RoomFinder::Choose(const WaitingJob& job,
+                                                                  const PendingJob& needs) {
+  std::optional<std::vector<Victim>> young = Choose(job, needs, First::kYoungest);
+  if (!young) return young;
+  auto cost = [&](const std::vector<Victim>& victims) {
+    std::map<Tier, int64_t, std::greater<>> by_tier;
+    for (const Victim& each : victims) {
+      if (!each.job->stopping) by_tier[TierOf(*each.job, job)] += SizeOf(*each.job);
+    }
+    return std::vector<std::pair<Tier, int64_t>>(by_tier.begin(), by_tier.end());
+  };
+  const bool wasteful = std::any_of(young->begin(), young->end(), [&](const Victim& each) {
+    return !each.job->stopping && SizeOf(*each.job) > SizeOf(job);
+  });
+  if (!wasteful) return young;
+  std::optional<std::vector<Victim>> small = Choose(job, needs, First::kSmall);
+  return small && cost(*small) < cost(*young) ? small : young;
+}
+
+// From those that are stopping, and then from those that may be asked to.
+bool RoomFinder::TakeBack(const WaitingJob& job, const PendingJob& needs, Promise* promise) {
+  const std::optional<std::vector<Victim>> chosen = Choose(job, needs);
+  if (!chosen) return false;
+  const std::vector<Victim>& needed = *chosen;
+  for (const Victim& each : needed) LetGo(*each.job, 1);
   promise->starts = in_.now + in_.grace;
   Keep(job, needs, promise->starts);
   std::string names;
@@ -218,7 +254,7 @@ bool RoomFinder::TakeBack(const WaitingJob& job, const PendingJob& needs, Promis
     if (i < kVictimsToTell) names += (i == 0 ? "" : ", ") + in_.name(victim.id);
     if (victim.stopping) continue;
     victim.stopping = true;
-    promise->preemptions.push_back({victim.id, in_.name(job.id) + " " + needed[i].why});
+    promise->preemptions.push_back({victim.id, job.id, in_.name(job.id) + " " + needed[i].why});
   }
   if (needed.size() > kVictimsToTell) {
     names += " and " + Plural(needed.size() - kVictimsToTell, "other");

@@ -52,8 +52,22 @@ class RoomFinder {
     JobId job;
   };
 
+  struct Victim {
+    RunningJob* job;
+    std::string why;  // it has to go; empty: it is going already
+  };
+  enum class First { kYoungest, kSmall };
+
   // Those whose slots the job may have, the first to go first.
-  std::vector<RunningJob*> Candidates(const WaitingJob& job);
+  std::vector<RunningJob*> Candidates(const WaitingJob& job, First first);
+  // Enough of them, and of those that are going. Nothing: all would not be enough.
+  std::optional<std::vector<Victim>> Choose(const WaitingJob& job, const PendingJob& needs,
+                                            First first);
+  std::optional<std::vector<Victim>> Choose(const WaitingJob& job, const PendingJob& needs);
+  // Whom it spares most of all is most of it.
+  using Tier = std::tuple<bool, bool, int32_t>;
+  Tier TierOf(const RunningJob& running, const WaitingJob& than) const;
+  int64_t SizeOf(const PlannedJob& job) const;
   bool Gives(const RunningJob& running, const WaitingJob& to) const;
   std::string WhyYields(const RunningJob& running, const WaitingJob& to) const;
   template <class Holds>

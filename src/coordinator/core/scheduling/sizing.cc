@@ -58,6 +58,10 @@ class Sizer {
     bool changing = false;
     for (const RunningJob& job : in_.running) changing |= job.stopping && job.least < job.most;
     for (const WaitingJob& job : in_.waiting) changing |= job.sized;
+    auto moves = [](const PlannedJob& job) { return job.least < job.most; };
+    elastic_.reserve(
+        static_cast<size_t>(std::count_if(in_.running.begin(), in_.running.end(), moves) +
+                            std::count_if(in_.waiting.begin(), in_.waiting.end(), moves)));
     for (RunningJob& job : in_.running) {
       if (!changing && !job.lost && job.least < job.most) Add(job, &job);
       if (!changing && job.stopping && !job.back) stopping_.push_back(&job);
