@@ -49,13 +49,18 @@ std::string Those(const std::vector<NodeView>& nodes, const std::vector<size_t>&
 
 }  // namespace
 
-const char* NodeState(const NodeView& node) {
+const char* NoWorkWord(const NodeRow& row, bool empty) {
+  if (row.cordoned) return "cordoned";
+  if (empty) return "drained";
+  return row.drain_by ? "draining" : "cordoned";
+}
+
+std::string NodeState(const NodeView& node) {
   if (!node.live.reachable) return "UNREACHABLE";
-  const NodeRow& row = *node.row;
-  if (!row.draining) return "READY";
-  if (row.cordoned) return "CORDONED";
-  if (node.live.jobs.empty()) return "DRAINED";
-  return row.drain_by ? "DRAINING" : "CORDONED";
+  if (!node.row->draining) return "READY";
+  std::string state = NoWorkWord(*node.row, node.live.jobs.empty());
+  for (char& c : state) c = static_cast<char>(c - 'a' + 'A');
+  return state;
 }
 
 std::string NoWorkText(const NodeRow& row) {

@@ -17,7 +17,9 @@ struct NodeView {
 
 // "READY"; "CORDONED": no new work, what runs there goes on; "DRAINING": its jobs are to be gone by
 // a time; "DRAINED": drained by hand, and nothing runs there any more; "UNREACHABLE".
-const char* NodeState(const NodeView& node);
+std::string NodeState(const NodeView& node);
+// The same of a node that is not to get work, in the reasons of jobs that wait: "cordoned".
+const char* NoWorkWord(const NodeRow& row, bool empty);
 // "cordoned: 3 jobs failed on it", "no new work: new disk"; empty: it takes work.
 std::string NoWorkText(const NodeRow& row);
 

@@ -37,7 +37,7 @@ core::NodeCapacity CapacityOf(const NodeView& view) {
   core::NodeCapacity node;
   node.name = view.row->name;
   node.why_not = !view.live.reachable ? (view.live.left ? "shut down" : "unreachable")
-                 : view.row->draining ? "draining"
+                 : view.row->draining ? core::NoWorkWord(*view.row, view.live.jobs.empty())
                                       : inventory.why_no_work;
   node.labels = inventory.labels;
   node.cpus = inventory.cpu_slots;

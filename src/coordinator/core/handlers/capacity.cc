@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "coordinator/core/node_view.h"
 #include "coordinator/core/placement/gang_fit.h"
 
 namespace coxswain::coordinator::core {
@@ -11,7 +12,7 @@ std::string WhyNotUsable(const Turn& turn, const NodeRow& row) {
   auto found = turn.soft.nodes.find(row.id);
   if (found == turn.soft.nodes.end() || !found->second.session) return "not connected";
   if (!found->second.reachable) return "unreachable";
-  if (row.draining) return "draining";
+  if (row.draining) return NoWorkWord(row, turn.tables.ranks().OnNode(row.id).empty());
   if (!found->second.leftovers.empty()) return "stopping ranks of an earlier attempt";
   return row.inventory.why_no_work;
 }

@@ -93,23 +93,23 @@ TEST(Nodes, CordonedDrainingAndDrained) {
   FakeApi api;
   runtime::NodeView node = api.nodes[0];
   node.live.jobs = {core::JobId(14)};
-  EXPECT_STREQ(NodeState(node), "READY");
+  EXPECT_EQ(NodeState(node), "READY");
   node.row.Edit().draining = true;
-  EXPECT_STREQ(NodeState(node), "CORDONED");  // what runs there goes on
+  EXPECT_EQ(NodeState(node), "CORDONED");  // what runs there goes on
   node.row.Edit().drain_by = api.now;
-  EXPECT_STREQ(NodeState(node), "DRAINING");
+  EXPECT_EQ(NodeState(node), "DRAINING");
   node.live.jobs.clear();
-  EXPECT_STREQ(NodeState(node), "DRAINED");
+  EXPECT_EQ(NodeState(node), "DRAINED");
   node.row.Edit().drain_by = {};
-  EXPECT_STREQ(NodeState(node), "DRAINED");
+  EXPECT_EQ(NodeState(node), "DRAINED");
   node.row.Edit().cordoned = true;  // by the coordinator: nobody waits for it to be empty
-  EXPECT_STREQ(NodeState(node), "CORDONED");
+  EXPECT_EQ(NodeState(node), "CORDONED");
   node.row.Edit().drain_reason = "3 jobs failed on it";
   api.nodes = {node};
   EXPECT_THAT(*NodesPage(api), HasSubstr("cordoned: 3 jobs failed on it"));
   EXPECT_THAT(Overview(api), HasSubstr("cordoned: 3 jobs failed on it"));
   node.live.reachable = false;
-  EXPECT_STREQ(NodeState(node), "UNREACHABLE");
+  EXPECT_EQ(NodeState(node), "UNREACHABLE");
 }
 
 TEST(Queues, TreeWithWhatIsHeldAndWhoWaits) {

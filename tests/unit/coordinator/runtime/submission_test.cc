@@ -34,7 +34,7 @@ class SubmissionTest : public testing::Test {
     return request;
   }
   Submission Accept(const SubmitRequest& request, const std::string& store = "s3://default/place") {
-    auto checked = CheckSubmission(request, {store, nullptr}, reader_);
+    auto checked = CheckSubmission(request, {store, nullptr, nullptr}, reader_);
     if (auto* refusal = std::get_if<Refusal>(&checked)) {
       ADD_FAILURE() << refusal->status;
       return {};
@@ -69,7 +69,7 @@ class SubmissionTest : public testing::Test {
   }
 
   FakeReader reader_;
-  config::JobSite site_{"s3://default/place", nullptr};
+  config::JobSite site_{"s3://default/place", nullptr, nullptr};
 };
 
 TEST_F(SubmissionTest, NoStoreGiven_TheDefaultIsWrittenIntoTheJobsText) {
