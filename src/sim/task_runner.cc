@@ -106,6 +106,14 @@ protocol::TaskEnded TaskRunner::Check(const protocol::StartTask& task) {
   const JobPlan& job = world_.PlanOf(task.spec_yaml);
   std::string place = world_.blobs.Place(job.request.store, worker_.machine().index());
   std::string mark = TextAt(task.argument, "write");
+  if (task.argument.find("\"checkpoint\":") != std::string::npos) {
+    std::string uri = TextAt(task.argument, "uri");
+    ended.ok =
+        world_.blobs.Has(world_.blobs.Place(uri, worker_.machine().index()), uri, "manifest");
+    ended.error = ended.ok ? "" : "the checkpoint is not seen here";
+    ended.user_error = !ended.ok;
+    return ended;
+  }
   if (!mark.empty()) {
     world_.blobs.Put(place, "mark", mark, {});
   } else if (mark = TextAt(task.argument, "see"); !mark.empty()) {

@@ -233,6 +233,15 @@ struct NodeRoom {
   uint32_t ranks = 0;
   std::string why_not;
 };
+struct NodesAlike {
+  std::string why_not;
+  uint32_t count = 0;
+  std::vector<std::string> names;  // the first of them
+};
+struct Drained {
+  Node node;
+  std::vector<std::string> warnings;
+};
 struct Explanation {
   Job job;
   std::vector<std::string> reasons;
@@ -242,6 +251,7 @@ struct Explanation {
   std::vector<Queue> queues;
   std::vector<NodeRoom> nodes;
   uint32_t nodes_in_all = 0;
+  std::vector<NodesAlike> no_room;
   std::vector<std::string> warnings;
   std::string json;
 };

@@ -151,8 +151,8 @@ absl::StatusOr<Listed<Node>> Client::ListNodes() {
   return out;
 }
 
-absl::StatusOr<Node> Client::DrainNode(const std::string& node, const std::string& reason,
-                                       bool undo, int64_t deadline_us) {
+absl::StatusOr<Drained> Client::DrainNode(const std::string& node, const std::string& reason,
+                                          bool undo, int64_t deadline_us) {
   wire::DrainNodeRequest request;
   request.set_node(node);
   request.set_reason(reason);
@@ -160,7 +160,8 @@ absl::StatusOr<Node> Client::DrainNode(const std::string& node, const std::strin
   request.set_deadline_us(deadline_us);
   wire::DrainNodeResponse response;
   if (auto status = wire_->Call(&Stub::DrainNode, request, &response); !status.ok()) return status;
-  return FromWire(response.node());
+  return Drained{FromWire(response.node()),
+                 {response.warnings().begin(), response.warnings().end()}};
 }
 
 absl::StatusOr<Queues> Client::ListQueues() {

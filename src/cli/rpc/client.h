@@ -115,8 +115,8 @@ class Client {
   absl::StatusOr<Listed<Checkpoint>> ListCheckpoints(const std::string& job, bool include_deleted);
   absl::StatusOr<Listed<Node>> ListNodes();
   // `deadline_us`: its jobs let go before; 0: they go on.
-  absl::StatusOr<Node> DrainNode(const std::string& node, const std::string& reason, bool undo,
-                                 int64_t deadline_us);
+  absl::StatusOr<Drained> DrainNode(const std::string& node, const std::string& reason, bool undo,
+                                    int64_t deadline_us);
   absl::StatusOr<Queues> ListQueues();
   absl::StatusOr<Explanation> ExplainJob(const std::string& job);
   absl::StatusOr<std::string> ForgetNode(const std::string& node);  // its name

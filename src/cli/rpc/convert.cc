@@ -260,6 +260,10 @@ Explanation FromWire(const wire::ExplainJobResponse& in) {
     out.nodes.push_back({FromWire(room.node()), room.used(), room.ranks(), room.why_not()});
   }
   out.nodes_in_all = in.nodes_in_all();
+  for (const auto& alike : in.no_room()) {
+    out.no_room.push_back(
+        {alike.why_not(), alike.count(), {alike.names().begin(), alike.names().end()}});
+  }
   out.warnings = {in.warnings().begin(), in.warnings().end()};
   return out;
 }

@@ -21,11 +21,12 @@ int Drain(const Session& session, const Flags& flags) {
   const int64_t deadline = in ? base::WallNow().us + in->count() : 0;  // 0: none
   auto client = session.Connect();
   if (!client.ok()) return session.Fail(client.status());
-  const auto node = (*client)->DrainNode(flags.node, flags.reason, flags.undo, deadline);
-  if (!node.ok()) return session.Fail(node.status());
-  const size_t jobs = node->jobs.size();
+  const auto drained = (*client)->DrainNode(flags.node, flags.reason, flags.undo, deadline);
+  if (!drained.ok()) return session.Fail(drained.status());
+  const rpc::Node& node = drained->node;
+  const size_t jobs = node.jobs.size();
   session.Print(
-      output::OneLine(node->name) + " is " + node->state +
+      output::OneLine(node.name) + " is " + node.state +
       (jobs > 0 && !flags.undo
            ? ": " + std::to_string(jobs) + (jobs == 1 ? " job" : " jobs") +
                  (deadline > 0 ? " to end, or to save and let go before " + output::When(deadline)
@@ -33,6 +34,9 @@ int Drain(const Session& session, const Flags& flags) {
                                : " go on to their ends")
            : "") +
       "\n");
+  for (const std::string& warning : drained->warnings) {
+    session.Note("warning: " + output::OneLine(warning));
+  }
   return kSuccess;
 }
 

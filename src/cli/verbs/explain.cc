@@ -65,15 +65,47 @@ std::string QueueTable(const Session& session, const std::vector<rpc::Queue>& qu
   return "\n" + table.ToString(session.out());
 }
 
+// "3 nodes: it is unreachable: a, b, c", of reasons that several nodes have in common.
+std::string AlikeLines(const rpc::Explanation& it) {
+  std::string out;
+  for (const rpc::NodesAlike& alike : it.no_room) {
+    if (alike.count < 2) continue;
+    std::string names;
+    for (const std::string& name : alike.names) {
+      names += (names.empty() ? "" : ", ") + output::OneLine(name);
+    }
+    if (alike.count > alike.names.size()) {
+      names += " and " + std::to_string(alike.count - alike.names.size()) + " more";
+    }
+    out += std::to_string(alike.count) + " nodes without room (" + output::OneLine(alike.why_not) +
+           "): " + names + "\n";
+  }
+  return out;
+}
+
+// It has a line of AlikeLines.
+bool IsAlike(const rpc::Explanation& it, const rpc::NodeRoom& room) {
+  return std::any_of(it.no_room.begin(), it.no_room.end(), [&](const rpc::NodesAlike& alike) {
+    return alike.count > 1 && alike.why_not == room.why_not;
+  });
+}
+
 std::string NodeTable(const Session& session, const rpc::Explanation& it) {
-  if (it.nodes.empty()) return "";
+  std::vector<rpc::NodeRoom> rooms;
+  for (const rpc::NodeRoom& room : it.nodes) {
+    if (!IsAlike(it, room)) rooms.push_back(room);
+  }
+  const std::string alike = AlikeLines(it);
+  if (rooms.empty()) return alike.empty() ? "" : "\n" + alike;
   const bool holds = HoldsSlots(it.job);
   const std::vector<std::string> last =
       holds ? std::vector<std::string>{"REMARKS"} : std::vector<std::string>{"ROOM", "WHY NOT"};
   output::Table table(Row<std::string>({"NODE"}, kNodeHeadings, last));
-  const size_t shown = std::min(it.nodes.size(), kMostNodes);
+  const size_t shown = std::min(rooms.size(), kMostNodes);
+  size_t told = shown;
+  for (const rpc::NodesAlike& each : it.no_room) told += each.count > 1 ? each.count : 0;
   for (size_t i = 0; i < shown; ++i) {
-    const rpc::NodeRoom& room = it.nodes[i];
+    const rpc::NodeRoom& room = rooms[i];
     const std::string ranks = std::to_string(room.ranks) + (room.ranks == 1 ? " rank" : " ranks");
     const std::vector<output::Cell> cells =
         holds ? std::vector<output::Cell>{Remarks(room.node)}
@@ -81,10 +113,10 @@ std::string NodeTable(const Session& session, const rpc::Explanation& it) {
     table.Add(Row<output::Cell>({room.node.name}, NodeCells(room.node), cells));
   }
   const std::string more =
-      it.nodes_in_all > shown
-          ? "and " + std::to_string(it.nodes_in_all - shown) + " more (cox nodes)\n"
+      it.nodes_in_all > told
+          ? "and " + std::to_string(it.nodes_in_all - told) + " more (cox nodes)\n"
           : "";
-  return "\n" + table.ToString(session.out()) + more;
+  return "\n" + table.ToString(session.out()) + alike + more;
 }
 
 int Explain(const Session& session, const std::string& id) {

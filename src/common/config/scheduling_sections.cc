@@ -29,13 +29,14 @@ std::string WrongName(const std::string& name) {
 void ReadBound(Section& in, SlotBound* out, std::optional<int64_t>* jobs = nullptr) {
   if (!in.present()) return;
   *out = {};
-  auto read = [&](const char* key, std::optional<int64_t>* into) {
+  auto read = [&](const char* key, int64_t least, std::optional<int64_t>* into) {
     int64_t value = 0;
-    if (in.Integer(key, int64_t{0}, kMostSlots, &value)) *into = value;
+    if (in.Integer(key, least, kMostSlots, &value)) *into = value;
   };
-  read("cpus", &out->cpus);
-  read("gpus", &out->gpus);
-  if (jobs != nullptr) read("jobs", jobs);
+  read("cpus", 0, &out->cpus);
+  read("gpus", 0, &out->gpus);
+  // With none, nobody could run anything in the queue.
+  if (jobs != nullptr) read("jobs", 1, jobs);
 }
 
 // A queue, and where the file has it: what queues are to each other is judged when all are read.

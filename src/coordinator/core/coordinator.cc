@@ -2,6 +2,7 @@
 
 #include "common/base/check.h"
 #include "coordinator/core/handlers/cancel_handler.h"
+#include "coordinator/core/handlers/drain_handler.h"
 #include "coordinator/core/handlers/gone_queue_handler.h"
 #include "coordinator/core/handlers/node_handler.h"
 #include "coordinator/core/handlers/placement_handler.h"

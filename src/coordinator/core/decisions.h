@@ -31,6 +31,8 @@ struct Reply {
   JobId job;
   NodeId node;
   bool already_existed = false;
+  std::vector<std::string> warnings;  // done, but something will not be as expected
+  WallTime expected_start;            // of a dry run; 0: not known
 };
 
 // Why something is as it is: the current reason of a job, with numbers. Soft.

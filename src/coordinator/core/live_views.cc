@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "coordinator/core/handlers/shared_store_handler.h"
 #include "coordinator/core/handlers/speed_handler.h"
 #include "coordinator/core/run_times.h"
 #include "coordinator/core/scheduling/usage.h"
@@ -14,6 +15,26 @@ namespace {
 std::string NameOf(const Tables& tables, const NodeId& node) {
   const NodeRow* row = tables.FindNode(node);
   return row == nullptr ? node.value : row->name;
+}
+
+using LostRanks = std::map<NodeId, std::vector<Rank>>;
+
+// A checkpoint needs the shares of all ranks.
+std::string WhyNoSaves(const Tables& tables, JobId job, const LostRanks& lost) {
+  std::string who;
+  size_t ranks = 0;
+  for (const auto& [node, of_node] : lost) {
+    who += (who.empty() ? "" : " and ") + RanksText(of_node) + " on " + NameOf(tables, node);
+    ranks += of_node.size();
+  }
+  const CheckpointRow* last = nullptr;
+  for (const CheckpointRow* row : tables.checkpoints().OfJob(job)) {
+    if (CanRestore(*row)) last = row;
+  }
+  return "no checkpoint is taken while " + who + (ranks == 1 ? " is" : " are") + " unreachable; " +
+         (last == nullptr ? "there is none yet"
+                          : "the last one is " + base::ToString(last->id) + " of step " +
+                                std::to_string(last->step));
 }
 
 void AddCondition(LiveJob* live, const std::string& text) {
@@ -65,12 +86,23 @@ bool WaitsForRanks(const Tables& tables, const Soft& soft, const AttemptRow& att
 // Lists show the reason alone: what they have of progress is old then. What is asked to save, to
 // stop or to join where nobody can ask it (`away` tells where), does so when it is heard of again.
 void TellConditions(bool running, bool waits_for_ranks, const std::set<std::string>& away,
-                    LiveJob* live) {
+                    const std::string& no_saves, LiveJob* live) {
+  const bool tell_saves = running && !no_saves.empty() && (live->reason.empty() || live->held);
   if (running && live->reason.empty() && !live->conditions.empty()) {
     live->reason = live->conditions.front();
   }
+  if (tell_saves) live->reason += "; " + no_saves;
+  if (!no_saves.empty()) live->conditions.push_back(no_saves);
   if (!waits_for_ranks) return;
   for (const std::string& node : away) live->reason += "; " + node;
+}
+
+void TellTie(const Tables& tables, const Soft& soft, LiveJob* live) {
+  const JobRow& row = tables.jobs().Get(live->id);
+  if (!row.request.local_store) return;
+  const std::optional<Holder> holder = HolderOf(tables, row);
+  if (holder && !SeenElsewhere(soft, row, *holder)) live->tied_to = holder->node;
+  live->unseen = soft.jobs.at(live->id).store_unseen;
 }
 
 LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
@@ -83,11 +115,14 @@ LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
   live.progress = job.progress;
   live.progress_at = job.progress_wall;
   live.expected_start = job.expected_start;
+  live.held = soft.held.contains(id);
+  TellTie(tables, soft, &live);
   const AttemptRow* attempt = tables.attempts().Active(id);
   if (attempt == nullptr) return live;
   bool running = tables.jobs().Get(id).state == JobState::kRunning;
   std::set<std::string> away;  // "node b is unreachable"
   if (running && live.reason.empty()) live.reason = EndingReason(tables, job, *attempt);
+  LostRanks lost;
   for (const RankRow* row : tables.ranks().Of(id, attempt->number)) {
     auto node = soft.nodes.find(row->node);
     auto rank = job.ranks.find(row->key.rank);
@@ -100,14 +135,22 @@ LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
     }
     if (!view.reachable) {
       away.insert("node " + NameOf(tables, row->node) + " is unreachable");
+      lost[row->node].push_back(row->key.rank);
     }
     live.ranks.push_back(view);
   }
   live.conditions.insert(live.conditions.end(), away.begin(), away.end());
   live.batch_reason = WhyBatch(tables, soft, *attempt);
   if (attempt->cause == Cause::kNone) live.size_reason = job.resizing.why;
-  live.expected_end = ExpectedEnd(soft, tables.jobs().Get(id), *attempt);
-  TellConditions(running, WaitsForRanks(tables, soft, *attempt), away, &live);
+  // Of what nobody hears, nobody can tell when it ends.
+  const bool heard = std::any_of(live.ranks.begin(), live.ranks.end(),
+                                 [](const LiveRank& rank) { return rank.reachable; });
+  if (heard && !live.held) {
+    live.expected_end = ExpectedEnd(soft, tables.jobs().Get(id), *attempt);
+  }
+  const bool saves = running && attempt->cause == Cause::kNone;
+  TellConditions(running, WaitsForRanks(tables, soft, *attempt), away,
+                 saves && !lost.empty() ? WhyNoSaves(tables, id, lost) : "", &live);
   return live;
 }
 

@@ -27,6 +27,7 @@ void AddJob(RowHash& hash, const JobSoft& job) {
       .Add(job.store_proven)
       .Add(job.store_place)
       .Add(job.store_unseen)
+      .Add(job.look_after)
       .Add(job.attempt_started)
       .Add(job.ready_from)
       .Add(job.forming.tries)
@@ -113,7 +114,10 @@ void Soft::AddTo(RowHash& hash) const {
         .Add(task.job)
         .Add(task.checkpoints)
         .Add(task.deadline);
-    if (task.proof) hash.Add(task.proof->mark).Add(task.proof->machines).Add(task.proof->at);
+    if (task.proof) {
+      const StoreProof& proof = *task.proof;
+      hash.Add(proof.mark).Add(proof.machines).Add(proof.at).Add(proof.checkpoint);
+    }
   }
   for (const auto& [id, waiting] : submissions) hash.Add(id).Add(waiting.calls);
   for (const auto& [key, ended] : ended_keys) hash.Add(key).Add(ended.job);

@@ -58,6 +58,7 @@ struct JobSoft {
   std::set<NodeId> store_proven;  // its file:// store is one place for these, as of this attempt
   std::set<NodeId> store_place;   // ... and was for these, the attempts before included
   std::set<NodeId> store_unseen;  // these do not see that place: not used for the attempt
+  Time look_after;                // others are not asked sooner whether they see its checkpoints
   std::set<NodeId> nodes;         // that have run ranks of it
 
   // Of the active attempt:
@@ -115,6 +116,7 @@ struct StoreProof {
   std::string mark;
   std::vector<NodeId> machines;  // the first writes, the others must see
   size_t at = 0;                 // whose turn this step is
+  CheckpointId checkpoint;       // instead of a mark: the only machine must see it
 };
 
 struct TaskSoft {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "common/base/byte_text.h"
+#include "common/base/duration_text.h"
 
 namespace coxswain::coordinator::core {
 
@@ -17,6 +18,11 @@ std::string TimesText(double factor) {
   const int64_t percent = std::lround(factor * 100);
   const std::string part = std::to_string(percent % 100);
   return std::to_string(percent / 100) + (part.size() < 2 ? ".0" : ".") + part + " times";
+}
+
+std::string StartText(base::WallTime expected, base::WallTime now) {
+  if (expected >= now) return "it starts in " + base::AboutText(expected - now);
+  return "it was expected to start by " + ClockTime(expected) + ", and is overdue";
 }
 
 std::string ClockTime(base::WallTime at) {

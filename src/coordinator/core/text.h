@@ -20,4 +20,7 @@ std::string Hex8(uint64_t bits);                                 // low 32 bits,
 std::string StepText(int64_t step);                              // "step 5,109"
 std::string ParentUri(std::string_view uri);                     // "a/b" -> "a"; no '/': itself
 
+// "it starts in about 40 min", or that the time it was expected at has passed.
+std::string StartText(base::WallTime expected, base::WallTime now);
+
 }  // namespace coxswain::coordinator::core

@@ -2,6 +2,8 @@
 // from the store; this is laid over it.
 #pragma once
 
+#include <set>
+
 #include "coordinator/core/rows.h"
 #include "coordinator/core/scheduling/queue_tree.h"
 
@@ -42,6 +44,9 @@ struct LiveJob {
   std::string size_reason;   // likewise, the number of its ranks
   WallTime expected_start;   // while it waits; 0: not known
   WallTime expected_end;     // while it holds slots; 0: not known
+  bool held = false;         // its nodes are lost, and there is no other place for it
+  NodeId tied_to;            // the only node known to see its file:// checkpoints; empty: none
+  std::set<NodeId> unseen;   // these do not see them
 };
 
 // Nothing of its view has changed but this.

@@ -273,6 +273,17 @@ void Fill(const runtime::Explanation& in, size_t most_nodes, const NodeNames& na
     to->set_why_not(Utf8(room.why_not));
   }
   out->set_nodes_in_all(static_cast<uint32_t>(in.nodes.size()));
+  for (const runtime::NodesAlike& alike : in.no_room) {
+    v1::NodesAlike* to = out->add_no_room();
+    to->set_why_not(Utf8(alike.why_not));
+    to->set_count(alike.count);
+    for (const std::string& name : alike.names) to->add_names(Utf8(name));
+  }
+  for (const std::string& warning : in.warnings) out->add_warnings(Utf8(warning));
+}
+
+void Fill(const runtime::DrainResult& in, v1::DrainNodeResponse* out) {
+  Fill(in.node, out->mutable_node());
   for (const std::string& warning : in.warnings) out->add_warnings(Utf8(warning));
 }
 

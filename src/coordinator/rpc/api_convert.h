@@ -12,6 +12,7 @@ class MetricPoint;
 class Node;
 class ServerInfo;
 class ListQueuesResponse;
+class DrainNodeResponse;
 class ExplainJobResponse;
 }  // namespace coxswain::v1
 
@@ -25,6 +26,7 @@ using runtime::NodeNames;
 
 void Fill(const runtime::JobView& in, JobParts parts, const NodeNames& names, v1::Job* out);
 void Fill(const runtime::NodeView& in, v1::Node* out);
+void Fill(const runtime::DrainResult& in, v1::DrainNodeResponse* out);
 void Fill(const core::CheckpointRow& in, v1::Checkpoint* out);
 void Fill(const core::EventRow& in, const NodeNames& names, v1::Event* out);
 void Fill(const store::StoredPoint& in, v1::MetricPoint* out);

@@ -192,10 +192,10 @@ class Service final : public v1::Coxswain::CallbackService {
       core::NodeId node;
       if (grpc::Status s = ResolveNode(request.node(), &node); !s.ok()) return call->Answer(s);
       api_->Drain(node, request.reason(), request.undo(), {request.deadline_us()},
-                  [call](absl::StatusOr<runtime::NodeView> view) {
+                  [call](absl::StatusOr<runtime::DrainResult> result) {
                     v1::DrainNodeResponse response;
-                    if (view.ok()) Fill(*view, response.mutable_node());
-                    call->Answer(ToGrpc(view.status()), &response);
+                    if (result.ok()) Fill(*result, &response);
+                    call->Answer(ToGrpc(result.status()), &response);
                   });
     });
     return call.get();

@@ -28,6 +28,10 @@ struct JobView {
   store::DroppedPoints dropped;  // filled by GetJob only
 };
 using core::NodeView;
+struct DrainResult {
+  NodeView node;
+  std::vector<std::string> warnings;  // jobs that cannot leave it, and why
+};
 
 struct QueuesView {
   std::string policy;                   // "fifo" ...
@@ -43,6 +47,12 @@ struct NodeRoom {
   uint32_t ranks = 0;   // of a job that waits: as many as there is room for now, at most all
   std::string why_not;  // of none
 };
+// Nodes that have no room for it, for the same reason.
+struct NodesAlike {
+  std::string why_not;
+  uint32_t count = 0;
+  std::vector<std::string> names;  // the first of them
+};
 // Why a job is as it is.
 struct Explanation {
   JobView job;
@@ -51,6 +61,7 @@ struct Explanation {
   std::vector<std::string> let_go;      // what may take its slots, and what happens then
   std::vector<core::LiveQueue> queues;  // its own, then those above
   std::vector<NodeRoom> nodes;          // where it is; of one that waits: all, the roomiest first
+  std::vector<NodesAlike> no_room;      // of one that waits: those without, the most first
   std::vector<std::string> warnings;
 };
 
@@ -124,7 +135,7 @@ class Api {
                       std::function<void(absl::StatusOr<JobView>)> done) = 0;
   // `by`: its jobs are to be gone by then; 0: they go on.
   virtual void Drain(core::NodeId node, std::string reason, bool undo, core::WallTime by,
-                     std::function<void(absl::StatusOr<NodeView>)> done) = 0;
+                     std::function<void(absl::StatusOr<DrainResult>)> done) = 0;
   // Answers with the node as it was.
   virtual void Forget(core::NodeId node, std::function<void(absl::StatusOr<NodeView>)> done) = 0;
 

@@ -1,7 +1,6 @@
 #include "coordinator/runtime/explanation.h"
 
 #include <absl/strings/str_cat.h>
-#include <absl/strings/str_split.h>
 
 #include <algorithm>
 #include <tuple>
@@ -15,6 +14,8 @@ namespace {
 
 using core::LiveQueue;
 
+constexpr size_t kMostNames = 10;
+
 const core::AttemptRow* OpenAttempt(const JobView& job) {
   const std::vector<core::AttemptRow>& attempts = job.record.attempts;
   return attempts.empty() || attempts.back().ended ? nullptr : &attempts.back();
@@ -27,9 +28,20 @@ base::WallTime Since(const JobView& job) {
   return job.record.attempts.empty() ? row.submitted : job.record.attempts.back().ended;
 }
 
+// "a; b (c; d)" are two parts.
 std::vector<std::string> PartsOf(const std::string& reason) {
-  if (reason.empty()) return {};
-  return absl::StrSplit(reason, "; ");
+  std::vector<std::string> parts;
+  int open = 0;
+  size_t begin = 0;
+  for (size_t i = 0; i < reason.size(); ++i) {
+    open += reason[i] == '(' ? 1 : reason[i] == ')' ? -1 : 0;
+    if (open > 0 || !std::string_view(reason).substr(i).starts_with("; ")) continue;
+    open = 0;
+    parts.push_back(reason.substr(begin, i - begin));
+    begin = i + 2;
+  }
+  if (begin < reason.size()) parts.push_back(reason.substr(begin));
+  return parts;
 }
 
 core::NodeCapacity CapacityOf(const NodeView& view) {
@@ -51,12 +63,31 @@ core::NodeCapacity CapacityOf(const NodeView& view) {
   return node;
 }
 
+// "the job's file:// checkpoints are ... on a only"; empty: the node may be used, as far as that
+// goes.
+std::string WhyNotItsStore(const JobView& job, const core::NodeId& node,
+                           const std::string& tied_to) {
+  if (job.live.unseen.contains(node)) return "it does not see the job's file:// store";
+  if (tied_to.empty() || node == job.live.tied_to) return "";
+  return "the job's file:// checkpoints are known to be seen on " + tied_to + " only";
+}
+
+// What people call the node that the job is tied to.
+std::string TiedTo(const JobView& job, const std::vector<NodeView>& nodes) {
+  if (job.live.tied_to.empty()) return "";
+  for (const NodeView& node : nodes) {
+    if (node.row->id == job.live.tied_to) return node.row->name;
+  }
+  return job.live.tied_to.value;
+}
+
 // Of a job that holds slots: where. Of one that waits: what each node has for it, the roomiest
 // first.
 std::vector<NodeRoom> RoomOf(const JobView& job, const std::vector<NodeView>& nodes) {
   const bool holds = OpenAttempt(job) != nullptr;
   const core::JobRow& row = job.record.job;
   const core::PendingJob needs = core::AskedFor(row.id, row.request, core::MaxWorkers(row.request));
+  const std::string tied_to = TiedTo(job, nodes);
   std::vector<NodeRoom> out;
   for (const NodeView& node : nodes) {
     const std::vector<core::JobId>& jobs = node.live.jobs;
@@ -67,12 +98,43 @@ std::vector<NodeRoom> RoomOf(const JobView& job, const std::vector<NodeView>& no
     core::NodeFit fit = holds ? core::NodeFit() : core::FitOn(CapacityOf(node), needs);
     room.ranks = fit.ranks;
     room.why_not = std::move(fit.why_not);
+    const std::string unseen = holds ? "" : WhyNotItsStore(job, node.row->id, tied_to);
+    if (!unseen.empty() && room.ranks > 0) room = {.node = node, .why_not = unseen};
     out.push_back(std::move(room));
   }
   std::stable_sort(out.begin(), out.end(), [](const NodeRoom& a, const NodeRoom& b) {
     return std::tuple(b.used, b.ranks) < std::tuple(a.used, a.ranks);
   });
   return out;
+}
+
+std::vector<NodesAlike> WithoutRoom(const std::vector<NodeRoom>& rooms) {
+  std::map<std::string, NodesAlike> by_reason;
+  for (const NodeRoom& room : rooms) {
+    if (room.why_not.empty()) continue;
+    NodesAlike& alike = by_reason[room.why_not];
+    alike.why_not = room.why_not;
+    if (++alike.count <= kMostNames) alike.names.push_back(room.node.row->name);
+  }
+  std::vector<NodesAlike> out;
+  for (auto& [why_not, alike] : by_reason) out.push_back(std::move(alike));
+  std::stable_sort(out.begin(), out.end(),
+                   [](const NodesAlike& a, const NodesAlike& b) { return a.count > b.count; });
+  return out;
+}
+
+// What its user can do about it; empty: nothing need be done.
+std::string TieAdvice(const JobView& job, const std::vector<NodeView>& nodes) {
+  const std::string name = TiedTo(job, nodes);
+  const bool goes_on = OpenAttempt(job) != nullptr && !job.live.held;
+  if (name.empty() || goes_on) return "";
+  for (const NodeView& node : nodes) {
+    if (node.row->id == job.live.tied_to && node.live.reachable && !node.row->draining) return "";
+  }
+  return absl::StrCat("its checkpoints are on ", name,
+                      " only, as far as is known, and it waits for that node; a job can go on "
+                      "elsewhere if its store is s3://, or a file:// folder that all nodes mount. "
+                      "To begin from the start elsewhere, cancel it and submit it again");
 }
 
 // "3 GPUs and 2 CPU slots" more than its quota; empty: it does not borrow.
@@ -123,12 +185,26 @@ std::string SizeText(const core::JobRequest& request) {
                       core::MinWorkers(request), " to ", core::MaxWorkers(request), " ranks");
 }
 
+// Its nodes are lost, and nobody can ask it to save.
+std::vector<std::string> WhatEndsHeld(const JobView& job) {
+  const std::optional<core::CheckpointRow>& last = job.record.last_checkpoint;
+  const bool tied = !job.live.tied_to.empty();
+  return {absl::StrCat("a waiting job that is first in its queue and would fit with what this one "
+                       "holds",
+                       tied ? "" : "; or this job itself, as soon as there is room elsewhere"),
+          absl::StrCat(
+              "then it goes on from ",
+              last ? absl::StrCat(base::ToString(last->id), " of step ", last->step) : "the start",
+              ": nobody can ask it to save while its nodes are lost")};
+}
+
 std::vector<std::string> WhatEndsIt(const JobView& job, const std::vector<LiveQueue>& path,
                                     const std::vector<NodeRoom>& nodes,
                                     const core::SchedulingSettings& settings) {
   const core::AttemptRow* attempt = OpenAttempt(job);
   std::vector<std::string> out;
   if (attempt == nullptr || attempt->cause != core::Cause::kNone) return out;
+  if (job.live.held) return WhatEndsHeld(job);
   const core::JobRow& row = job.record.job;
   auto add = [&](const std::string& text) {
     if (!text.empty()) out.push_back(text);
@@ -169,6 +245,10 @@ Explanation Explain(JobView job, const QueuesView& queues, const std::vector<Nod
   if (live) {
     if (!job.live.size_reason.empty()) out.reasons.push_back(job.live.size_reason);
     out.nodes = RoomOf(job, nodes);
+    out.no_room = WithoutRoom(out.nodes);
+    if (std::string advice = TieAdvice(job, nodes); !advice.empty()) {
+      out.warnings.push_back(std::move(advice));
+    }
     out.let_go = WhatEndsIt(job, out.queues, out.nodes, settings);
   }
   out.job = std::move(job);

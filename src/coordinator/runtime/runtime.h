@@ -67,7 +67,7 @@ class Runtime : public Api, public WorkerGateway {
               std::function<void(absl::StatusOr<JobView>)> done) override;
   void Forget(core::NodeId node, std::function<void(absl::StatusOr<NodeView>)> done) override;
   void Drain(core::NodeId node, std::string reason, bool undo, core::WallTime by,
-             std::function<void(absl::StatusOr<NodeView>)> done) override;
+             std::function<void(absl::StatusOr<DrainResult>)> done) override;
   absl::StatusOr<core::JobId> ResolveJob(const std::string& id_or_name) override;
   absl::StatusOr<JobView> GetJob(core::JobId job) override;
   absl::StatusOr<std::vector<JobView>> ListJobs(const store::JobFilter& filter) override;

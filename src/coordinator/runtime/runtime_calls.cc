@@ -30,11 +30,14 @@ absl::Status StatusOf(const core::Reply& reply) {
 }
 
 // A job that is accepted, or would be, when the store has no row of it to read.
-JobView DraftView(const Submission& draft, const core::Reply& reply) {
+JobView DraftView(const Submission& draft, const core::Reply& reply,
+                  const std::string& default_queue) {
   JobView view;
+  view.live.expected_start = reply.expected_start;
   core::JobRow& row = view.record.job;
   row.id = reply.job;
   row.request = draft.event.request;
+  if (row.request.queue.empty()) row.request.queue = default_queue;
   row.reason = reply.text;
   row.resume_uri = draft.event.resume_uri;
   row.submitted_by = draft.event.submitted_by;
@@ -60,7 +63,8 @@ void Runtime::AnswerSubmit(const SubmitCallback& done, const core::Reply& reply,
   if (reply.job && !reply.text.empty()) result.warnings.push_back(reply.text);
   absl::StatusOr<JobView> job = absl::NotFoundError("dry run");
   if (reply.job) job = GetJob(reply.job);
-  result.job = job.ok() ? *std::move(job) : DraftView(draft, reply);
+  result.job = job.ok() ? *std::move(job)
+                        : DraftView(draft, reply, options_.settings.scheduling.default_queue);
   done(std::move(result), {});
 }
 
@@ -128,7 +132,7 @@ void Runtime::Cancel(core::JobId job, std::string reason, bool save,
 }
 
 void Runtime::Drain(core::NodeId node, std::string reason, bool undo, core::WallTime by,
-                    std::function<void(absl::StatusOr<NodeView>)> done) {
+                    std::function<void(absl::StatusOr<DrainResult>)> done) {
   absl::StatusOr<NodeView> view = FindNode(node);
   if (!view.ok()) return done(view.status());
   if (by - base::WallNow() > base::kMostDrainTime) {
@@ -140,7 +144,10 @@ void Runtime::Drain(core::NodeId node, std::string reason, bool undo, core::Wall
   core::CallId call = calls_.Add([this, done, id](absl::StatusOr<core::Reply> reply) {
     if (!reply.ok()) return done(reply.status());
     absl::Status status = StatusOf(*reply);
-    status.ok() ? done(FindNode(id)) : done(status);
+    if (!status.ok()) return done(status);
+    absl::StatusOr<NodeView> drained = FindNode(id);
+    if (!drained.ok()) return done(drained.status());
+    done(DrainResult{*std::move(drained), reply->warnings});
   });
   PostCall(call, core::DrainRequested{call, id, std::move(reason), undo, by});
 }

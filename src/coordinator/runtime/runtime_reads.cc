@@ -10,9 +10,19 @@
 namespace coxswain::coordinator::runtime {
 namespace {
 
+// The plan told when it starts; that is read later, and by then it may have passed.
+void TellStart(base::WallTime now, core::LiveJob* live) {
+  if (!live->expected_start) return;
+  absl::StrAppend(&live->reason, live->reason.empty() ? "" : "; ",
+                  core::StartText(live->expected_start, now));
+  live->expected_start = std::max(live->expected_start, now);
+}
+
 JobView ViewOf(store::JobRecord record, const LiveBoard& board) {
   JobView view;
   if (!core::IsFinal(record.job.state)) view.live = board.Job(record.job.id);
+  const bool waits = record.attempts.empty() || record.attempts.back().ended;
+  if (waits) TellStart(base::WallNow(), &view.live);
   const std::optional<core::LastProgress>& last = record.job.last_progress;
   if (!view.live.progress && last) {
     view.live.progress = last->progress;

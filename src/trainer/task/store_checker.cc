@@ -8,6 +8,7 @@
 #include <random>
 
 #include "trainer/blob/blob_names.h"
+#include "trainer/blob/checkpoint_io.h"
 #include "trainer/blob/text.h"
 
 namespace coxswain::trainer::task {
@@ -87,6 +88,17 @@ absl::Status SeeMark(blob::BlobStore& store, std::string_view token) {
       Cat(store.uri(),
           " is not the same place on all machines: a file that another machine wrote there "
           "is not seen here; use s3://..., or a folder that all machines mount"));
+}
+
+absl::Status SeeCheckpoint(std::string_view uri, std::string_view manifest_hash,
+                           const blob::StoreSettings& settings) {
+  blob::ReadOptions options;
+  options.manifest_hash = manifest_hash;
+  absl::Status status = blob::InspectCheckpoint(uri, settings, options).status();
+  if (!blob::IsCorrupt(status)) return status;
+  return absl::FailedPreconditionError(
+      Cat("the checkpoint ", uri,
+          ", which another machine wrote, is not seen here: ", status.message()));
 }
 
 absl::Status RemoveMark(blob::BlobStore& store, std::string_view token) {

@@ -21,4 +21,9 @@ absl::Status WriteMark(blob::BlobStore& store, std::string_view token);
 absl::Status SeeMark(blob::BlobStore& store, std::string_view token);
 absl::Status RemoveMark(blob::BlobStore& store, std::string_view token);
 
+// The other proof: a checkpoint that another machine wrote is whole here, as far as the sizes of
+// its objects tell. FAILED_PRECONDITION if it is not.
+absl::Status SeeCheckpoint(std::string_view uri, std::string_view manifest_hash,
+                           const blob::StoreSettings& settings);
+
 }  // namespace coxswain::trainer::task

@@ -65,6 +65,10 @@ absl::Status CheckPlace(const Context& context) {
   if (!store.ok()) return store.status();
   auto probe = context.argument.find("probe");
   if (probe != context.argument.end()) {
+    if (auto checkpoint = probe->find("checkpoint"); checkpoint != probe->end()) {
+      return SeeCheckpoint(TextAt(*checkpoint, "uri"), TextAt(*checkpoint, "manifest_hash"),
+                           context.Settings("checkpoint"));
+    }
     if (std::string token = TextAt(*probe, "write"); !token.empty())
       return WriteMark(**store, token);
     std::string token = TextAt(*probe, "see");

@@ -200,6 +200,7 @@ std::string Line(const core::Reply& r) {
   if (!r.node.empty()) out += " " + r.node.value;
   if (r.already_existed) out += " already_existed";
   if (!r.text.empty()) out += ": " + r.text;
+  for (const std::string& warning : r.warnings) out += "\n  warning: " + warning;
   return out;
 }
 

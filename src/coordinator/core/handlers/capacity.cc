@@ -46,6 +46,22 @@ NodeCapacity CapacityOf(const Turn& turn, const NodeRow& row) {
   return node;
 }
 
+// It could start there now.
+bool HasRoomNow(const PlacementView& all, const NodeId& id, const PendingJob& job) {
+  auto node = all.find(id);
+  return node != all.end() && node->second.why_not.empty() && HasLabels(node->second, job) &&
+         RoomOn(node->second, job, Extent::kFree) >= job.ranks;
+}
+
+// While it may still be training, it gives that up for nodes only that are known to see its
+// checkpoints.
+void AvoidUnknown(const Turn& turn, const JobSoft& soft, PendingJob* job) {
+  if (!turn.soft.held.contains(job->id)) return;
+  for (const auto& [id, node] : turn.soft.capacity) {
+    if (!soft.store_place.contains(id)) job->avoid.insert(id);
+  }
+}
+
 }  // namespace
 
 void RefreshCapacity(Turn& turn) {
@@ -62,7 +78,8 @@ void RefreshCapacity(Turn& turn) {
 
 // A job with a file:// store stays on one node, the one that holds its checkpoints if there are
 // any, as long as that is large enough. Otherwise it leaves it or spans nodes, and its store has to
-// be proven to be one place for them and the holder, by a machine that can tell.
+// be proven to be one place for them and the holder, by a machine that can tell. Once another node
+// has been found to see its checkpoints, it leaves the holder whenever there is no room.
 PendingJob Needs(const Turn& turn, JobId id, const JobRequest& request,
                  const std::optional<Holder>& holder) {
   PendingJob job = AskedFor(id, request, MinWorkers(request));
@@ -71,10 +88,17 @@ PendingJob Needs(const Turn& turn, JobId id, const JobRequest& request,
   }
   if (holder && holder->of_other_job) job.first = holder->node;
   if (!request.local_store) return job;
+  job.store = request.store.empty() ? turn.settings.default_store : request.store;
   const PlacementView& all = turn.soft.capacity;
+  const JobRow* row = turn.tables.jobs().Find(id);
+  if (holder && row != nullptr && SeenElsewhere(turn.soft, *row, *holder)) {
+    AvoidUnknown(turn, turn.soft.jobs.at(id), &job);
+    if (HasRoomNow(all, holder->node, job)) job.only = holder->node;
+    job.store.clear();
+    return job;
+  }
   if (holder) {
     auto node = all.find(holder->node);
-    const JobRow* row = turn.tables.jobs().Find(id);
     bool asked = holder->of_other_job || row == nullptr || CanBeAsked(turn, *row);
     job.local_store = node == all.end() || FitsNode(node->second, job) || !asked;
     if (job.local_store) job.only = holder->node;

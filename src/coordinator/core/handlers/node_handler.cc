@@ -5,27 +5,13 @@
 #include "common/base/duration_text.h"
 #include "coordinator/core/handlers/attempt_handler.h"
 #include "coordinator/core/handlers/placement_handler.h"
-#include "coordinator/core/handlers/share_handler.h"
+#include "coordinator/core/handlers/shared_store_handler.h"
+#include "coordinator/core/handlers/store_look_handler.h"
 #include "coordinator/core/handlers/time_handler.h"
 #include "coordinator/core/text.h"
 
 namespace coxswain::coordinator::core {
 namespace {
-
-std::set<JobId> JobsOn(const Turn& turn, const NodeId& node) {
-  std::set<JobId> jobs;
-  for (const protocol::RankKey& key : turn.tables.ranks().OnNode(node)) jobs.insert(key.job);
-  return jobs;
-}
-
-// By id, else by name.
-const NodeRow* FindNode(const Turn& turn, const NodeId& id) {
-  if (const NodeRow* row = turn.tables.FindNode(id)) return row;
-  for (const auto& [other, row] : turn.tables.nodes()) {
-    if (row.name == id.value) return &row;
-  }
-  return nullptr;
-}
 
 bool HasReachableRanks(const Turn& turn, JobId job) {
   const AttemptRow* attempt = turn.tables.attempts().Active(job);
@@ -35,6 +21,20 @@ bool HasReachableRanks(const Turn& turn, JobId job) {
     if (!rank->exit && node != turn.soft.nodes.end() && node->second.reachable) return true;
   }
   return false;
+}
+
+// Of a job with ranks on a node that is away.
+std::string WhatFollows(const Turn& turn, JobId job, const NodeId& node) {
+  if (HasReachableRanks(turn, job)) {
+    return "the job is left alone while its other ranks make progress";
+  }
+  const std::string unless =
+      "if it is not back within " + base::DurationText(turn.deadlines().NodeLostAfter());
+  const JobRow& row = turn.tables.jobs().Get(job);
+  const bool tied = HolderOf(turn, row) && !WhyTied(turn, row, node).empty();
+  if (!tied) return unless + ", the job starts elsewhere as soon as there is room";
+  return unless + ", others are asked whether they see its checkpoints (" + row.request.store +
+         "); if none does, the job waits for " + turn.NodeName(node);
 }
 
 std::string AwayText(const Turn& turn, const NodeId& node) {
@@ -108,14 +108,6 @@ void Release(Turn& turn, const AttemptRow& attempt, const std::string& why) {
   turn.Explain(attempt.job, "");
 }
 
-void ReplyUnknown(Turn& turn, CallId call, const NodeId& node) {
-  turn.Reply({.call = call,
-              .code = ReplyCode::kNotFound,
-              .text = "there is no node '" + node.value + "' (cox nodes lists them)",
-              .job = {},
-              .node = {}});
-}
-
 // One line; empty: it may be forgotten.
 std::string WhyNotForgotten(const Turn& turn, const NodeId& id) {
   std::string name = turn.NodeName(id);
@@ -133,32 +125,26 @@ std::string WhyNotForgotten(const Turn& turn, const NodeId& id) {
 
 }  // namespace
 
-void Handle(Turn& turn, const DrainRequested& event) {
-  const NodeRow* row = FindNode(turn, event.node);
-  if (row == nullptr) return ReplyUnknown(turn, event.call, event.node);
-  NodeId id = row->id;
-  bool same = row->draining && row->drain_reason == event.reason && row->drain_by == event.by;
-  if (event.undo ? row->draining : !same) {
-    turn.EditRow(*row, [&](NodeRow& changed) {
-      changed.draining = !event.undo;
-      changed.cordoned = false;
-      changed.drain_reason = event.undo ? "" : event.reason;
-      changed.drain_by = event.undo ? WallTime() : event.by;
-    });
-    std::string name = turn.NodeName(id);
-    turn.Note(event.undo ? "NodeDrainEnded" : "NodeDraining",
-              event.undo ? name + " takes work again"
-                         : name + " takes no new work" +
-                               (event.reason.empty() ? "" : ": " + event.reason) +
-                               (event.by ? "; its jobs let go before " + ClockTime(event.by) : ""),
-              {.job = {}, .node = id});
-    turn.soft.drain_timers.Cancel(id);
-    if (!event.undo) WatchDrain(turn, id);
-    turn.TouchNode(id);
-    turn.soft.placement_due = true;
-    NoteIfDrained(turn, id);
+std::set<JobId> JobsOn(const Turn& turn, const NodeId& node) {
+  std::set<JobId> jobs;
+  for (const protocol::RankKey& key : turn.tables.ranks().OnNode(node)) jobs.insert(key.job);
+  return jobs;
+}
+
+const NodeRow* FindNode(const Turn& turn, const NodeId& id) {
+  if (const NodeRow* row = turn.tables.FindNode(id)) return row;
+  for (const auto& [other, row] : turn.tables.nodes()) {
+    if (row.name == id.value) return &row;
   }
-  turn.Reply({.call = event.call, .text = "", .job = {}, .node = id});
+  return nullptr;
+}
+
+void ReplyUnknown(Turn& turn, CallId call, const NodeId& node) {
+  turn.Reply({.call = call,
+              .code = ReplyCode::kNotFound,
+              .text = "there is no node '" + node.value + "' (cox nodes lists them)",
+              .job = {},
+              .node = {}});
 }
 
 void Handle(Turn& turn, const ForgetRequested& event) {
@@ -186,64 +172,6 @@ void Handle(Turn& turn, const ForgetRequested& event) {
   turn.soft.task_places.largest_memory.reset();
   turn.soft.placement_due = true;
   turn.Reply({.call = event.call, .text = "", .job = {}, .node = id});
-}
-
-namespace {
-
-// Said when the deadline comes, and again by each life of the coordinator that finds it passed.
-void NoteLate(Turn& turn, const NodeRow& row, const std::set<JobId>& left) {
-  const std::string was = turn.NodeName(row.id) + " was to be empty by " + ClockTime(row.drain_by);
-  std::string all;
-  for (JobId job : left) {
-    const std::string& reason = turn.soft.jobs[job].reason;
-    turn.Note("NodeDrainLate",
-              was + " and still has ranks of it" + (reason.empty() ? "" : ": " + reason),
-              {.job = job, .node = row.id}, "warning");
-    all += (all.empty() ? "" : ", ") + base::ToString(job);
-  }
-  turn.Note("NodeDrainLate", was + " and still has ranks of " + all, {.job = {}, .node = row.id},
-            "warning");
-  turn.TouchNode(row.id);
-}
-
-}  // namespace
-
-void WatchDrain(Turn& turn, const NodeId& id) {
-  const NodeRow* row = turn.tables.FindNode(id);
-  if (row == nullptr || !row->draining || !row->drain_by) return;
-  Time deadline = turn.now + (row->drain_by - turn.wall);
-  for (JobId job : JobsOn(turn, id)) {
-    const AttemptRow* attempt = turn.tables.attempts().Active(job);
-    if (attempt == nullptr || attempt->cause != Cause::kNone) continue;
-    const JobRow& of_job = turn.tables.jobs().Get(job);
-    // As late as can be: what ends before then loses nothing at all.
-    Time latest = deadline - JobGrace(turn, of_job) - turn.deadlines().lease;
-    if (latest > turn.now) {
-      turn.soft.drain_timers.Wake(id, latest);
-    } else {
-      Preempt(turn, job,
-              turn.NodeName(id) + " has to be empty by " + ClockTime(row->drain_by) +
-                  (row->drain_reason.empty() ? "" : ": " + row->drain_reason));
-      // A deadline nearer than its grace cuts that short.
-      auto soft = turn.soft.jobs.find(job);
-      if (soft == turn.soft.jobs.end() || !soft->second.stop_at) continue;
-      Time last = std::max(turn.now, deadline - turn.deadlines().lease * 2);
-      if (last >= *soft->second.stop_at) continue;
-      soft->second.stop_at = last;
-      turn.WakeJob(job, last);
-    }
-  }
-  const std::set<JobId> left = JobsOn(turn, id);
-  if (left.empty()) return;
-  if (deadline > turn.now) return turn.soft.drain_timers.Wake(id, deadline);
-  NoteLate(turn, *turn.tables.FindNode(id), left);
-}
-
-void NoteIfDrained(Turn& turn, const NodeId& node) {
-  const NodeRow* row = turn.tables.FindNode(node);
-  if (row == nullptr || !row->draining || !turn.tables.ranks().OnNode(node).empty()) return;
-  turn.Note("NodeDrained", turn.NodeName(node) + " runs nothing any more",
-            {.job = {}, .node = node});
 }
 
 void RenewLease(Turn& turn, const NodeId& id, bool is_new) {
@@ -290,12 +218,8 @@ void LoseContact(Turn& turn, const NodeId& id, const std::string& why) {
   turn.Note("NodeUnreachable", text, {.job = {}, .node = id}, "warning");
   for (JobId job : jobs) {
     turn.TouchJob(job);
-    const std::string then = HasReachableRanks(turn, job)
-                                 ? "; the job is left alone while its other ranks make progress"
-                                 : "; if it is not back within " +
-                                       base::DurationText(turn.deadlines().NodeLostAfter()) +
-                                       ", the job starts elsewhere as soon as there is room";
-    turn.Note("NodeUnreachable", text + then, {.job = job, .node = id}, "warning");
+    turn.Note("NodeUnreachable", text + "; " + WhatFollows(turn, job, id), {.job = job, .node = id},
+              "warning");
   }
 }
 
@@ -381,7 +305,7 @@ void GiveUpLost(Turn& turn, JobId job) {
 }
 
 // Its ranks may well be training.
-void HoldLost(Turn& turn, JobId job, const std::string& why) {
+void HoldLost(Turn& turn, JobId job, const std::string& why, bool tied) {
   const AttemptRow& attempt = *turn.tables.attempts().Active(job);
   const LostRanks lost = LostRanksOf(turn, attempt);
   const NodeId& first = *lost.nodes.begin();
@@ -389,7 +313,7 @@ void HoldLost(Turn& turn, JobId job, const std::string& why) {
   std::string names = turn.NodeNames(lost.nodes);
   std::string text = "node " + names + " unreachable since " + ClockTime(turn.wall + -away) +
                      "; no other place for it (" + why + "): waiting for " + names +
-                     ", or for room elsewhere";
+                     (tied ? "" : ", or for room elsewhere");
   turn.Explain(job, text);
   if (std::exchange(turn.soft.held[job], true)) return;
   turn.Note("JobHeld", text, {.job = job, .node = first, .attempt = attempt.number}, "warning");

@@ -1,11 +1,10 @@
-// Nodes: leases, reachability, draining, forgetting.
+// Nodes: leases, reachability, forgetting.
 #pragma once
 
 #include "coordinator/core/turn.h"
 
 namespace coxswain::coordinator::core {
 
-void Handle(Turn& turn, const DrainRequested& event);
 // Refused while the node is connected or may still run ranks.
 void Handle(Turn& turn, const ForgetRequested& event);
 
@@ -28,11 +27,13 @@ std::optional<Time> JudgeLostNodes(Turn& turn, const AttemptRow& attempt);
 void JudgeHeldJobs(Turn& turn);
 // There is: its attempt fails.
 void GiveUpLost(Turn& turn, JobId job);
-// There is not: it is left as it is.
-void HoldLost(Turn& turn, JobId job, const std::string& why);
-// Has the jobs of a node with a deadline save and let go in time.
-void WatchDrain(Turn& turn, const NodeId& node);
-// The last rank of a draining node has gone.
-void NoteIfDrained(Turn& turn, const NodeId& node);
+// There is not: it is left as it is. `tied`: nor can there be, while its checkpoints are there.
+void HoldLost(Turn& turn, JobId job, const std::string& why, bool tied);
+
+// With ranks there that have not ended.
+std::set<JobId> JobsOn(const Turn& turn, const NodeId& node);
+// By id, else by name.
+const NodeRow* FindNode(const Turn& turn, const NodeId& id);
+void ReplyUnknown(Turn& turn, CallId call, const NodeId& node);
 
 }  // namespace coxswain::coordinator::core

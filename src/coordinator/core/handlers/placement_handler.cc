@@ -11,6 +11,7 @@
 #include "coordinator/core/handlers/node_handler.h"
 #include "coordinator/core/handlers/share_handler.h"
 #include "coordinator/core/handlers/speed_handler.h"
+#include "coordinator/core/handlers/store_look_handler.h"
 #include "coordinator/core/handlers/submit_handler.h"
 #include "coordinator/core/handlers/time_handler.h"
 #include "coordinator/core/placement/gang_fit.h"
@@ -21,7 +22,6 @@
 namespace coxswain::coordinator::core {
 namespace {
 
-constexpr size_t kNodesToTellHolders = 16;
 constexpr size_t kHoldersToTell = 3;
 constexpr char kFarBack[] = "many jobs are ahead of it";
 
@@ -80,32 +80,28 @@ std::string Prefix(Turn& turn, JobId job) {
   return "not yet checked" + (soft.check_note.empty() ? "" : ": " + soft.check_note) + "; ";
 }
 
-struct Held {
-  uint64_t cpus = 0, gpus = 0;
-};
-
-// "; j1 (mnist) holds 2 CPU slots and 2 GPUs": who has what the first in the queue waits for. In a
-// large fleet that would be too many to tell.
-std::string HoldersText(const Turn& turn) {
-  if (turn.soft.capacity.size() > kNodesToTellHolders) return "";
-  std::map<JobId, Held> by_job;
-  for (const auto& [node, capacity] : turn.soft.capacity) {
-    for (const protocol::RankKey& key : turn.tables.ranks().OnNode(node)) {
-      const RankRow& rank = *turn.tables.ranks().Find(key);
-      by_job[key.job].cpus += rank.cpus;
-      by_job[key.job].gpus += rank.gpu_uuids.size();
-    }
-  }
+// "; j1 (mnist) holds 2 CPU slots and 2 GPUs": who has what the first in the queue waits for.
+std::string HoldersText(const Turn& turn, const std::vector<JobId>& jobs) {
   std::string out;
   size_t told = 0;
-  for (const auto& [id, held] : by_job) {
-    const JobRow* job = turn.tables.jobs().Find(id);
-    if (job == nullptr) continue;
-    if (++told > kHoldersToTell) return out + " and others";
-    out += out.empty() ? "; " : ", ";
+  for (JobId id : jobs) {
+    if (told == kHoldersToTell) {
+      out += " and others";
+      break;
+    }
+    const JobRow* row = turn.tables.jobs().Find(id);
+    if (row == nullptr) continue;
+    const JobRow& job = *row;
+    uint64_t cpus = 0, gpus = 0;
+    for (const RankRow* rank : turn.tables.ranks().Of(job.id, job.attempt)) {
+      if (rank->exit) continue;
+      cpus += rank->cpus;
+      gpus += rank->gpu_uuids.size();
+    }
+    if (cpus == 0 && gpus == 0) continue;  // it is not there yet, or about to end
     out +=
-        base::ToString(id) + " (" + job->request.name + ") holds " + Plural(held.cpus, "CPU slot");
-    if (held.gpus > 0) out += " and " + Plural(held.gpus, "GPU");
+        (told++ == 0 ? "; " : ", ") + NameOf(turn, job.id) + " holds " + Plural(cpus, "CPU slot");
+    if (gpus > 0) out += " and " + Plural(gpus, "GPU");
   }
   for (JobId id : turn.tables.waiting()) {
     if (KeepsPlace(turn, id)) {
@@ -180,24 +176,28 @@ Plan MakePlan(Turn& turn, const JobRow* asked = nullptr) {
   return plan;
 }
 
+void TellStart(Turn& turn, JobId job, WallTime start) {
+  JobSoft& soft = turn.soft.jobs[job];
+  if (soft.expected_start == start) return;
+  soft.expected_start = start;
+  turn.TouchJob(job);
+}
+
 void TellWhy(Turn& turn, const Plan& plan) {
   std::set<JobId> told;
-  std::optional<std::string> holders;  // the same for each queue's first
   for (const Why& why : plan.why) {
     told.insert(why.job);
-    if (why.first && !holders) holders = HoldersText(turn);
-    WallTime start = why.starts ? turn.wall + (*why.starts - turn.now) : WallTime();
-    if (JobSoft& soft = turn.soft.jobs[why.job]; soft.expected_start != start) {
-      soft.expected_start = start;
-      turn.TouchJob(why.job);
-    }
-    turn.Explain(why.job, Prefix(turn, why.job) + why.text + (why.first ? *holders : ""));
+    TellStart(turn, why.job, why.starts ? turn.wall + (*why.starts - turn.now) : WallTime());
+    turn.Explain(why.job, Prefix(turn, why.job) + why.text +
+                              (why.first ? HoldersText(turn, why.waits_for) : ""));
   }
   if (plan.all) return;
   for (JobId job : turn.tables.waiting()) {
     const JobSoft& soft = turn.soft.jobs[job];
     bool pause = soft.not_before || soft.check;
-    if (!pause && !told.contains(job)) turn.Explain(job, Prefix(turn, job) + kFarBack);
+    if (pause || told.contains(job)) continue;
+    TellStart(turn, job, WallTime());
+    turn.Explain(job, Prefix(turn, job) + kFarBack);
   }
 }
 
@@ -225,8 +225,21 @@ bool MoveHeld(Turn& turn, const Plan& plan) {
     TickJob(turn, each.victim);
     moved = true;
   }
-  for (const auto& [job, why] : stay) HoldLost(turn, job, why);
+  for (const auto& [job, why] : stay) {
+    const PendingJob needs = NeedsOf(turn, job);
+    HoldLost(turn, job, why, needs.only.has_value());
+    LookElsewhere(turn, turn.tables.jobs().Get(job), needs);
+  }
   return moved;
+}
+
+// Those that wait for a node which may not be back for long, with their checkpoints.
+void LookForOthers(Turn& turn, const Plan& plan) {
+  for (const Why& why : plan.why) {
+    const JobRow* row = turn.tables.jobs().Find(why.job);
+    if (row == nullptr || !row->request.local_store || !row->attempt) continue;
+    LookElsewhere(turn, *row, NeedsOf(turn, why.job));
+  }
 }
 
 // True: slots may have come free by it at once.
@@ -238,6 +251,7 @@ bool PlanOnce(Turn& turn) {
   for (const Resize& each : plan.resizes) ResizeJob(turn, each);
   TellWhy(turn, plan);
   TellSizes(turn, plan);
+  LookForOthers(turn, plan);
   return MoveHeld(turn, plan);
 }
 
@@ -283,7 +297,7 @@ std::string WhyNeverPlaced(Turn& turn, const JobRequest& request) {
   return WhyNever(turn.soft.capacity, Needs(turn, {}, request, std::nullopt));
 }
 
-std::string WhenItWouldStart(Turn& turn, const JobSubmitted& event) {
+WouldStart WhenItWouldStart(Turn& turn, const JobSubmitted& event) {
   RefreshCapacity(turn);
   JobRow row;
   row.id = turn.cluster().last_job.Next();
@@ -291,13 +305,18 @@ std::string WhenItWouldStart(Turn& turn, const JobSubmitted& event) {
   row.submitted_by = event.submitted_by;
   Plan plan = MakePlan(turn, &row);
   for (const Placement& placement : plan.placements) {
-    if (placement.job == row.id)
-      return "it would start at once on " + turn.NodeNames(NodesOf(placement));
+    if (placement.job != row.id) continue;
+    return {"it would start at once on " + turn.NodeNames(NodesOf(placement)), turn.wall};
   }
+  WouldStart found{std::string("it would wait: ") + kFarBack, {}};
   for (const Why& why : plan.why) {
-    if (why.job == row.id) return "it would wait: " + why.text + WhoWouldStop(turn, plan, row.id);
+    if (why.job != row.id) continue;
+    found.text = "it would wait: " + why.text + WhoWouldStop(turn, plan, row.id);
+    if (!why.starts) break;
+    found.at = turn.wall + (*why.starts - turn.now);
+    found.text += "; " + StartText(found.at, turn.wall);
   }
-  return std::string("it would wait: ") + kFarBack;
+  return found;
 }
 
 std::set<NodeId> WouldRunOn(Turn& turn, const JobRequest& request) {

@@ -14,8 +14,12 @@ void PlaceJobs(Turn& turn);
 void PlaceJobsSoon(Turn& turn);
 // Why no state of the known fleet could hold it; empty: it could, or no fleet is known.
 std::string WhyNeverPlaced(Turn& turn, const JobRequest& request);
-// "it would start at once on a, b", "it would wait: needs 4 ranks ...".
-std::string WhenItWouldStart(Turn& turn, const JobSubmitted& event);
+// "it would start at once on a, b", "it would wait: needs 4 ranks ..."; 0: not known when.
+struct WouldStart {
+  std::string text;
+  WallTime at;
+};
+WouldStart WhenItWouldStart(Turn& turn, const JobSubmitted& event);
 // The nodes it would run on if it were placed now and alone; empty: it would have to wait.
 std::set<NodeId> WouldRunOn(Turn& turn, const JobRequest& request);
 

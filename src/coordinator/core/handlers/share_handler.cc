@@ -44,9 +44,15 @@ void LetGoFor(Turn& turn, JobId job, Cause cause, const char* kind, const std::s
               const std::string& why) {
   const AttemptRow* attempt = turn.tables.attempts().Active(job);
   if (attempt == nullptr || attempt->cause != Cause::kNone) return;
-  turn.Note(kind, "asked to save and let go: " + why, {.job = job, .attempt = attempt->number},
+  // Of lost nodes nobody can be asked.
+  const bool lost = turn.soft.held.contains(job);
+  turn.Note(kind,
+            (lost ? "has to let go, and cannot be asked to save, as its nodes are lost: "
+                  : "asked to save and let go: ") +
+                why,
+            {.job = job, .attempt = attempt->number},
             cause == Cause::kPreempted ? "warning" : "info");
-  StopAttempt(turn, job, cause, prefix + why, true);
+  StopAttempt(turn, job, cause, prefix + why, !lost);
 }
 
 }  // namespace

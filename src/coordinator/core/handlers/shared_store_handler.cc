@@ -8,7 +8,14 @@
 namespace coxswain::coordinator::core {
 namespace {
 
-std::string Argument(const StoreProof& proof, const std::string& spec_yaml) {
+std::string Argument(const Turn& turn, const StoreProof& proof, const std::string& spec_yaml) {
+  if (proof.checkpoint) {
+    const CheckpointRow& row = *turn.tables.checkpoints().Find(proof.checkpoint);
+    // A trainer that knows no checkpoints here looks for a mark without a name, and sees none.
+    return "{\"spec_yaml\":" + JsonQuote(spec_yaml) +
+           ",\"probe\":{\"see\":\"\",\"checkpoint\":{\"uri\":" + JsonQuote(row.uri) +
+           ",\"manifest_hash\":" + JsonQuote(row.manifest_hash) + "}}}";
+  }
   bool last = proof.at + 1 == proof.machines.size();
   std::string probe = proof.at == 0 ? "{\"write\":" : "{\"see\":";
   probe += JsonQuote(proof.mark) + (proof.at == 0 || last ? "}" : ",\"keep\":true}");
@@ -16,7 +23,7 @@ std::string Argument(const StoreProof& proof, const std::string& spec_yaml) {
 }
 
 TaskId StartStep(Turn& turn, JobId job, StoreProof proof, const std::string& spec_yaml) {
-  std::string argument = Argument(proof, spec_yaml);
+  std::string argument = Argument(turn, proof, spec_yaml);
   NodeId node = proof.machines[proof.at];
   return StartTask(
       turn,
@@ -47,6 +54,11 @@ bool NeedsProof(const Turn& turn, const JobRow& job, const std::set<NodeId>& mac
   return holder && !machines.contains(holder->node);
 }
 
+bool IsThere(const Soft& soft, const NodeId& id) {
+  auto node = soft.nodes.find(id);
+  return node != soft.nodes.end() && node->second.reachable && node->second.session;
+}
+
 // Which of those that see the checkpoints takes part in the proof: the one that wrote them if it is
 // there, else one of the job's machines, else any.
 std::optional<NodeId> Witness(const Turn& turn, const JobRow& job,
@@ -54,9 +66,7 @@ std::optional<NodeId> Witness(const Turn& turn, const JobRow& job,
   std::optional<NodeId> found;
   std::optional<Holder> holder = HolderOf(turn, job);
   for (const NodeId& id : SeersOf(turn, job)) {
-    auto node = turn.soft.nodes.find(id);
-    bool there = node != turn.soft.nodes.end() && node->second.reachable && node->second.session;
-    if (!there) continue;
+    if (!IsThere(turn.soft, id)) continue;
     if (id == holder->node) return id;
     if (!found || (machines.contains(id) && !machines.contains(*found))) found = id;
   }
@@ -96,15 +106,15 @@ std::string ProofFailed(Turn& turn, const TaskSoft& step, const protocol::TaskEn
          turn.NodeName(step.node) + " looked for it)";
 }
 
-std::optional<Holder> HolderOf(const Turn& turn, const JobRow& job) {
-  std::vector<const CheckpointRow*> rows = turn.tables.checkpoints().OfJob(job.id);
+std::optional<Holder> HolderOf(const Tables& tables, const JobRow& job) {
+  std::vector<const CheckpointRow*> rows = tables.checkpoints().OfJob(job.id);
   for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
     if (!IsWhole(**row)) continue;
     if (!job.request.local_store) return std::nullopt;
-    if (!(*row)->node.empty()) return Holder{(*row)->node, false};
+    if (!(*row)->node.empty()) return Holder{(*row)->node, false, (*row)->id};
   }
   if (job.request.resume_node.empty()) return std::nullopt;
-  return Holder{job.request.resume_node, true};
+  return Holder{job.request.resume_node, true, {}};
 }
 
 bool StoreServes(const Turn& turn, const JobRow& job, const std::set<NodeId>& machines) {
@@ -119,9 +129,33 @@ bool StoreServes(const Turn& turn, const JobRow& job, const std::set<NodeId>& ma
 
 bool CanBeAsked(const Turn& turn, const JobRow& job) { return Witness(turn, job, {}).has_value(); }
 
+bool SeenElsewhere(const Soft& soft, const JobRow& job, const Holder& holder) {
+  auto found = soft.jobs.find(job.id);
+  if (holder.of_other_job || found == soft.jobs.end()) return false;
+  const JobSoft& of_job = found->second;
+  if (!of_job.store_place.contains(holder.node)) return false;
+  return std::any_of(of_job.store_place.begin(), of_job.store_place.end(), [&](const NodeId& id) {
+    return id != holder.node && IsThere(soft, id) && !of_job.store_unseen.contains(id);
+  });
+}
+
+void LookFor(Turn& turn, const JobRow& job, CheckpointId checkpoint, const NodeId& node) {
+  turn.soft.jobs[job.id].check =
+      StartStep(turn, job.id, {"", {node}, 0, checkpoint}, job.spec_yaml);
+  if (turn.tables.attempts().Active(job.id) != nullptr) return;
+  turn.Explain(job.id, "its file:// store is being checked: does " + turn.NodeName(node) +
+                           " see its checkpoints?");
+}
+
 void ProveStore(Turn& turn, const JobRow& job, const std::set<NodeId>& machines) {
   JobSoft& soft = turn.soft.jobs[job.id];
-  if (soft.check) return;
+  if (soft.check || soft.look_after > turn.now) return;
+  std::optional<Holder> holder = HolderOf(turn, job);
+  // Nobody else is there to leave a mark for it.
+  if (machines.size() == 1 && holder && holder->checkpoint &&
+      Witness(turn, job, machines).value_or(*machines.begin()) == *machines.begin()) {
+    return LookFor(turn, job, holder->checkpoint, *machines.begin());
+  }
   std::vector<NodeId> order(machines.begin(), machines.end());
   std::stable_partition(order.begin(), order.end(),
                         [&](const NodeId& id) { return soft.store_place.contains(id); });

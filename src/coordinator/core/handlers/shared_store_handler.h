@@ -1,6 +1,7 @@
 // A job whose checkpoints go to a file:// store may span machines, or move to one that did not
 // write them, only if that store is one place for all of them. The proof: one machine leaves a mark
-// in it, each of the others must see the mark.
+// in it, each of the others must see the mark. Or, where the machine that wrote the checkpoints
+// cannot be asked, and one machine is enough: that machine must see the checkpoint itself.
 #pragma once
 
 #include "coordinator/core/turn.h"
@@ -13,8 +14,12 @@ std::set<NodeId> NodesOf(const Placement& placement);
 struct Holder {
   NodeId node;
   bool of_other_job = false;  // it is the one of --resume-from
+  CheckpointId checkpoint;    // 0: of another job
 };
-std::optional<Holder> HolderOf(const Turn& turn, const JobRow& job);
+std::optional<Holder> HolderOf(const Tables& tables, const JobRow& job);
+inline std::optional<Holder> HolderOf(const Turn& turn, const JobRow& job) {
+  return HolderOf(turn.tables, job);
+}
 
 // Starts a proof for these machines, the first of which writes. `job` 0: of a submission that
 // waits.
@@ -30,8 +35,13 @@ std::string ProofFailed(Turn& turn, const TaskSoft& step, const protocol::TaskEn
 bool StoreServes(const Turn& turn, const JobRow& job, const std::set<NodeId>& machines);
 // Some machine that sees its checkpoints is there, so that a proof for others is possible.
 bool CanBeAsked(const Turn& turn, const JobRow& job);
+// One that is there has seen its checkpoints, though another machine wrote them.
+bool SeenElsewhere(const Soft& soft, const JobRow& job, const Holder& holder);
 // Has it proven, unless a check of the job is under way.
 void ProveStore(Turn& turn, const JobRow& job, const std::set<NodeId>& machines);
+
+// Has this one machine look for a checkpoint: its worker may see where another one wrote it.
+void LookFor(Turn& turn, const JobRow& job, CheckpointId checkpoint, const NodeId& node);
 // A proof for these machines went well.
 void StoreProven(Turn& turn, JobId job, const std::vector<NodeId>& machines);
 // One machine did not see what another had left. True: the job can do without that machine, because

@@ -4,6 +4,7 @@
 #include "coordinator/core/handlers/placement_handler.h"
 #include "coordinator/core/handlers/resume_handler.h"
 #include "coordinator/core/handlers/shared_store_handler.h"
+#include "coordinator/core/handlers/store_look_handler.h"
 #include "coordinator/core/handlers/task_handler.h"
 #include "coordinator/core/text.h"
 
@@ -120,9 +121,12 @@ void Answer(Turn& turn, const JobSubmitted& event, const std::vector<CallId>& ca
   if (!event.dry_run) return Accept(turn, event, calls, finding);
   std::string text = "it would be accepted";
   if (!finding.checked) text += ", not yet checked: " + finding.note;
-  text += "; " + WhenItWouldStart(turn, event);
+  const WouldStart start = WhenItWouldStart(turn, event);
+  text += "; " + start.text;
   if (!finding.warning.empty()) text += "; warning: " + finding.warning;
-  for (CallId call : calls) turn.Reply({.call = call, .text = text, .job = {}, .node = {}});
+  for (CallId call : calls) {
+    turn.Reply({.call = call, .text = text, .job = {}, .node = {}, .expected_start = start.at});
+  }
 }
 
 void Wait(Turn& turn, TaskId task, WaitingSubmission waiting) {
@@ -224,6 +228,7 @@ void JobChecked(Turn& turn, const TaskSoft& task, const protocol::TaskEnded& end
   JobSoft& soft = turn.soft.jobs[task.job];
   soft.check = {};
   turn.soft.placement_due = true;
+  if (task.proof && task.proof->checkpoint) return CheckpointLookedFor(turn, task, end, lost);
   if (end.ok && task.proof) {
     const std::string& yaml = turn.tables.jobs().Get(task.job).spec_yaml;
     if (std::optional<TaskId> next = NextProofStep(turn, task, yaml)) {

@@ -4,6 +4,7 @@
 
 #include "common/base/duration_text.h"
 #include "coordinator/core/handlers/attempt_handler.h"
+#include "coordinator/core/handlers/drain_handler.h"
 #include "coordinator/core/handlers/generation_handler.h"
 #include "coordinator/core/handlers/job_end_handler.h"
 #include "coordinator/core/handlers/node_handler.h"

@@ -82,6 +82,7 @@ struct PendingJob {
   std::vector<std::string> gpu_kinds;           // the first one that can be had; empty: any
   Within within = Within::kFleet;
   bool local_store = false;    // kMachine because its checkpoint store is file://
+  std::string store;           // its file:// store; empty: it has none, or others see it
   std::optional<NodeId> only;  // on this node: it holds the job's file:// checkpoints
   std::set<NodeId> avoid;      // do not see its file:// store
   std::optional<NodeId>

@@ -25,8 +25,9 @@ std::string LabelsText(const std::map<std::string, std::string>& labels) {
 std::string WhereText(const PendingJob& job) {
   bool one_node = job.within == Within::kMachine && job.ranks > 1 && !job.only;
   bool one_rack = job.within == Within::kRack && job.ranks > 1;
+  std::string why = job.local_store ? " (its checkpoint store is file://)" : "";
   std::string labels = job.selector.empty() ? "" : " with " + LabelsText(job.selector);
-  if (one_node) return ", all on one node" + labels;
+  if (one_node) return ", all on one node" + labels + why;
   if (one_rack) return ", all in one rack" + (labels.empty() ? "" : " on nodes" + labels);
   return labels.empty() ? "" : " on " + std::string(job.ranks > 1 ? "nodes" : "a node") + labels;
 }
@@ -39,7 +40,7 @@ bool IsWanted(const GpuSlot& gpu, const PendingJob& job) {
 
 std::string WhyNotUsed(const NodeId& id, const NodeCapacity& node, const PendingJob& job) {
   if (!node.why_not.empty() || !job.avoid.contains(id)) return node.why_not;
-  return "where its file:// store is not seen";
+  return "not known to see its file:// store";
 }
 
 // The largest gang of this shape that there is room for, and where.
@@ -141,16 +142,22 @@ std::string FreeText(const PlacementView& view, const PendingJob& job) {
   return out;
 }
 
-// " on a, which holds its checkpoints; it is draining": of a job that one node has to take part in.
+// " on a: its checkpoints are there, in file:///x ...; a is draining": of a job that one node has
+// to take part in.
 std::string WhyNotThere(const PlacementView& view, const PendingJob& job) {
   const NodeId& id = job.only ? *job.only : *job.first;
   auto node = view.find(id);
   bool known = node != view.end();
-  std::string out = (job.only || job.ranks == 1 ? " on " : ", rank 0 on ") +
-                    (known ? node->second.name : id.value) + ", which holds " +
-                    (job.first ? "the checkpoint it begins with; " : "its checkpoints; ");
-  if (!known) return out + "it has not connected";
-  if (!node->second.why_not.empty()) return out + "it is " + node->second.why_not;
+  const std::string& name = known ? node->second.name : id.value;
+  std::string out = (job.only || job.ranks == 1 ? " on " : ", rank 0 on ") + name;
+  if (job.first || job.store.empty()) {
+    out += ", which holds " +
+           std::string(job.first ? "the checkpoint it begins with; " : "its checkpoints; ");
+  } else {
+    out += ": " + TiedText(job.store, "there") + "; ";
+  }
+  if (!known) return out + name + " has not connected";
+  if (!node->second.why_not.empty()) return out + name + " is " + node->second.why_not;
   bool alone = job.only || RoomOn(node->second, job, Extent::kFree) == 0;
   return out + (alone ? FreeText({*node}, job) : FreeText(view, job));
 }
@@ -194,6 +201,10 @@ std::string NeedText(const PendingJob& job) {
   return out;
 }
 
+std::string TiedText(const std::string& store, const std::string& where) {
+  return "its checkpoints are in " + store + " " + where + ", which no other node is known to see";
+}
+
 std::string WhyNotNow(const PlacementView& view, const PendingJob& job) {
   std::string out = "needs " + NeedText(job) + WhereText(job);
   if (job.only || job.first) return out + WhyNotThere(view, job);
@@ -204,7 +215,6 @@ std::string WhyNever(const PlacementView& view, const PendingJob& job) {
   if (view.empty() || FitsOneNode(view, job)) return "";
   if (!FitGang(view, job, Extent::kWhole).shares.empty()) return "";
   std::string out = "needs " + NeedText(job) + WhereText(job);
-  if (job.local_store && job.ranks > 1) out += " (its checkpoint store is file://)";
   uint64_t suitable = std::count_if(
       view.begin(), view.end(), [&](const auto& entry) { return HasLabels(entry.second, job); });
   if (suitable == 0) {

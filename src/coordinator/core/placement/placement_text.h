@@ -10,6 +10,9 @@ namespace coxswain::coordinator::core {
 // "2 ranks of 1 CPU slot and 2 GPUs (H100 or H200) each".
 std::string NeedText(const PendingJob& job);
 
+// "its checkpoints are in file:///x there, which no other node is known to see".
+std::string TiedText(const std::string& store, const std::string& where);
+
 // What it needs and what is free; it does not fit now.
 std::string WhyNotNow(const PlacementView& view, const PendingJob& job);
 

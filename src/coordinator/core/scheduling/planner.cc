@@ -15,6 +15,9 @@ namespace {
 // How many jobs that do not fit one plan looks at, and how many get a reservation.
 constexpr size_t kMostUnplaced = 64;
 constexpr size_t kMostReservations = 16;
+// In a fleet of more nodes, too many hold what a job waits for to be told.
+constexpr size_t kNodesToTellHolders = 16;
+constexpr size_t kHoldersToTell = 4;
 
 // The waiting jobs of one user in one queue, in order.
 struct Lane {
@@ -28,6 +31,12 @@ struct Line {
   std::optional<JobId> first;  // that did not get slots
   std::string first_needs;
   uint64_t behind = 0;  // jobs that were looked at after it
+};
+// A job that was promised nothing, and where in the plan it is told why it waits.
+struct NoPromise {
+  const WaitingJob* job;
+  size_t at = 0;
+  bool tell = false;  // also what it waits for
 };
 using LineKey = std::tuple<QueueIndex, std::map<std::string, std::string>, bool,
                            std::vector<std::string>>;  // selector, whether GPUs, which kinds
@@ -151,6 +160,9 @@ class Pass {
     Line& line = closed_[job.queue] != nullptr ? *closed_[job.queue] : own;
     if (line.first) return Behind(job, &line);
     Why why{.job = job.id, .text = "", .first = true, .starts = std::nullopt};
+    if (in_.fleet->size() <= kNodesToTellHolders) {
+      why.waits_for = finder_.WaitsFor(job, needs, kHoldersToTell);
+    }
     std::optional<QueueIndex> limit = in_.tree->OverLimit(job.queue, job.demand);
     std::string need = limit ? LimitText(*limit, job) : WhyNotNow(*in_.fleet, needs);
     if (reservations_ < kMostReservations) {
@@ -158,7 +170,7 @@ class Pass {
       Promise promise = finder_.Reserve(job, needs);
       why.starts = promise.starts;
       why.text = need + promise.text;
-      if (promise.text.empty()) no_promise_.push_back({&job, plan_.why.size()});
+      if (promise.text.empty()) no_promise_.push_back({&job, plan_.why.size(), true});
       for (Preemption& each : promise.preemptions) plan_.preemptions.push_back(std::move(each));
     } else {
       why.text = need;
@@ -171,32 +183,28 @@ class Pass {
 
   void Behind(const WaitingJob& job, Line* line) {
     ++line->behind;
-    no_promise_.push_back({&job, plan_.why.size()});
+    no_promise_.push_back({&job, plan_.why.size(), false});
     plan_.why.push_back({.job = job.id,
                          .text = Plural(line->behind, "job") + " ahead" + InQueueText(job.queue) +
-                                 "; " + base::ToString(*line->first) + " is first and " +
+                                 "; " + in_.name(*line->first) + " is first and " +
                                  line->first_needs,
                          .first = false,
                          .starts = std::nullopt});
   }
 
-  // When those will start to which nothing is promised: those behind others, and under a policy
-  // that keeps no slots the first ones. It takes a look at the fleet for each of them, several
-  // times.
+  // When those will start to which nothing is promised: those behind others, those whose user has
+  // as much as he may, and under a policy that keeps no slots the first ones. It takes a look at
+  // the fleet for each of them, several times.
   void Forecast() {
     constexpr size_t kMostWork = 200'000;
     size_t work = in_.fleet->size() * static_cast<size_t>(std::bit_width(in_.running.size() + 2));
     size_t most = std::max<size_t>(1, kMostWork / std::max<size_t>(1, work));
-    for (const auto& [job, at] : no_promise_) {
+    for (const NoPromise& each : no_promise_) {
       if (most-- == 0) return;
-      Why& why = plan_.why[at];
-      const Promise promise = finder_.Forecast(*job, NeedsOf(*job));
+      Why& why = plan_.why[each.at];
+      const Promise promise = finder_.Forecast(*each.job, NeedsOf(*each.job));
       why.starts = promise.starts;
-      if (why.first) {
-        why.text += promise.text;
-      } else if (why.starts) {
-        why.text += StartText(*why.starts - in_.now);
-      }
+      if (each.tell) why.text += promise.text;
     }
   }
 
@@ -214,13 +222,13 @@ class Pass {
               HeldText(queue.user_limit, has.held) + ", this needs " +
               HeldText(queue.user_limit, job.demand);
     }
-    for (--lane->at; lane->at < lane->jobs.size(); ++lane->at) {
+    const size_t first = --lane->at;
+    for (; lane->at < lane->jobs.size(); ++lane->at) {
       if (plan_.why.size() >= kMostUnplaced) plan_.all = false;
-      if (plan_.all)
-        plan_.why.push_back({.job = lane->jobs[lane->at]->id,
-                             .text = text,
-                             .first = false,
-                             .starts = std::nullopt});
+      if (!plan_.all) continue;
+      no_promise_.push_back({lane->jobs[lane->at], plan_.why.size(), lane->at == first});
+      plan_.why.push_back(
+          {.job = lane->jobs[lane->at]->id, .text = text, .first = false, .starts = std::nullopt});
     }
   }
 
@@ -241,7 +249,7 @@ class Pass {
   std::vector<Line*> closed_;  // by queue: nothing more of it is placed, for the first in this line
   RoomFinder finder_;
   std::vector<Lane> lanes_;
-  std::vector<std::pair<const WaitingJob*, size_t>> no_promise_;  // and where why is told
+  std::vector<NoPromise> no_promise_;
   size_t reservations_ = 0;
   Plan plan_;
 };

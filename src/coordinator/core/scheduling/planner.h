@@ -72,6 +72,7 @@ struct Why {
   std::string text;
   bool first = false;                // nobody is ahead of it in its queue
   std::optional<base::Time> starts;  // as expected
+  std::vector<JobId> waits_for;      // of the first: some of those that hold what it waits for
 };
 
 struct Plan {

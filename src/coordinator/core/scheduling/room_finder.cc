@@ -4,24 +4,16 @@
 
 #include "common/base/duration_text.h"
 #include "coordinator/core/placement/placement_text.h"
+#include "coordinator/core/placement/useful_slots.h"
 #include "coordinator/core/text.h"
 
 namespace coxswain::coordinator::core {
 namespace {
 
 constexpr size_t kVictimsToTell = 3;
-
-// "about 40 min".
-std::string AboutText(base::Duration duration) {
-  constexpr base::Duration kMinute = base::seconds(60), kHour = 60 * kMinute;
-  if (duration < kMinute) return "less than a minute";
-  const base::Duration unit = duration < 24 * kHour ? kMinute : kHour;
-  return "about " + base::DurationText((duration + unit / 2) / unit * unit);
-}
+constexpr size_t kEndsToLookAt = 64;
 
 }  // namespace
-
-std::string StartText(base::Duration in) { return "; it starts in " + AboutText(in); }
 
 GangFit RoomFinder::Fit(const PendingJob& needs, std::optional<base::Duration> expected) {
   GangFit fit = FitGang(*in_.fleet, needs, Extent::kFree);
@@ -178,14 +170,46 @@ bool RoomFinder::GoesFirst(const RunningJob& running, const WaitingJob& than) co
 
 bool RoomFinder::HasRoom(const WaitingJob& job, const PendingJob& needs) {
   return !in_.tree->OverLimit(job.queue, job.demand) &&
+         !in_.tree->OverUserLimit(job.queue, job.user, job.demand) &&
          !FitGang(*in_.fleet, needs, Extent::kFree).shares.empty();
+}
+
+const Holding& RoomFinder::HeldBy(const RunningJob& running) {
+  auto found = held_.find(running.id);
+  if (found == held_.end()) found = held_.emplace(running.id, in_.held(running.id)).first;
+  return found->second;
+}
+
+// The job waits for what it holds, among others: of the limit that it is over, or of the nodes.
+bool RoomFinder::Helps(const RunningJob& running, const WaitingJob& job, const PendingJob& needs) {
+  const bool only_promised =
+      std::any_of(reservations_.begin(), reservations_.end(),
+                  [&](const Reservation& each) { return each.job == running.id; });
+  if (only_promised) return false;
+  const std::vector<QueueIndex>& path = in_.tree->path(running.queue);
+  auto counts_for = [&](QueueIndex queue) {
+    return std::find(path.begin(), path.end(), queue) != path.end();
+  };
+  if (auto by = in_.tree->OverUserLimit(job.queue, job.user, job.demand)) {
+    return running.user == job.user && counts_for(*by);
+  }
+  if (auto by = in_.tree->OverLimit(job.queue, job.demand)) return counts_for(*by);
+  return HoldsUsefulSlots(*in_.fleet, needs, HeldBy(running));
+}
+
+std::vector<JobId> RoomFinder::WaitsFor(const WaitingJob& job, const PendingJob& needs,
+                                        size_t most) {
+  std::vector<JobId> found;
+  for (const RunningJob* running : BySoonestEnd()) {
+    if (found.size() == most) break;
+    if (Helps(*running, job, needs)) found.push_back(running->id);
+  }
+  return found;
 }
 
 // As if it had let go (1), or not after all (-1).
 void RoomFinder::LetGo(const RunningJob& running, int sign) {
-  auto found = held_.find(running.id);
-  if (found == held_.end()) found = held_.emplace(running.id, in_.held(running.id)).first;
-  Occupy(in_.fleet, found->second, -sign);
+  Occupy(in_.fleet, HeldBy(running), -sign);
   in_.tree->Take(running.queue, running.user, running.demand, -sign);
 }
 
@@ -263,8 +287,8 @@ bool RoomFinder::TakeBack(const WaitingJob& job, const PendingJob& needs, Promis
   return true;
 }
 
-// Until enough have ended, those that are known to end soonest first.
-bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, Promise* promise) {
+// Those that are known to end soonest first, then by id.
+std::vector<const RunningJob*> RoomFinder::BySoonestEnd() const {
   using Ends = std::tuple<bool, int64_t, JobId, const RunningJob*>;
   std::vector<Ends> order;
   for (const RunningJob& running : in_.running) {
@@ -274,7 +298,29 @@ bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, Pro
                      running.id, &running});
   }
   std::sort(order.begin(), order.end());
-  auto in_order = [&](size_t i) -> const RunningJob& { return *std::get<3>(order[i]); };
+  std::vector<const RunningJob*> jobs;
+  for (const Ends& each : order) jobs.push_back(std::get<3>(each));
+  return jobs;
+}
+
+// "; next release j214 in about 40 min", of those that hold what the job waits for.
+std::string RoomFinder::NextRelease(const std::vector<const RunningJob*>& order,
+                                    const WaitingJob& job, const PendingJob& needs) {
+  for (size_t i = 0; i < std::min(order.size(), kEndsToLookAt); ++i) {
+    const RunningJob& next = *order[i];
+    if (!next.ends) return "";
+    if (next.stopping || !Helps(next, job, needs)) continue;
+    return "; next release " + in_.name(next.id) + " in " +
+           base::AboutText(std::max(*next.ends, in_.now) - in_.now);
+  }
+  return "";
+}
+
+// Until enough have ended, those that are known to end soonest first.
+bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, Promise* promise) {
+  const std::vector<const RunningJob*> order = BySoonestEnd();
+  const std::string next = NextRelease(order, job, needs);
+  auto in_order = [&](size_t i) -> const RunningJob& { return *order[i]; };
   size_t gone = 0;
   auto let_go = [&](size_t count) {
     while (gone < count) LetGo(in_order(gone++), 1);
@@ -303,14 +349,7 @@ bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, Pro
     Keep(job, needs, promise->starts);
   }
   for (size_t i = 0; i < gone; ++i) LetGo(in_order(i), -1);
-  if (!order.empty() && promise->text.empty()) {
-    const RunningJob& next = in_order(0);
-    if (next.ends && !next.stopping) {
-      promise->text = "; next release " + in_.name(next.id) + " in " +
-                      AboutText(std::max(*next.ends, in_.now) - in_.now);
-    }
-    if (promise->starts) promise->text += StartText(*promise->starts - in_.now);
-  }
+  if (promise->text.empty()) promise->text = next;
   return fits;
 }
 

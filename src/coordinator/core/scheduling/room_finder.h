@@ -16,9 +16,6 @@ struct Promise {
   std::vector<Preemption> preemptions;
 };
 
-// "; it starts in about 40 min".
-std::string StartText(base::Duration in);
-
 enum class Moved {
   kYes,
   kNo,      // no room
@@ -43,6 +40,8 @@ class RoomFinder {
   // What can be told of a job that was promised nothing. For when all that can be placed has been:
   // what it will have is taken out of the view, too.
   Promise Forecast(const WaitingJob& job, const PendingJob& needs);
+  // At most so many of those that hold what the job waits for, the first to end first.
+  std::vector<JobId> WaitsFor(const WaitingJob& job, const PendingJob& needs, size_t most);
   // Gives back all that was placed or promised.
   void Undo();
 
@@ -75,6 +74,11 @@ class RoomFinder {
   bool GoesFirst(const RunningJob& running, const WaitingJob& than) const;
   bool OnlyGrewTooLarge(const RunningJob& running) const;
   bool HasRoom(const WaitingJob& job, const PendingJob& needs);
+  const Holding& HeldBy(const RunningJob& running);
+  bool Helps(const RunningJob& running, const WaitingJob& job, const PendingJob& needs);
+  std::vector<const RunningJob*> BySoonestEnd() const;
+  std::string NextRelease(const std::vector<const RunningJob*>& order, const WaitingJob& job,
+                          const PendingJob& needs);
   void LetGo(const RunningJob& running, int sign);
   bool TakeBack(const WaitingJob& job, const PendingJob& needs, Promise* promise);
   bool WaitForEnds(const WaitingJob& job, const PendingJob& needs, Promise* promise);

@@ -81,6 +81,12 @@ TEST(SchedulingConfig, AbsurdNumbers_AreRefused) {
                   HasSubstr("c.yaml:7: scheduling.queues.a.weight: found \"0\"")));
 }
 
+TEST(SchedulingConfig, UserLimitOfNoJobs_IsRefused) {
+  EXPECT_THAT(MistakesOf("scheduling: {queues: {a: {user_limit: {jobs: 0}}}}"),
+              ElementsAre(HasSubstr("scheduling.queues.a.user_limit.jobs: found \"0\", expected")));
+  EXPECT_THAT(MistakesOf("scheduling: {queues: {a: {user_limit: {gpus: 0, jobs: 1}}}}"), IsEmpty());
+}
+
 TEST(SchedulingConfig, DefaultQueue_HasToBeOneThatTakesJobs) {
   EXPECT_THAT(MistakesOf("scheduling:\n  default_queue: reserch\n  queues: {research: {}}\n"),
               ElementsAre("c.yaml:2: scheduling.default_queue: found \"reserch\", expected one of "

@@ -55,6 +55,7 @@ class PlannerWorld {
   SchedulingSettings settings;
   PlacementView fleet;
   std::map<std::pair<std::string, std::string>, int64_t> used;  // by queue and user: minutes
+  std::map<JobId, std::string> names;                           // of others: their ids
 
   void Wait(const PendingJob& needs, JobFacts facts = {}) {
     needs_[needs.id] = needs;
@@ -98,7 +99,9 @@ class PlannerWorld {
       of_job.batch = kBatch;
       return SpeedModel(speeds_.at(job), of_job);
     };
-    request.name = [](JobId job) { return base::ToString(job); };
+    request.name = [&](JobId job) {
+      return names.contains(job) ? names.at(job) : base::ToString(job);
+    };
     request.now = kNow;
     request.grace = base::seconds(30);
     for (const auto& [id, facts] : waiting_) {
@@ -132,11 +135,10 @@ class PlannerWorld {
   }
 
   static constexpr int64_t kBatch = 64;
+  static constexpr base::Time kNow{int64_t{1'000'000'000'000}};
   bool left_as_it_was = true;  // the view, by the last plan
 
  private:
-  static constexpr base::Time kNow{int64_t{1'000'000'000'000}};
-
   PlannedJob Planned(const QueueTree& tree, JobId id, const JobFacts& facts) const {
     const PendingJob& needs = needs_.at(id);
     int64_t ranks = std::max(needs.ranks, facts.now);

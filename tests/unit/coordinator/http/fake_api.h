@@ -19,7 +19,7 @@ class FakeApi : public runtime::Api {
               std::function<void(absl::StatusOr<runtime::JobView>)>) override {}
   void Forget(core::NodeId, std::function<void(absl::StatusOr<runtime::NodeView>)>) override {}
   void Drain(core::NodeId, std::string, bool, core::WallTime,
-             std::function<void(absl::StatusOr<runtime::NodeView>)>) override {}
+             std::function<void(absl::StatusOr<runtime::DrainResult>)>) override {}
   absl::StatusOr<core::JobId> ResolveJob(const std::string& id_or_name) override;
   absl::StatusOr<runtime::JobView> GetJob(core::JobId job) override;
   absl::StatusOr<std::vector<runtime::JobView>> ListJobs(const store::JobFilter& filter) override;

@@ -93,14 +93,15 @@ class FakeApi final : public runtime::Api {
     done(view);
   }
   void Drain(core::NodeId node, std::string reason, bool undo, core::WallTime by,
-             std::function<void(absl::StatusOr<runtime::NodeView>)> done) override {
-    runtime::NodeView view;
+             std::function<void(absl::StatusOr<runtime::DrainResult>)> done) override {
+    runtime::DrainResult result{{}, {"j1 (train) can go on there only"}};
+    runtime::NodeView& view = result.node;
     view.row.Edit().id = node;
     view.row.Edit().draining = !undo;
     view.row.Edit().drain_reason = reason;
     view.row.Edit().drain_by = by;
     view.live.reachable = true;
-    done(view);
+    done(result);
   }
   // Nodes are connected, unless their name begins with "old".
   void Forget(core::NodeId node,

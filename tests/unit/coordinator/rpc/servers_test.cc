@@ -194,6 +194,7 @@ TEST_F(ServersTest, Drain_FindsNodesByIdOrUniqueName) {
   ASSERT_TRUE(drain("alpha", &response).ok());
   EXPECT_EQ(response.node().id(), "n1");
   EXPECT_EQ(response.node().state(), "DRAINED");
+  EXPECT_EQ(response.warnings(0), "j1 (train) can go on there only");
   ASSERT_TRUE(drain("n3", &response).ok());
   EXPECT_EQ(drain("beta", &response).error_message(),
             "several nodes are named 'beta', give one's id: n2, n3");
@@ -223,6 +224,7 @@ TEST_F(ServersTest, Explain_TellsTheWholeStory_OfAsManyNodesAsAskedFor) {
     room.why_not = "it is draining";
   }
   it.nodes[0].ranks = 2;
+  it.no_room.push_back({"it is draining", 2, {"b", "c"}});
   api_.PutJob(Job(1, core::JobState::kPending));
   v1::ExplainJobRequest request;
   request.set_job("j1");
@@ -242,6 +244,10 @@ TEST_F(ServersTest, Explain_TellsTheWholeStory_OfAsManyNodesAsAskedFor) {
   EXPECT_EQ(response.nodes(0).ranks(), 2u);
   EXPECT_EQ(response.nodes(1).why_not(), "it is draining");
   EXPECT_EQ(response.nodes_in_all(), 3u);
+  ASSERT_EQ(response.no_room_size(), 1);
+  EXPECT_EQ(response.no_room(0).why_not(), "it is draining");
+  EXPECT_EQ(response.no_room(0).count(), 2u);
+  EXPECT_EQ(response.no_room(0).names(1), "c");
   EXPECT_EQ(response.warnings_size(), 1);
 }
 

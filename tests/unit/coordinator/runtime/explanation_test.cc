@@ -89,6 +89,69 @@ TEST(Explain, WaitingJob_SeesWhatEachNodeHas) {
   EXPECT_THAT(it.let_go, IsEmpty());
 }
 
+TEST(Explain, Reasons_AreNotCutInsideBrackets) {
+  const core::SchedulingSettings settings = TwoQueues(core::PolicyName::kFifo);
+  JobView job = Job(core::JobState::kPending, "a");
+  job.live.reason =
+      "node a unreachable; no other place for it (needs (2; 3); free: 1): waiting; end";
+  EXPECT_THAT(Explain(job, ViewOf(settings, 0), {}, settings).reasons,
+              ElementsAre("node a unreachable",
+                          "no other place for it (needs (2; 3); free: 1): waiting", "end"));
+  job.live.reason = "a stray ) here; and there";
+  EXPECT_THAT(Explain(job, ViewOf(settings, 0), {}, settings).reasons,
+              ElementsAre("a stray ) here", "and there"));
+}
+
+TEST(Explain, NodesWithoutRoom_AreToldTogether_TheMostFirst) {
+  const core::SchedulingSettings settings = TwoQueues(core::PolicyName::kFifo);
+  std::vector<NodeView> nodes = {Node("full", 0), Node("free", 2)};
+  for (int i = 0; i < 12; ++i) {
+    nodes.push_back(Node("away" + std::to_string(i), 4));
+    nodes.back().live.reachable = false;
+  }
+  Explanation it =
+      Explain(Job(core::JobState::kPending, "a"), ViewOf(settings, 0), nodes, settings);
+  ASSERT_EQ(it.no_room.size(), 2u);
+  EXPECT_EQ(it.no_room[0].why_not, "it is unreachable");
+  EXPECT_EQ(it.no_room[0].count, 12u);
+  EXPECT_EQ(it.no_room[0].names.size(), 10u);
+  EXPECT_EQ(it.no_room[0].names.front(), "away0");
+  EXPECT_THAT(it.no_room[1].names, ElementsAre("full"));
+}
+
+TEST(Explain, JobTiedToANode_HasRoomNowhereElse_AndIsToldWhatToDo) {
+  const core::SchedulingSettings settings = TwoQueues(core::PolicyName::kFifo);
+  JobView job = Job(core::JobState::kPending, "a");
+  job.live.tied_to = core::NodeId("home");
+  job.live.unseen = {core::NodeId("blind")};
+  std::vector<NodeView> nodes = {Node("home", 4), Node("other", 4), Node("blind", 4)};
+  Explanation it = Explain(job, ViewOf(settings, 0), nodes, settings);
+  EXPECT_THAT(Names(it.nodes), ElementsAre("home", "other", "blind"));
+  EXPECT_EQ(it.nodes[0].ranks, 2u);
+  EXPECT_EQ(it.nodes[1].why_not, "the job's file:// checkpoints are known to be seen on home only");
+  EXPECT_EQ(it.nodes[2].why_not, "it does not see the job's file:// store");
+  EXPECT_THAT(it.warnings, IsEmpty()) << "its node is there";
+  nodes[0].row.Edit().draining = true;
+  it = Explain(job, ViewOf(settings, 0), nodes, settings);
+  EXPECT_THAT(it.warnings, ElementsAre(AllOf(HasSubstr("its checkpoints are on home only"),
+                                             HasSubstr("s3://"), HasSubstr("submit it again"))));
+}
+
+TEST(Explain, HeldJob_SavesNothing_WhoeverTakesItsSlots) {
+  const core::SchedulingSettings settings = TwoQueues(core::PolicyName::kPriority);
+  JobView job = Running("a");
+  job.live.held = true;
+  core::CheckpointRow& row = job.record.last_checkpoint.emplace();
+  row.id = core::CheckpointId(3);
+  row.step = 120;
+  Explanation it = Explain(job, ViewOf(settings, 0), {}, settings);
+  EXPECT_THAT(
+      it.let_go,
+      ElementsAre(
+          AllOf(HasSubstr("first in its queue"), HasSubstr("as soon as there is room elsewhere")),
+          AllOf(HasSubstr("goes on from c3 of step 120"), HasSubstr("nobody can ask it to save"))));
+}
+
 TEST(Explain, RunningJob_TellsWhereItIs_AndWhoMayTakeItsSlots) {
   const core::SchedulingSettings settings = TwoQueues(core::PolicyName::kPriority);
   NodeView here = Node("here", 2);

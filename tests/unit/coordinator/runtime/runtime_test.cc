@@ -155,6 +155,7 @@ TEST_F(RuntimeTest, DryRun_StoresNothing) {
   absl::StatusOr<SubmitResult> result = Submit(request);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->job.record.job.id.value, 0u);
+  EXPECT_EQ(result->job.record.job.request.queue, "default");
   EXPECT_THAT(result->job.masked_yaml, testing::Not(HasSubstr("hunter22")));
   EXPECT_TRUE(runtime_->ListJobs({})->empty());
 }

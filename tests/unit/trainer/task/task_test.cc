@@ -250,6 +250,22 @@ TEST_F(TaskTest, Verify_WholeThenCorrupt) {
   EXPECT_THAT(bad.error, HasSubstr("rank-00001.safetensors is truncated: found 10 bytes"));
 }
 
+TEST_F(TaskTest, CheckpointOfAnotherMachine_IsSeenWhereItReadsAsItWasWritten) {
+  store_ = "file://" + At("ckpt");
+  std::string uri = SaveCheckpoint("c/j1/step-5");
+  auto see = [&](const std::string& at, const std::string& hash) {
+    return Run(protocol::TaskKind::kCheck, R"({"probe": {"see": "", "checkpoint": {"uri": ")" + at +
+                                               R"(", "manifest_hash": ")" + hash + "\"}}}");
+  };
+  protocol::TaskEnded good = see(uri, hash_);
+  EXPECT_TRUE(good.ok) << good.error;
+  for (const auto& [at, hash] : {std::pair(store_ + "/c/j1/step-6", hash_), {uri, "00ff"}}) {
+    protocol::TaskEnded bad = see(at, hash);
+    EXPECT_TRUE(!bad.ok && bad.user_error) << bad.error;
+    EXPECT_THAT(bad.error, HasSubstr("which another machine wrote, is not seen here"));
+  }
+}
+
 TEST_F(TaskTest, Collect_DeletesTheNamedAndNothingElse) {
   store_ = "file://" + At("ckpt");
   std::string first = SaveCheckpoint("c/j1/step-1"), second = SaveCheckpoint("c/j1/step-10");
