@@ -205,7 +205,7 @@ TEST_F(RuntimeTest, Drain_IsNotForYears) {
   auto drain = [&](base::Duration in) {
     std::promise<absl::Status> said;
     runtime_->Drain(core::NodeId("node-a"), "", false, base::WallNow() + in,
-                    [&](absl::StatusOr<NodeView> v) { said.set_value(v.status()); });
+                    [&](absl::StatusOr<DrainResult> v) { said.set_value(v.status()); });
     return said.get_future().get();
   };
   const absl::Status status = drain(std::chrono::hours(1000 * 24) + base::seconds(1));
