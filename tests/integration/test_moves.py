@@ -14,9 +14,9 @@ def two_nodes(cluster):
     cluster.wait_nodes(1)
 
 
-def verified(cluster, job):
+def saved(cluster, job):
     listed = cluster.json("checkpoints", job).get("checkpoints", [])
-    return [c for c in listed if c["state"] == "VERIFIED"]
+    return [c for c in listed if c["state"] in ("CHECKPOINT_COMMITTED", "CHECKPOINT_VERIFIED")]
 
 
 def nodes_of(job):
@@ -35,8 +35,8 @@ def cancel(cluster, job):
 def test_job_goes_on_where_its_checkpoints_are_seen_after_its_node_is_lost(bare_cluster, tiny_data):
     cluster = bare_cluster
     two_nodes(cluster)
-    job = long_job(cluster, tiny_data, epochs=ENDLESS, workers=1)
-    wait_until(lambda: verified(cluster, job), "a checkpoint is verified")
+    job = long_job(cluster, tiny_data, epochs=ENDLESS, workers=1, checkpoint="every_steps: 200")
+    wait_until(lambda: saved(cluster, job), "a checkpoint is committed")
     cluster.start_worker("node-b")
     cluster.wait_nodes(2)
     cluster.workers["node-a"].kill()
@@ -58,8 +58,8 @@ def test_job_whose_checkpoints_nobody_else_sees_waits_for_its_node_and_says_so(b
     """The checkpoints are not where node-b looks for them, as with disks of their own."""
     cluster = bare_cluster
     two_nodes(cluster)
-    job = long_job(cluster, tiny_data, epochs=ENDLESS, workers=1)
-    wait_until(lambda: verified(cluster, job), "a checkpoint is verified")
+    job = long_job(cluster, tiny_data, epochs=ENDLESS, workers=1, checkpoint="every_steps: 200")
+    wait_until(lambda: saved(cluster, job), "a checkpoint is committed")
     cluster.start_worker("node-b")
     cluster.wait_nodes(2)
     cluster.workers["node-a"].kill()
@@ -80,8 +80,8 @@ def test_job_whose_checkpoints_nobody_else_sees_waits_for_its_node_and_says_so(b
 def test_drain_warns_of_what_cannot_leave_and_moves_what_can(bare_cluster, tiny_data):
     cluster = bare_cluster
     two_nodes(cluster)
-    job = long_job(cluster, tiny_data, epochs=ENDLESS, workers=1)
-    wait_until(lambda: verified(cluster, job), "a checkpoint is verified")
+    job = long_job(cluster, tiny_data, epochs=ENDLESS, workers=1, checkpoint="every_steps: 200")
+    wait_until(lambda: saved(cluster, job), "a checkpoint is committed")
     cluster.start_worker("node-b")
     cluster.wait_nodes(2)
     drained = cluster.cox("drain", "node-a", "--deadline", "5s")
