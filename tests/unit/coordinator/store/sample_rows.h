@@ -24,6 +24,7 @@ inline core::JobRequest SampleRequest(uint64_t id) {
           .expected_time = base::seconds(3600),
           .end_when_preempted = true,
           .own_program = true,
+          .code = "sha256:0123",
           .max_attempts = 4,
           .time_limit = base::seconds(7200),
           .grace = base::seconds(20),

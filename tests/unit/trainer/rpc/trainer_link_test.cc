@@ -40,6 +40,10 @@ struct Gateway {
                                 if (answer_tasks) gateway->AcknowledgeTaskEnded(id);
                                 tasks.Add(std::move(ended));
                               },
+                              [](const std::string& code) -> absl::StatusOr<std::string> {
+                                if (code == "sha256:1") return "/data/code/1.tar.zst";
+                                return absl::UnavailableError("fetching code " + code);
+                              },
                               [this](ConnectionId id) { gone.Add(id); }});
     EXPECT_TRUE(status.ok()) << status;
   }
@@ -104,6 +108,16 @@ TEST_F(TrainerLink, ReportsAndOrders_GoBothWays) {
   worker.gateway->Send(worker.connections.Take(), protocol::SaveNow{"preempted"});
   EXPECT_EQ(std::get<protocol::SaveNow>(orders_.Take()).reason, "preempted");
   EXPECT_TRUE(link_->Flush(base::seconds(10)));
+}
+
+TEST_F(TrainerLink, CodeIsWhereTheWorkerSays) {
+  LinkSettings settings;
+  settings.socket = socket_;
+  FindCode find = MakeFindCode(settings);
+  EXPECT_TRUE(absl::IsUnavailable(find("sha256:1").status())) << "nobody is there yet";
+  Gateway worker(socket_);
+  EXPECT_EQ(*find("sha256:1"), "/data/code/1.tar.zst");
+  EXPECT_EQ(find("sha256:2").status(), absl::UnavailableError("fetching code sha256:2"));
 }
 
 TEST_F(TrainerLink, WorkerReplacedByAnother_ComesBackAndRepeatsPointsWithoutAnswer) {
