@@ -54,9 +54,13 @@ TEST(JobProgram, WhatItCannotBe) {
   EXPECT_THAT(MistakeIn("  command: {a: b}\n"),
               ::testing::HasSubstr("found a section with keys, expected a program"));
   EXPECT_THAT(MistakeIn("  command: [\"a\\0b\"]\n"), ::testing::HasSubstr("in the list, expected"));
-  EXPECT_EQ(MistakeIn("  command: [x]\n  working_dir: here\n"),
-            "job.yaml:6: spec.working_dir: found \"here\", expected an absolute path: it is one on "
-            "the workers' machines");
+  EXPECT_THAT(
+      MistakeIn("  command: [x]\n  working_dir: here\n"),
+      ::testing::HasSubstr("job.yaml:6: spec.working_dir: found \"here\", expected an absolute "
+                           "path: it is one on the workers' machines (without spec.code)"));
+  EXPECT_THAT(MistakeIn("  command: [x]\n  code: src\n  working_dir: a/../../b\n"),
+              ::testing::HasSubstr("found \"a/../../b\", which leads out of spec.code"));
+  EXPECT_THAT(MistakeIn("  code: src\n"), ::testing::HasSubstr("spec.code: needs spec.command"));
 }
 
 TEST(JobProgram, WhatBelongsToRecipesAlone_AndToProgramsAlone) {

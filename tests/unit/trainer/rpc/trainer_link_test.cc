@@ -111,9 +111,9 @@ TEST_F(TrainerLink, ReportsAndOrders_GoBothWays) {
 }
 
 TEST_F(TrainerLink, CodeIsWhereTheWorkerSays) {
-  LinkSettings settings;
+  trainer::LinkSettings settings;
   settings.socket = socket_;
-  FindCode find = MakeFindCode(settings);
+  trainer::FindCode find = trainer::MakeFindCode(settings);
   EXPECT_TRUE(absl::IsUnavailable(find("sha256:1").status())) << "nobody is there yet";
   Gateway worker(socket_);
   EXPECT_EQ(*find("sha256:1"), "/data/code/1.tar.zst");
