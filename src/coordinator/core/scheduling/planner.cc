@@ -170,7 +170,8 @@ class Pass {
       Promise promise = finder_.Reserve(job, needs);
       why.starts = promise.starts;
       why.text = need + promise.text;
-      if (promise.text.empty()) no_promise_.push_back({&job, plan_.why.size(), true});
+      if (!promise.made && promise.text.empty())
+        no_promise_.push_back({&job, plan_.why.size(), true});
       for (Preemption& each : promise.preemptions) plan_.preemptions.push_back(std::move(each));
     } else {
       why.text = need;

@@ -74,6 +74,7 @@ Promise RoomFinder::Reserve(const WaitingJob& job, const PendingJob& needs) {
   Promise promise;
   if (TakeBack(job, needs, &promise) ||
       (policy_.KeepsSlotsFor(job) && WaitForEnds(job, needs, &promise))) {
+    promise.made = true;
     WillRun(job, promise.starts);
   }
   return promise;

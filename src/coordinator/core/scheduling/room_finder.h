@@ -11,6 +11,7 @@ namespace coxswain::coordinator::core {
 
 // What a job that does not fit now is promised.
 struct Promise {
+  bool made = false;  // slots are kept for it; `starts` may not be known all the same
   std::optional<base::Time> starts;
   std::string text;  // "; next release j214 in about 40 min", after what it needs
   std::vector<Preemption> preemptions;

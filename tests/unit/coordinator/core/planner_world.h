@@ -42,6 +42,7 @@ struct JobFacts {
   base::Duration slot_time{};
   int64_t waited = 1;  // waiting: so many minutes
   bool stopping = false;
+  bool back = false;            // stopping: for a failure, and wants as many slots again
   bool lost = false;            // running, on nodes that are: it is among those that wait, too
   uint32_t vain = 0;            // running: resizes that led to nothing, in a row
   uint32_t most = 0;            // ranks; least: those of its PendingJob. 0: they may not be moved
@@ -114,6 +115,7 @@ class PlannerWorld {
       RunningJob job{Planned(tree, id, facts), kNow - base::seconds(facts.started * 60),
                      std::nullopt, facts.stopping};
       job.lost = facts.lost;
+      job.back = facts.back;
       job.vain = facts.vain;
       if (job.lost) {
         WaitingJob moves{Planned(tree, id, facts)};
