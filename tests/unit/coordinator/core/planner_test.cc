@@ -146,18 +146,6 @@ TEST(Priority, NotEvenAllLowerOnesWouldDo_NobodyIsAsked) {
   EXPECT_THAT(Victims(world.MakePlan()), IsEmpty());
 }
 
-// What it says of that is not always a text: its start is told at another place.
-TEST(Priority, OneThatComesBackIsWaitedFor_SlotsAreKeptOnce) {
-  PlannerWorld world;
-  world.fleet = Fleet({Node("a", 2), Node("b", 1)});
-  world.Run(Job(1), {"a"}, {.minutes = 5, .stopping = true, .back = true});
-  world.Wait(Job(2, 3));
-  Plan plan = world.MakePlan();
-  EXPECT_TRUE(world.left_as_it_was);
-  ASSERT_EQ(plan.why.size(), 1u);
-  EXPECT_EQ(plan.why[0].starts, PlannerWorld::kNow + base::seconds(300));
-}
-
 TEST(Fifo, PrioritiesSayNothing) {
   PlannerWorld world;
   world.fleet = Fleet({Node("a", 1)});

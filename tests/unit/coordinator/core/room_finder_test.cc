@@ -60,5 +60,17 @@ TEST(Victims, LowerOnesGo_ThoughOneOfThemIsLarge) {
   EXPECT_THAT(Victims(world.MakePlan()), ElementsAre(1));
 }
 
+// What it says of that is not always a text: its start is told at another place.
+TEST(Promise, OneThatComesBackIsWaitedFor_SlotsAreKeptOnce) {
+  PlannerWorld world;
+  world.fleet = Fleet({Node("a", 2), Node("b", 1)});
+  world.Run(Job(1), {"a"}, {.minutes = 5, .stopping = true, .back = true});
+  world.Wait(Job(2, 3));
+  Plan plan = world.MakePlan();
+  EXPECT_TRUE(world.left_as_it_was);
+  ASSERT_EQ(plan.why.size(), 1u);
+  EXPECT_EQ(plan.why[0].starts, PlannerWorld::kNow + base::seconds(300));
+}
+
 }  // namespace
 }  // namespace coxswain
