@@ -60,6 +60,7 @@ def test_program_is_killed_and_goes_on_from_its_checkpoint(cluster, every_rank):
     first = cluster.json("describe", job)["attempts"][0]
     assert (first["cause"], first["kind"]) == ("FAILURE_CAUSE_INFRASTRUCTURE", "FAILURE_KIND_KILLED"), first
     assert "going on from step" in log_of(cluster, job) and "going on from step" in log_of(cluster, job, 1)
+    cluster.wait_point(job, 400)
     losses = {int(p["step"]) for p in cluster.json("metrics", job, "--name", "loss")["points"]}
     assert {1, 400} <= losses, sorted(losses)[:5]
     final = committed(cluster, job)[0]
