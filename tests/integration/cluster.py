@@ -157,17 +157,29 @@ class Cluster:
 
     def start_coordinator(self, *flags, wait=True, env=None):
         """Starts (or restarts, on the same ports) the coordinator and waits until it serves."""
+        for last in (False, False, False, True):
+            started = self._start_coordinator(flags, wait, env, new_ports=self.fixed_ports is None)
+            # A port that the system has just picked may be somebody's a moment later.
+            taken = started.ports_are_new and not started.alive() and "is in use by another process" in started.text()
+            if not wait or not taken or last:
+                break
+            self.fixed_ports = None
+        if wait:
+            assert started.alive(), started.text()[-2000:]
+        return started
+
+    def _start_coordinator(self, flags, wait, env, new_ports):
         (self.coordinator_dir / "endpoint").unlink(missing_ok=True)
-        if self.fixed_ports is None:
+        if new_ports:
             self.fixed_ports = [free_port() for _ in range(3)]
         api, worker, http = (f"127.0.0.1:{p}" for p in self.fixed_ports)
         self.coordinator = Daemon("coordinator", [
             BIN / "cox-coordinator", "--data-dir", self.coordinator_dir, "--listen", api, "--worker-listen", worker,
             "--http-listen", http, "--default-store", f"file://{self.store}", *flags],
             self.folder / "coordinator.log", env)
+        self.coordinator.ports_are_new = new_ports
         if wait:
             wait_until(lambda: self.endpoint() or not self.coordinator.alive(), "the coordinator serves")
-            assert self.coordinator.alive(), self.coordinator.text()[-2000:]
         return self.coordinator
 
     def endpoint(self):

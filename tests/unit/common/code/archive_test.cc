@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -51,7 +52,8 @@ class ArchiveTest : public testing::Test {
   fs::path dir() const { return root_ / "code"; }
   fs::path out() const { return root_ / "out"; }
 
-  const fs::path root_ = fs::path(testing::TempDir()) / "coxswain-archive-test";
+  const fs::path root_ =
+      fs::path(testing::TempDir()) / ("coxswain-archive-test-" + std::to_string(getpid()));
 
   void SetUp() override {
     fs::remove_all(root_);

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -42,7 +43,8 @@ class CodeStoreTest : public testing::Test {
   }
   fs::path folder() const { return root_ / "code"; }
 
-  const fs::path root_ = fs::path(testing::TempDir()) / "coxswain-code-store-test";
+  const fs::path root_ =
+      fs::path(testing::TempDir()) / ("coxswain-code-store-test-" + std::to_string(getpid()));
   std::string archive_, id_;
   CodeStore store_{folder()};
 };

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -75,7 +76,8 @@ class CodeCacheTest : public testing::Test {
     }
   }
 
-  const fs::path root_ = fs::path(testing::TempDir()) / "coxswain-code-cache-test";
+  const fs::path root_ =
+      fs::path(testing::TempDir()) / ("coxswain-code-cache-test-" + std::to_string(getpid()));
   std::string archive_, id_;
   Source* source_ = nullptr;
   std::unique_ptr<CodeCache> cache_;
