@@ -22,7 +22,7 @@
 #include "common/protocol/trainer_messages.h"
 #include "trainer/blob/tensor_info.h"
 #include "trainer/core/training_plan.h"
-#include "trainer/engine/data/image_dataset.h"
+#include "trainer/engine/data/dataset.h"
 
 namespace coxswain::trainer::engine {
 
@@ -39,8 +39,8 @@ struct EngineSettings {
 
 // The samples; they outlive the engine.
 struct Datasets {
-  const data::ImageDataset* train = nullptr;
-  const data::ImageDataset* evaluate = nullptr;  // may be null
+  const data::Dataset* train = nullptr;
+  const data::Dataset* evaluate = nullptr;  // may be null
 };
 
 struct GroupSettings {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "trainer/blob/text.h"
+#include "trainer/engine/data/image_dataset.h"
 
 namespace coxswain::trainer {
 namespace {
@@ -33,15 +34,16 @@ absl::StatusOr<data::IdxArray> ReadIdx(const std::string& uri, const std::string
                 : ""));
 }
 
-absl::StatusOr<data::ImageDataset> ReadPair(const config::IdxPair& pair, const std::string& key,
-                                            int64_t classes, int64_t limit,
-                                            const blob::StoreSettings& settings) {
+absl::StatusOr<std::unique_ptr<data::Dataset>> ReadPair(const config::IdxPair& pair,
+                                                        const std::string& key,
+                                                        const data::ImageSettings& images_as,
+                                                        const blob::StoreSettings& settings) {
   absl::StatusOr<data::IdxArray> images = ReadIdx(pair.images, key + ".images", settings);
   if (!images.ok()) return images.status();
   absl::StatusOr<data::IdxArray> labels = ReadIdx(pair.labels, key + ".labels", settings);
   if (!labels.ok()) return labels.status();
   return data::ImageDataset::Make(*std::move(images), pair.images, *std::move(labels), pair.labels,
-                                  classes, limit);
+                                  images_as);
 }
 
 }  // namespace
@@ -49,13 +51,13 @@ absl::StatusOr<data::ImageDataset> ReadPair(const config::IdxPair& pair, const s
 absl::StatusOr<std::unique_ptr<JobData>> ReadJobData(const config::Data& spec,
                                                      const blob::StoreSettings& settings) {
   auto out = std::make_unique<JobData>();
-  absl::StatusOr<data::ImageDataset> train =
-      ReadPair(spec.train, "spec.data.train", spec.classes, spec.limit, settings);
+  data::ImageSettings images_as{spec.classes, spec.limit, spec.mean, spec.std};
+  auto train = ReadPair(spec.train, "spec.data.train", images_as, settings);
   if (!train.ok()) return train.status();
   out->train = *std::move(train);
   if (!spec.evaluate) return out;
-  absl::StatusOr<data::ImageDataset> evaluate =
-      ReadPair(*spec.evaluate, "spec.data.evaluate", spec.classes, 0, settings);
+  images_as.limit = 0;
+  auto evaluate = ReadPair(*spec.evaluate, "spec.data.evaluate", images_as, settings);
   if (!evaluate.ok()) return evaluate.status();
   out->evaluate = *std::move(evaluate);
   return out;

@@ -2,17 +2,16 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 
 #include "absl/status/statusor.h"
 #include "common/config/job_spec.h"
 #include "trainer/blob/blob_store.h"
-#include "trainer/engine/data/image_dataset.h"
+#include "trainer/engine/data/dataset.h"
 
 namespace coxswain::trainer {
 
 struct JobData {
-  std::optional<data::ImageDataset> train, evaluate;
+  std::unique_ptr<data::Dataset> train, evaluate;  // the latter may be null
 };
 
 // Reads and checks all of it. INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED: the user's to mend;

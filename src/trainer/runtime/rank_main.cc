@@ -153,7 +153,7 @@ std::optional<core::EngineFailed> RankProcess::PrepareEngine() {
   base::Deadlines deadlines;
   to_engine.form_limit = deadlines.FormGroup();
   to_engine.collective_limit = deadlines.Collective();
-  engine::Datasets sets{&*data->train, data->evaluate ? &*data->evaluate : nullptr};
+  engine::Datasets sets{data->train.get(), data->evaluate.get()};
   absl::Status prepared = engine->Prepare(to_engine, sets);
   if (!prepared.ok()) return FailureOf(prepared, protocol::FailureKind::kSettings);
   loaded = engine.get();

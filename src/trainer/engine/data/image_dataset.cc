@@ -3,11 +3,57 @@
 #include <algorithm>
 #include <string>
 
+#include "trainer/engine/data/sample_order.h"
+
 namespace coxswain::trainer::data {
 
-absl::StatusOr<ImageDataset> ImageDataset::Make(IdxArray images, std::string_view images_uri,
-                                                IdxArray labels, std::string_view labels_uri,
-                                                int64_t classes, int64_t limit) {
+namespace {
+
+class ImageReader : public SampleReader {
+ public:
+  ImageReader(const ImageDataset& set, const ReaderSettings& settings)
+      : set_(set), settings_(settings), order_(settings.seed, set.size()) {}
+
+  absl::Status Read(int64_t epoch, int64_t begin, int64_t end, Rows& rows) override {
+    rows.count = end - begin;
+    rows.labels.resize(static_cast<size_t>(rows.count));
+    size_t values = static_cast<size_t>(rows.count * set_.sample_bytes());
+    rows.dense.resize(values * (settings_.float64 ? sizeof(double) : sizeof(float)));
+    if (settings_.float64) {
+      Fill(epoch, begin, reinterpret_cast<double*>(rows.dense.data()), rows);
+    } else {
+      Fill(epoch, begin, reinterpret_cast<float*>(rows.dense.data()), rows);
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  template <class Number>
+  void Fill(int64_t epoch, int64_t begin, Number* to, Rows& rows) {
+    for (int64_t i = 0; i < rows.count; ++i) {
+      int64_t sample = order_.At(epoch, begin + i);
+      rows.labels[static_cast<size_t>(i)] = set_.label(sample);
+      set_.normalizer().Apply(set_.image(sample), set_.sample_bytes(),
+                              to + i * set_.sample_bytes());
+    }
+  }
+
+  const ImageDataset& set_;
+  const ReaderSettings settings_;
+  OrderInMemory order_;
+};
+
+}  // namespace
+
+std::unique_ptr<SampleReader> ImageDataset::MakeReader(const ReaderSettings& settings) const {
+  return std::make_unique<ImageReader>(*this, settings);
+}
+
+absl::StatusOr<std::unique_ptr<ImageDataset>> ImageDataset::Make(IdxArray images,
+                                                                 std::string_view images_uri,
+                                                                 IdxArray labels,
+                                                                 std::string_view labels_uri,
+                                                                 const ImageSettings& settings) {
   auto wrong = [](std::string_view uri, const std::string& text) {
     return absl::InvalidArgumentError(std::string(uri) + ": " + text);
   };
@@ -25,22 +71,22 @@ absl::StatusOr<ImageDataset> ImageDataset::Make(IdxArray images, std::string_vie
                                  std::to_string(images.dims[0]) + " images");
   }
   if (images.count == 0) return wrong(images_uri, "holds no image");
-  ImageDataset set;
-  set.size_ = images.dims[0];
-  if (limit > 0) set.size_ = std::min(set.size_, limit);
+  std::unique_ptr<ImageDataset> set(new ImageDataset(settings));
+  set->size_ = images.dims[0];
+  if (settings.limit > 0) set->size_ = std::min(set->size_, settings.limit);
   size_t spatial = images.dims.size() - 2;
-  set.channels_ = images.dims.size() == 4 ? images.dims[1] : 1;
-  set.height_ = images.dims[spatial];
-  set.width_ = images.dims[spatial + 1];
+  set->shape_.classes = settings.classes;
+  set->shape_.dense = {images.dims.size() == 4 ? images.dims[1] : 1, images.dims[spatial],
+                       images.dims[spatial + 1]};
   const uint8_t* first = labels.bytes();
-  auto worst = std::max_element(first, first + set.size_);
-  if (*worst >= classes) {
+  auto worst = std::max_element(first, first + set->size_);
+  if (*worst >= settings.classes) {
     return wrong(labels_uri, "label " + std::to_string(*worst) + " found at index " +
                                  std::to_string(worst - first) + ", expected 0 to " +
-                                 std::to_string(classes - 1) + " (spec.data.classes)");
+                                 std::to_string(settings.classes - 1) + " (spec.data.classes)");
   }
-  set.images_ = std::move(images);
-  set.labels_ = std::move(labels);
+  set->images_ = std::move(images);
+  set->labels_ = std::move(labels);
   return set;
 }
 

@@ -2,33 +2,49 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "trainer/engine/data/dataset.h"
 #include "trainer/engine/data/idx_file.h"
+#include "trainer/engine/data/normalizer.h"
 
 namespace coxswain::trainer::data {
 
-// Immutable once made.
-class ImageDataset {
- public:
-  // `images`: (N, H, W) or (N, C, H, W); `labels`: (N). `limit`: use the first N only; 0: all.
-  // INVALID_ARGUMENT: counts that differ, no sample, a label that is not below `classes`.
-  static absl::StatusOr<ImageDataset> Make(IdxArray images, std::string_view images_uri,
-                                           IdxArray labels, std::string_view labels_uri,
-                                           int64_t classes, int64_t limit);
+struct ImageSettings {
+  int64_t classes = 10;
+  int64_t limit = 0;         // use the first N samples only; 0: all
+  double mean = 0, std = 1;  // of pixels scaled to [0, 1]: (value / 255 - mean) / std goes in
+};
 
-  int64_t size() const { return size_; }
-  int64_t channels() const { return channels_; }
-  int64_t height() const { return height_; }
-  int64_t width() const { return width_; }
-  int64_t sample_bytes() const { return channels_ * height_ * width_; }
+class ImageDataset : public Dataset {
+ public:
+  // `images`: (N, H, W) or (N, C, H, W); `labels`: (N).
+  // INVALID_ARGUMENT: counts that differ, no sample, a label that is not below `classes`.
+  static absl::StatusOr<std::unique_ptr<ImageDataset>> Make(IdxArray images,
+                                                            std::string_view images_uri,
+                                                            IdxArray labels,
+                                                            std::string_view labels_uri,
+                                                            const ImageSettings& settings);
+
+  int64_t size() const override { return size_; }
+  const SampleShape& shape() const override { return shape_; }
+  std::unique_ptr<SampleReader> MakeReader(const ReaderSettings& settings) const override;
+
+  int64_t sample_bytes() const { return shape_.dense_size(); }
   const uint8_t* image(int64_t i) const { return images_.bytes() + i * sample_bytes(); }
   uint8_t label(int64_t i) const { return labels_.bytes()[i]; }
 
+  const Normalizer& normalizer() const { return normalizer_; }
+
  private:
+  explicit ImageDataset(const ImageSettings& settings) : normalizer_(settings.mean, settings.std) {}
+
   IdxArray images_, labels_;
-  int64_t size_ = 0, channels_ = 1, height_ = 0, width_ = 0;
+  const Normalizer normalizer_;
+  int64_t size_ = 0;
+  SampleShape shape_;
 };
 
 }  // namespace coxswain::trainer::data

@@ -18,6 +18,15 @@ std::vector<uint32_t> EpochOrder(uint64_t seed, int64_t epoch, int64_t size) {
   return order;
 }
 
+int64_t OrderInMemory::At(int64_t epoch, int64_t place) {
+  if (epoch < 0) return place;
+  if (epoch != epoch_) {
+    order_ = EpochOrder(seed_, epoch, size_);
+    epoch_ = epoch;
+  }
+  return order_[static_cast<size_t>(place)];
+}
+
 Share ShareOfBatch(int64_t batch, int64_t micro_batch, uint32_t rank, uint32_t world_size) {
   int64_t unit = micro_batch > 0 ? micro_batch : 1;
   int64_t units = (batch + unit - 1) / unit;

@@ -14,6 +14,20 @@ namespace coxswain::trainer::data {
 // A permutation of 0 .. size-1 (Fisher and Yates, Durstenfeld 1964).
 std::vector<uint32_t> EpochOrder(uint64_t seed, int64_t epoch, int64_t size);
 
+// The order of one epoch after another, of a set whose samples are all in memory. One thread.
+class OrderInMemory {
+ public:
+  OrderInMemory(uint64_t seed, int64_t size) : seed_(seed), size_(size) {}
+  // Which sample stands at `place`. `epoch` below 0: as they are stored.
+  int64_t At(int64_t epoch, int64_t place);
+
+ private:
+  const uint64_t seed_;
+  const int64_t size_;
+  int64_t epoch_ = -1;  // of order_
+  std::vector<uint32_t> order_;
+};
+
 // Samples [begin, end) of a global batch.
 struct Share {
   int64_t begin = 0, end = 0;

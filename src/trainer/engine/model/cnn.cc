@@ -19,10 +19,10 @@ struct Block {
 
 class Cnn : public Model {
  public:
-  Cnn(const config::Model& recipe, const InputShape& input, int64_t classes, at::ScalarType dtype,
+  Cnn(const config::Model& recipe, const data::SampleShape& sample, at::ScalarType dtype,
       base::Rng& rng)
       : batch_norm_(recipe.batch_norm) {
-    int64_t channels = input.channels, height = input.height, width = input.width;
+    int64_t channels = sample.dense[0], height = sample.dense[1], width = sample.dense[2];
     for (int64_t outputs : recipe.channels) {
       AddBlock(channels, outputs, dtype, rng);
       channels = outputs;
@@ -32,8 +32,8 @@ class Cnn : public Model {
         width /= 2;
       }
     }
-    head_.emplace("head.", channels * height * width, recipe.hidden, classes, recipe.dropout, dtype,
-                  rng, [this](std::string name, at::Tensor value) {
+    head_.emplace("head.", channels * height * width, recipe.hidden, sample.classes, recipe.dropout,
+                  dtype, rng, [this](std::string name, at::Tensor value) {
                     return AddParameter(std::move(name), std::move(value));
                   });
   }
@@ -41,8 +41,8 @@ class Cnn : public Model {
   void KeepGradientMemory() override { head_->KeepGradientMemory(); }
   void DropGradientMemory() override { head_->DropGradientMemory(); }
 
-  at::Tensor Forward(const at::Tensor& input, const ForwardPass& pass) override {
-    at::Tensor x = input;
+  at::Tensor Forward(const Inputs& inputs, const ForwardPass& pass) override {
+    at::Tensor x = inputs.dense;
     double* statistics = pass.statistics;
     for (const Block& block : blocks_) {
       x = at::conv2d(x, block.weight, block.bias, /*stride=*/1, /*padding=*/1);
@@ -123,9 +123,9 @@ class Cnn : public Model {
 
 }  // namespace
 
-std::unique_ptr<Model> MakeCnn(const config::Model& recipe, const InputShape& input,
-                               int64_t classes, at::ScalarType dtype, base::Rng& rng) {
-  return std::make_unique<Cnn>(recipe, input, classes, dtype, rng);
+std::unique_ptr<Model> MakeCnn(const config::Model& recipe, const data::SampleShape& sample,
+                               at::ScalarType dtype, base::Rng& rng) {
+  return std::make_unique<Cnn>(recipe, sample, dtype, rng);
 }
 
 }  // namespace coxswain::trainer::engine

@@ -8,18 +8,18 @@ namespace {
 
 class Mlp : public Model {
  public:
-  Mlp(const config::Model& recipe, const InputShape& input, int64_t classes, at::ScalarType dtype,
+  Mlp(const config::Model& recipe, const data::SampleShape& sample, at::ScalarType dtype,
       base::Rng& rng)
-      : head_("layers.", input.size(), recipe.hidden, classes, recipe.dropout, dtype, rng,
-              [this](std::string name, at::Tensor value) {
+      : head_("layers.", sample.dense_size(), recipe.hidden, sample.classes, recipe.dropout, dtype,
+              rng, [this](std::string name, at::Tensor value) {
                 return AddParameter(std::move(name), std::move(value));
               }) {}
 
   void KeepGradientMemory() override { head_.KeepGradientMemory(); }
   void DropGradientMemory() override { head_.DropGradientMemory(); }
 
-  at::Tensor Forward(const at::Tensor& input, const ForwardPass& pass) override {
-    return head_.Forward(input.flatten(1), pass);
+  at::Tensor Forward(const Inputs& inputs, const ForwardPass& pass) override {
+    return head_.Forward(inputs.dense.flatten(1), pass);
   }
 
  private:
@@ -28,9 +28,9 @@ class Mlp : public Model {
 
 }  // namespace
 
-std::unique_ptr<Model> MakeMlp(const config::Model& recipe, const InputShape& input,
-                               int64_t classes, at::ScalarType dtype, base::Rng& rng) {
-  return std::make_unique<Mlp>(recipe, input, classes, dtype, rng);
+std::unique_ptr<Model> MakeMlp(const config::Model& recipe, const data::SampleShape& sample,
+                               at::ScalarType dtype, base::Rng& rng) {
+  return std::make_unique<Mlp>(recipe, sample, dtype, rng);
 }
 
 }  // namespace coxswain::trainer::engine

@@ -17,23 +17,23 @@ at::Tensor Model::AddBuffer(std::string name, at::Tensor value) {
   return value;
 }
 
-std::unique_ptr<Model> MakeModel(const config::Model& recipe, const InputShape& input,
-                                 int64_t classes, at::ScalarType dtype, uint64_t seed) {
+std::unique_ptr<Model> MakeModel(const config::Model& recipe, const data::SampleShape& sample,
+                                 at::ScalarType dtype, uint64_t seed) {
   base::Rng rng(base::Mix64(seed ^ 0x30de1));
-  if (recipe.recipe == config::Recipe::kMlp) return MakeMlp(recipe, input, classes, dtype, rng);
-  return MakeCnn(recipe, input, classes, dtype, rng);
+  if (recipe.recipe == config::Recipe::kMlp) return MakeMlp(recipe, sample, dtype, rng);
+  return MakeCnn(recipe, sample, dtype, rng);
 }
 
-std::string CheckModel(const config::Model& recipe, const InputShape& input) {
+std::string CheckModel(const config::Model& recipe, const data::SampleShape& sample) {
   if (recipe.recipe == config::Recipe::kMlp) return "";
-  int64_t height = input.height, width = input.width;
+  int64_t height = sample.dense[1], width = sample.dense[2];
   for (size_t block = 1; block <= recipe.channels.size(); ++block) {
     if (static_cast<int64_t>(block) % recipe.pool_every != 0) continue;
     height /= 2;
     width /= 2;
     if (height == 0 || width == 0) {
       return "spec.model.channels: block " + std::to_string(block) + " would pool images of " +
-             std::to_string(input.height) + " x " + std::to_string(input.width) +
+             std::to_string(sample.dense[1]) + " x " + std::to_string(sample.dense[2]) +
              " pixels away; use fewer blocks or a larger spec.model.pool_every";
     }
   }

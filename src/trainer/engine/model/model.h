@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/config/job_spec.h"
+#include "trainer/engine/data/dataset.h"
 
 namespace coxswain::trainer::engine {
 
@@ -17,9 +18,10 @@ struct NamedTensor {
   at::Tensor tensor;
 };
 
-struct InputShape {
-  int64_t channels = 1, height = 1, width = 1;
-  int64_t size() const { return channels * height * width; }
+// What goes into a model: rows of SampleShape. A tensor that the shape has no use for is undefined.
+struct Inputs {
+  at::Tensor dense;  // (rows, ...SampleShape::dense), of the model's precision
+  at::Tensor ids;    // (rows, SampleShape::ids_size()), int64
 };
 
 // One forward pass over one canonical micro-batch (or, without batch norm, any batch).
@@ -35,8 +37,9 @@ struct ForwardPass {
 class Model {
  public:
   virtual ~Model() = default;
-  // `input`: (rows, channels, height, width). Returns logits (rows, classes).
-  virtual at::Tensor Forward(const at::Tensor& input, const ForwardPass& pass) = 0;
+  // Returns logits (rows, classes); of a text (rows, sequence, vocabulary); (rows, 1) where the
+  // target is a number.
+  virtual at::Tensor Forward(const Inputs& inputs, const ForwardPass& pass) = 0;
 
   const std::vector<NamedTensor>& parameters() const { return parameters_; }
   const std::vector<NamedTensor>& buffers() const { return buffers_; }
@@ -59,10 +62,10 @@ class Model {
 // INVALID_ARGUMENT cases are found by the caller (CheckModel) before this is called. All parameters
 // come from `seed`: U(-1/sqrt(fan_in), 1/sqrt(fan_in)), as PyTorch's Linear and Conv2d have by
 // default.
-std::unique_ptr<Model> MakeModel(const config::Model& recipe, const InputShape& input,
-                                 int64_t classes, at::ScalarType dtype, uint64_t seed);
+std::unique_ptr<Model> MakeModel(const config::Model& recipe, const data::SampleShape& sample,
+                                 at::ScalarType dtype, uint64_t seed);
 
-// Empty if the recipe fits the images; otherwise what is wrong ("model.channels: 5 pools ...").
-std::string CheckModel(const config::Model& recipe, const InputShape& input);
+// Empty if the recipe fits the samples; otherwise what is wrong ("model.channels: 5 pools ...").
+std::string CheckModel(const config::Model& recipe, const data::SampleShape& sample);
 
 }  // namespace coxswain::trainer::engine

@@ -7,12 +7,12 @@
 namespace coxswain::trainer::engine {
 
 // Flatten, then (linear, ReLU) for each of `hidden`, dropout, linear.
-std::unique_ptr<Model> MakeMlp(const config::Model& recipe, const InputShape& input,
-                               int64_t classes, at::ScalarType dtype, base::Rng& rng);
+std::unique_ptr<Model> MakeMlp(const config::Model& recipe, const data::SampleShape& sample,
+                               at::ScalarType dtype, base::Rng& rng);
 
 // For each of `channels`: 3x3 convolution, batch norm if asked for, ReLU, and a 2x2 max pool after
 // every `pool_every`-th; then the head, which is an mlp.
-std::unique_ptr<Model> MakeCnn(const config::Model& recipe, const InputShape& input,
-                               int64_t classes, at::ScalarType dtype, base::Rng& rng);
+std::unique_ptr<Model> MakeCnn(const config::Model& recipe, const data::SampleShape& sample,
+                               at::ScalarType dtype, base::Rng& rng);
 
 }  // namespace coxswain::trainer::engine

@@ -4,7 +4,7 @@
 
 namespace coxswain::trainer::engine {
 
-std::string DescribeModel(const config::JobSpec& spec, const InputShape& input,
+std::string DescribeModel(const config::JobSpec& spec, const data::SampleShape& sample,
                           const std::vector<blob::TensorInfo>& tensors, size_t count) {
   using Json = nlohmann::ordered_json;
   const config::Model& model = spec.model;
@@ -27,7 +27,7 @@ std::string DescribeModel(const config::JobSpec& spec, const InputShape& input,
   recipe["dtype"] = spec.train.precision == config::Precision::kFloat64 ? "float64" : "float32";
   out["input"] = {
       {"layout", "NCHW"},
-      {"shape", {input.channels, input.height, input.width}},
+      {"shape", sample.dense},
       {"preprocessing", {{"scale", 1.0 / 255}, {"mean", spec.data.mean}, {"std", spec.data.std}}}};
   out["output"] = {{"kind", "logits"}, {"classes", spec.data.classes}};
   Json& list = out["tensors"] = Json::object();

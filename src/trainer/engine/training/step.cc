@@ -27,7 +27,14 @@ absl::StatusOr<StepResult> TrainingEngine::Step(const StepFlags& flags) {
   StepResult result;
   base::Time begin = base::MonotonicNow();
   SetPhase(protocol::Phase::kData);
-  std::unique_ptr<data::Batch> batch = loader_->Next();
+  auto next = loader_->Next();
+  if (!next.ok()) {
+    // The others find out by this rank's end.
+    LeaveGroup(group_->size() > 1);
+    SetPhase(protocol::Phase::kWaiting);
+    return next.status();
+  }
+  std::unique_ptr<data::Batch> batch = *std::move(next);
   result.data = base::MonotonicNow() - begin;
   bool alone = group_->size() == 1;
   absl::Status done =
@@ -63,17 +70,17 @@ void TrainingEngine::Forward(const data::Batch& batch, const StepFlags& flags, S
   control_->Begin(flags);
   control_->AddNoise(meter_.own());
   bool alone = group_->size() == 1, measure = meter_.Due(step_, alone);
-  int64_t unit = micro_batch_ > 0 ? micro_batch_ : batch.samples;
+  int64_t unit = micro_batch_ > 0 ? micro_batch_ : batch.rows.count;
   // A rank alone has no other's gradient to compare with: it looks at its own half-way.
-  if (measure && alone && micro_batch_ == 0) unit = (batch.samples + 1) / 2;
+  if (measure && alone && micro_batch_ == 0) unit = (batch.rows.count + 1) / 2;
   HalfBatch half;
   group_->MeasureBackward(measure);
   double weight = batch.share.size() > 0 ? 1.0 / static_cast<double>(batch.global_size) : 0.0;
   std::unique_ptr<Group::Pending> agreement;
   at::Tensor control;
-  for (int64_t begin = 0; begin < batch.samples; begin += unit) {
-    int64_t end = std::min(begin + unit, batch.samples);
-    bool last = end == batch.samples;
+  for (int64_t begin = 0; begin < batch.rows.count; begin += unit) {
+    int64_t end = std::min(begin + unit, batch.rows.count);
+    bool last = end == batch.rows.count;
     base::Time started = base::MonotonicNow();
     SetPhase(protocol::Phase::kForward);
     if (last) group_->BeforeForward();
@@ -92,7 +99,7 @@ void TrainingEngine::Forward(const data::Batch& batch, const StepFlags& flags, S
     result.forward += forwarded - started;
     SetPhase(protocol::Phase::kBackward);
     (loss_sum * weight).backward();
-    if (measure && alone && half.samples == 0 && !last && 2 * end >= batch.samples) {
+    if (measure && alone && half.samples == 0 && !last && 2 * end >= batch.rows.count) {
       half = {at::_foreach_mul(Gradients(), at::Scalar(1.0)), end};
     }
     base::Time ended = base::MonotonicNow();
@@ -132,12 +139,28 @@ void TrainingEngine::MeasureNoise(const data::Batch& batch, const HalfBatch& hal
   meter_.Measured(measured, own * square(samples));
 }
 
-at::Tensor TrainingEngine::Rows(const data::Batch& batch, int64_t begin, int64_t end) const {
-  size_t element = dtype_ == at::kDouble ? sizeof(double) : sizeof(float);
-  const char* first = batch.pixels.data() + static_cast<size_t>(begin * shape_.size()) * element;
-  return at::from_blob(const_cast<char*>(first),
-                       {end - begin, shape_.channels, shape_.height, shape_.width},
-                       Options(dtype_));
+Inputs TrainingEngine::InputsOf(const data::Rows& rows, int64_t begin, int64_t end) const {
+  Inputs inputs;
+  if (!shape_.dense.empty()) {
+    size_t element = dtype_ == at::kDouble ? sizeof(double) : sizeof(float);
+    const char* first =
+        rows.dense.data() + static_cast<size_t>(begin * shape_.dense_size()) * element;
+    std::vector<int64_t> sizes = {end - begin};
+    sizes.insert(sizes.end(), shape_.dense.begin(), shape_.dense.end());
+    inputs.dense = at::from_blob(const_cast<char*>(first), sizes, Options(dtype_));
+  }
+  if (int64_t ids = shape_.ids_size(); ids > 0) {
+    inputs.ids = at::from_blob(const_cast<int64_t*>(rows.ids.data()) + begin * ids,
+                               {end - begin, ids}, Options(at::kLong));
+  }
+  return inputs;
+}
+
+at::Tensor TrainingEngine::LossSum(const at::Tensor& logits, const data::Rows& rows, int64_t begin,
+                                   int64_t end) const {
+  at::Tensor labels = at::from_blob(const_cast<int64_t*>(rows.labels.data()) + begin, {end - begin},
+                                    Options(at::kLong));
+  return at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum);
 }
 
 at::Tensor TrainingEngine::ForwardMicroBatch(const data::Batch& batch, int64_t begin, int64_t end) {
@@ -147,10 +170,8 @@ at::Tensor TrainingEngine::ForwardMicroBatch(const data::Batch& batch, int64_t b
   pass.seed = settings_.spec.train.seed;
   pass.position = batch.position + batch.share.begin + begin;
   pass.statistics = counts && model_->statistics_size() > 0 ? control_->statistics() : nullptr;
-  at::Tensor labels = at::from_blob(const_cast<int64_t*>(batch.labels.data()) + begin,
-                                    {end - begin}, Options(at::kLong));
-  at::Tensor logits = model_->Forward(Rows(batch, begin, end), pass);
-  return at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum);
+  at::Tensor logits = model_->Forward(InputsOf(batch.rows, begin, end), pass);
+  return LossSum(logits, batch.rows, begin, end);
 }
 
 // Gradients are views of the reducer's buckets; a fresh one is written there (linear.h) or taken
@@ -214,44 +235,36 @@ absl::StatusOr<EvaluationResult> TrainingEngine::Evaluate() {
   if (sets_.evaluate == nullptr) return absl::InternalError("there is no evaluation set");
   bool alone = group_->size() == 1;
   double sums[3] = {0, 0, 0};  // loss, correct, samples
+  absl::Status read;
   absl::Status done =
       Guard(alone ? absl::StatusCode::kInternal : absl::StatusCode::kUnavailable, [&] {
         at::NoGradGuard no_grad;
-        data::Normalizer normalizer(settings_.spec.data.mean, settings_.spec.data.std);
+        auto reader = sets_.evaluate->MakeReader({0, dtype_ == at::kDouble});
         data::Share share =
             data::ShareOfBatch(sets_.evaluate->size(), 0, group_->rank(), group_->size());
+        data::Rows rows;
         for (int64_t begin = share.begin; begin < share.end; begin += kEvaluationRows) {
-          EvaluateRows(normalizer, begin, std::min(begin + kEvaluationRows, share.end), sums);
+          read = reader->Read(-1, begin, std::min(begin + kEvaluationRows, share.end), rows);
+          if (!read.ok()) return;
+          EvaluateRows(rows, sums);
         }
         group_->AllReduce(at::from_blob(sums, {3}, Options(at::kDouble)))->Wait();
       });
-  if (!done.ok()) {
+  if (!done.ok() || !read.ok()) {
     LeaveGroup(!alone);
     SetPhase(protocol::Phase::kWaiting);
-    return done;
+    return done.ok() ? read : done;
   }
   return EvaluationResult{sums[0] / sums[2], sums[1] / sums[2], static_cast<int64_t>(sums[2])};
 }
 
-void TrainingEngine::EvaluateRows(const data::Normalizer& normalizer, int64_t begin, int64_t end,
-                                  double* sums) {
-  int64_t rows = end - begin, pixels = shape_.size();
-  at::Tensor input =
-      at::empty({rows, shape_.channels, shape_.height, shape_.width}, Options(dtype_));
-  at::Tensor labels = at::empty({rows}, Options(at::kLong));
-  for (int64_t i = 0; i < rows; ++i) {
-    const uint8_t* image = sets_.evaluate->image(begin + i);
-    if (dtype_ == at::kDouble) {
-      normalizer.Apply(image, pixels, input.data_ptr<double>() + i * pixels);
-    } else {
-      normalizer.Apply(image, pixels, input.data_ptr<float>() + i * pixels);
-    }
-    labels.data_ptr<int64_t>()[i] = sets_.evaluate->label(begin + i);
-  }
-  at::Tensor logits = model_->Forward(input, ForwardPass{});
-  sums[0] += at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum).item<double>();
+void TrainingEngine::EvaluateRows(const data::Rows& rows, double* sums) {
+  at::Tensor logits = model_->Forward(InputsOf(rows, 0, rows.count), ForwardPass{});
+  at::Tensor labels =
+      at::from_blob(const_cast<int64_t*>(rows.labels.data()), {rows.count}, Options(at::kLong));
+  sums[0] += LossSum(logits, rows, 0, rows.count).item<double>();
   sums[1] += static_cast<double>(logits.argmax(1).eq(labels).sum().item<int64_t>());
-  sums[2] += static_cast<double>(rows);
+  sums[2] += static_cast<double>(rows.count);
 }
 
 }  // namespace coxswain::trainer::engine

@@ -40,11 +40,11 @@ absl::Status TrainingEngine::Prepare(const EngineSettings& settings, Datasets se
   settings_ = settings;
   sets_ = sets;
   const config::Train& train = settings_.spec.train;
-  shape_ = {sets.train->channels(), sets.train->height(), sets.train->width()};
+  shape_ = sets.train->shape();
   if (std::string wrong = CheckModel(settings_.spec.model, shape_); !wrong.empty()) {
     return absl::InvalidArgumentError(wrong);
   }
-  if (sets.evaluate != nullptr && sets.evaluate->sample_bytes() != sets.train->sample_bytes()) {
+  if (sets.evaluate != nullptr && sets.evaluate->shape() != sets.train->shape()) {
     return absl::FailedPreconditionError(
         "spec.data.evaluate: its images have another size than those of spec.data.train");
   }
@@ -61,8 +61,7 @@ absl::Status TrainingEngine::Prepare(const EngineSettings& settings, Datasets se
 void TrainingEngine::BuildModel() {
   at::set_num_threads(static_cast<int>(settings_.threads));
   dtype_ = settings_.spec.train.precision == config::Precision::kFloat64 ? at::kDouble : at::kFloat;
-  model_ = MakeModel(settings_.spec.model, shape_, settings_.spec.data.classes, dtype_,
-                     settings_.spec.train.seed);
+  model_ = MakeModel(settings_.spec.model, shape_, dtype_, settings_.spec.train.seed);
   optimizer_ = std::make_unique<Optimizer>(settings_.spec.train.optimizer, model_->parameters());
   ListState();
 }
@@ -218,8 +217,6 @@ void TrainingEngine::StartLoader() {
   loader.plan = plan_;
   loader.seed = settings_.spec.train.seed;
   loader.micro_batch = micro_batch_;
-  loader.mean = settings_.spec.data.mean;
-  loader.std = settings_.spec.data.std;
   loader.float64 = dtype_ == at::kDouble;
   loader_ = std::make_unique<data::BatchLoader>(*sets_.train, loader, group_->rank(),
                                                 group_->size(), step_, position_);

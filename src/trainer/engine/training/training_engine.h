@@ -65,15 +65,18 @@ class TrainingEngine : public Engine {
   };
   void MeasureNoise(const data::Batch& batch, const HalfBatch& half);
   void AgreeOnNoise(uint32_t root);
-  at::Tensor Rows(const data::Batch& batch, int64_t begin, int64_t end) const;
-  void EvaluateRows(const data::Normalizer& normalizer, int64_t begin, int64_t end, double* sums);
+  // Views of rows [begin, end), which must outlive them.
+  Inputs InputsOf(const data::Rows& rows, int64_t begin, int64_t end) const;
+  at::Tensor LossSum(const at::Tensor& logits, const data::Rows& rows, int64_t begin,
+                     int64_t end) const;
+  void EvaluateRows(const data::Rows& rows, double* sums);
 
   void SetPhase(protocol::Phase phase) { phase_.store(phase, std::memory_order_relaxed); }
 
   EngineSettings settings_;
   Datasets sets_;
   at::ScalarType dtype_{};
-  InputShape shape_;
+  data::SampleShape shape_;
   int64_t micro_batch_ = 0;  // 0: a rank's share in one piece
   core::TrainingPlan plan_;
   std::unique_ptr<Model> model_;

@@ -59,12 +59,13 @@ TEST(Idx, WrongFiles_AreRefused) {
   EXPECT_THAT(Message(ParseIdx(huge, "x").status()), HasSubstr("impossible size"));
 }
 
-absl::StatusOr<ImageDataset> Set(uint8_t images, const std::string& labels, int64_t classes) {
+absl::StatusOr<std::unique_ptr<ImageDataset>> Set(uint8_t images, const std::string& labels,
+                                                  int64_t classes) {
   std::string pixels(static_cast<size_t>(images) * 4, '\x40');
   auto parsed_images = ParseIdx(Idx({images, 2, 2}, pixels), "i");
   auto parsed_labels = ParseIdx(Idx({static_cast<uint8_t>(labels.size())}, labels), "l");
-  return ImageDataset::Make(*std::move(parsed_images), "i", *std::move(parsed_labels), "l", classes,
-                            0);
+  return ImageDataset::Make(*std::move(parsed_images), "i", *std::move(parsed_labels), "l",
+                            {classes, 0, 0.25, 0.5});
 }
 
 TEST(ImageDataset, CountsMustAgreeAndLabelsFit) {
@@ -80,21 +81,22 @@ TEST(BatchLoader, GivesNormalisedSharesInOrderOfThePlan) {
   ASSERT_TRUE(set.ok());
   LoaderSettings settings;
   settings.plan = {5, 2, 2, 0, 0};
-  settings.mean = 0.25;
-  settings.std = 0.5;
-  BatchLoader zero(*set, settings, 0, 2, 0, 0), one(*set, settings, 1, 2, 0, 0);
+  BatchLoader zero(**set, settings, 0, 2, 0, 0), one(**set, settings, 1, 2, 0, 0);
   std::vector<uint32_t> order = EpochOrder(settings.seed, 0, 5);
   int64_t position = 0;
   for (int64_t expected : {2, 2, 1, 2, 2, 1}) {
-    auto a = zero.Next(), b = one.Next();
+    auto first = zero.Next(), second = one.Next();
+    ASSERT_TRUE(first.ok() && second.ok());
+    std::unique_ptr<Batch> a = *std::move(first), b = *std::move(second);
     EXPECT_EQ(a->position, position);
     EXPECT_EQ(a->global_size, expected);
     EXPECT_EQ(a->share.size() + b->share.size(), expected);
     if (position < 4) {
-      EXPECT_EQ(a->labels[0], order[static_cast<size_t>(position)]);
-      EXPECT_EQ(b->labels[0], order[static_cast<size_t>(position + 1)]);
+      EXPECT_EQ(a->rows.labels[0], order[static_cast<size_t>(position)]);
+      EXPECT_EQ(b->rows.labels[0], order[static_cast<size_t>(position + 1)]);
     }
-    EXPECT_FLOAT_EQ(reinterpret_cast<const float*>(a->pixels.data())[0], (64 / 255.0 - 0.25) / 0.5);
+    EXPECT_FLOAT_EQ(reinterpret_cast<const float*>(a->rows.dense.data())[0],
+                    (64 / 255.0 - 0.25) / 0.5);
     position += expected;
     zero.Recycle(std::move(a));
     one.Recycle(std::move(b));

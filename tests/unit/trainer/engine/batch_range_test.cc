@@ -28,9 +28,9 @@ config::JobSpec Spec() {
   return spec;
 }
 
-const data::ImageDataset& Images() {
-  static const data::ImageDataset set = MakeImages(kImages, 6, 10);
-  return set;
+const data::Dataset& Images() {
+  static const auto set = MakeImages(kImages, 6, 10);
+  return *set;
 }
 
 // The parameters stay where they are, so that the noise has one true value.

@@ -23,13 +23,13 @@ config::JobSpec Spec(config::Recipe recipe) {
   return spec;
 }
 
-const data::ImageDataset& Images() {
-  static const data::ImageDataset set = MakeImages(120, 8, 10);
-  return set;
+const data::Dataset& Images() {
+  static const auto set = MakeImages(120, 8, 10);
+  return *set;
 }
-const data::ImageDataset& TestImages() {
-  static const data::ImageDataset set = MakeImages(37, 8, 10);
-  return set;
+const data::Dataset& TestImages() {
+  static const auto set = MakeImages(37, 8, 10);
+  return *set;
 }
 
 void ExpectEqual(const Curve& one, const Curve& other, double tolerance) {

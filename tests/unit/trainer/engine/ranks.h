@@ -14,6 +14,7 @@
 
 #include "common/base/check.h"
 #include "common/base/rng.h"
+#include "trainer/engine/data/image_dataset.h"
 #include "trainer/engine/training/make_engine.h"
 
 namespace coxswain::trainer::engine {
@@ -24,7 +25,8 @@ namespace coxswain::trainer::engine {
 inline const bool kNoFlightRecorder = setenv("TORCH_FR_BUFFER_SIZE", "0", 1) == 0;
 
 // Images whose class can be learnt: a bright bar at the label's place, and noise.
-inline data::ImageDataset MakeImages(uint32_t count, uint32_t side, uint32_t classes) {
+inline std::unique_ptr<data::ImageDataset> MakeImages(uint32_t count, uint32_t side,
+                                                      uint32_t classes) {
   auto big_endian = [](uint32_t n) {
     return std::string{static_cast<char>(n >> 24), static_cast<char>(n >> 16),
                        static_cast<char>(n >> 8), static_cast<char>(n)};
@@ -44,7 +46,7 @@ inline data::ImageDataset MakeImages(uint32_t count, uint32_t side, uint32_t cla
   auto parsed_images = data::ParseIdx(images, "images");
   auto parsed_labels = data::ParseIdx(labels, "labels");
   auto set = data::ImageDataset::Make(*std::move(parsed_images), "images",
-                                      *std::move(parsed_labels), "labels", classes, 0);
+                                      *std::move(parsed_labels), "labels", {classes});
   CHECK(set.ok()) << set.status().ToString();
   return *std::move(set);
 }

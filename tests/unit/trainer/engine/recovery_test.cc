@@ -60,8 +60,8 @@ TEST(GroupSockets, StillForming_WhatIsOpenedMeanwhileIsEnded) {
 
 // Two ranks on threads of their own.
 struct Pair {
-  const data::ImageDataset images = MakeImages(120, 8, 10);
-  const Datasets sets{&images, nullptr};
+  const std::unique_ptr<data::ImageDataset> images = MakeImages(120, 8, 10);
+  const Datasets sets{images.get(), nullptr};
   config::JobSpec spec;
   Listener listener;
   std::unique_ptr<Engine> ranks[2] = {MakeEngine(), MakeEngine()};

@@ -9,11 +9,11 @@ namespace coxswain::trainer::engine {
 namespace {
 
 void ExpectSame(const config::JobSpec& spec) {
-  data::ImageDataset images = MakeImages(8, 12, 3);
+  auto images = MakeImages(8, 12, 3);
   std::unique_ptr<Engine> engine = MakeEngine();
   EngineSettings settings;
   settings.spec = spec;
-  ASSERT_TRUE(engine->Prepare(settings, {&images, nullptr}).ok());
+  ASSERT_TRUE(engine->Prepare(settings, {images.get(), nullptr}).ok());
   state::StateList list = state::ListState(spec, {1, 12, 12});
   EXPECT_EQ(list.tensors, engine->StateTensors());
   uint64_t bytes = 0, model_bytes = 0;
