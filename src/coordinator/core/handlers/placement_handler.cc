@@ -103,12 +103,16 @@ std::string HoldersText(const Turn& turn, const std::vector<JobId>& jobs) {
         (told++ == 0 ? "; " : ", ") + NameOf(turn, job.id) + " holds " + Plural(cpus, "CPU slot");
     if (gpus > 0) out += " and " + Plural(gpus, "GPU");
   }
-  for (JobId id : turn.tables.waiting()) {
-    if (KeepsPlace(turn, id)) {
-      return out + "; slots are kept for " + NameOf(turn, id) + ", which starts again in a moment";
-    }
-  }
   return out;
+}
+
+// "; slots are kept for j1 (mnist), ...". A walk over all that wait: once a plan.
+std::string KeptText(const Turn& turn) {
+  for (JobId id : turn.tables.waiting()) {
+    if (!KeepsPlace(turn, id)) continue;
+    return "; slots are kept for " + NameOf(turn, id) + ", which starts again in a moment";
+  }
+  return "";
 }
 
 // Starts it, or has what is not yet known about it checked first. True: started.
@@ -147,6 +151,10 @@ std::string WhoWouldStop(const Turn& turn, const Plan& plan, JobId by) {
 Plan MakePlan(Turn& turn, const JobRow* asked = nullptr) {
   QueueTree tree(turn.settings.scheduling);
   Usage usage = UsageNow(turn, tree);
+  auto is_asked = [&](JobId job) { return asked != nullptr && job == asked->id; };
+  auto row_of = [&](JobId job) -> const JobRow& {
+    return is_asked(job) ? *asked : turn.tables.jobs().Get(job);
+  };
   PlanRequest request{.settings = &turn.settings.scheduling,
                       .fleet = &turn.soft.capacity,
                       .tree = &tree,
@@ -155,15 +163,12 @@ Plan MakePlan(Turn& turn, const JobRow* asked = nullptr) {
                       .running = RunningJobs(turn, tree),
                       .needs =
                           [&](JobId job) {
-                            if (asked == nullptr || job != asked->id) return NeedsOf(turn, job);
+                            if (!is_asked(job)) return NeedsOf(turn, job);
                             return Needs(turn, job, asked->request, HolderOf(turn, *asked));
                           },
                       .held = [&](JobId job) { return HeldBy(turn, job); },
-                      .speed =
-                          [&](JobId job) {
-                            bool real = asked == nullptr || job != asked->id;
-                            return SpeedOf(turn.soft, real ? turn.tables.jobs().Get(job) : *asked);
-                          },
+                      .speed = [&](JobId job) { return SpeedOf(turn.soft, row_of(job)); },
+                      .expected = [&](JobId job) { return ExpectedRun(turn, row_of(job)); },
                       .name = [&](JobId job) { return NameOf(turn, job); },
                       .now = turn.now,
                       .grace = turn.deadlines().StopGrace() + turn.deadlines().lease};
@@ -185,11 +190,12 @@ void TellStart(Turn& turn, JobId job, WallTime start) {
 
 void TellWhy(Turn& turn, const Plan& plan) {
   std::set<JobId> told;
+  const std::string kept = plan.why.empty() ? "" : KeptText(turn);
   for (const Why& why : plan.why) {
     told.insert(why.job);
     TellStart(turn, why.job, why.starts ? turn.wall + (*why.starts - turn.now) : WallTime());
     turn.Explain(why.job, Prefix(turn, why.job) + why.text +
-                              (why.first ? HoldersText(turn, why.waits_for) : ""));
+                              (why.first ? HoldersText(turn, why.waits_for) + kept : ""));
   }
   if (plan.all) return;
   for (JobId job : turn.tables.waiting()) {

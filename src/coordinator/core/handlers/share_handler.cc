@@ -79,9 +79,13 @@ WaitingJob AsWaiting(const Turn& turn, const JobRow& row, const QueueTree& tree)
   WaitingJob job{Planned(row, tree, decided > 0 ? decided : MinWorkers(row.request))};
   job.sized = decided > 0;
   job.waited = waited;
-  Duration whole = WholeRun(turn.soft, row);
-  if (whole.count() > 0) job.expected = std::max(Duration{0}, whole - row.ran);
   return job;
+}
+
+std::optional<Duration> ExpectedRun(const Turn& turn, const JobRow& row) {
+  Duration whole = WholeRun(turn.soft, row);
+  if (whole.count() <= 0) return std::nullopt;
+  return std::max(Duration{0}, whole - row.ran);
 }
 
 // As it would wait if it had just let go.

@@ -12,6 +12,8 @@ bool KeepsPlace(const Turn& turn, JobId id);
 // Those that may be placed now, or keep slots: none in a longer pause. And those that are held.
 std::vector<WaitingJob> WaitingJobs(const Turn& turn, const QueueTree& tree);
 WaitingJob AsWaiting(const Turn& turn, const JobRow& row, const QueueTree& tree);
+// How long a waiting job would run. Nothing: not known.
+std::optional<Duration> ExpectedRun(const Turn& turn, const JobRow& row);
 std::vector<RunningJob> RunningJobs(const Turn& turn, const QueueTree& tree);
 // With what running attempts have had so far.
 Usage UsageNow(const Turn& turn, const QueueTree& tree);

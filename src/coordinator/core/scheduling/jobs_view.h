@@ -34,11 +34,10 @@ inline int64_t LeastSlots(const PlannedJob& job) {
 }
 
 struct WaitingJob : PlannedJob {
-  bool sized = false;                      // `workers` was decided when it was told to let go
-  base::Duration waited;                   // since it was submitted or last let go
-  std::optional<base::Duration> expected;  // how long it would run
-  bool paused = false;  // it starts again in a moment, and keeps its place until then
-  bool lost = false;    // it runs, on nodes that are lost: one of the running ones, too
+  bool sized = false;     // `workers` was decided when it was told to let go
+  base::Duration waited;  // since it was submitted or last let go
+  bool paused = false;    // it starts again in a moment, and keeps its place until then
+  bool lost = false;      // it runs, on nodes that are lost: one of the running ones, too
 };
 
 struct RunningJob : PlannedJob {

@@ -114,7 +114,7 @@ class Pass {
       return false;
     }
     PendingJob needs = NeedsOf(job);
-    GangFit fit = finder_.Fit(needs, job.expected);
+    GangFit fit = finder_.Fit(needs, in_.expected(job.id));
     if (fit.shares.empty() && job.workers > job.least && !finder_.FitsOnceStopped(job, needs)) {
       fit = FitSmaller(job, &needs);
     }
@@ -143,7 +143,7 @@ class Pass {
     GangFit best;
     for (uint32_t fits = job.least - 1; too_many - fits > 1;) {
       needs->ranks = (fits + too_many) / 2;
-      GangFit fit = finder_.Fit(*needs, job.expected);
+      GangFit fit = finder_.Fit(*needs, in_.expected(job.id));
       (fit.shares.empty() ? too_many : fits) = needs->ranks;
       if (!fit.shares.empty()) best = std::move(fit);
     }

@@ -38,6 +38,8 @@ struct PlanRequest {
   std::function<PendingJob(JobId)> needs;  // of a waiting job; asked when its turn comes
   std::function<Holding(JobId)> held;      // by a running job
   std::function<SpeedModel(JobId)> speed;  // of a job whose size may move
+  // How long a waiting job would run; asked when its turn comes. Nothing: not known.
+  std::function<std::optional<base::Duration>(JobId)> expected;
   std::function<std::string(JobId)> name;  // "j12 (mnist)"
   base::Time now;
   base::Duration grace;  // at most so long takes a job that was asked to let go

@@ -42,7 +42,7 @@ Moved RoomFinder::Move(const WaitingJob& job, const PendingJob& needs, std::stri
                               [&](const RunningJob& each) { return each.id == job.id; });
   if (running == in_.running.end() || running->stopping) return Moved::kLetsGo;
   LetGo(*running, 1);
-  GangFit fit = Fit(needs, job.expected);
+  GangFit fit = Fit(needs, std::nullopt);
   if (fit.shares.empty()) {
     *why = WhyNotNow(*in_.fleet, needs);
     LetGo(*running, -1);
@@ -89,7 +89,8 @@ Promise RoomFinder::Forecast(const WaitingJob& job, const PendingJob& needs) {
 // From then on it is one of those that will let go.
 void RoomFinder::WillRun(const WaitingJob& job, std::optional<base::Time> starts) {
   RunningJob running{static_cast<const PlannedJob&>(job), in_.now, std::nullopt, false};
-  if (starts && job.expected) running.ends = *starts + *job.expected;
+  std::optional<base::Duration> expected = starts ? in_.expected(job.id) : std::nullopt;
+  if (expected) running.ends = *starts + *expected;
   in_.running.push_back(running);
 }
 

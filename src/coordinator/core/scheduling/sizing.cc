@@ -305,6 +305,7 @@ class Sizer {
     then.needs = in_.needs;
     then.held = in_.held;
     then.speed = in_.speed;
+    then.expected = in_.expected;
     then.name = in_.name;
     then.now = in_.now;
     then.grace = in_.grace;

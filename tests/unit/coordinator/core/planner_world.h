@@ -100,16 +100,21 @@ class PlannerWorld {
       of_job.batch = kBatch;
       return SpeedModel(speeds_.at(job), of_job);
     };
+    std::map<JobId, int64_t> minutes;
+    for (const auto& [id, facts] : waiting_) minutes[id] = facts.minutes;
+    request.expected = [&](JobId job) -> std::optional<base::Duration> {
+      auto found = minutes.find(job);
+      if (found == minutes.end() || found->second < 0) return std::nullopt;
+      return base::seconds(found->second * 60);
+    };
     request.name = [&](JobId job) {
       return names.contains(job) ? names.at(job) : base::ToString(job);
     };
     request.now = kNow;
     request.grace = base::seconds(30);
     for (const auto& [id, facts] : waiting_) {
-      WaitingJob job{Planned(tree, id, facts), facts.sized, base::seconds(facts.waited * 60),
-                     std::nullopt};
-      if (facts.minutes >= 0) job.expected = base::seconds(facts.minutes * 60);
-      request.waiting.push_back(job);
+      request.waiting.push_back(
+          {Planned(tree, id, facts), facts.sized, base::seconds(facts.waited * 60)});
     }
     for (const auto& [id, facts] : running_) {
       RunningJob job{Planned(tree, id, facts), kNow - base::seconds(facts.started * 60),
