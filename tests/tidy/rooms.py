@@ -54,6 +54,7 @@ THIRD_PARTY = [
     ('spdlog', r'spdlog/|fmt/', r'spdlog', ('common/log',)),
     ('CLI11', r'CLI/', r'CLI11', ('cli', 'cli/*', 'coordinator', 'worker', 'trainer', 'shim', 'sim')),
     ('libarchive', r'archive(_entry)?\.h$', r'LibArchive', ('common/code',)),
+    ('PCRE2', r'pcre2\.h$', r'.*PCRE2', ('trainer/engine/tokenizer',)),
     ('cpp-httplib', r'httplib\.h$', r'.*httplib|.*HTTPLIB', ('*/http', 'trainer/blob_s3')),
     ('prometheus-cpp', r'prometheus/', r'prometheus-cpp', ('*/http',)),
 ]
