@@ -24,11 +24,6 @@ std::string CheckpointText(const rpc::Job& job) {
   return c.id + " " + c.state + " at step " + output::Count(c.step) + ", " + c.uri;
 }
 
-std::string EvaluationText(const rpc::Progress& p) {
-  if (!p.has_eval) return "";
-  return "accuracy " + output::Percent(p.eval_accuracy) + ", loss " + output::Number(p.eval_loss);
-}
-
 // Of a job that is not training.
 std::string EndProgress(const rpc::Progress& p) {
   std::string text = "step " + output::Count(p.step);

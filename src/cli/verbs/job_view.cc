@@ -73,12 +73,18 @@ void JobView::ShowChanges(const rpc::Job& job) {
   if (p.has_eval && (p.eval_accuracy != last_accuracy_ || p.eval_loss != last_eval_loss_)) {
     last_accuracy_ = p.eval_accuracy;
     last_eval_loss_ = p.eval_loss;
-    line_.Say("evaluated: accuracy " + output::Percent(p.eval_accuracy) + ", loss " +
-              output::Number(p.eval_loss));
+    line_.Say("evaluated: " + EvaluationText(p));
   }
 }
 
 void JobView::Reconnecting(const std::string& why) { line_.Show("reconnecting: " + why); }
+
+std::string EvaluationText(const rpc::Progress& p) {
+  if (!p.has_eval) return "";
+  const std::string loss = "loss " + output::Number(p.eval_loss);
+  if (p.eval_accuracy < 0) return loss;  // the model gives numbers
+  return "accuracy " + output::Percent(p.eval_accuracy) + ", " + loss;
+}
 
 std::string RanksText(uint32_t ranks, uint32_t min, uint32_t max) {
   std::string text = std::to_string(ranks) + (ranks == 1 ? " rank" : " ranks");
@@ -134,8 +140,7 @@ std::string EndLine(const output::Terminal& terminal, const rpc::Job& job) {
   }
   if (job.state == "COMPLETED") {
     if (job.progress.has_eval) {
-      text += ": accuracy " + output::Percent(job.progress.eval_accuracy) + ", loss " +
-              output::Number(job.progress.eval_loss) + " on the evaluation data";
+      text += ": " + EvaluationText(job.progress) + " on the evaluation data";
     }
   } else if (!job.reason.empty()) {
     text += ": " + output::OneLine(job.reason);

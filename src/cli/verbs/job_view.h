@@ -17,6 +17,8 @@ namespace coxswain::cli::verbs {
 std::string ProgressText(const rpc::Job& job);
 
 // "2 ranks (1 to 4)": how many it has, or is to begin with, and the range they may be moved in.
+// "accuracy 91.2 %, loss 0.25"; of a model that gives numbers the loss alone; empty: none yet.
+std::string EvaluationText(const rpc::Progress& p);
 std::string RanksText(const rpc::Job& job);
 std::string RanksText(uint32_t ranks, uint32_t min, uint32_t max);
 // "attempt 3 (1 of at most 3 failed)": attempts that let go of their slots have not failed.

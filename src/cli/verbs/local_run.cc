@@ -188,6 +188,7 @@ absl::StatusOr<rpc::Job> LocalRun::SaveAfterTimeout(const std::string& job) {
 void LocalRun::ReadMetrics(RunResult* result) {
   rpc::Progress* progress = &result->job.progress;
   const bool has_eval = progress->has_eval;
+  if (!has_eval) progress->eval_accuracy = -1;  // a regression has none
   const rpc::MetricRequest request{
       .job = result->job.id, .names = {"loss", "eval.accuracy", "eval.loss"}, .max_points = 4000};
   (void)control_->Metrics(request, [&](const rpc::MetricPoint& point) {

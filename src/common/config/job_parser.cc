@@ -20,6 +20,23 @@ void AddPathOverride(const std::string& key, const std::string& value, std::stri
   overrides->push_back(key + "=file://" + path.lexically_normal().string());
 }
 
+// A list, if any of it is a path.
+void AddPathsOverride(const std::string& key, const std::vector<std::string>& values,
+                      std::string_view directory, std::vector<std::string>* overrides) {
+  YAML::Node list(YAML::NodeType::Sequence);
+  bool paths = false;
+  for (const std::string& value : values) {
+    std::vector<std::string> absolute;
+    AddPathOverride("", value, directory, &absolute);
+    paths |= !absolute.empty();
+    list.push_back(absolute.empty() ? value : absolute.front().substr(1));
+  }
+  if (!paths) return;
+  YAML::Emitter text;
+  text << YAML::Flow << YAML::DoubleQuoted << list;
+  overrides->push_back(key + "=" + text.c_str());
+}
+
 // A copy of `env:` with the values of secret names replaced.
 YAML::Node MaskedMap(const YAML::Node& env) {
   YAML::Node masked(YAML::NodeType::Map);
@@ -112,6 +129,10 @@ std::vector<std::string> AbsolutePathOverrides(const JobSpec& spec, std::string_
     AddPathOverride("spec.data.evaluate.images", spec.data.evaluate->images, directory, &overrides);
     AddPathOverride("spec.data.evaluate.labels", spec.data.evaluate->labels, directory, &overrides);
   }
+  const TableData& table = spec.data.table;
+  AddPathsOverride("spec.data.train.files", table.files, directory, &overrides);
+  AddPathsOverride("spec.data.evaluate.files", table.evaluate_files, directory, &overrides);
+  AddPathOverride("spec.data.preprocessing", table.preprocessing, directory, &overrides);
   AddPathOverride("spec.checkpoint.store", spec.checkpoint.store, directory, &overrides);
   return overrides;
 }

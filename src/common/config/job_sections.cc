@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/ids.h"
+#include "common/config/data_section.h"
 #include "common/config/job_parser.h"
 #include "common/config/program_section.h"
 #include "common/config/quantities.h"
@@ -118,7 +119,9 @@ void ReadPlacement(Section& in, const Resources& resources, Placement* out) {
   }
 }
 
-void ReadModel(Section& in, Model* out) {
+// Tables are for the mlp alone.
+void ReadModel(Section& in, const Data& data, Model* out) {
+  if (data.IsTable()) out->recipe = Recipe::kMlp;
   in.Choice<Recipe>("recipe", {{"mlp", Recipe::kMlp}, {"cnn", Recipe::kCnn}}, &out->recipe);
   in.IntegerList("hidden", 1, 1'000'000, 64, &out->hidden);
   in.IntegerList("channels", 1, 65536, 16, &out->channels);
@@ -131,40 +134,19 @@ void ReadModel(Section& in, Model* out) {
   }
   in.Bool("batch_norm", &out->batch_norm);
   in.Real("dropout", {.low = 0, .high = 1, .below = true}, &out->dropout);
+  in.Integer("embedding_dim", int64_t{0}, int64_t{65536}, &out->embedding_dim);
+  if (data.IsTable() && out->recipe != Recipe::kMlp) {
+    in.Wrong("recipe", "found cnn, which is for images; tables (spec.data.format: " + data.format +
+                           ") are for the mlp");
+  }
+  if (!data.IsTable() && in.Has("embedding_dim")) {
+    in.Wrong("embedding_dim",
+             "belongs to columns of categories (spec.data.format: parquet or csv)");
+  }
   if (out->recipe != Recipe::kMlp) return;
   for (const char* key : {"channels", "pool_every", "batch_norm"}) {
     if (in.Has(key)) in.Wrong(key, "belongs to recipe cnn, but spec.model.recipe is mlp");
   }
-}
-
-void ReadUri(Section& in, std::string_view key, bool path_too, std::string* out) {
-  const std::string_view expected =
-      path_too ? "a path, file:///PATH or s3://BUCKET/KEY" : "file:///PATH or s3://BUCKET/PREFIX";
-  if (!in.Text(key, expected, out)) return;
-  const std::string wrong = WrongUri(*out, path_too);
-  if (!wrong.empty()) in.Wrong(key, wrong);
-}
-
-void ReadPair(Section& in, IdxPair* out) {
-  in.Require("images", "an IDX file of images (a path, file:// or s3://)");
-  in.Require("labels", "an IDX file of labels (a path, file:// or s3://)");
-  ReadUri(in, "images", true, &out->images);
-  ReadUri(in, "labels", true, &out->labels);
-}
-
-void ReadData(Section& in, Data* out) {
-  in.Require("train", "a section with 'images' and 'labels'");
-  in.Choice<std::string>("format", {{"idx", "idx"}}, &out->format);
-  in.Below("train", [&](Section& train) { ReadPair(train, &out->train); });
-  in.Below("evaluate", [&](Section& evaluate) {
-    IdxPair pair;
-    ReadPair(evaluate, &pair);
-    if (evaluate.present()) out->evaluate = std::move(pair);
-  });
-  in.Integer("classes", int64_t{2}, int64_t{1'000'000}, &out->classes);
-  in.Real("mean", {.low = -1e6, .high = 1e6}, &out->mean);
-  in.Real("std", {.low = 0, .high = 1e6, .above = true}, &out->std);
-  in.Integer("limit", int64_t{0}, kMost * 1000, &out->limit);
 }
 
 void ReadCheckpoint(Section& in, bool own_program, Checkpoint* out) {
@@ -246,13 +228,14 @@ void ReadSpec(Section& in, const JobSite& site, JobSpec* job, std::vector<std::s
            [&](Section& below) { ReadResources(below, own_program, &job->resources, warnings); });
   in.Below("placement",
            [&](Section& below) { ReadPlacement(below, job->resources, &job->placement); });
-  in.Below("model", [&](Section& below) { ReadModel(below, &job->model); });
   in.Below("data", [&](Section& below) { ReadData(below, &job->data); });
+  in.Below("model", [&](Section& below) { ReadModel(below, job->data, &job->model); });
   const bool trains = !own_program || in.Has("train");
   if (trains)
     in.Below("train", [&](Section& below) {
       ReadTrain(below, {job->workers, job->max_workers}, &job->train);
-      if (below.Has("evaluate_every_epochs") && !job->data.evaluate) {
+      CheckClassWeights(below, job->data, job->train);
+      if (below.Has("evaluate_every_epochs") && !job->data.HasEvaluation()) {
         warnings->push_back(
             "spec.train.evaluate_every_epochs has no effect without spec.data.evaluate");
       }

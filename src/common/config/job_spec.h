@@ -3,6 +3,8 @@
 // once ParseJob has returned it.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -53,11 +55,43 @@ struct Model {
   int64_t pool_every = 1;                // cnn: 2x2 max pool after every Nth block, 1..channels
   bool batch_norm = false;               // cnn: statistics per canonical micro-batch
   double dropout = 0.0;                  // before the last layer; [0, 1)
+  int64_t embedding_dim = 0;             // of each categorical column; 0: by its cardinality
+
+  // Numbers that stand for one of so many categories: embedding_dim, or the rule of thumb of
+  // fastai, 1.6 n^0.56, at most 600.
+  int64_t EmbeddingWidth(int64_t categories) const {
+    if (embedding_dim > 0) return embedding_dim;
+    const auto width = std::llround(1.6 * std::pow(static_cast<double>(categories), 0.56));
+    return std::clamp<int64_t>(width, 1, 600);
+  }
 };
 
 struct IdxPair {
   std::string images;  // URI (file://, s3://) or a path; .gz is read as it is
   std::string labels;
+};
+
+enum class TableTask { kClassification, kRegression };
+enum class Nulls { kRefuse, kMean, kZero };  // of a numeric column; zero: before standardisation
+
+// spec.data of format parquet and csv.
+struct TableData {
+  std::vector<std::string> files;  // URIs of files, folders and patterns (* and ?)
+  std::vector<std::string> evaluate_files;
+  double evaluate_fraction = 0;  // so many of the training rows are kept for evaluation instead
+  std::string target;            // name of a column
+  TableTask task = TableTask::kClassification;
+  std::vector<std::string> numeric;  // with `categorical`: the features; both empty: all columns
+  std::vector<std::string> categorical;
+  Nulls nulls = Nulls::kRefuse;
+  bool nan_is_null = false;
+  bool standardize = true;  // numbers go in as (value - mean) / std
+  // Rows up to this size are kept in memory; more are streamed, in windows that take this much.
+  int64_t buffer_bytes = int64_t{1} << 30;
+  std::string preprocessing;  // URI of another job's config.json, whose numbers are taken; or empty
+  std::string delimiter = ",";  // csv
+
+  bool evaluates() const { return !evaluate_files.empty() || evaluate_fraction > 0; }
 };
 
 // spec.data:
@@ -69,6 +103,11 @@ struct Data {
   double mean = 0.0;  // of the pixels after scaling to [0, 1]
   double std = 1.0;
   int64_t limit = 0;  // use only the first N training samples; 0: all
+  TableData table;
+
+  bool IsIdx() const { return format == "idx"; }
+  bool IsTable() const { return format == "parquet" || format == "csv"; }
+  bool HasEvaluation() const { return evaluate || table.evaluates(); }
 };
 
 enum class OptimizerName { kAdamW, kSgd };
@@ -106,7 +145,9 @@ struct Train {
   Precision precision = Precision::kFloat32;
   Optimizer optimizer;
   Schedule schedule;
-  double clip_norm = 0.0;  // 0: off
+  double clip_norm = 0.0;             // 0: off
+  bool balanced_classes = false;      // class_weights: balanced
+  std::vector<double> class_weights;  // by class, in their order; empty: 1 each
   int64_t evaluate_every_epochs = 1;
   int64_t log_every_steps = 1;  // metric points of a step: each Nth step
 };

@@ -40,6 +40,7 @@ class Section {
   bool Has(std::string_view key) const { return Find(key) != nullptr; }
   // True if it is there with keys below it.
   bool IsSection(std::string_view key) const;
+  bool IsList(std::string_view key) const;
 
   // Each of these leaves `out` as it is when the key is absent or wrong, and returns true when it
   // was set.
@@ -54,6 +55,7 @@ class Section {
   bool Text(std::string_view key, std::string_view expected, std::string* out);
   bool IntegerList(std::string_view key, int64_t low, int64_t high, size_t most,
                    std::vector<int64_t>* out);
+  bool RealList(std::string_view key, RealRange range, size_t most, std::vector<double>* out);
   // Texts that are not empty and hold no control characters. An empty list is allowed.
   bool TextList(std::string_view key, size_t most, std::string_view expected,
                 std::vector<std::string>* out);

@@ -1,4 +1,6 @@
-// The readers of lists of texts.
+// The readers of lists of texts and of numbers.
+#include <charconv>
+
 #include "common/config/quantities.h"
 #include "common/config/section.h"
 
@@ -20,6 +22,36 @@ bool Section::TextList(std::string_view key, size_t most, std::string_view expec
       return false;
     }
     values.push_back(item.Scalar());
+  }
+  *out = std::move(values);
+  return true;
+}
+
+bool Section::IsList(std::string_view key) const {
+  const Entry* entry = Find(key);
+  return entry != nullptr && entry->node.IsSequence();
+}
+
+bool Section::RealList(std::string_view key, RealRange range, size_t most,
+                       std::vector<double>* out) {
+  const Entry* entry = Declare(key);
+  if (entry == nullptr) return false;
+  const std::string expected = "a list of numbers, such as [1, 2.5]";
+  if (!entry->node.IsSequence() || entry->node.size() == 0 || entry->node.size() > most) {
+    Found(*entry, Describe(entry->node), expected);
+    return false;
+  }
+  std::vector<double> values;
+  for (const YAML::Node& item : entry->node) {
+    double value = 0;
+    const std::string text = item.IsScalar() && item.Tag() != "!" ? item.Scalar() : "";
+    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool number = !text.empty() && error == std::errc() && stop == text.data() + text.size();
+    if (!number || !(value >= range.low && value <= range.high)) {
+      Found(*entry, Describe(item) + " in the list", expected);
+      return false;
+    }
+    values.push_back(value);
   }
   *out = std::move(values);
   return true;

@@ -116,7 +116,27 @@ void CheckMicroBatch(Section& in, const WorkerRange& ranks, const Train& train) 
                "; expected at most " + std::to_string(std::max<int64_t>(1, batch / ranks.max)));
 }
 
+// "balanced", or a number for each class.
+void ReadClassWeights(Section& in, Train* out) {
+  if (in.Has("class_weights") && !in.IsList("class_weights")) {
+    in.Choice<bool>("class_weights", {{"balanced", true}}, &out->balanced_classes);
+  } else {
+    in.RealList("class_weights", {.low = 0, .high = 1e9}, 1'000'000, &out->class_weights);
+  }
+}
+
 }  // namespace
+
+void CheckClassWeights(Section& in, const Data& data, const Train& train) {
+  if (data.IsTable() && data.table.task == TableTask::kRegression && in.Has("class_weights")) {
+    in.Wrong("class_weights", "belongs to classes, but spec.data.task is regression");
+  }
+  const auto found = static_cast<int64_t>(train.class_weights.size());
+  if (data.IsIdx() && found > 0 && found != data.classes) {
+    in.Wrong("class_weights", "found " + std::to_string(found) + " numbers, expected " +
+                                  std::to_string(data.classes) + " (spec.data.classes)");
+  }
+}
 
 void ReadTrain(Section& in, const WorkerRange& ranks, Train* out) {
   in.Integer("epochs", int64_t{1}, int64_t{1'000'000}, &out->epochs);
@@ -131,6 +151,7 @@ void ReadTrain(Section& in, const WorkerRange& ranks, Train* out) {
   in.Below("schedule",
            [&](Section& below) { ReadSchedule(below, out->max_steps, &out->schedule); });
   in.Real("clip_norm", {.low = 0, .high = 1e9}, &out->clip_norm);
+  ReadClassWeights(in, out);
   in.Integer("evaluate_every_epochs", int64_t{1}, int64_t{1'000'000}, &out->evaluate_every_epochs);
   in.Integer("log_every_steps", int64_t{1}, int64_t{1'000'000}, &out->log_every_steps);
   CheckSamples(in, ranks, *out);

@@ -155,7 +155,7 @@ Curve CurveOf(const std::vector<store::StoredPoint>& points, const std::string& 
 std::string Curves(runtime::Api& api, core::JobId job) {
   store::MetricQuery query;
   query.job = job;
-  query.names = {"loss", "eval.loss", "eval.accuracy"};
+  query.names = {"loss", "eval.loss", "eval.accuracy", "eval.r2"};
   query.max_points = kCurvePoints;
   auto points = api.ReadMetrics(query);
   if (!points.ok())
@@ -163,7 +163,9 @@ std::string Curves(runtime::Api& api, core::JobId job) {
   std::string loss = CurvesSvg({CurveOf(*points, "loss", "loss", "one"),
                                 CurveOf(*points, "eval.loss", "evaluation loss", "two")});
   std::string accuracy =
-      CurvesSvg({CurveOf(*points, "eval.accuracy", "evaluation accuracy", "three")}, 1.0);
+      CurvesSvg({CurveOf(*points, "eval.accuracy", "evaluation accuracy", "three"),
+                 CurveOf(*points, "eval.r2", "evaluation R2", "three")},
+                1.0);
   if (loss.empty() && accuracy.empty()) return "";
   return "<section><h2>Curves</h2><div class=\"charts\">" + loss + accuracy + "</div></section>";
 }

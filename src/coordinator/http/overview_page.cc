@@ -149,7 +149,7 @@ std::string Progress(const runtime::JobView& job, base::WallTime now) {
   if (std::isfinite(p.loss)) {
     absl::StrAppend(&out, "<span>loss <b>", NumberText(p.loss), "</b></span>");
   }
-  if (p.has_eval) {
+  if (p.has_eval && p.eval_accuracy >= 0) {
     absl::StrAppend(&out, "<span>accuracy <b>", absl::StrFormat("%.2f %%", 100 * p.eval_accuracy),
                     "</b></span>");
   }

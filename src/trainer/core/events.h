@@ -34,7 +34,7 @@ struct TimerFired {
 // Answers Evaluate.
 struct Evaluated {
   double loss = 0;
-  double accuracy = 0;
+  double accuracy = 0;  // below 0: the model gives numbers, not classes
 };
 
 // Answers JoinGroup.

@@ -95,7 +95,9 @@ struct StepResult {
 
 struct EvaluationResult {
   double loss = 0;      // mean over the evaluation set
-  double accuracy = 0;  // 0..1
+  double accuracy = 0;  // 0..1; below 0: targets are numbers, and the next two are told
+  double mse = 0;       // mean squared error in the target's own unit
+  double r2 = 0;        // coefficient of determination
   int64_t samples = 0;
 };
 

@@ -124,9 +124,12 @@ core::Event EngineLoop::Run(const core::Evaluate&) {
   if (!result.ok()) return Failed(result.status());
   doors_.metrics->AddEvaluation(*result, step_, rank_, generation_);
   if (rank_ == 0) {
+    const std::string quality =
+        result->accuracy >= 0
+            ? ", accuracy " + Fixed(result->accuracy * 100, 2) + " %"
+            : ", R2 " + Fixed(result->r2, 4) + ", mean squared error " + Fixed(result->mse, 6);
     log::Info("step " + std::to_string(step_) + ": evaluation loss " + Fixed(result->loss, 4) +
-              ", accuracy " + Fixed(result->accuracy * 100, 2) + " % of " +
-              std::to_string(result->samples));
+              quality + " of " + std::to_string(result->samples));
   }
   return core::Evaluated{result->loss, result->accuracy};
 }

@@ -50,6 +50,9 @@ absl::StatusOr<std::unique_ptr<data::Dataset>> ReadPair(const config::IdxPair& p
 
 absl::StatusOr<std::unique_ptr<JobData>> ReadJobData(const config::Data& spec,
                                                      const blob::StoreSettings& settings) {
+  if (spec.IsTable()) {
+    return absl::InvalidArgumentError("spec.data.format: this version cannot read " + spec.format);
+  }
   auto out = std::make_unique<JobData>();
   data::ImageSettings images_as{spec.classes, spec.limit, spec.mean, spec.std};
   auto train = ReadPair(spec.train, "spec.data.train", images_as, settings);

@@ -57,7 +57,12 @@ void MetricRecorder::AddEvaluation(const engine::EvaluationResult& result, int64
   std::lock_guard lock(mutex_);
   base::WallTime now = base::WallNow();
   points_.push_back({"eval.loss", -1, step, result.loss, now, generation});
-  points_.push_back({"eval.accuracy", -1, step, result.accuracy, now, generation});
+  if (result.accuracy >= 0) {
+    points_.push_back({"eval.accuracy", -1, step, result.accuracy, now, generation});
+  } else {
+    points_.push_back({"eval.mse", -1, step, result.mse, now, generation});
+    points_.push_back({"eval.r2", -1, step, result.r2, now, generation});
+  }
 }
 
 std::vector<protocol::MetricPoint> MetricRecorder::Take() {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -64,6 +65,16 @@ class Dataset {
   virtual ~Dataset() = default;
   virtual int64_t size() const = 0;
   virtual const SampleShape& shape() const = 0;
+  // How many samples of each class there are; empty: there are no classes.
+  virtual std::vector<int64_t> ClassCounts() const { return {}; }
+  // Targets that are numbers go in divided by this.
+  virtual double target_std() const { return 1; }
+  // What is done to values before they go in, for config.json: members of its "input" and "output",
+  // as JSON. Both empty: images, of which the job file says it.
+  struct Description {
+    std::string input, output;
+  };
+  virtual Description Describe() const { return {}; }
   // The set must outlive what it gives.
   virtual std::unique_ptr<SampleReader> MakeReader(const ReaderSettings& settings) const = 0;
 };

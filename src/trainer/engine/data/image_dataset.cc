@@ -49,6 +49,12 @@ std::unique_ptr<SampleReader> ImageDataset::MakeReader(const ReaderSettings& set
   return std::make_unique<ImageReader>(*this, settings);
 }
 
+std::vector<int64_t> ImageDataset::ClassCounts() const {
+  std::vector<int64_t> counts(static_cast<size_t>(shape_.classes));
+  for (int64_t i = 0; i < size_; ++i) ++counts[label(i)];
+  return counts;
+}
+
 absl::StatusOr<std::unique_ptr<ImageDataset>> ImageDataset::Make(IdxArray images,
                                                                  std::string_view images_uri,
                                                                  IdxArray labels,

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "trainer/engine/data/dataset.h"
@@ -30,6 +31,7 @@ class ImageDataset : public Dataset {
 
   int64_t size() const override { return size_; }
   const SampleShape& shape() const override { return shape_; }
+  std::vector<int64_t> ClassCounts() const override;
   std::unique_ptr<SampleReader> MakeReader(const ReaderSettings& settings) const override;
 
   int64_t sample_bytes() const { return shape_.dense_size(); }

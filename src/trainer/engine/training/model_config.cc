@@ -4,7 +4,7 @@
 
 namespace coxswain::trainer::engine {
 
-std::string DescribeModel(const config::JobSpec& spec, const data::SampleShape& sample,
+std::string DescribeModel(const config::JobSpec& spec, const data::Dataset& set,
                           const std::vector<blob::TensorInfo>& tensors, size_t count) {
   using Json = nlohmann::ordered_json;
   const config::Model& model = spec.model;
@@ -25,11 +25,17 @@ std::string DescribeModel(const config::JobSpec& spec, const data::SampleShape& 
   recipe["activation"] = "relu";
   recipe["dropout"] = model.dropout;
   recipe["dtype"] = spec.train.precision == config::Precision::kFloat64 ? "float64" : "float32";
-  out["input"] = {
-      {"layout", "NCHW"},
-      {"shape", sample.dense},
-      {"preprocessing", {{"scale", 1.0 / 255}, {"mean", spec.data.mean}, {"std", spec.data.std}}}};
-  out["output"] = {{"kind", "logits"}, {"classes", spec.data.classes}};
+  const data::Dataset::Description described = set.Describe();
+  if (!described.input.empty()) {
+    out["input"] = Json::parse(described.input);
+    out["output"] = Json::parse(described.output);
+  } else {
+    out["input"] = {{"layout", "NCHW"},
+                    {"shape", set.shape().dense},
+                    {"preprocessing",
+                     {{"scale", 1.0 / 255}, {"mean", spec.data.mean}, {"std", spec.data.std}}}};
+    out["output"] = {{"kind", "logits"}, {"classes", spec.data.classes}};
+  }
   Json& list = out["tensors"] = Json::object();
   for (size_t i = 0; i < count; ++i) list[tensors[i].name] = tensors[i].shape;
   return out.dump(2) + "\n";

@@ -10,7 +10,7 @@
 
 namespace coxswain::trainer::engine {
 
-std::string DescribeModel(const config::JobSpec& spec, const data::SampleShape& sample,
+std::string DescribeModel(const config::JobSpec& spec, const data::Dataset& set,
                           const std::vector<blob::TensorInfo>& tensors, size_t count);
 
 }  // namespace coxswain::trainer::engine

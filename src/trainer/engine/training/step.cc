@@ -156,13 +156,6 @@ Inputs TrainingEngine::InputsOf(const data::Rows& rows, int64_t begin, int64_t e
   return inputs;
 }
 
-at::Tensor TrainingEngine::LossSum(const at::Tensor& logits, const data::Rows& rows, int64_t begin,
-                                   int64_t end) const {
-  at::Tensor labels = at::from_blob(const_cast<int64_t*>(rows.labels.data()) + begin, {end - begin},
-                                    Options(at::kLong));
-  return at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum);
-}
-
 at::Tensor TrainingEngine::ForwardMicroBatch(const data::Batch& batch, int64_t begin, int64_t end) {
   bool counts = batch.share.size() > 0;
   ForwardPass pass;
@@ -171,7 +164,7 @@ at::Tensor TrainingEngine::ForwardMicroBatch(const data::Batch& batch, int64_t b
   pass.position = batch.position + batch.share.begin + begin;
   pass.statistics = counts && model_->statistics_size() > 0 ? control_->statistics() : nullptr;
   at::Tensor logits = model_->Forward(InputsOf(batch.rows, begin, end), pass);
-  return LossSum(logits, batch.rows, begin, end);
+  return loss_->Sum(logits, batch.rows, begin, end);
 }
 
 // Gradients are views of the reducer's buckets; a fresh one is written there (linear.h) or taken
@@ -234,7 +227,7 @@ absl::StatusOr<EvaluationResult> TrainingEngine::Evaluate() {
   SetPhase(protocol::Phase::kEvaluation);
   if (sets_.evaluate == nullptr) return absl::InternalError("there is no evaluation set");
   bool alone = group_->size() == 1;
-  double sums[3] = {0, 0, 0};  // loss, correct, samples
+  EvaluationSums sums;
   absl::Status read;
   absl::Status done =
       Guard(alone ? absl::StatusCode::kInternal : absl::StatusCode::kUnavailable, [&] {
@@ -246,25 +239,18 @@ absl::StatusOr<EvaluationResult> TrainingEngine::Evaluate() {
         for (int64_t begin = share.begin; begin < share.end; begin += kEvaluationRows) {
           read = reader->Read(-1, begin, std::min(begin + kEvaluationRows, share.end), rows);
           if (!read.ok()) return;
-          EvaluateRows(rows, sums);
+          loss_->Evaluate(model_->Forward(InputsOf(rows, 0, rows.count), ForwardPass{}), rows,
+                          &sums);
         }
-        group_->AllReduce(at::from_blob(sums, {3}, Options(at::kDouble)))->Wait();
+        at::Tensor all = at::from_blob(sums.data(), {EvaluationSums::kCount}, Options(at::kDouble));
+        group_->AllReduce(all)->Wait();
       });
   if (!done.ok() || !read.ok()) {
     LeaveGroup(!alone);
     SetPhase(protocol::Phase::kWaiting);
     return done.ok() ? read : done;
   }
-  return EvaluationResult{sums[0] / sums[2], sums[1] / sums[2], static_cast<int64_t>(sums[2])};
-}
-
-void TrainingEngine::EvaluateRows(const data::Rows& rows, double* sums) {
-  at::Tensor logits = model_->Forward(InputsOf(rows, 0, rows.count), ForwardPass{});
-  at::Tensor labels =
-      at::from_blob(const_cast<int64_t*>(rows.labels.data()), {rows.count}, Options(at::kLong));
-  sums[0] += LossSum(logits, rows, 0, rows.count).item<double>();
-  sums[1] += static_cast<double>(logits.argmax(1).eq(labels).sum().item<int64_t>());
-  sums[2] += static_cast<double>(rows.count);
+  return loss_->Finish(sums, sets_.train->target_std());
 }
 
 }  // namespace coxswain::trainer::engine

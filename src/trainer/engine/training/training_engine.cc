@@ -44,9 +44,15 @@ absl::Status TrainingEngine::Prepare(const EngineSettings& settings, Datasets se
   if (std::string wrong = CheckModel(settings_.spec.model, shape_); !wrong.empty()) {
     return absl::InvalidArgumentError(wrong);
   }
+  auto weights = static_cast<int64_t>(train.class_weights.size());
+  if (weights > 0 && weights != shape_.classes) {
+    return absl::InvalidArgumentError("spec.train.class_weights: found " + std::to_string(weights) +
+                                      " numbers, expected one for each of the " +
+                                      std::to_string(shape_.classes) + " classes");
+  }
   if (sets.evaluate != nullptr && sets.evaluate->shape() != sets.train->shape()) {
     return absl::FailedPreconditionError(
-        "spec.data.evaluate: its images have another size than those of spec.data.train");
+        "spec.data.evaluate: its samples have another shape than those of spec.data.train");
   }
   plan_.samples = sets.train->size();
   plan_.batch = train.global_batch_size;
@@ -61,6 +67,7 @@ absl::Status TrainingEngine::Prepare(const EngineSettings& settings, Datasets se
 void TrainingEngine::BuildModel() {
   at::set_num_threads(static_cast<int>(settings_.threads));
   dtype_ = settings_.spec.train.precision == config::Precision::kFloat64 ? at::kDouble : at::kFloat;
+  loss_.emplace(shape_, ClassWeights(settings_.spec.train, sets_.train->ClassCounts()), dtype_);
   model_ = MakeModel(settings_.spec.model, shape_, dtype_, settings_.spec.train.seed);
   optimizer_ = std::make_unique<Optimizer>(settings_.spec.train.optimizer, model_->parameters());
   ListState();
@@ -83,7 +90,7 @@ const char* TrainingEngine::StateBytes(size_t index) const {
 }
 
 std::string TrainingEngine::ModelConfig() const {
-  return DescribeModel(settings_.spec, shape_, state_info_, model_tensors_);
+  return DescribeModel(settings_.spec, *sets_.train, state_info_, model_tensors_);
 }
 
 absl::StatusOr<Joined> TrainingEngine::Join(const GroupSettings& group, const Restore& restore) {

@@ -16,6 +16,7 @@
 #include "trainer/engine/model/model.h"
 #include "trainer/engine/optim/optimizer.h"
 #include "trainer/engine/training/control_vector.h"
+#include "trainer/engine/training/loss.h"
 #include "trainer/engine/training/noise_meter.h"
 
 namespace coxswain::trainer::engine {
@@ -67,9 +68,6 @@ class TrainingEngine : public Engine {
   void AgreeOnNoise(uint32_t root);
   // Views of rows [begin, end), which must outlive them.
   Inputs InputsOf(const data::Rows& rows, int64_t begin, int64_t end) const;
-  at::Tensor LossSum(const at::Tensor& logits, const data::Rows& rows, int64_t begin,
-                     int64_t end) const;
-  void EvaluateRows(const data::Rows& rows, double* sums);
 
   void SetPhase(protocol::Phase phase) { phase_.store(phase, std::memory_order_relaxed); }
 
@@ -81,6 +79,7 @@ class TrainingEngine : public Engine {
   core::TrainingPlan plan_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<Optimizer> optimizer_;
+  std::optional<Loss> loss_;
   std::vector<NamedTensor> state_;
   std::vector<blob::TensorInfo> state_info_;
   size_t model_tensors_ = 0;

@@ -1,0 +1,85 @@
+#include "trainer/engine/training/loss.h"
+
+#include <ATen/ATen.h>
+
+#include <numeric>
+
+namespace coxswain::trainer::engine {
+namespace {
+
+at::Tensor Labels(const data::Rows& rows, int64_t begin, int64_t end) {
+  return at::from_blob(const_cast<int64_t*>(rows.labels.data()) + begin, {end - begin},
+                       at::TensorOptions().dtype(at::kLong));
+}
+
+}  // namespace
+
+Loss::Loss(const data::SampleShape& shape, const std::vector<double>& class_weights,
+           at::ScalarType dtype)
+    : numbers_(shape.classes == 0 && shape.sequence == 0), dtype_(dtype) {
+  if (class_weights.empty()) return;
+  class_weights_ = at::empty({static_cast<int64_t>(class_weights.size())}, at::kDouble);
+  std::copy(class_weights.begin(), class_weights.end(), class_weights_.data_ptr<double>());
+  class_weights_ = class_weights_.to(dtype);
+}
+
+at::Tensor Loss::Targets(const data::Rows& rows, int64_t begin, int64_t end) const {
+  return at::from_blob(const_cast<double*>(rows.targets.data()) + begin, {end - begin},
+                       at::TensorOptions().dtype(at::kDouble))
+      .to(dtype_);
+}
+
+at::Tensor Loss::Sum(const at::Tensor& outputs, const data::Rows& rows, int64_t begin,
+                     int64_t end) const {
+  if (numbers_) {
+    return at::mse_loss(outputs.squeeze(1), Targets(rows, begin, end), at::Reduction::Sum);
+  }
+  return at::cross_entropy_loss(outputs, Labels(rows, begin, end), class_weights_,
+                                at::Reduction::Sum);
+}
+
+void Loss::Evaluate(const at::Tensor& outputs, const data::Rows& rows, EvaluationSums* sums) const {
+  sums->rows += static_cast<double>(rows.count);
+  double loss = Sum(outputs, rows, 0, rows.count).item<double>();
+  sums->loss += loss;
+  if (!numbers_) {
+    at::Tensor correct = outputs.argmax(1).eq(Labels(rows, 0, rows.count)).sum();
+    sums->correct += static_cast<double>(correct.item<int64_t>());
+    return;
+  }
+  sums->error += loss;
+  for (double target : rows.targets) {
+    sums->target += target;
+    sums->target_squared += target * target;
+  }
+}
+
+EvaluationResult Loss::Finish(const EvaluationSums& sums, double target_std) const {
+  EvaluationResult result;
+  result.loss = sums.loss / sums.rows;
+  result.samples = static_cast<int64_t>(sums.rows);
+  if (!numbers_) {
+    result.accuracy = sums.correct / sums.rows;
+    return result;
+  }
+  result.accuracy = -1;
+  result.mse = sums.error / sums.rows * target_std * target_std;
+  double spread = sums.target_squared - sums.target * sums.target / sums.rows;
+  result.r2 = spread > 0 ? 1 - sums.error / spread : 0;
+  return result;
+}
+
+std::vector<double> ClassWeights(const config::Train& train, const std::vector<int64_t>& counts) {
+  if (!train.balanced_classes) return train.class_weights;
+  auto samples = static_cast<double>(std::accumulate(counts.begin(), counts.end(), int64_t{0}));
+  std::vector<double> weights;
+  for (int64_t count : counts) {
+    // A class without samples never counts.
+    weights.push_back(
+        count == 0 ? 0
+                   : samples / (static_cast<double>(counts.size()) * static_cast<double>(count)));
+  }
+  return weights;
+}
+
+}  // namespace coxswain::trainer::engine

@@ -1,0 +1,51 @@
+// What a model's output is worth: the loss over rows, and what an evaluation counts. By what the
+// samples' targets are: classes (cross entropy) or numbers (squared error).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "trainer/engine/data/dataset.h"
+#include "trainer/engine/engine.h"
+
+namespace coxswain::trainer::engine {
+
+// Sums over rows, which ranks add up.
+struct EvaluationSums {
+  static constexpr size_t kCount = 6;
+  double loss = 0, rows = 0;
+  double correct = 0;  // of classes
+  double error = 0;    // of numbers: squared
+  double target = 0, target_squared = 0;
+  double* data() { return &loss; }
+};
+static_assert(sizeof(EvaluationSums) == EvaluationSums::kCount * sizeof(double));
+
+class Loss {
+ public:
+  // `class_weights`: what a sample of each class counts; empty: 1 each.
+  Loss(const data::SampleShape& shape, const std::vector<double>& class_weights,
+       at::ScalarType dtype);
+
+  // Of rows [begin, end), whose outputs these are: the sum that a step divides by its global batch.
+  at::Tensor Sum(const at::Tensor& outputs, const data::Rows& rows, int64_t begin,
+                 int64_t end) const;
+  // Adds all of `rows`. No gradients.
+  void Evaluate(const at::Tensor& outputs, const data::Rows& rows, EvaluationSums* sums) const;
+  // `target_std`: in which unit numbers go in.
+  EvaluationResult Finish(const EvaluationSums& sums, double target_std) const;
+
+ private:
+  at::Tensor Targets(const data::Rows& rows, int64_t begin, int64_t end) const;
+
+  const bool numbers_;
+  const at::ScalarType dtype_;
+  at::Tensor class_weights_;  // undefined: 1 each
+};
+
+// Those of the job: as given, or balanced by how often each class is there. Empty: 1 each.
+std::vector<double> ClassWeights(const config::Train& train, const std::vector<int64_t>& counts);
+
+}  // namespace coxswain::trainer::engine
