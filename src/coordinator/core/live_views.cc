@@ -114,7 +114,12 @@ LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
   live.reason = job.reason;
   live.progress = job.progress;
   live.progress_at = job.progress_wall;
-  live.expected_start = job.expected_start;
+  live.expected_start = job.outlook.start;
+  const JobRow* next = tables.jobs().Find(job.outlook.next);
+  if (next != nullptr) {
+    live.next_release = JobText(*next);
+    live.next_release_at = job.outlook.next_at;
+  }
   live.held = soft.held.contains(id);
   TellTie(tables, soft, &live);
   const AttemptRow* attempt = tables.attempts().Active(id);

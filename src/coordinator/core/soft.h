@@ -47,13 +47,21 @@ struct Resizing {
   std::string why;    // it keeps as many as it has, by the last plan
 };
 
+// What the last plan expects of a job that waits. Times of 0: not known.
+struct Outlook {
+  WallTime start;
+  JobId next;  // it lets go next of what the job waits for
+  WallTime next_at;
+  friend bool operator==(const Outlook&, const Outlook&) = default;
+};
+
 struct JobSoft {
   std::string reason;
   TaskId check;                    // running check of data and store; 0: none
   std::string check_note;          // why the last check said nothing
   std::optional<Time> not_before;  // back-off
-  WallTime expected_start;         // while it waits, by the last plan; 0: not known
-  Time waiting_since;              // submitted, last let go of slots, or our own start
+  Outlook outlook;
+  Time waiting_since;  // submitted, last let go of slots, or our own start
   std::string back_off_reason;
   std::set<NodeId> store_proven;  // its file:// store is one place for these, as of this attempt
   std::set<NodeId> store_place;   // ... and was for these, the attempts before included

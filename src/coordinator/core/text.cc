@@ -20,6 +20,16 @@ std::string TimesText(double factor) {
   return std::to_string(percent / 100) + (part.size() < 2 ? ".0" : ".") + part + " times";
 }
 
+std::string JobText(const JobRow& job) {
+  return base::ToString(job.id) + " (" + job.request.name + ")";
+}
+
+std::string ReleaseText(const std::string& job, base::WallTime expected, base::WallTime now) {
+  const std::string text = "next release " + job;
+  if (expected >= now) return text + " in " + base::AboutText(expected - now);
+  return text + " was expected by " + ClockTime(expected) + ", and is overdue";
+}
+
 std::string StartText(base::WallTime expected, base::WallTime now) {
   if (expected >= now) return "it starts in " + base::AboutText(expected - now);
   return "it was expected to start by " + ClockTime(expected) + ", and is overdue";

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/protocol/worker_messages.h"
+#include "coordinator/core/rows.h"
 
 namespace coxswain::coordinator::core {
 
@@ -20,7 +21,11 @@ std::string Hex8(uint64_t bits);                                 // low 32 bits,
 std::string StepText(int64_t step);                              // "step 5,109"
 std::string ParentUri(std::string_view uri);                     // "a/b" -> "a"; no '/': itself
 
-// "it starts in about 40 min", or that the time it was expected at has passed.
+std::string JobText(const JobRow& job);  // "j12 (mnist)"
+
+// "next release j12 (mnist) in about 40 min" and "it starts in about 40 min", or that the time it
+// was expected at has passed.
+std::string ReleaseText(const std::string& job, base::WallTime expected, base::WallTime now);
 std::string StartText(base::WallTime expected, base::WallTime now);
 
 }  // namespace coxswain::coordinator::core

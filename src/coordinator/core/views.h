@@ -43,10 +43,12 @@ struct LiveJob {
   std::string batch_reason;  // why the batch is as it is, of a job with a range that runs
   std::string size_reason;   // likewise, the number of its ranks
   WallTime expected_start;   // while it waits; 0: not known
-  WallTime expected_end;     // while it holds slots; 0: not known
-  bool held = false;         // its nodes are lost, and there is no other place for it
-  NodeId tied_to;            // the only node known to see its file:// checkpoints; empty: none
-  std::set<NodeId> unseen;   // these do not see them
+  std::string next_release;  // "j12 (mnist)": lets go next of what it waits for; empty: not known
+  WallTime next_release_at;
+  WallTime expected_end;    // while it holds slots; 0: not known
+  bool held = false;        // its nodes are lost, and there is no other place for it
+  NodeId tied_to;           // the only node known to see its file:// checkpoints; empty: none
+  std::set<NodeId> unseen;  // these do not see them
 };
 
 // Nothing of its view has changed but this.

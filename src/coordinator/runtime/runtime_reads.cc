@@ -10,11 +10,17 @@
 namespace coxswain::coordinator::runtime {
 namespace {
 
-// The plan told when it starts; that is read later, and by then it may have passed.
-void TellStart(base::WallTime now, core::LiveJob* live) {
+// The plan told when others let go and when it starts; that is read later, and by then it may have
+// passed.
+void TellTimes(base::WallTime now, core::LiveJob* live) {
+  auto add = [&](const std::string& text) {
+    absl::StrAppend(&live->reason, live->reason.empty() ? "" : "; ", text);
+  };
+  if (live->next_release_at) {
+    add(core::ReleaseText(live->next_release, live->next_release_at, now));
+  }
   if (!live->expected_start) return;
-  absl::StrAppend(&live->reason, live->reason.empty() ? "" : "; ",
-                  core::StartText(live->expected_start, now));
+  add(core::StartText(live->expected_start, now));
   live->expected_start = std::max(live->expected_start, now);
 }
 
@@ -22,7 +28,7 @@ JobView ViewOf(store::JobRecord record, const LiveBoard& board) {
   JobView view;
   if (!core::IsFinal(record.job.state)) view.live = board.Job(record.job.id);
   const bool waits = record.attempts.empty() || record.attempts.back().ended;
-  if (waits) TellStart(base::WallNow(), &view.live);
+  if (waits) TellTimes(base::WallNow(), &view.live);
   const std::optional<core::LastProgress>& last = record.job.last_progress;
   if (!view.live.progress && last) {
     view.live.progress = last->progress;

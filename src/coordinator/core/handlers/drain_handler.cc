@@ -12,10 +12,6 @@
 namespace coxswain::coordinator::core {
 namespace {
 
-std::string NameOf(const JobRow& row) {
-  return base::ToString(row.id) + " (" + row.request.name + ")";
-}
-
 // "j1 (train) can run on a only: ...", of each job that runs there or waits for the node.
 std::map<JobId, std::string> WhoIsTied(const Turn& turn, const NodeId& node) {
   std::map<JobId, std::string> texts;
@@ -27,7 +23,7 @@ std::map<JobId, std::string> WhoIsTied(const Turn& turn, const NodeId& node) {
     std::string why = WhyTied(turn, *row, node);
     if (why.empty()) continue;
     const bool runs = turn.tables.attempts().Active(id) != nullptr;
-    texts[id] = NameOf(*row) + " can run on " + turn.NodeName(node) + " only: " + why +
+    texts[id] = JobText(*row) + " can run on " + turn.NodeName(node) + " only: " + why +
                 (runs ? "; once it has let go, it waits for " : "; it waits for ") +
                 turn.NodeName(node) + ", unless another node is found to see them";
   }

@@ -27,7 +27,7 @@ constexpr char kFarBack[] = "many jobs are ahead of it";
 
 std::string NameOf(const Turn& turn, JobId id) {
   const JobRow* row = turn.tables.jobs().Find(id);
-  return base::ToString(id) + (row == nullptr ? "" : " (" + row->request.name + ")");
+  return row == nullptr ? base::ToString(id) : JobText(*row);
 }
 
 PendingJob NeedsOf(const Turn& turn, JobId id) {
@@ -181,11 +181,23 @@ Plan MakePlan(Turn& turn, const JobRow* asked = nullptr) {
   return plan;
 }
 
-void TellStart(Turn& turn, JobId job, WallTime start) {
+WallTime WallOf(const Turn& turn, Time at) { return turn.wall + (at - turn.now); }
+
+void TellOutlook(Turn& turn, JobId job, const Outlook& outlook) {
   JobSoft& soft = turn.soft.jobs[job];
-  if (soft.expected_start == start) return;
-  soft.expected_start = start;
+  if (soft.outlook == outlook) return;
+  soft.outlook = outlook;
   turn.TouchJob(job);
+}
+
+Outlook OutlookOf(const Turn& turn, const Why& why) {
+  Outlook outlook;
+  if (why.starts) outlook.start = WallOf(turn, *why.starts);
+  if (why.next) {
+    outlook.next = why.next->job;
+    outlook.next_at = WallOf(turn, why.next->at);
+  }
+  return outlook;
 }
 
 void TellWhy(Turn& turn, const Plan& plan) {
@@ -193,7 +205,7 @@ void TellWhy(Turn& turn, const Plan& plan) {
   const std::string kept = plan.why.empty() ? "" : KeptText(turn);
   for (const Why& why : plan.why) {
     told.insert(why.job);
-    TellStart(turn, why.job, why.starts ? turn.wall + (*why.starts - turn.now) : WallTime());
+    TellOutlook(turn, why.job, OutlookOf(turn, why));
     turn.Explain(why.job, Prefix(turn, why.job) + why.text +
                               (why.first ? HoldersText(turn, why.waits_for) + kept : ""));
   }
@@ -202,7 +214,7 @@ void TellWhy(Turn& turn, const Plan& plan) {
     const JobSoft& soft = turn.soft.jobs[job];
     bool pause = soft.not_before || soft.check;
     if (pause || told.contains(job)) continue;
-    TellStart(turn, job, WallTime());
+    TellOutlook(turn, job, {});
     turn.Explain(job, Prefix(turn, job) + kFarBack);
   }
 }
@@ -318,8 +330,12 @@ WouldStart WhenItWouldStart(Turn& turn, const JobSubmitted& event) {
   for (const Why& why : plan.why) {
     if (why.job != row.id) continue;
     found.text = "it would wait: " + why.text + WhoWouldStop(turn, plan, row.id);
+    const Outlook outlook = OutlookOf(turn, why);
+    if (why.next) {
+      found.text += "; " + ReleaseText(NameOf(turn, outlook.next), outlook.next_at, turn.wall);
+    }
     if (!why.starts) break;
-    found.at = turn.wall + (*why.starts - turn.now);
+    found.at = outlook.start;
     found.text += "; " + StartText(found.at, turn.wall);
   }
   return found;

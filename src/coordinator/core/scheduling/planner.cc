@@ -169,8 +169,9 @@ class Pass {
       ++reservations_;
       Promise promise = finder_.Reserve(job, needs);
       why.starts = promise.starts;
+      why.next = promise.next;
       why.text = need + promise.text;
-      if (!promise.made && promise.text.empty())
+      if (!promise.made && promise.text.empty() && !promise.next)
         no_promise_.push_back({&job, plan_.why.size(), true});
       for (Preemption& each : promise.preemptions) plan_.preemptions.push_back(std::move(each));
     } else {
@@ -205,7 +206,9 @@ class Pass {
       Why& why = plan_.why[each.at];
       const Promise promise = finder_.Forecast(*each.job, NeedsOf(*each.job));
       why.starts = promise.starts;
-      if (each.tell) why.text += promise.text;
+      if (!each.tell) continue;
+      why.text += promise.text;
+      why.next = promise.next;
     }
   }
 

@@ -69,12 +69,19 @@ struct Stay {
   std::string why;  // "2 of 1..8 ranks: 4 would be 1.03 times as fast, below 1.30 times"
 };
 
+// Who lets go next of what a job waits for, as expected.
+struct Release {
+  JobId job;
+  base::Time at;
+};
+
 struct Why {
   JobId job;
   std::string text;
   bool first = false;                // nobody is ahead of it in its queue
   std::optional<base::Time> starts;  // as expected
-  std::vector<JobId> waits_for;      // of the first: some of those that hold what it waits for
+  std::optional<Release> next = std::nullopt;
+  std::vector<JobId> waits_for;  // of the first: some of those that hold what it waits for
 };
 
 struct Plan {

@@ -305,23 +305,22 @@ std::vector<const RunningJob*> RoomFinder::BySoonestEnd() const {
   return jobs;
 }
 
-// "; next release j214 in about 40 min", of those that hold what the job waits for.
-std::string RoomFinder::NextRelease(const std::vector<const RunningJob*>& order,
-                                    const WaitingJob& job, const PendingJob& needs) {
+// Of those that hold what the job waits for.
+std::optional<Release> RoomFinder::NextRelease(const std::vector<const RunningJob*>& order,
+                                               const WaitingJob& job, const PendingJob& needs) {
   for (size_t i = 0; i < std::min(order.size(), kEndsToLookAt); ++i) {
     const RunningJob& next = *order[i];
-    if (!next.ends) return "";
+    if (!next.ends) return std::nullopt;
     if (next.stopping || !Helps(next, job, needs)) continue;
-    return "; next release " + in_.name(next.id) + " in " +
-           base::AboutText(std::max(*next.ends, in_.now) - in_.now);
+    return Release{next.id, std::max(*next.ends, in_.now)};
   }
-  return "";
+  return std::nullopt;
 }
 
 // Until enough have ended, those that are known to end soonest first.
 bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, Promise* promise) {
   const std::vector<const RunningJob*> order = BySoonestEnd();
-  const std::string next = NextRelease(order, job, needs);
+  const std::optional<Release> next = NextRelease(order, job, needs);
   auto in_order = [&](size_t i) -> const RunningJob& { return *order[i]; };
   size_t gone = 0;
   auto let_go = [&](size_t count) {
@@ -351,7 +350,7 @@ bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, Pro
     Keep(job, needs, promise->starts);
   }
   for (size_t i = 0; i < gone; ++i) LetGo(in_order(i), -1);
-  if (promise->text.empty()) promise->text = next;
+  if (promise->text.empty()) promise->next = next;
   return fits;
 }
 

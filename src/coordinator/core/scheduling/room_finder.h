@@ -13,7 +13,8 @@ namespace coxswain::coordinator::core {
 struct Promise {
   bool made = false;  // slots are kept for it; `starts` may not be known all the same
   std::optional<base::Time> starts;
-  std::string text;  // "; next release j214 in about 40 min", after what it needs
+  std::optional<Release> next;  // if there is no text
+  std::string text;  // "; it gets the slots of j1, asked to save and let go", after what it needs
   std::vector<Preemption> preemptions;
 };
 
@@ -78,8 +79,8 @@ class RoomFinder {
   const Holding& HeldBy(const RunningJob& running);
   bool Helps(const RunningJob& running, const WaitingJob& job, const PendingJob& needs);
   std::vector<const RunningJob*> BySoonestEnd() const;
-  std::string NextRelease(const std::vector<const RunningJob*>& order, const WaitingJob& job,
-                          const PendingJob& needs);
+  std::optional<Release> NextRelease(const std::vector<const RunningJob*>& order,
+                                     const WaitingJob& job, const PendingJob& needs);
   void LetGo(const RunningJob& running, int sign);
   bool TakeBack(const WaitingJob& job, const PendingJob& needs, Promise* promise);
   bool WaitForEnds(const WaitingJob& job, const PendingJob& needs, Promise* promise);

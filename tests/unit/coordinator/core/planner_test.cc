@@ -3,43 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/unit/coordinator/core/planner_world.h"
+#include "tests/unit/coordinator/core/plan_facts.h"
 
 namespace coxswain::coordinator::core {
 namespace {
 
-using fakes::Fleet;
-using fakes::JobFacts;
-using fakes::Node;
-using fakes::PlannerWorld;
+using namespace fakes;  // NOLINT: this room's own
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-PendingJob Job(uint64_t id, uint32_t ranks = 1) { return {.id = JobId(id), .ranks = ranks}; }
-
-std::vector<uint64_t> Placed(const Plan& plan) {
-  std::vector<uint64_t> ids;
-  for (const Placement& placement : plan.placements) ids.push_back(placement.job.value);
-  return ids;
-}
-std::vector<uint64_t> Victims(const Plan& plan) {
-  std::vector<uint64_t> ids;
-  for (const Preemption& each : plan.preemptions) ids.push_back(each.victim.value);
-  return ids;
-}
-std::string WhyOf(const Plan& plan, uint64_t id) {
-  for (const Why& why : plan.why) {
-    if (why.job == JobId(id)) return why.text;
-  }
-  return "nothing is said";
-}
-
-QueueSettings Queue(const std::string& name, int64_t quota, const std::string& parent = "") {
-  QueueSettings queue{.name = name, .parent = parent};
-  queue.quota = {.cpus = quota, .gpus = std::nullopt};
-  return queue;
-}
 
 // ---- reservations and backfill
 
@@ -54,8 +26,8 @@ TEST(Reservation, SmallJobs_DoNotTakeWhatTheLargeOneWaitsFor) {
   Plan plan = world.MakePlan();
   EXPECT_THAT(Placed(plan), ElementsAre(4)) << "b is not waited for; j5 would take what is left";
   EXPECT_EQ(plan.placements[0].ranks[0].node, NodeId("b"));
-  EXPECT_THAT(WhyOf(plan, 3), HasSubstr("; next release j1 in about 40 min"));
-  EXPECT_THAT(WhyOf(plan, 5), HasSubstr("1 job ahead; j3 is first and needs 4 ranks"));
+  EXPECT_EQ(NextOf(WhyOf(plan, 3)), "j1 in 40 min");
+  EXPECT_THAT(WhyOf(plan, 5).text, HasSubstr("1 job ahead; j3 is first and needs 4 ranks"));
   EXPECT_TRUE(world.left_as_it_was);
 }
 
@@ -81,7 +53,7 @@ TEST(Reservation, EndsNotKnown_NothingIsOvertaken) {
   Plan plan = world.MakePlan();
   EXPECT_THAT(Placed(plan), IsEmpty());
   EXPECT_EQ(plan.why[0].starts, std::nullopt);
-  EXPECT_THAT(WhyOf(plan, 2), HasSubstr("; start not known, as the end of j1 is not"));
+  EXPECT_THAT(WhyOf(plan, 2).text, HasSubstr("; start not known, as the end of j1 is not"));
 }
 
 TEST(Reservation, NoRunningJobEverMakesRoom_OthersAreNotHeldBack) {
@@ -109,7 +81,8 @@ TEST(Priority, HigherGoesFirst_AndLowerOnesYield) {
   EXPECT_THAT(Placed(plan), IsEmpty());
   EXPECT_THAT(Victims(plan), ElementsAre(3, 2)) << "the lowest, and of those the youngest first";
   EXPECT_EQ(plan.preemptions[0].why, "j6 has a higher priority (7, its own is 0)");
-  EXPECT_THAT(WhyOf(plan, 6), HasSubstr("; it gets the slots of j3, j2, asked to save and let go"));
+  EXPECT_THAT(WhyOf(plan, 6).text,
+              HasSubstr("; it gets the slots of j3, j2, asked to save and let go"));
   EXPECT_TRUE(world.left_as_it_was);
 }
 
@@ -133,7 +106,7 @@ TEST(Priority, EnoughAreStopping_NobodyElseIsAsked) {
   world.Wait(Job(4));
   Plan plan = world.MakePlan();
   EXPECT_THAT(Victims(plan), IsEmpty());
-  EXPECT_THAT(WhyOf(plan, 3), HasSubstr("it gets the slots of j1"));
+  EXPECT_THAT(WhyOf(plan, 3).text, HasSubstr("it gets the slots of j1"));
 }
 
 TEST(Priority, NotEvenAllLowerOnesWouldDo_NobodyIsAsked) {
@@ -225,10 +198,11 @@ TEST(Queues, LimitsHold_OfTheQueueItsParentsAndUsers) {
   world.Wait(Job(5), {.queue = "x"});
   Plan plan = world.MakePlan();
   EXPECT_THAT(Placed(plan), ElementsAre(2, 4));
-  EXPECT_EQ(WhyOf(plan, 3),
+  EXPECT_EQ(WhyOf(plan, 3).text,
             "a user of queue y may run 1 job at a time; ann runs 1; start not known, as the end of "
             "j2 is not");
-  EXPECT_THAT(WhyOf(plan, 5), HasSubstr("queue all may hold 3 CPU slots; it holds 3 CPU slots"));
+  EXPECT_THAT(WhyOf(plan, 5).text,
+              HasSubstr("queue all may hold 3 CPU slots; it holds 3 CPU slots"));
 }
 
 TEST(Queues, ParentIsFull_ABorrowerInItMakesRoom) {
@@ -361,12 +335,12 @@ TEST(Las, NothingIsKeptForIt_ItIsToldWhenItWouldStart) {
     Plan plan = world.MakePlan();
     EXPECT_THAT(Placed(plan), ElementsAre(3)) << "nothing is kept";
     EXPECT_TRUE(plan.why[0].starts == std::nullopt) << "j3 tells no end";
-    EXPECT_THAT(WhyOf(plan, 2), HasSubstr("; start not known, as the end of j3 is not"));
+    EXPECT_THAT(WhyOf(plan, 2).text, HasSubstr("; start not known, as the end of j3 is not"));
     world.Wait(Job(4, 2));
     world.settings.backfill = false;
     plan = world.MakePlan();
     EXPECT_THAT(Placed(plan), IsEmpty());
-    EXPECT_THAT(WhyOf(plan, 2), HasSubstr("; next release j1 in about 40 min"));
+    EXPECT_EQ(NextOf(WhyOf(plan, 2)), "j1 in 40 min");
     EXPECT_TRUE(plan.why[0].starts.has_value());
     EXPECT_TRUE(world.left_as_it_was);
   }

@@ -2,27 +2,13 @@
 
 #include <gmock/gmock.h>
 
-#include "tests/unit/coordinator/core/planner_world.h"
+#include "tests/unit/coordinator/core/plan_facts.h"
 
 namespace coxswain {
 namespace {
 
 using namespace fakes;  // NOLINT
 using testing::ElementsAre;
-
-PendingJob Job(uint64_t id, uint32_t ranks = 1) { return {.id = JobId(id), .ranks = ranks}; }
-
-std::vector<uint64_t> Victims(const Plan& plan) {
-  std::vector<uint64_t> ids;
-  for (const Preemption& each : plan.preemptions) ids.push_back(each.victim.value);
-  return ids;
-}
-
-QueueSettings Queue(const std::string& name, int64_t quota) {
-  QueueSettings queue{.name = name};
-  queue.quota = {.cpus = quota, .gpus = std::nullopt};
-  return queue;
-}
 
 TEST(Victims, WhatIsTakenBack_IsAsLittleAsWillDo) {
   PlannerWorld world;

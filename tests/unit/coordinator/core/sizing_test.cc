@@ -1,6 +1,6 @@
 #include <gmock/gmock.h>
 
-#include "tests/unit/coordinator/core/planner_world.h"
+#include "tests/unit/coordinator/core/plan_facts.h"
 
 namespace coxswain {
 namespace {
@@ -10,8 +10,6 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Pair;
 using testing::UnorderedElementsAre;
-
-PendingJob Job(uint64_t id, uint32_t ranks = 1) { return {.id = JobId(id), .ranks = ranks}; }
 
 // A step on so many ranks, as measured: `even`: of a second that is divided among the ranks.
 Speed Measured(std::vector<std::pair<uint32_t, double>> seconds) {
