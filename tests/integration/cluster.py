@@ -157,27 +157,25 @@ class Cluster:
 
     def start_coordinator(self, *flags, wait=True, env=None):
         """Starts (or restarts, on the same ports) the coordinator and waits until it serves."""
-        for last in (False, False, False, True):
-            started = self._start_coordinator(flags, wait, env, new_ports=self.fixed_ports is None)
-            # A port that the system has just picked may be somebody's a moment later.
-            taken = started.ports_are_new and not started.alive() and "is in use by another process" in started.text()
-            if not wait or not taken or last:
+        # A port that the system has just picked may be somebody's a moment later.
+        tries = 4 if wait and self.fixed_ports is None else 1
+        for _ in range(tries):
+            if tries > 1 or self.fixed_ports is None:
+                self.fixed_ports = [free_port() for _ in range(3)]
+            started = self._start_coordinator(flags, wait, env)
+            if not wait or started.alive() or "is in use by another process" not in started.text():
                 break
-            self.fixed_ports = None
         if wait:
             assert started.alive(), started.text()[-2000:]
         return started
 
-    def _start_coordinator(self, flags, wait, env, new_ports):
+    def _start_coordinator(self, flags, wait, env):
         (self.coordinator_dir / "endpoint").unlink(missing_ok=True)
-        if new_ports:
-            self.fixed_ports = [free_port() for _ in range(3)]
         api, worker, http = (f"127.0.0.1:{p}" for p in self.fixed_ports)
         self.coordinator = Daemon("coordinator", [
             BIN / "cox-coordinator", "--data-dir", self.coordinator_dir, "--listen", api, "--worker-listen", worker,
             "--http-listen", http, "--default-store", f"file://{self.store}", *flags],
             self.folder / "coordinator.log", env)
-        self.coordinator.ports_are_new = new_ports
         if wait:
             wait_until(lambda: self.endpoint() or not self.coordinator.alive(), "the coordinator serves")
         return self.coordinator
@@ -190,6 +188,20 @@ class Cluster:
 
     def worker_dir(self, name):
         return self.folder / f"worker-{name}"
+
+    def program_job(self, *command, name="program", workers=2, spec=""):
+        """The file of a job that runs a program of the user's own."""
+        path = self.folder / f"{name}.yaml"
+        listed = ", ".join(f"'{part}'" for part in command)
+        path.write_text(f"""apiVersion: coxswain/v1
+kind: TrainingJob
+metadata: {{name: {name}}}
+spec:
+  workers: {workers}
+  command: [{listed}]
+{spec}
+""")
+        return path
 
     def start_worker(self, name, *flags, slots=4, env=None):
         end = self.endpoint()

@@ -21,18 +21,7 @@ def write_code(cluster, text="first"):
 
 
 def code_job(cluster, command=("main.py",), code="src", spec="", workers=2):
-    path = cluster.folder / "code.yaml"
-    listed = ", ".join(f"'{part}'" for part in (sys.executable, *command))
-    path.write_text(f"""apiVersion: coxswain/v1
-kind: TrainingJob
-metadata: {{name: shipped}}
-spec:
-  workers: {workers}
-  command: [{listed}]
-  code: {code}
-{spec}
-""")
-    return path
+    return cluster.program_job(sys.executable, *command, name="shipped", workers=workers, spec=f"  code: {code}\n{spec}")
 
 
 def first_lines(cluster, job, ranks=2):
@@ -82,9 +71,9 @@ def test_a_folder_of_the_code_is_where_it_works(cluster):
 def test_code_that_cannot_be_packed_or_is_not_there_is_refused(cluster):
     refused = cluster.cox("submit", code_job(cluster, code="nowhere"), check=False)
     assert refused.returncode == 106, refused
-    assert "code.yaml:7: spec.code: there is no directory " in refused.stderr and "nowhere" in refused.stderr, refused.stderr
-    checked = cluster.cox("validate", code_job(cluster, code="code.yaml"), check=False)
-    assert checked.returncode == 106 and "code.yaml: is no directory" in checked.stderr, checked
+    assert "shipped.yaml:7: spec.code: there is no directory " in refused.stderr and "nowhere" in refused.stderr, refused.stderr
+    checked = cluster.cox("validate", code_job(cluster, code="shipped.yaml"), check=False)
+    assert checked.returncode == 106 and "shipped.yaml: is no directory" in checked.stderr, checked
     unknown = "sha256:" + "0" * 64
     missing = cluster.cox("submit", code_job(cluster, code=unknown), check=False)
     assert missing.returncode == 106, missing

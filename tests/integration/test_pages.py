@@ -2,7 +2,6 @@
 import re
 
 from cluster import wait_until
-from test_program import program_job
 
 
 def nodes_by_id(cluster):
@@ -29,7 +28,7 @@ def test_two_connected_nodes_of_one_name_are_told_as_long_as_it_is_so(cluster):
 
 
 def test_draining_is_said_only_where_something_is_drained(cluster):
-    job = cluster.submit(program_job(cluster, "/bin/sleep", "600", workers=1))
+    job = cluster.submit(cluster.program_job("/bin/sleep", "600", workers=1))
     cluster.wait_state(job, "RUNNING")
     said = cluster.cox("drain", "node-a", "--reason", "new disk")
     assert said.stdout == "node-a is CORDONED: 1 job goes on to its end\n", said
@@ -46,9 +45,9 @@ def test_draining_is_said_only_where_something_is_drained(cluster):
 
 def test_an_estimate_is_the_same_wherever_it_is_shown(cluster):
     spec = "  expected_time: 5h30m\n  resources: {cpus: 4}"
-    runs = cluster.submit(program_job(cluster, "/bin/sleep", "600", workers=1, spec=spec))
+    runs = cluster.submit(cluster.program_job("/bin/sleep", "600", workers=1, spec=spec))
     cluster.wait_state(runs, "RUNNING")
-    waits = cluster.submit(program_job(cluster, "/bin/sleep", "600", workers=1, spec=spec))
+    waits = cluster.submit(cluster.program_job("/bin/sleep", "600", workers=1, spec=spec))
     wait_until(lambda: int(cluster.job(waits).get("expectedStartUs", 0)) > 0, "its start is expected")
 
     expected = re.compile(r"about 5 h (29|30) min")  # rounded to a minute: some seconds have passed

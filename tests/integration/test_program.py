@@ -12,22 +12,8 @@ PROGRAMS = pathlib.Path(__file__).parent / "programs"
 DDP = pathlib.Path(__file__).parents[2] / "configs" / "jobs" / "pytorch-ddp" / "train.py"
 
 
-def program_job(cluster, *command, workers=2, spec=""):
-    path = cluster.folder / "program.yaml"
-    listed = ", ".join(f"'{part}'" for part in command)
-    path.write_text(f"""apiVersion: coxswain/v1
-kind: TrainingJob
-metadata: {{name: program}}
-spec:
-  workers: {workers}
-  command: [{listed}]
-{spec}
-""")
-    return path
-
-
 def counter(cluster, *arguments, **kwargs):
-    return program_job(cluster, sys.executable, PROGRAMS / "counter.py", *arguments, **kwargs)
+    return cluster.program_job(sys.executable, PROGRAMS / "counter.py", *arguments, **kwargs)
 
 
 def programs_of(cluster):
@@ -81,7 +67,7 @@ def test_program_ends_with_a_code_of_its_own(cluster):
 
 
 def test_program_that_is_not_there(cluster):
-    job = cluster.submit(program_job(cluster, "pyhton3", "train.py"))
+    job = cluster.submit(cluster.program_job("pyhton3", "train.py"))
     done = cluster.wait_state(job, "FAILED")
     assert "spec.command: cannot start 'pyhton3'" in done["reason"], done["reason"]
     assert done["attempt"] == 1, "nothing would change by trying again"
@@ -130,7 +116,7 @@ def test_pytorch_ddp_script_is_killed_and_goes_on(cluster, tmp_path):
     """As it is in configs/jobs: it knows nothing of Coxswain, and keeps its checkpoints by itself."""
     checkpoints = tmp_path / "ddp"
     checkpoints.mkdir()
-    job = cluster.submit(program_job(cluster, torch_python(), DDP, "--checkpoints", checkpoints, "--steps", 3000))
+    job = cluster.submit(cluster.program_job(torch_python(), DDP, "--checkpoints", checkpoints, "--steps", 3000))
     wait_until(lambda: len(list(checkpoints.glob("step-*.pt"))) >= 2, "it has saved twice", timeout=120)
     kill(programs_of(cluster)[1], signal.SIGKILL)
     done = cluster.wait_state(job, "COMPLETED", timeout=120)

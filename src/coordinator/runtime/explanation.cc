@@ -157,7 +157,9 @@ std::string BorrowText(const std::vector<LiveQueue>& path) {
     if (more.empty()) continue;
     return absl::StrCat("queue ", queue.settings.name, " holds ", more,
                         " more than its quota: jobs of other queues that stay within theirs may "
-                        "take that back, from the lowest priority and the youngest job first");
+                        "take that back: from the lowest priority first, as few slots as will do, "
+                        "the youngest job's "
+                        "first");
   }
   return "";
 }

@@ -1,9 +1,12 @@
 #include "fake_api.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cmath>
 
 #include "common/base/clock.h"
+#include "coordinator/http/pages.h"
 
 namespace coxswain::coordinator::http {
 
@@ -272,6 +275,12 @@ absl::StatusOr<std::map<core::JobState, uint64_t>> FakeApi::CountJobs() {
   std::map<core::JobState, uint64_t> counts;
   for (const runtime::JobView& view : jobs) ++counts[view.record.job.state];
   return counts;
+}
+
+std::string Overview(FakeApi& api) {
+  auto page = OverviewPage(api);
+  EXPECT_TRUE(page.ok()) << page.status();
+  return page.ok() ? *page : "";
 }
 
 }  // namespace coxswain::coordinator::http

@@ -69,4 +69,10 @@ class FakeApi : public runtime::Api {
   void AddHistory();
 };
 
+// What a user or a machine may choose for a name.
+inline constexpr char kEvil[] = "<script>alert('x')</script>\"onload=\"";
+
+// The overview's page; empty, and the test has failed, if there is none.
+std::string Overview(FakeApi& api);
+
 }  // namespace coxswain::coordinator::http

@@ -12,14 +12,6 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr char kEvil[] = "<script>alert('x')</script>\"onload=\"";
-
-std::string Overview(FakeApi& api) {
-  auto page = OverviewPage(api);
-  EXPECT_TRUE(page.ok()) << page.status();
-  return page.ok() ? *page : "";
-}
-
 TEST(Nodes, GpusAreOneLine_WhatIsWrongWithThemIsNotHidden) {
   FakeApi api;
   const std::string page = *NodesPage(api);

@@ -13,12 +13,6 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-std::string Overview(FakeApi& api) {
-  auto page = OverviewPage(api);
-  EXPECT_TRUE(page.ok()) << page.status();
-  return page.ok() ? *page : "";
-}
-
 TEST(Overview, WhatIsWrong_ComesBeforeWhatRuns) {
   FakeApi api;
   std::string page = Overview(api);

@@ -15,14 +15,6 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr char kEvil[] = "<script>alert('x')</script>\"onload=\"";
-
-std::string Overview(FakeApi& api) {
-  auto page = OverviewPage(api);
-  EXPECT_TRUE(page.ok()) << page.status();
-  return page.ok() ? *page : "";
-}
-
 // Whatever a user or a machine may choose is shown as text, on every page.
 TEST(Pages, EverythingFromOutside_IsEscaped) {
   FakeApi api;
