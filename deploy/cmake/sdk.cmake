@@ -67,9 +67,16 @@ target_link_options(coxswain_torch INTERFACE -Wl,--no-as-needed -Wl,--disable-ne
 target_link_libraries(coxswain_torch INTERFACE ${COXSWAIN_TORCH}/lib/libtorch_cpu.so
   ${COXSWAIN_TORCH}/lib/libc10.so)
 
-# Arrow with S3. Linked by src/trainer/blob and src/trainer/engine/data alone.
+# Arrow with S3. Linked by src/trainer/blob_s3 alone.
 add_library(coxswain_arrow INTERFACE)
 target_include_directories(coxswain_arrow SYSTEM INTERFACE ${COXSWAIN_ARROW}/include)
 target_link_options(coxswain_arrow INTERFACE -Wl,-rpath,${COXSWAIN_ARROW}/lib)
 target_link_libraries(coxswain_arrow INTERFACE ${COXSWAIN_ARROW}/lib/libarrow.so
   ${COXSWAIN_ARROW}/lib/libarrow_s3.so)
+
+# Arrow with Parquet and CSV. Linked by src/trainer/table alone.
+add_library(coxswain_arrow_tables INTERFACE)
+target_include_directories(coxswain_arrow_tables SYSTEM INTERFACE ${COXSWAIN_ARROW}/include)
+target_link_options(coxswain_arrow_tables INTERFACE -Wl,-rpath,${COXSWAIN_ARROW}/lib)
+target_link_libraries(coxswain_arrow_tables INTERFACE ${COXSWAIN_ARROW}/lib/libparquet.so
+  ${COXSWAIN_ARROW}/lib/libarrow.so)

@@ -40,6 +40,7 @@ int RunForWorker() {
   rank.cpus = environment->cpus;
   rank.store = rank.spec.checkpoint.store.empty() ? environment->store : rank.spec.checkpoint.store;
   rank.state_prefix = environment->state_prefix;
+  rank.owns_folder = !rank.state_prefix.empty();
   rank.folder = std::filesystem::path(environment->spec_path).parent_path();
   rank.find_code = MakeFindCode(environment->link);
   rank.place.local_rank = environment->local_rank;

@@ -5,8 +5,14 @@
 #include "common/base/version.h"
 #include "common/log/log.h"
 #include "trainer/runtime/noise_text.h"
+#include "trainer/runtime/table_data.h"
 
 namespace coxswain::trainer {
+
+void CheckpointWork::SetPreprocessing(std::string json) {
+  std::lock_guard lock(mutex_);
+  preprocessing_ = std::move(json);
+}
 
 void CheckpointWork::Snapshot(const engine::Engine& engine, int64_t step, int64_t samples_per_epoch,
                               base::Rank rank, uint32_t world_size) {
@@ -78,6 +84,7 @@ void CheckpointWork::On(const core::StoreManifest& action) {
     manifest.info.state["samples"] = std::to_string(samples_per_epoch_);  // the order depends on it
   }
   if (noise_.count > 0) manifest.info.state["gradient_noise"] = NoiseText(noise_);
+  if (!preprocessing_.empty()) manifest.info.state[kPreprocessingState] = preprocessing_;
   manifest.info.state["trainer_version"] = base::kVersion;
   manifest.tensors = tensors_;
   manifest.shards = action.shards;

@@ -30,6 +30,8 @@ class CheckpointWork {
   CheckpointWork(blob::StoreSettings settings, CheckpointFacts facts, Report report)
       : settings_(std::move(settings)), facts_(std::move(facts)), report_(std::move(report)) {}
 
+  // What the job does to its data before training; it goes into every manifest. Before a Snapshot.
+  void SetPreprocessing(std::string json);
   // Copies and hashes this rank's share of the engine's present state. On the engine's thread.
   void Snapshot(const engine::Engine& engine, int64_t step, int64_t samples_per_epoch,
                 base::Rank rank, uint32_t world_size);
@@ -55,6 +57,7 @@ class CheckpointWork {
   std::vector<blob::TensorInfo> tensors_;
   int64_t samples_per_epoch_ = 1;  // 0: of a program, which has no samples
   engine::NoiseAverages noise_;
+  std::string preprocessing_;
   std::unique_ptr<blob::UploadLoop> loop_;
 };
 

@@ -6,12 +6,26 @@
 #include "common/log/log.h"
 #include "trainer/runtime/listen_socket.h"
 #include "trainer/runtime/model_export.h"
+#include "trainer/runtime/table_data.h"
 
 namespace coxswain::trainer {
 namespace {
 
 core::Event Failed(const absl::Status& status) {
   return FailureOf(status, protocol::FailureKind::kSettings);
+}
+
+// A model is worth nothing to data that is prepared in another way.
+absl::Status CheckPreprocessing(const blob::RestoredState& state, const std::string& uri,
+                                const std::string& own) {
+  auto saved = state.info.state.find(kPreprocessingState);
+  const std::string why =
+      WhyOtherPreprocessing(saved == state.info.state.end() ? "" : saved->second, own);
+  if (why.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "the checkpoint " + uri + " cannot be gone on with: " + why +
+      "; to train on with the preprocessing of the job that saved it, set spec.data.preprocessing "
+      "to the config.json of its model, or to the preprocessing.json in the job's folder");
 }
 
 std::string Fixed(double value, int digits) {
@@ -63,8 +77,11 @@ core::Event EngineLoop::Run(const core::JoinGroup& command) {
   auto joined = doors_.engine->Join(group, [&] {
     auto state = doors_.restorer->Run(form, &report);
     restored = state.status();
+    if (restored.ok() && *state != nullptr) {
+      restored = CheckPreprocessing(**state, report.uri, doors_.preprocessing);
+    }
     using Saved = absl::StatusOr<std::unique_ptr<engine::SavedState>>;
-    return state.ok() ? Saved(StateForEngine(*std::move(state))) : Saved(restored);
+    return restored.ok() ? Saved(StateForEngine(*std::move(state))) : Saved(restored);
   });
   if (!restored.ok()) return Failed(restored);
   if (absl::IsUnavailable(joined.status())) {

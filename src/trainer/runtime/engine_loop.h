@@ -20,6 +20,7 @@ struct EngineDoors {
   MetricRecorder* metrics = nullptr;
   int store_fd = -1;  // listening socket for a generation that this rank hosts
   std::string store, model_folder;
+  std::string preprocessing;  // JobData's
   blob::StoreSettings store_settings;
 };
 

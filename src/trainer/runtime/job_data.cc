@@ -5,6 +5,7 @@
 
 #include "trainer/blob/text.h"
 #include "trainer/engine/data/image_dataset.h"
+#include "trainer/runtime/table_data.h"
 
 namespace coxswain::trainer {
 namespace {
@@ -49,10 +50,9 @@ absl::StatusOr<std::unique_ptr<data::Dataset>> ReadPair(const config::IdxPair& p
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<JobData>> ReadJobData(const config::Data& spec,
+                                                     const JobPlace& place,
                                                      const blob::StoreSettings& settings) {
-  if (spec.IsTable()) {
-    return absl::InvalidArgumentError("spec.data.format: this version cannot read " + spec.format);
-  }
+  if (spec.IsTable()) return ReadTableData(spec, place, settings);
   auto out = std::make_unique<JobData>();
   data::ImageSettings images_as{spec.classes, spec.limit, spec.mean, spec.std};
   auto train = ReadPair(spec.train, "spec.data.train", images_as, settings);

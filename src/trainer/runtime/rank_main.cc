@@ -138,13 +138,16 @@ std::optional<core::EngineFailed> RankProcess::PrepareEngine() {
   auto reading = std::async(std::launch::async, [this] {
     blob::StoreSettings store = StoreSettingsOf(settings.spec);
     store.patience = data_patience;
-    return ReadJobData(settings.spec.data, store);
+    JobPlace place;
+    if (settings.owns_folder) place = {settings.store, settings.state_prefix};
+    return ReadJobData(settings.spec.data, place, store);
   });
   auto loading = LoadEngine();
   auto read = reading.get();
   if (!read.ok()) return FailureOf(read.status(), protocol::FailureKind::kData);
   if (!loading.ok()) return FailureOf(loading.status(), protocol::FailureKind::kSettings);
   data = *std::move(read);
+  checkpoints.SetPreprocessing(data->preprocessing);
   engine = *std::move(loading);
   engine::EngineSettings to_engine;
   to_engine.spec = settings.spec;
@@ -185,6 +188,7 @@ void RankProcess::ServeEngine() {
   doors.metrics = &metrics;
   doors.store_fd = socket.fd();
   doors.store = settings.store;
+  doors.preprocessing = data->preprocessing;
   doors.model_folder = settings.state_prefix + (settings.state_prefix.empty() ? "" : "/") + "model";
   doors.store_settings = StoreSettingsOf(settings.spec);
   EngineLoop loop(std::move(doors));

@@ -20,6 +20,7 @@ struct RankSettings {
   uint32_t cpus = 1;
   std::string store;         // where checkpoints and the model go; empty: nowhere
   std::string state_prefix;  // "CLUSTER/j12"
+  bool owns_folder = false;  // what stands below state_prefix is this job's alone
   bool saves = true;
   // For a program of the user's own.
   std::string folder;           // of this rank

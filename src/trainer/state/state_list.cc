@@ -22,7 +22,19 @@ class Listing {
       inputs = Blocks(image);
       prefix = "head.";
     }
-    Layers(prefix, inputs);
+    Layers(prefix, inputs, spec_.data.classes);
+    return Join();
+  }
+
+  // As model/mlp.cc.
+  StateList List(const TableShape& table) {
+    int64_t inputs = table.numeric;
+    for (size_t i = 0; i < table.categories.size(); ++i) {
+      const int64_t width = spec_.model.EmbeddingWidth(table.categories[i]);
+      Parameter("embeddings." + std::to_string(i) + ".weight", {table.categories[i], width});
+      inputs += width;
+    }
+    Layers("layers.", inputs, table.outputs);
     return Join();
   }
 
@@ -58,9 +70,9 @@ class Listing {
   }
 
   // As model/head.cc.
-  void Layers(const std::string& prefix, int64_t inputs) {
+  void Layers(const std::string& prefix, int64_t inputs, int64_t outputs) {
     std::vector<int64_t> widths = spec_.model.hidden;
-    widths.push_back(spec_.data.classes);
+    widths.push_back(outputs);
     for (size_t i = 0; i < widths.size(); ++i) {
       std::string name = prefix + std::to_string(i);
       Parameter(name + ".weight", {widths[i], inputs});
@@ -108,6 +120,10 @@ class Listing {
 
 StateList ListState(const config::JobSpec& spec, const ImageShape& image) {
   return Listing(spec).List(image);
+}
+
+StateList ListState(const config::JobSpec& spec, const TableShape& table) {
+  return Listing(spec).List(table);
 }
 
 }  // namespace coxswain::trainer::state

@@ -14,6 +14,13 @@ struct ImageShape {
   int64_t channels = 1, height = 1, width = 1;
 };
 
+// Rows of a table, for the mlp.
+struct TableShape {
+  int64_t numeric = 0;              // columns
+  std::vector<int64_t> categories;  // of each categorical column
+  int64_t outputs = 1;              // classes; 1: a number
+};
+
 struct StateList {
   std::vector<blob::TensorInfo> tensors;  // parameters, buffers, optimizer state: in saved order
   uint64_t parameters = 0;                // elements
@@ -25,5 +32,6 @@ struct StateList {
 
 // `spec` has been parsed and checked; sizes saturate instead of wrapping round.
 StateList ListState(const config::JobSpec& spec, const ImageShape& image);
+StateList ListState(const config::JobSpec& spec, const TableShape& table);
 
 }  // namespace coxswain::trainer::state

@@ -1,9 +1,11 @@
 #include "trainer/task/resume_checker.h"
 
+#include <algorithm>
 #include <map>
 
 #include "trainer/blob/checkpoint_io.h"
 #include "trainer/blob/text.h"
+#include "trainer/engine/data/table/preprocessing.h"
 
 namespace coxswain::trainer::task {
 namespace {
@@ -57,9 +59,23 @@ std::string WhyOtherTensors(const blob::Manifest& manifest, const state::StateLi
   return Cat("its tensor '", saved.begin()->first, "' has no place in this job; ", kKeys);
 }
 
+// The same for a table.
+std::string WhyOtherTable(const blob::Manifest& manifest, const ResumeJob& job) {
+  const std::string json = StateOf(manifest, "preprocessing");
+  if (json.empty()) return "it was not trained on a table";
+  auto saved = data::ParsePreprocessing(json);
+  if (!saved.ok()) return std::string(saved.status().message());
+  std::string other = data::WhyOtherColumns(*saved, *job.columns);
+  if (!other.empty()) return other;
+  const data::SampleShape shape = saved->Shape();
+  return WhyOtherTensors(
+      manifest, state::ListState(job.spec, state::TableShape{shape.dense_size(), shape.categories,
+                                                             std::max<int64_t>(1, shape.classes)}));
+}
+
 std::string NothingLeft(const blob::Manifest& manifest, const ResumeJob& job) {
   const config::Train& train = job.spec.train;
-  bool done = manifest.info.position >= job.samples * train.epochs ||
+  bool done = (job.samples >= 0 && manifest.info.position >= job.samples * train.epochs) ||
               (train.max_steps > 0 && manifest.info.step >= train.max_steps);
   if (!done) return "";
   return Cat("nothing is left to train: the checkpoint is of step ", manifest.info.step,
@@ -73,7 +89,7 @@ std::string OtherOrder(const blob::Manifest& manifest, const ResumeJob& job) {
   if (!seed.empty() && seed != std::to_string(job.spec.train.seed)) {
     differs = Cat("spec.train.seed is ", job.spec.train.seed, ", the checkpoint's is ", seed);
   }
-  if (!samples.empty() && samples != std::to_string(job.samples)) {
+  if (job.samples >= 0 && !samples.empty() && samples != std::to_string(job.samples)) {
     differs += Cat(differs.empty() ? "" : " and ", "there are ", job.samples,
                    " training samples, the checkpoint's job had ", samples);
   }
@@ -111,7 +127,10 @@ absl::StatusOr<std::string> CheckResume(const ResumeOrder& order, const ResumeJo
     const absl::Status& status = manifest.status();
     if (manifest.ok()) {
       std::string wrong = WhyOtherKind(*manifest, job);
-      if (wrong.empty() && !job.spec.HasProgram()) wrong = WhyOtherTensors(*manifest, job.list);
+      if (wrong.empty() && !job.spec.HasProgram()) {
+        wrong = job.columns != nullptr ? WhyOtherTable(*manifest, job)
+                                       : WhyOtherTensors(*manifest, job.list);
+      }
       if (!wrong.empty()) return Refuse(Cat("the checkpoint ", candidate.uri, ": ", wrong));
       return job.spec.HasProgram() ? std::string() : Warning(*manifest, job);
     }

@@ -8,6 +8,7 @@
 #include "common/config/job_spec.h"
 #include "trainer/blob/blob_store.h"
 #include "trainer/blob/manifest.h"
+#include "trainer/engine/data/table/column_choice.h"
 #include "trainer/state/state_list.h"
 
 namespace coxswain::trainer::task {
@@ -22,7 +23,10 @@ struct ResumeOrder {
 struct ResumeJob {
   const config::JobSpec& spec;
   const state::StateList& list;
-  int64_t samples = 0;  // of an epoch
+  int64_t samples = 0;  // of an epoch; below 0: not known
+  // Of a table, whose state `list` is not known before its rows have been read: that of the
+  // checkpoint's preprocessing counts.
+  const data::TableColumns* columns = nullptr;
 };
 
 // Looks at manifests and headers, not at the data. Returns a warning (empty: none) or why the job

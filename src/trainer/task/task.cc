@@ -12,6 +12,7 @@
 #include "trainer/task/memory_checker.h"
 #include "trainer/task/resume_checker.h"
 #include "trainer/task/store_checker.h"
+#include "trainer/task/table_checker.h"
 
 namespace coxswain::trainer::task {
 namespace {
@@ -97,19 +98,14 @@ ResumeOrder ResumeOrderOf(const Context& context) {
   return order;
 }
 
-absl::Status CheckModel(const Context& context, const IdxSummary& images, std::string* warning) {
+// Whether the model fits, and what it is to begin with fits it.
+absl::Status CheckModel(const Context& context, const ResumeJob& job, std::string* warning) {
   MachineSize machine;
   if (auto found = context.argument.find("machine"); found != context.argument.end()) {
     machine = {found->value("memory", int64_t{0}), found->value("ranks", int64_t{1})};
   }
-  state::StateList list = state::ListState(
-      context.spec, {static_cast<int64_t>(images.channels), static_cast<int64_t>(images.height),
-                     static_cast<int64_t>(images.width)});
-  std::string wrong = WhyTooLarge(context.spec, list, machine);
+  std::string wrong = WhyTooLarge(context.spec, job.list, machine);
   if (!wrong.empty()) return absl::InvalidArgumentError(wrong);
-  auto samples = static_cast<int64_t>(images.samples);
-  int64_t limit = context.spec.data.limit;
-  ResumeJob job{context.spec, list, limit > 0 ? std::min(limit, samples) : samples};
   absl::StatusOr<std::string> resumed =
       CheckResume(ResumeOrderOf(context), job, context.Settings("checkpoint"));
   if (!resumed.ok()) return resumed.status();
@@ -117,7 +113,19 @@ absl::Status CheckModel(const Context& context, const IdxSummary& images, std::s
   return absl::OkStatus();
 }
 
+absl::Status CheckTableData(const Context& context, ordered_json* result, std::string* warning) {
+  absl::StatusOr<TableSummary> tables = CheckTables(context.spec, context.Settings("data"));
+  if (!tables.ok()) return tables.status();
+  if (tables->train_rows >= 0) (*result)["train_samples"] = tables->train_rows;
+  if (tables->evaluate_rows >= 0) (*result)["evaluate_samples"] = tables->evaluate_rows;
+  (*result)["numeric_columns"] = tables->columns.numeric.size();
+  (*result)["categorical_columns"] = tables->columns.categorical.size();
+  const state::StateList list = state::ListState(context.spec, tables->LeastShape());
+  return CheckModel(context, {context.spec, list, tables->train_rows, &tables->columns}, warning);
+}
+
 absl::Status CheckData(const Context& context, ordered_json* result, std::string* warning) {
+  if (context.spec.data.IsTable()) return CheckTableData(context, result, warning);
   const config::Data& data = context.spec.data;
   blob::StoreSettings settings = context.Settings("data");
   absl::StatusOr<IdxSummary> train =
@@ -126,7 +134,14 @@ absl::Status CheckData(const Context& context, ordered_json* result, std::string
   (*result)["train_samples"] = train->samples;
   (*result)["height"] = train->height;
   (*result)["width"] = train->width;
-  if (absl::Status status = CheckModel(context, *train, warning); !status.ok()) return status;
+  const state::StateList list =
+      state::ListState(context.spec, state::ImageShape{static_cast<int64_t>(train->channels),
+                                                       static_cast<int64_t>(train->height),
+                                                       static_cast<int64_t>(train->width)});
+  auto samples = static_cast<int64_t>(train->samples);
+  if (data.limit > 0) samples = std::min(data.limit, samples);
+  absl::Status fits = CheckModel(context, {context.spec, list, samples}, warning);
+  if (!fits.ok()) return fits;
   if (!data.evaluate) return absl::OkStatus();
   absl::StatusOr<IdxSummary> evaluate =
       CheckIdxPair(*data.evaluate, "spec.data.evaluate", data.classes, settings);

@@ -26,6 +26,9 @@ std::unique_ptr<Model> MakeModel(const config::Model& recipe, const data::Sample
 
 std::string CheckModel(const config::Model& recipe, const data::SampleShape& sample) {
   if (recipe.recipe == config::Recipe::kMlp) return "";
+  if (sample.dense.size() != 3) {
+    return "spec.model.recipe: found cnn, which is for images; expected mlp for these samples";
+  }
   int64_t height = sample.dense[1], width = sample.dense[2];
   for (size_t block = 1; block <= recipe.channels.size(); ++block) {
     if (static_cast<int64_t>(block) % recipe.pool_every != 0) continue;

@@ -6,7 +6,8 @@
 
 namespace coxswain::trainer::engine {
 
-// Flatten, then (linear, ReLU) for each of `hidden`, dropout, linear.
+// An embedding for each categorical column, beside the numbers (flattened); then (linear, ReLU) for
+// each of `hidden`, dropout, linear: a logit for each class, or the number.
 std::unique_ptr<Model> MakeMlp(const config::Model& recipe, const data::SampleShape& sample,
                                at::ScalarType dtype, base::Rng& rng);
 

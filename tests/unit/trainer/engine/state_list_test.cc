@@ -14,7 +14,7 @@ void ExpectSame(const config::JobSpec& spec) {
   EngineSettings settings;
   settings.spec = spec;
   ASSERT_TRUE(engine->Prepare(settings, {images.get(), nullptr}).ok());
-  state::StateList list = state::ListState(spec, {1, 12, 12});
+  state::StateList list = state::ListState(spec, state::ImageShape{1, 12, 12});
   EXPECT_EQ(list.tensors, engine->StateTensors());
   uint64_t bytes = 0, model_bytes = 0;
   for (size_t i = 0; i < list.tensors.size(); ++i) {

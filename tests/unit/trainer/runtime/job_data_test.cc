@@ -48,14 +48,14 @@ class JobDataTest : public ::testing::Test {
     bytes.erase(bytes.size() / 2, bytes.size() / 2 - 8);
     std::ofstream(At(name), std::ios::binary) << bytes;
   }
-  absl::Status Read() { return ReadJobData(spec_, {}).status(); }
+  absl::Status Read() { return ReadJobData(spec_, {}, {}).status(); }
 
   std::string folder_;
   config::Data spec_;
 };
 
 TEST_F(JobDataTest, WholeFiles_AreRead) {
-  auto read = ReadJobData(spec_, {});
+  auto read = ReadJobData(spec_, {}, {});
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ((*read)->train->size(), 6);
 }

@@ -26,7 +26,7 @@ class ResumeTest : public ::testing::Test {
   }
   ~ResumeTest() override { std::filesystem::remove_all(folder_); }
 
-  state::StateList List() { return state::ListState(spec_, {1, 2, 3}); }
+  state::StateList List() { return state::ListState(spec_, state::ImageShape{1, 2, 3}); }
   // Of a job with the present settings, one epoch of 10 samples done.
   std::string Save(const std::string& name, bool commit = true) {
     blob::SampleState state(1);

@@ -1,0 +1,217 @@
+#include "trainer/table/csv_file.h"
+
+#include <arrow/buffer.h>
+#include <arrow/csv/api.h>
+#include <arrow/io/memory.h>
+#include <arrow/scalar.h>
+#include <arrow/table.h>
+#include <arrow/type.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "trainer/table/arrow_values.h"
+#include "trainer/table/csv_values.h"
+
+namespace coxswain::trainer::table {
+namespace {
+
+constexpr int64_t kReadBytes = 1 << 20;
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
+const char* NameOf(data::ColumnKind kind) {
+  switch (kind) {
+    case data::ColumnKind::kNumber:
+      return "number";
+    case data::ColumnKind::kBool:
+      return "true/false";
+    case data::ColumnKind::kTime:
+      return "date or time";
+    default:
+      return "text";
+  }
+}
+
+std::string CountText(int64_t count, const std::string& what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+}  // namespace
+
+absl::Status CsvFile::Wrong(const std::string& what) const {
+  return absl::FailedPreconditionError(uri() + ": " + what);
+}
+
+int64_t CsvFile::RowsBefore(size_t group) const {
+  int64_t rows = 0;
+  for (size_t i = 0; i < group; ++i) rows += pieces_[i].rows;
+  return rows;
+}
+
+absl::StatusOr<std::unique_ptr<data::TableFile>> CsvFile::Open(std::shared_ptr<BlobInput> input,
+                                                               const TableFormat& format) {
+  std::unique_ptr<CsvFile> file(new CsvFile(std::move(input), format.delimiter));
+  if (absl::Status scanned = file->Scan(format); !scanned.ok()) return scanned;
+  if (absl::Status judged = file->JudgeColumns(); !judged.ok()) return judged;
+  return file;
+}
+
+absl::Status CsvFile::Scan(const TableFormat& format) {
+  CsvScanner scanner(delimiter_, format.piece_bytes);
+  const int64_t step = std::min(kReadBytes, format.piece_bytes);
+  std::string bytes;
+  int64_t at = 0;
+  while (at < input_->bytes()) {
+    bytes.resize(static_cast<size_t>(std::min(step, input_->bytes() - at)));
+    absl::Status read = input_->ReadRange(at, static_cast<int64_t>(bytes.size()), bytes.data());
+    if (!read.ok()) return read;
+    if (at == 0 && std::string_view(bytes).starts_with("PAR1")) {
+      return Wrong("a Parquet file, but spec.data.format is csv");
+    }
+    if (at == 0 && std::string_view(bytes).starts_with("\x1f\x8b")) {
+      return Wrong("packed by gzip; unpack it, or use Parquet, which packs its values itself");
+    }
+    scanner.Feed(bytes);
+    at += static_cast<int64_t>(bytes.size());
+    if (format.look_only && !scanner.pieces().empty()) break;
+  }
+  const bool whole = at == input_->bytes();
+  if (whole && !scanner.Finish()) {
+    return Wrong("a quoted value in row " + std::to_string(scanner.rows()) +
+                 " (counted from 0) does not end: the file is cut short, or has a stray \"");
+  }
+  if (scanner.header().rows == 0 || (whole && scanner.pieces().empty())) {
+    return Wrong("has no row but that of the names");
+  }
+  if (absl::Status names = ReadNames(scanner.header()); !names.ok()) return names;
+  pieces_ = scanner.pieces();
+  if (!format.look_only || whole) {
+    for (const CsvPiece& piece : pieces_) groups_.push_back(piece.rows);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CsvFile::ReadNames(const CsvPiece& header) {
+  // Read as a row of values, of columns that have no names.
+  CsvPiece piece = header;
+  char first[3] = {};
+  const int64_t mark = std::min<int64_t>(3, piece.bytes);
+  if (absl::Status read = input_->ReadRange(0, mark, first); !read.ok()) return read;
+  if (std::string_view(first, static_cast<size_t>(mark)) == kByteOrderMark) {
+    piece.offset += 3;
+    piece.bytes -= 3;
+  }
+  absl::StatusOr<Texts> texts = ReadTexts(piece, "the row of names", {});
+  if (!texts.ok()) return texts.status();
+  for (size_t i = 0; i < texts->size(); ++i) {
+    const auto& column = *texts->at("f" + std::to_string(i));
+    const auto& values = static_cast<const arrow::BinaryArray&>(*column.chunk(0));
+    const std::string name = values.IsNull(0) ? "" : std::string(values.GetView(0));
+    if (name.empty()) {
+      return Wrong("column " + std::to_string(i + 1) + " has no name in the first row");
+    }
+    if (std::find(names_.begin(), names_.end(), name) != names_.end()) {
+      return Wrong("two columns have the name '" + name + "' in the first row");
+    }
+    names_.push_back(name);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CsvFile::JudgeColumns() {
+  absl::StatusOr<Texts> texts = ReadTexts(pieces_.front(), "row group 0", names_);
+  if (!texts.ok()) return texts.status();
+  for (const std::string& name : names_) {
+    const data::ColumnKind kind = KindOfTexts(*texts->at(name));
+    columns_.push_back({name, NameOf(kind), kind});
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CsvFile::Texts> CsvFile::ReadTexts(const CsvPiece& piece, const std::string& where,
+                                                  const std::vector<std::string>& names) const {
+  if (piece.bytes >= std::numeric_limits<int32_t>::max()) {
+    return Wrong(where + ": a row of " + std::to_string(piece.bytes) +
+                 " bytes: is a quote missing, or a line end of another kind?");
+  }
+  auto buffer = arrow::AllocateBuffer(piece.bytes);
+  if (!buffer.ok()) return input_->Explain(where, buffer.status());
+  absl::Status got = input_->ReadRange(piece.offset, piece.bytes,
+                                       reinterpret_cast<char*>((*buffer)->mutable_data()));
+  if (!got.ok()) return got;
+
+  auto read = arrow::csv::ReadOptions::Defaults();
+  read.use_threads = false;
+  read.block_size = static_cast<int32_t>(piece.bytes + 1);  // in one go
+  read.column_names = names_;
+  read.autogenerate_column_names = names_.empty();
+  auto parse = arrow::csv::ParseOptions::Defaults();
+  parse.delimiter = delimiter_;
+  parse.newlines_in_values = true;
+  std::string wrong_row;
+  int64_t rows_seen = 0;
+  parse.invalid_row_handler = [&](const arrow::csv::InvalidRow& row) {
+    wrong_row = ", row " + std::to_string(row.number - 1) + " of it (counted from 0): found " +
+                CountText(row.actual_columns, "value") + ", expected " +
+                std::to_string(row.expected_columns);
+    return arrow::csv::InvalidRowResult::Error;
+  };
+  auto convert = arrow::csv::ConvertOptions::Defaults();
+  convert.default_column_type = arrow::binary();
+  for (const std::string& name : names_) convert.column_types[name] = arrow::binary();
+  convert.null_values = CsvNulls();
+  convert.strings_can_be_null = true;
+  convert.quoted_strings_can_be_null = false;
+  convert.include_columns = names;
+  auto reader = arrow::csv::TableReader::Make(
+      arrow::io::default_io_context(),
+      std::make_shared<arrow::io::BufferReader>(std::shared_ptr<arrow::Buffer>(*std::move(buffer))),
+      read, parse, convert);
+  if (!reader.ok()) return input_->Explain(where, reader.status());
+  auto table = (*reader)->Read();
+  if (!wrong_row.empty()) return Wrong(where + wrong_row);
+  if (!table.ok()) return input_->Explain(where, table.status());
+  rows_seen = (*table)->num_rows();
+  if (rows_seen != piece.rows) {
+    return Wrong(where + ": found " + CountText(rows_seen, "row") + ", expected " +
+                 std::to_string(piece.rows) + ": has the file been changed since it was opened?");
+  }
+  Texts texts;
+  for (const auto& field : (*table)->schema()->fields()) {
+    texts[field->name()] = (*table)->GetColumnByName(field->name());
+  }
+  return texts;
+}
+
+absl::Status CsvFile::Read(size_t group, const std::vector<data::ColumnRequest>& columns,
+                           std::vector<data::ColumnValues>* out) {
+  const std::string where = "row group " + std::to_string(group);
+  std::vector<std::string> names;
+  for (const data::ColumnRequest& column : columns) names.push_back(column.name);
+  absl::StatusOr<Texts> texts = ReadTexts(pieces_[group], where, names);
+  if (!texts.ok()) return texts.status();
+  out->assign(columns.size(), {});
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const arrow::ChunkedArray& values = *texts->at(columns[i].name);
+    if (columns[i].as == data::ReadAs::kTexts) {
+      auto converted = AsTexts(values);
+      if (!converted.ok()) {
+        return input_->Explain(where + ", column '" + columns[i].name + "'", converted.status());
+      }
+      (*out)[i] = *std::move(converted);
+      continue;
+    }
+    int64_t row = -1;
+    (*out)[i] = NumbersOfTexts(values, &row);
+    if (row < 0) continue;
+    const auto scalar = values.GetScalar(row);
+    const std::string found = scalar.ok() ? (*scalar)->ToString() : "";
+    return Wrong(where + ", row " + std::to_string(row) + " of it (row " +
+                 std::to_string(RowsBefore(group) + row) +
+                 " of the file, counted from 0), column '" + columns[i].name + "': found '" +
+                 found + "', expected a number");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace coxswain::trainer::table
