@@ -192,6 +192,7 @@ std::string WhyOtherPreprocessing(const std::string& saved, const std::string& o
   if (then->classes != now->classes) return "it has other classes than this job's data gives";
   // How often each class is there changes nothing that a model has learnt.
   then->class_counts = now->class_counts;
+  then->nulls = now->nulls;
   if (then->Describe().input == now->Describe().input &&
       then->Describe().output == now->Describe().output) {
     return "";

@@ -11,6 +11,8 @@
 #include <parquet/properties.h>
 #include <parquet/schema.h>
 
+#include <algorithm>
+
 #include "trainer/table/arrow_values.h"
 
 namespace coxswain::trainer::table {
@@ -30,6 +32,9 @@ absl::Status ParquetFile::ReadFooter() {
   parquet::arrow::FileReaderBuilder builder;
   arrow::Status opened = builder.Open(input_);
   if (!opened.ok()) return input_->Explain(unfit, opened);
+  parquet::ArrowReaderProperties properties = parquet::default_arrow_reader_properties();
+  properties.set_pre_buffer(true);
+  builder.properties(properties);
   auto built = builder.Build();
   if (!built.ok()) return input_->Explain(unfit, built.status());
   reader_ = *std::move(built);
@@ -46,45 +51,72 @@ absl::Status ParquetFile::ReadFooter() {
   return absl::OkStatus();
 }
 
-absl::Status ParquetFile::ReadColumn(size_t group, const data::ColumnRequest& column,
-                                     data::ColumnValues* out) {
-  const std::string where = "row group " + std::to_string(group) + ", column '" + column.name + "'";
+absl::StatusOr<int> ParquetFile::IndexOf(const std::string& name) const {
   // A plain column's path in the schema is its name.
   const auto schema = reader_->parquet_reader()->metadata()->schema();
-  int index = -1;
   for (int i = 0; i < schema->num_columns(); ++i) {
     const auto path = schema->Column(i)->path()->ToDotVector();
-    if (path.size() == 1 && path[0] == column.name) index = i;
+    if (path.size() == 1 && path[0] == name) return i;
   }
-  if (index < 0) return absl::FailedPreconditionError(uri() + ": " + where + ": is not there");
-  auto table = reader_->ReadRowGroup(static_cast<int>(group), {index});
+  return absl::FailedPreconditionError(uri() + ": column '" + name + "' is not there");
+}
+
+absl::Status ParquetFile::ReadColumns(size_t group, const std::vector<data::ColumnRequest>& columns,
+                                      std::vector<data::ColumnValues>* out) {
+  std::vector<int> indices;
+  for (const data::ColumnRequest& column : columns) {
+    absl::StatusOr<int> index = IndexOf(column.name);
+    if (!index.ok()) return index.status();
+    if (std::find(indices.begin(), indices.end(), *index) == indices.end()) {
+      indices.push_back(*index);
+    }
+  }
+  std::string where = "row group " + std::to_string(group);
+  if (columns.size() == 1) where += ", column '" + columns[0].name + "'";
+  auto table = reader_->ReadRowGroup(static_cast<int>(group), indices);
   if (!table.ok()) return input_->Explain(where, table.status());
-  const arrow::ChunkedArray& values = *(*table)->column(0);
-  if (values.length() != groups_[group]) {
-    return absl::FailedPreconditionError(uri() + ": " + where + ": found " +
-                                         std::to_string(values.length()) + " values, expected " +
-                                         std::to_string(groups_[group]));
+  out->assign(columns.size(), {});
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const std::string here =
+        "row group " + std::to_string(group) + ", column '" + columns[i].name + "'";
+    const auto values = (*table)->GetColumnByName(columns[i].name);
+    if (values == nullptr || values->length() != groups_[group]) {
+      return absl::FailedPreconditionError(
+          uri() + ": " + here + ": found " +
+          std::to_string(values == nullptr ? 0 : values->length()) + " values, expected " +
+          std::to_string(groups_[group]));
+    }
+    auto converted =
+        columns[i].as == data::ReadAs::kNumbers ? AsNumbers(*values) : AsTexts(*values);
+    if (!converted.ok()) return input_->Explain(here, converted.status());
+    (*out)[i] = *std::move(converted);
   }
-  auto converted = column.as == data::ReadAs::kNumbers ? AsNumbers(values) : AsTexts(values);
-  if (!converted.ok()) return input_->Explain(where, converted.status());
-  *out = *std::move(converted);
   return absl::OkStatus();
+}
+
+absl::Status ParquetFile::ReadGuarded(size_t group, const std::vector<data::ColumnRequest>& columns,
+                                      std::vector<data::ColumnValues>* out) {
+  try {
+    return ReadColumns(group, columns, out);
+  } catch (const std::exception& error) {
+    return absl::FailedPreconditionError(uri() + ": row group " + std::to_string(group) + ": " +
+                                         error.what());
+  }
 }
 
 absl::Status ParquetFile::Read(size_t group, const std::vector<data::ColumnRequest>& columns,
                                std::vector<data::ColumnValues>* out) {
   std::lock_guard lock(mutex_);
-  out->assign(columns.size(), {});
-  for (size_t i = 0; i < columns.size(); ++i) {
-    try {
-      absl::Status read = ReadColumn(group, columns[i], &(*out)[i]);
-      if (!read.ok()) return read;
-    } catch (const std::exception& error) {
-      return absl::FailedPreconditionError(uri() + ": row group " + std::to_string(group) +
-                                           ", column '" + columns[i].name + "': " + error.what());
-    }
+  // All at once, so that a store is asked for few and large ranges.
+  absl::Status read = ReadGuarded(group, columns, out);
+  if (!absl::IsFailedPrecondition(read)) return read;
+  // Which column is it?
+  std::vector<data::ColumnValues> alone;
+  for (const data::ColumnRequest& column : columns) {
+    absl::Status one = ReadGuarded(group, {column}, &alone);
+    if (!one.ok()) return one;
   }
-  return absl::OkStatus();
+  return read;
 }
 
 }  // namespace coxswain::trainer::table

@@ -27,7 +27,12 @@ class ParquetFile final : public data::TableFile {
  private:
   explicit ParquetFile(std::shared_ptr<BlobInput> input);
   absl::Status ReadFooter();
-  absl::Status ReadColumn(size_t group, const data::ColumnRequest& column, data::ColumnValues* out);
+  absl::StatusOr<int> IndexOf(const std::string& name) const;
+  absl::Status ReadColumns(size_t group, const std::vector<data::ColumnRequest>& columns,
+                           std::vector<data::ColumnValues>* out);
+  // The same, with what libraries throw as a status.
+  absl::Status ReadGuarded(size_t group, const std::vector<data::ColumnRequest>& columns,
+                           std::vector<data::ColumnValues>* out);
 
   const std::shared_ptr<BlobInput> input_;
   std::mutex mutex_;

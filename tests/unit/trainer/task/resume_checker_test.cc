@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "tests/unit/trainer/blob/sample_state.h"
+#include "trainer/engine/data/table/preprocessing.h"
 
 namespace coxswain::trainer::task {
 namespace {
@@ -26,7 +27,20 @@ class ResumeTest : public ::testing::Test {
   }
   ~ResumeTest() override { std::filesystem::remove_all(folder_); }
 
-  state::StateList List() { return state::ListState(spec_, state::ImageShape{1, 2, 3}); }
+  state::StateList List() {
+    return table_ ? state::ListState(spec_, state::TableShape{2, {4}, 3})
+                  : state::ListState(spec_, state::ImageShape{1, 2, 3});
+  }
+  // Two numbers, a column of three categories, three classes.
+  static data::Preprocessing Table() {
+    data::Preprocessing table;
+    table.columns = {{"a", "b"}, {"c"}, "y", true};
+    table.numeric = {{0, 1}, {0, 1}};
+    table.categorical = {{{"u", "v", "w"}}};
+    table.classes = {"0", "1", "2"};
+    table.class_counts = {4, 3, 3};
+    return table;
+  }
   // Of a job with the present settings, one epoch of 10 samples done.
   std::string Save(const std::string& name, bool commit = true) {
     blob::SampleState state(1);
@@ -36,6 +50,7 @@ class ResumeTest : public ::testing::Test {
       state.data.emplace_back(tensor.bytes(), 'x');
     }
     state.more = {{"seed", "1"}, {"samples", "10"}};
+    if (table_) state.more["preprocessing"] = ToJson(Table());
     state.position = 10;
     std::string uri = "file://" + folder_ + "/" + name;
     auto store = blob::OpenStore(uri, {}).value();
@@ -52,7 +67,7 @@ class ResumeTest : public ::testing::Test {
     order.elsewhere = elsewhere;
     order.at_submit = at_submit;
     state::StateList list = List();
-    return CheckResume(order, {spec_, list, samples_}, {});
+    return CheckResume(order, {spec_, list, samples_, table_ ? &columns_ : nullptr}, {});
   }
   void ExpectRefused(const std::string& uri, const ::testing::Matcher<std::string>& why) {
     absl::StatusOr<std::string> found = Check({uri});
@@ -63,7 +78,26 @@ class ResumeTest : public ::testing::Test {
   std::string folder_, hash_;
   config::JobSpec spec_;
   int64_t samples_ = 10;
+  bool table_ = false;
+  data::TableColumns columns_ = Table().columns;
 };
+
+TEST_F(ResumeTest, OfATable_ItsPreprocessingTellsTheShape) {
+  table_ = true;
+  const std::string uri = Save("table");
+  EXPECT_EQ(Check({uri}).value(), "");
+  samples_ = -1;  // of a large CSV file, not known yet
+  EXPECT_EQ(Check({uri}).value(), "");
+  spec_.model.embedding_dim = 7;
+  ExpectRefused(uri, HasSubstr("'embeddings.0.weight'"));
+  spec_.model.embedding_dim = 0;
+  columns_.numeric = {"a"};
+  ExpectRefused(uri, HasSubstr("its numeric columns are [a, b], this job's [a]"));
+  table_ = false;
+  const std::string images = Save("images");
+  table_ = true;
+  ExpectRefused(images, HasSubstr("it was not trained on a table"));
+}
 
 TEST_F(ResumeTest, NoneOrAFittingOne_NothingToSay) {
   EXPECT_EQ(Check({}).value(), "");

@@ -9,6 +9,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr const char* kNulls[] = {"refuse", "mean", "zero"};  // by config::Nulls
 constexpr char kFormat[] = "coxswain/table-preprocessing/v1";
 
 bool WholeNumber(const std::string& text, int64_t* out) {
@@ -30,6 +31,7 @@ Json InputOf(const Preprocessing& from) {
           {"categorical", from.columns.categorical},
           {"preprocessing",
            {{"standardize", from.standardize},
+            {"missing_number", kNulls[static_cast<size_t>(from.nulls)]},
             {"mean", std::move(means)},
             {"std", std::move(stds)},
             {"unknown_category", 0},
@@ -54,6 +56,10 @@ void ReadInput(const Json& input, Preprocessing* out) {
   out->columns.categorical = input.at("categorical").get<std::vector<std::string>>();
   const Json& done = input.at("preprocessing");
   out->standardize = done.at("standardize").get<bool>();
+  const auto nulls = done.at("missing_number").get<std::string>();
+  for (size_t i = 0; i < std::size(kNulls); ++i) {
+    if (nulls == kNulls[i]) out->nulls = static_cast<config::Nulls>(i);
+  }
   const auto means = done.at("mean").get<std::vector<double>>();
   const auto stds = done.at("std").get<std::vector<double>>();
   for (size_t i = 0; i < out->columns.numeric.size(); ++i) {

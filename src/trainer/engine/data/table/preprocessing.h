@@ -36,11 +36,12 @@ struct FittedFile {
 struct Preprocessing {
   TableColumns columns;
   bool standardize = true;
-  std::vector<NumericColumn> numeric;          // as columns.numeric
-  std::vector<CategoricalColumn> categorical;  // as columns.categorical
-  std::vector<std::string> classes;            // empty: the target is a number
-  std::vector<int64_t> class_counts;           // of the training rows
-  NumericColumn target;                        // of a number
+  config::Nulls nulls = config::Nulls::kRefuse;  // what a missing number is
+  std::vector<NumericColumn> numeric;            // as columns.numeric
+  std::vector<CategoricalColumn> categorical;    // as columns.categorical
+  std::vector<std::string> classes;              // empty: the target is a number
+  std::vector<int64_t> class_counts;             // of the training rows
+  NumericColumn target;                          // of a number
   std::vector<FittedFile> files;
 
   SampleShape Shape() const;

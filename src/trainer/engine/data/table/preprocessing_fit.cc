@@ -109,6 +109,7 @@ class Fit {
   absl::StatusOr<Preprocessing> Result() const {
     Preprocessing out;
     out.columns = source_.columns();
+    out.nulls = source_.spec().nulls;
     out.standardize = source_.spec().standardize;
     out.files = FilesOf(source_);
     for (size_t i = 0; i < numeric_.size(); ++i) {
