@@ -47,6 +47,16 @@ def points(cluster, job, name):
     return json.loads(done.stdout)["points"] if done.returncode == 0 else []
 
 
+def make_rides(folder):
+    """60,000 rows of 32 bytes, which do not fit into 1 MiB, in three files."""
+    rng = random.Random(4)
+    folder.mkdir()
+    for part in range(3):
+        rows = [(rng.uniform(0, 30), rng.choice(["day", "night"]), rng.random()) for _ in range(20_000)]
+        folder.joinpath(f"part-{part}.csv").write_text("km,time,noise,fare\n" + "".join(
+            f"{km},{time},{noise},{3 + 2 * km * (1.5 if time == 'night' else 1)}\n" for km, time, noise in rows))
+
+
 def config_of(folder):
     (found,) = folder.rglob("config.json")
     return json.loads(found.read_text())
@@ -77,13 +87,8 @@ def test_csv_and_parquet_give_the_same_losses(cluster, iris_parquet):
 
 
 def test_regression_streamed_and_killed_goes_on_with_the_same_preprocessing(cluster):
-    rng = random.Random(4)
     folder = cluster.folder / "rides"
-    folder.mkdir()
-    for part in range(3):  # 60,000 rows of 32 bytes do not fit into 1 MiB
-        rows = [(rng.uniform(0, 30), rng.choice(["day", "night"]), rng.random()) for _ in range(20_000)]
-        folder.joinpath(f"part-{part}.csv").write_text("km,time,noise,fare\n" + "".join(
-            f"{km},{time},{noise},{3 + 2 * km * (1.5 if time == 'night' else 1)}\n" for km, time, noise in rows))
+    make_rides(folder)
     file = table_job(cluster, [folder], name="rides", target="fare", epochs=6, batch=250,
                      data="task: regression\n    buffer: 1MiB\n    evaluate: {fraction: 0.1}",
                      more="checkpoint: {every_steps: 40}")
@@ -156,16 +161,20 @@ def test_another_job_takes_on_checkpoint_and_preprocessing(cluster):
     assert min(int(p["step"]) for p in points(cluster, third, "loss")) > 1
 
 
-def test_tables_on_s3(tmp_path, ceph_gateway, iris_parquet):
+def test_tables_on_s3_are_streamed(tmp_path, ceph_gateway):
     bucket = ceph_gateway.make_bucket("tables")
-    for part in ("a", "b"):
-        ceph_gateway.put(f"{bucket}/flowers/{part}.parquet", iris_parquet.read_bytes())
+    make_rides(tmp_path / "rides")
+    for part in sorted((tmp_path / "rides").iterdir()):
+        whole = part.with_suffix(".parquet")
+        subprocess.run([BIN / "csv_to_parquet", part, whole, "3000"], check=True)
+        ceph_gateway.put(f"{bucket}/rides/{whole.name}", whole.read_bytes())
     with Cluster(tmp_path) as cluster:
         cluster.start_coordinator()
         cluster.start_worker("node-a", env=ceph_gateway.environment())
         cluster.wait_nodes(1)
-        job = cluster.submit(table_job(cluster, [f"{bucket}/flowers/"], form="parquet", batch=50))
+        job = cluster.submit(table_job(cluster, [f"{bucket}/rides/"], form="parquet", batch=1000, target="fare",
+                                       data="task: regression\n    buffer: 1MiB"))
         assert cluster.cox("wait", job).returncode == 0, cluster.cox("describe", job).stdout
-        wait_until(lambda: len(points(cluster, job, "loss")) == 12, "300 rows in batches of 50, twice")
+        wait_until(lambda: len(points(cluster, job, "loss")) == 120, "60,000 rows in batches of 1,000, twice")
         done = cluster.cox("submit", table_job(cluster, [f"{bucket}/nothing/"], form="parquet"), check=False)
         assert done.returncode == 106 and "no .parquet file" in done.stderr, done

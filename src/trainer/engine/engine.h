@@ -4,7 +4,8 @@
 // Errors: UNAVAILABLE: a collective failed (a peer is gone, a time-out, Abort): parameters,
 // optimizer and position are those of the last finished step, and Join may be called again.
 // INVALID_ARGUMENT: the user's settings; FAILED_PRECONDITION: the user's data. RESOURCE_EXHAUSTED:
-// out of memory. INTERNAL: a bug or LibTorch's refusal.
+// out of memory. DEADLINE_EXCEEDED: the data's store has been away for too long. INTERNAL: a bug or
+// LibTorch's refusal.
 #pragma once
 
 #include <cstdint>

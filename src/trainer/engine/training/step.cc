@@ -15,6 +15,12 @@ namespace {
 
 constexpr int64_t kEvaluationRows = 500;
 
+// A store that is away is no peer that is gone.
+absl::Status OfData(const absl::Status& status) {
+  if (!absl::IsUnavailable(status)) return status;
+  return absl::DeadlineExceededError(status.message());
+}
+
 at::TensorOptions Options(at::ScalarType type) { return at::TensorOptions().dtype(type); }
 
 double NormOf(const std::vector<at::Tensor>& tensors) {
@@ -32,7 +38,7 @@ absl::StatusOr<StepResult> TrainingEngine::Step(const StepFlags& flags) {
     // The others find out by this rank's end.
     LeaveGroup(group_->size() > 1);
     SetPhase(protocol::Phase::kWaiting);
-    return next.status();
+    return OfData(next.status());
   }
   std::unique_ptr<data::Batch> batch = *std::move(next);
   result.data = base::MonotonicNow() - begin;
@@ -248,7 +254,7 @@ absl::StatusOr<EvaluationResult> TrainingEngine::Evaluate() {
   if (!done.ok() || !read.ok()) {
     LeaveGroup(!alone);
     SetPhase(protocol::Phase::kWaiting);
-    return done.ok() ? read : done;
+    return done.ok() ? OfData(read) : done;
   }
   return loss_->Finish(sums, sets_.train->target_std());
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <memory>
 #include <string>
@@ -28,7 +29,7 @@ class FakeTable : public TableFile {
 
   absl::Status Read(size_t group, const std::vector<ColumnRequest>& columns,
                     std::vector<ColumnValues>* out) override {
-    ++reads;
+    if (away) return absl::UnavailableError("the store is away");
     int64_t row = first_row_;
     for (size_t i = 0; i < group; ++i) row += groups_[i];
     out->assign(columns.size(), {});
@@ -48,7 +49,7 @@ class FakeTable : public TableFile {
                                       {"row", "int64", ColumnKind::kNumber},
                                       {"day", "date32", ColumnKind::kTime}};
   int64_t nan_row = -1, null_row = -1, infinite_row = -1;  // of column "y"
-  int reads = 0;
+  std::atomic<bool> away{false};
 
  private:
   void Add(const ColumnRequest& column, int64_t row, ColumnValues* out) const {
@@ -110,9 +111,10 @@ struct FakeSet {
   std::unique_ptr<Dataset> set;
 };
 
-inline FakeSet MakeSet(const config::TableData& spec, RowChoice choice = {}) {
+inline FakeSet MakeSet(const config::TableData& spec, RowChoice choice = {},
+                       const std::vector<std::shared_ptr<FakeTable>>& fakes = TwoFakes()) {
   FakeSet out;
-  out.source = MakeSource(TwoFakes(), spec, choice);
+  out.source = MakeSource(fakes, spec, choice);
   auto fitted = FitPreprocessing(*out.source, nullptr);
   EXPECT_TRUE(fitted.ok()) << fitted.status();
   out.preprocessing = std::make_shared<Preprocessing>(*std::move(fitted));

@@ -104,6 +104,34 @@ TEST(TableTraining, WrongWeightsAndRecipes_AreRefused) {
   EXPECT_TRUE(absl::IsInvalidArgument(prepared));
 }
 
+TEST(TableTraining, DataThatIsAwayOrUnfit_IsNoPeerThatIsGone) {
+  for (bool away : {true, false}) {
+    auto fakes = data::TwoFakes();
+    config::TableData table = Classes(1);
+    table.target = "row";  // so that "y" is a number
+    table.numeric = {"x", "y"};
+    data::FakeSet made = data::MakeSet(table, {}, fakes);
+    if (away) {
+      for (auto& fake : fakes) fake->away = true;
+    } else {
+      fakes[0]->nan_row = 5;  // since it was looked at
+      fakes[1]->nan_row = 60;
+    }
+    EngineSettings settings;
+    settings.spec = Spec();
+    settings.spec.train.global_batch_size = 103;
+    Listener listener;
+    std::unique_ptr<Engine> engine = MakeEngine();
+    ASSERT_TRUE(engine->Prepare(settings, {made.set.get(), nullptr}).ok());
+    GroupSettings group{base::Generation(1), 0, 1, "127.0.0.1", listener.port, listener.fd, 0};
+    ASSERT_TRUE(engine->Join(group, StartAfresh).ok());
+    absl::Status stepped = engine->Step({}).status();
+    EXPECT_EQ(stepped.code(),
+              away ? absl::StatusCode::kDeadlineExceeded : absl::StatusCode::kFailedPrecondition)
+        << stepped;
+  }
+}
+
 TEST(ClassWeights, BalancedOnesAverageToOneOverTheSamples) {
   config::Train train;
   EXPECT_TRUE(ClassWeights(train, {1, 3}).empty());
