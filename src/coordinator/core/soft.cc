@@ -49,6 +49,7 @@ void AddJob(RowHash& hash, const JobSoft& job) {
       .Add(job.shards)
       .Add(job.resizing.to)
       .Add(job.resizing.vain)
+      .Add(job.resizing.lost_steps)
       .Add(job.resizing.why)
       .Add(job.speed)
       .Add(job.refused_step);
@@ -85,6 +86,7 @@ void JobSoft::ForgetAttempt() {
   fresh.nodes = std::move(nodes);
   fresh.store_place = std::move(store_place);
   fresh.resizing.vain = resizing.vain;
+  fresh.resizing.lost_steps = resizing.lost_steps;
   *this = std::move(fresh);
 }
 

@@ -42,9 +42,10 @@ struct Forming {
 
 // The number of its ranks, where that may move.
 struct Resizing {
-  uint32_t to = 0;    // ranks of the next attempt, as decided; 0: open
-  uint32_t vain = 0;  // in a row: there was no room for the size that it let go for
-  std::string why;    // it keeps as many as it has, by the last plan
+  uint32_t to = 0;          // ranks of the next attempt, as decided; 0: open
+  uint32_t vain = 0;        // in a row: no room for the size that it let go for, or steps were lost
+  bool lost_steps = false;  // the last time: they were not saved when it let go
+  std::string why;          // it keeps as many as it has, by the last plan
 };
 
 // What the last plan expects of a job that waits. Times of 0: not known.

@@ -96,7 +96,8 @@ void StartAttempt(Turn& turn, const Placement& placement) {
   turn.Persist(NewAttempt(turn, job, number, placement.ranks.size()));
   JobSoft& soft = turn.soft.jobs[job.id];
   if (Resizing& resizing = soft.resizing; resizing.to > 0) {
-    resizing.vain = placement.ranks.size() < resizing.to ? resizing.vain + 1 : 0;
+    const bool vain = placement.ranks.size() < resizing.to || resizing.lost_steps;
+    resizing.vain = vain ? resizing.vain + 1 : 0;
   }
   soft.ForgetAttempt();
   if (IsElastic(job.request)) turn.soft.elastic.insert(job.id);

@@ -19,7 +19,8 @@ constexpr size_t kEndedKeys = 4096;
 // Its slots were wanted: it waits for others, with what it has saved. What the plan began is
 // brought to its end at once: that is no new decision.
 void WaitAgain(Turn& turn, const JobRow& job, const AttemptRow& attempt) {
-  std::string reason = attempt.reason + UnsavedText(turn, job, attempt);
+  const std::string unsaved = UnsavedText(turn, job, attempt);
+  std::string reason = attempt.reason + unsaved;
   turn.EditJob(job.id, [&](JobRow& row) {
     row.state = JobState::kPending;
     row.reason = reason;
@@ -30,6 +31,7 @@ void WaitAgain(Turn& turn, const JobRow& job, const AttemptRow& attempt) {
             {.job = job.id, .attempt = attempt.number});
   JobSoft& soft = turn.soft.jobs[job.id];
   uint32_t size = attempt.cause == Cause::kResized ? soft.resizing.to : 0;
+  if (size > 0) soft.resizing.lost_steps = !unsaved.empty();
   soft.ForgetAttempt();
   soft.resizing.to = size;
   soft.waiting_since = turn.now;

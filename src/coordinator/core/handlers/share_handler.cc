@@ -137,6 +137,7 @@ std::vector<RunningJob> RunningJobs(const Turn& turn, const QueueTree& tree) {
     job.back = IsFailure(attempt.cause);
     job.lost = IsLost(turn, id);
     job.vain = turn.soft.jobs.at(id).resizing.vain;
+    job.lost_steps = turn.soft.jobs.at(id).resizing.lost_steps;
     job.slot_time += job.slots * RanSoFar(turn, id);
     jobs.push_back(job);
   }

@@ -34,7 +34,9 @@ std::string FasterText(const ElasticJob& job, uint32_t workers) {
 std::string NotYetText(const ElasticJob& job, const PlanRequest& in) {
   const std::string after = base::DurationText(Pause(job, in)) + " after its last start";
   if (job.running->vain == 0) return "; no change sooner than " + after;
-  return "; paused until " + after + ", as there was no room for the size that it let go for" +
+  return "; paused until " + after + ", as " +
+         (job.running->lost_steps ? "it could not save when it let go, and lost its steps"
+                                  : "there was no room for the size that it let go for") +
          (job.running->vain == 1 ? "" : ", " + Plural(job.running->vain, "time") + " in a row");
 }
 

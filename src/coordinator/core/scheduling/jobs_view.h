@@ -46,7 +46,8 @@ struct RunningJob : PlannedJob {
   bool stopping = false;           // asked to let go, or about to
   bool back = false;               // it stops for a failure, and wants as many slots again
   bool lost = false;               // its nodes are: it may well be training, and nobody hears it
-  uint32_t vain = 0;  // times in a row that it was stopped for a size for which there was no room
+  uint32_t vain = 0;               // times in a row that a stop for another size led to nothing
+  bool lost_steps = false;         // the last time: what it had done was not saved; else: no room
 };
 
 }  // namespace coxswain::coordinator::core

@@ -45,6 +45,7 @@ struct JobFacts {
   bool back = false;            // stopping: for a failure, and wants as many slots again
   bool lost = false;            // running, on nodes that are: it is among those that wait, too
   uint32_t vain = 0;            // running: resizes that led to nothing, in a row
+  bool lost_steps = false;      // ... the last one, as what it had done was not saved
   uint32_t most = 0;            // ranks; least: those of its PendingJob. 0: they may not be moved
   uint32_t asked = 0, now = 0;  // 0: the least
   bool sized = false;
@@ -122,6 +123,7 @@ class PlannerWorld {
       job.lost = facts.lost;
       job.back = facts.back;
       job.vain = facts.vain;
+      job.lost_steps = facts.lost_steps;
       if (job.lost) {
         WaitingJob moves{Planned(tree, id, facts)};
         moves.lost = true;

@@ -338,6 +338,10 @@ TEST(WhySize, SaysWhatItWouldGain_OrWhatIsInTheWay) {
        8,
        "1 of 1..8 ranks: 4 would be 2.35 times as fast; paused until 12 min after its last start, "
        "as there was no room for the size that it let go for, 2 times in a row"},
+      {{.started = 5, .vain = 1, .lost_steps = true, .most = 8, .now = 1, .speed = one},
+       8,
+       "1 of 1..8 ranks: 4 would be 2.35 times as fast; paused until 6 min after its last start, "
+       "as it could not save when it let go, and lost its steps"},
       {NearlyAsFast(5), 8,
        "2 of 1..8 ranks: fewer would be nearly as fast; no change sooner than 36 min after its "
        "last "
