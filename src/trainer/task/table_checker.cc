@@ -49,6 +49,13 @@ absl::Status CheckGroups(const data::TableSource& source, const char* key) {
   return absl::OkStatus();
 }
 
+// All of them, or two windows.
+uint64_t KeptBytes(const data::TableSource& source) {
+  const int64_t row_bytes = source.columns().row_bytes(), buffer = source.spec().buffer_bytes;
+  const bool fits = source.size() <= buffer / row_bytes;
+  return static_cast<uint64_t>(fits ? source.size() * row_bytes : buffer / 2);
+}
+
 absl::Status CheckRows(const config::JobSpec& spec, const TableSummary& summary) {
   if (summary.train_rows >= 0 && summary.train_rows < spec.workers) {
     return absl::InvalidArgumentError(Cat(kTrainKey, ": found ", summary.train_rows,
@@ -88,6 +95,7 @@ absl::StatusOr<TableSummary> CheckTables(const config::JobSpec& spec,
     const data::TableSource source(kTrainKey, *train, *columns, table, {fraction, false});
     if (absl::Status fit = CheckGroups(source, kTrainKey); !fit.ok()) return fit;
     out.train_rows = source.size();
+    out.kept_bytes = KeptBytes(source);
     const data::TableSource kept(kTrainKey, *train, *columns, table, {fraction, true});
     if (fraction > 0) out.evaluate_rows = kept.size();
   }

@@ -99,12 +99,14 @@ ResumeOrder ResumeOrderOf(const Context& context) {
 }
 
 // Whether the model fits, and what it is to begin with fits it.
-absl::Status CheckModel(const Context& context, const ResumeJob& job, std::string* warning) {
+// `rows`: bytes of them that are kept in memory.
+absl::Status CheckModel(const Context& context, const ResumeJob& job, uint64_t rows,
+                        std::string* warning) {
   MachineSize machine;
   if (auto found = context.argument.find("machine"); found != context.argument.end()) {
     machine = {found->value("memory", int64_t{0}), found->value("ranks", int64_t{1})};
   }
-  std::string wrong = WhyTooLarge(context.spec, job.list, machine);
+  std::string wrong = WhyTooLarge(context.spec, job.list, machine, rows);
   if (!wrong.empty()) return absl::InvalidArgumentError(wrong);
   absl::StatusOr<std::string> resumed =
       CheckResume(ResumeOrderOf(context), job, context.Settings("checkpoint"));
@@ -121,7 +123,8 @@ absl::Status CheckTableData(const Context& context, ordered_json* result, std::s
   (*result)["numeric_columns"] = tables->columns.numeric.size();
   (*result)["categorical_columns"] = tables->columns.categorical.size();
   const state::StateList list = state::ListState(context.spec, tables->LeastShape());
-  return CheckModel(context, {context.spec, list, tables->train_rows, &tables->columns}, warning);
+  return CheckModel(context, {context.spec, list, tables->train_rows, &tables->columns},
+                    tables->kept_bytes, warning);
 }
 
 absl::Status CheckData(const Context& context, ordered_json* result, std::string* warning) {
@@ -140,7 +143,7 @@ absl::Status CheckData(const Context& context, ordered_json* result, std::string
                                                        static_cast<int64_t>(train->width)});
   auto samples = static_cast<int64_t>(train->samples);
   if (data.limit > 0) samples = std::min(data.limit, samples);
-  absl::Status fits = CheckModel(context, {context.spec, list, samples}, warning);
+  absl::Status fits = CheckModel(context, {context.spec, list, samples}, 0, warning);
   if (!fits.ok()) return fits;
   if (!data.evaluate) return absl::OkStatus();
   absl::StatusOr<IdxSummary> evaluate =

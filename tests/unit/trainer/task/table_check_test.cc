@@ -29,10 +29,11 @@ class TableCheckTest : public ::testing::Test {
   void Write(const std::string& name, const std::string& text) const {
     std::ofstream(At(name)) << text;
   }
-  protocol::TaskEnded Check(const std::string& data = "target: town") {
+  protocol::TaskEnded Check(const std::string& data = "target: town",
+                            const std::string& argument = "{}") {
     protocol::StartTask task;
     task.kind = protocol::TaskKind::kCheck;
-    task.argument = "{}";
+    task.argument = argument;
     task.spec_yaml =
         "apiVersion: coxswain/v1\nkind: TrainingJob\nmetadata: {name: t}\nspec:\n  workers: 2\n"
         "  data: {format: " +
@@ -84,6 +85,19 @@ TEST_F(TableCheckTest, FilesThatAreMissingEmptyCutOrDiffer_AreNamed) {
   format_ = "parquet";
   ExpectUserError("target: town",
                   AllOf(HasSubstr(At("a.csv")), HasSubstr("not a whole Parquet file")));
+}
+
+TEST_F(TableCheckTest, RowsCountAsMemory_WhereTheyAreKept) {
+  std::string rows = "age,town,fare\n";
+  for (int i = 0; i < 5'000; ++i) rows += "10,Ulm,1\n";
+  Write("b.csv", rows);
+  const std::string machine = R"({"machine": {"memory": 50000, "ranks": 1}})";
+  protocol::TaskEnded ended = Check("target: town", machine);
+  EXPECT_TRUE(ended.user_error);
+  EXPECT_THAT(ended.error, AllOf(StartsWith("spec.data.buffer: each rank needs at least "),
+                                 HasSubstr("and 117.23KiB for rows of its data"),
+                                 HasSubstr("make the buffer smaller")));
+  EXPECT_TRUE(Check("target: town", R"({"machine": {"memory": 500000, "ranks": 1}})").ok);
 }
 
 TEST_F(TableCheckTest, TooFewRows_AreRefused) {
