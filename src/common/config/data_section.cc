@@ -6,6 +6,7 @@
 #include "common/config/job_parser.h"
 #include "common/config/quantities.h"
 #include "common/config/table_section.h"
+#include "common/config/text_section.h"
 
 namespace coxswain::config {
 namespace {
@@ -42,18 +43,18 @@ void ReadIdx(Section& in, Data* out) {
 
 void ReadTrainSection(Section& in, Data* out) {
   ReadPair(in, out->IsIdx(), &out->train);
-  ReadTableTrain(in, out->IsTable(), &out->table);
+  ReadTableTrain(in, !out->IsIdx(), &out->table);
   RefuseKeys(in, {"images", "labels"}, out->IsIdx(), "idx", out->format);
-  RefuseKeys(in, {"files"}, !out->IsIdx(), "parquet or csv", out->format);
+  RefuseKeys(in, {"files"}, !out->IsIdx(), "parquet, csv, text or tokens", out->format);
 }
 
 void ReadEvaluateSection(Section& in, Data* out) {
   IdxPair pair;
   ReadPair(in, out->IsIdx(), &pair);
   if (in.present() && out->IsIdx()) out->evaluate = std::move(pair);
-  ReadTableEvaluate(in, out->IsTable(), &out->table);
+  ReadTableEvaluate(in, !out->IsIdx(), &out->table);
   RefuseKeys(in, {"images", "labels"}, out->IsIdx(), "idx", out->format);
-  RefuseKeys(in, {"files", "fraction"}, !out->IsIdx(), "parquet or csv", out->format);
+  RefuseKeys(in, {"files", "fraction"}, !out->IsIdx(), "parquet, csv, text or tokens", out->format);
 }
 
 }  // namespace
@@ -67,7 +68,12 @@ void ReadUri(Section& in, std::string_view key, bool path_too, std::string* out)
 }
 
 void ReadData(Section& in, Data* out) {
-  in.Choice<std::string>("format", {{"idx", "idx"}, {"parquet", "parquet"}, {"csv", "csv"}},
+  in.Choice<std::string>("format",
+                         {{"idx", "idx"},
+                          {"parquet", "parquet"},
+                          {"csv", "csv"},
+                          {"text", "text"},
+                          {"tokens", "tokens"}},
                          &out->format);
   in.Require("train",
              out->IsIdx() ? "a section with 'images' and 'labels'" : "a section with 'files'");
@@ -76,9 +82,13 @@ void ReadData(Section& in, Data* out) {
   ReadIdx(in, out);
   ReadTable(in, *out, &out->table);
   RefuseKeys(in, {"classes", "mean", "std", "limit"}, out->IsIdx(), "idx", out->format);
-  RefuseKeys(
-      in, {"target", "task", "columns", "nulls", "nan", "standardize", "buffer", "preprocessing"},
-      out->IsTable(), "parquet or csv", out->format);
+  RefuseKeys(in, {"target", "task", "columns", "nulls", "nan", "standardize", "preprocessing"},
+             out->IsTable(), "parquet or csv", out->format);
+  RefuseKeys(in, {"buffer"}, !out->IsIdx(), "parquet, csv, text or tokens", out->format);
+  ReadText(in, *out, &out->text);
+  RefuseKeys(in, {"sequence_length", "tokenizer"}, out->IsText(), "text or tokens", out->format);
+  RefuseKeys(in, {"end_of_text"}, out->format == "text", "text", out->format);
+  RefuseKeys(in, {"vocabulary", "token_type"}, out->format == "tokens", "tokens", out->format);
   RefuseKeys(in, {"delimiter"}, out->format == "csv", "csv", out->format);
 }
 

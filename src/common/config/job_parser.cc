@@ -133,6 +133,8 @@ std::vector<std::string> AbsolutePathOverrides(const JobSpec& spec, std::string_
   AddPathsOverride("spec.data.train.files", table.files, directory, &overrides);
   AddPathsOverride("spec.data.evaluate.files", table.evaluate_files, directory, &overrides);
   AddPathOverride("spec.data.preprocessing", table.preprocessing, directory, &overrides);
+  AddPathOverride("spec.data.tokenizer.file", spec.data.text.tokenizer_file, directory, &overrides);
+  AddPathOverride("spec.model.from", spec.model.from, directory, &overrides);
   AddPathOverride("spec.checkpoint.store", spec.checkpoint.store, directory, &overrides);
   return overrides;
 }

@@ -5,6 +5,7 @@
 #include "common/base/ids.h"
 #include "common/config/data_section.h"
 #include "common/config/job_parser.h"
+#include "common/config/model_section.h"
 #include "common/config/program_section.h"
 #include "common/config/quantities.h"
 #include "common/config/train_section.h"
@@ -116,36 +117,6 @@ void ReadPlacement(Section& in, const Resources& resources, Placement* out) {
       &out->within);
   if (!out->gpu_kinds.empty() && resources.gpus == 0) {
     in.Wrong("gpu_kinds", "needs spec.resources.gpus of at least 1, found 0");
-  }
-}
-
-// Tables are for the mlp alone.
-void ReadModel(Section& in, const Data& data, Model* out) {
-  if (data.IsTable()) out->recipe = Recipe::kMlp;
-  in.Choice<Recipe>("recipe", {{"mlp", Recipe::kMlp}, {"cnn", Recipe::kCnn}}, &out->recipe);
-  in.IntegerList("hidden", 1, 1'000'000, 64, &out->hidden);
-  in.IntegerList("channels", 1, 65536, 16, &out->channels);
-  const auto blocks = static_cast<int64_t>(out->channels.size());
-  if (in.Integer("pool_every", int64_t{1}, int64_t{16}, &out->pool_every) &&
-      out->pool_every > blocks) {
-    in.Wrong("pool_every", "found " + std::to_string(out->pool_every) + ", expected at most " +
-                               std::to_string(blocks) +
-                               ", the number of blocks (spec.model.channels)");
-  }
-  in.Bool("batch_norm", &out->batch_norm);
-  in.Real("dropout", {.low = 0, .high = 1, .below = true}, &out->dropout);
-  in.Integer("embedding_dim", int64_t{0}, int64_t{65536}, &out->embedding_dim);
-  if (data.IsTable() && out->recipe != Recipe::kMlp) {
-    in.Wrong("recipe", "found cnn, which is for images; tables (spec.data.format: " + data.format +
-                           ") are for the mlp");
-  }
-  if (!data.IsTable() && in.Has("embedding_dim")) {
-    in.Wrong("embedding_dim",
-             "belongs to columns of categories (spec.data.format: parquet or csv)");
-  }
-  if (out->recipe != Recipe::kMlp) return;
-  for (const char* key : {"channels", "pool_every", "batch_norm"}) {
-    if (in.Has(key)) in.Wrong(key, "belongs to recipe cnn, but spec.model.recipe is mlp");
   }
 }
 

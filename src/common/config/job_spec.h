@@ -44,7 +44,19 @@ struct Program {
   std::string working_dir;  // absolute, or of `code`; empty: `code`, or a new folder for each rank
 };
 
-enum class Recipe { kMlp, kCnn };
+enum class Recipe { kMlp, kCnn, kGpt, kLlama };
+
+// spec.model of gpt and llama: the shapes of GPT-2 and of Llama.
+struct Transformer {
+  int64_t layers = 12, heads = 12, width = 768;
+  int64_t kv_heads = 0;       // llama: heads of keys and values; 0: as many as heads
+  int64_t context = 0;        // the most tokens it can see; 0: spec.data.sequence_length
+  int64_t vocabulary = 0;     // rows of the embedding; 0: as many as the data has tokens
+  int64_t feed_forward = 0;   // width inside a layer; 0: transformer.h says
+  double rope_theta = 10000;  // llama
+  double norm_epsilon = 0;    // 0: gpt 1e-5, llama 1e-6
+  bool tied = true;           // the output layer is the embedding; gpt: always
+};
 
 // spec.model:
 struct Model {
@@ -56,7 +68,10 @@ struct Model {
   bool batch_norm = false;               // cnn: statistics per canonical micro-batch
   double dropout = 0.0;                  // before the last layer; [0, 1)
   int64_t embedding_dim = 0;             // of each categorical column; 0: by its cardinality
+  Transformer transformer;               // gpt, llama
+  std::string from;  // gpt, llama: URI of a folder with config.json and model.safetensors; or empty
 
+  bool IsTransformer() const { return recipe == Recipe::kGpt || recipe == Recipe::kLlama; }
   // Numbers that stand for one of so many categories: embedding_dim, or the rule of thumb of
   // fastai, 1.6 n^0.56, at most 600.
   int64_t EmbeddingWidth(int64_t categories) const {
@@ -94,6 +109,21 @@ struct TableData {
   bool evaluates() const { return !evaluate_files.empty() || evaluate_fraction > 0; }
 };
 
+// What turns text into tokens: its bytes, a tokenizer.json, or a BPE learnt from the training
+// files.
+enum class TokenizerKind { kBytes, kFile, kLearn };
+
+// spec.data of format text and tokens; files and their part for evaluation: `table`, as of tables.
+struct TextData {
+  int64_t sequence_length = 0;  // tokens of a sample
+  TokenizerKind tokenizer = TokenizerKind::kBytes;
+  std::string tokenizer_file;     // kFile: URI of a tokenizer.json; tokens: to go with the model
+  int64_t learnt_vocabulary = 0;  // kLearn
+  bool end_of_text = true;        // text: a token that ends each file, if the tokenizer has one
+  int64_t vocabulary = 0;         // tokens: they are below it; 0: the tokenizer_file says
+  uint32_t token_bytes = 2;       // tokens: of a number in files without a header
+};
+
 // spec.data:
 struct Data {
   std::string format = "idx";
@@ -104,9 +134,11 @@ struct Data {
   double std = 1.0;
   int64_t limit = 0;  // use only the first N training samples; 0: all
   TableData table;
+  TextData text;
 
   bool IsIdx() const { return format == "idx"; }
   bool IsTable() const { return format == "parquet" || format == "csv"; }
+  bool IsText() const { return format == "text" || format == "tokens"; }
   bool HasEvaluation() const { return evaluate || table.evaluates(); }
 };
 

@@ -67,6 +67,7 @@ struct SavedState {
   std::vector<blob::TensorInfo> tensors;
   std::function<const char*(size_t index)> bytes;
   NoiseAverages noise;
+  bool model_only = false;  // to begin with: no optimizer's state, which begins at zero
 };
 
 struct Joined {
@@ -83,7 +84,7 @@ struct StepResult {
   int64_t step = 0;      // count of updates, this one included
   int64_t position = 0;  // after it
   int64_t samples = 0;   // of the global batch
-  double loss = 0;       // mean over the global batch
+  double loss = 0;       // mean over the global batch: its samples, or the tokens they predict
   double learning_rate = 0;
   double gradient_norm = -1;           // before clipping; -1: not clipping
   double gradient_noise = 0;           // gradient noise scale, in samples; 0: not known
@@ -95,10 +96,11 @@ struct StepResult {
 };
 
 struct EvaluationResult {
-  double loss = 0;      // mean over the evaluation set
-  double accuracy = 0;  // 0..1; below 0: targets are numbers, and the next two are told
-  double mse = 0;       // mean squared error in the target's own unit
-  double r2 = 0;        // coefficient of determination
+  double loss = 0;        // mean over the evaluation set
+  double accuracy = 0;    // 0..1; below 0: targets are numbers, and the next two are told
+  double mse = 0;         // mean squared error in the target's own unit
+  double r2 = 0;          // coefficient of determination
+  double perplexity = 0;  // of text: exp(loss); otherwise 0
   int64_t samples = 0;
 };
 

@@ -81,6 +81,11 @@ core::Event EngineLoop::Run(const core::JoinGroup& command) {
       restored = CheckPreprocessing(**state, report.uri, doors_.preprocessing);
     }
     using Saved = absl::StatusOr<std::unique_ptr<engine::SavedState>>;
+    if (restored.ok() && *state == nullptr && doors_.begin_from) {
+      Saved first = doors_.begin_from();
+      restored = first.status();
+      return first;
+    }
     return restored.ok() ? Saved(StateForEngine(*std::move(state))) : Saved(restored);
   });
   if (!restored.ok()) return Failed(restored);
@@ -143,7 +148,8 @@ core::Event EngineLoop::Run(const core::Evaluate&) {
   if (rank_ == 0) {
     const std::string quality =
         result->accuracy >= 0
-            ? ", accuracy " + Fixed(result->accuracy * 100, 2) + " %"
+            ? ", accuracy " + Fixed(result->accuracy * 100, 2) + " %" +
+                  (result->perplexity > 0 ? ", perplexity " + Fixed(result->perplexity, 3) : "")
             : ", R2 " + Fixed(result->r2, 4) + ", mean squared error " + Fixed(result->mse, 6);
     log::Info("step " + std::to_string(step_) + ": evaluation loss " + Fixed(result->loss, 4) +
               quality + " of " + std::to_string(result->samples));
@@ -154,7 +160,8 @@ core::Event EngineLoop::Run(const core::Evaluate&) {
 core::Event EngineLoop::Run(const core::ExportModel&) {
   blob::StoreSettings settings = doors_.store_settings;
   settings.patience = std::make_shared<blob::Patience>(blob::kSavePolicy, "store " + doors_.store);
-  auto uri = ExportModel(*doors_.engine, doors_.store, doors_.model_folder, settings);
+  auto uri = ExportModel(*doors_.engine, doors_.tokenizer_json, doors_.store, doors_.model_folder,
+                         settings);
   if (!uri.ok()) {
     return core::EngineFailed{
         "the model could not be exported: " + std::string(uri.status().message()),

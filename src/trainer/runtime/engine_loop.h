@@ -20,7 +20,10 @@ struct EngineDoors {
   MetricRecorder* metrics = nullptr;
   int store_fd = -1;  // listening socket for a generation that this rank hosts
   std::string store, model_folder;
-  std::string preprocessing;  // JobData's
+  std::string preprocessing;   // JobData's
+  std::string tokenizer_json;  // goes with the model; or empty
+  // Of a job that begins with another's weights (spec.model.from); or empty.
+  engine::Engine::Restore begin_from;
   blob::StoreSettings store_settings;
 };
 

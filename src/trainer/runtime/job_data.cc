@@ -6,6 +6,7 @@
 #include "trainer/blob/text.h"
 #include "trainer/engine/data/image_dataset.h"
 #include "trainer/runtime/table_data.h"
+#include "trainer/text/job_text.h"
 
 namespace coxswain::trainer {
 namespace {
@@ -47,12 +48,24 @@ absl::StatusOr<std::unique_ptr<data::Dataset>> ReadPair(const config::IdxPair& p
                                   images_as);
 }
 
+absl::StatusOr<std::unique_ptr<JobData>> ReadText(const config::Data& spec,
+                                                  const blob::StoreSettings& settings) {
+  auto read = text::ReadJobText(spec, settings);
+  if (!read.ok()) return read.status();
+  auto out = std::make_unique<JobData>();
+  out->train = std::move(read->train);
+  out->evaluate = std::move(read->evaluate);
+  out->tokenizer_json = std::move(read->tokenizer_json);
+  return out;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<JobData>> ReadJobData(const config::Data& spec,
                                                      const JobPlace& place,
                                                      const blob::StoreSettings& settings) {
   if (spec.IsTable()) return ReadTableData(spec, place, settings);
+  if (spec.IsText()) return ReadText(spec, settings);
   auto out = std::make_unique<JobData>();
   data::ImageSettings images_as{spec.classes, spec.limit, spec.mean, spec.std};
   auto train = ReadPair(spec.train, "spec.data.train", images_as, settings);

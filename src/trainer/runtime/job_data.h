@@ -13,6 +13,7 @@ namespace coxswain::trainer {
 
 struct JobData {
   std::unique_ptr<data::Dataset> train, evaluate;  // the latter may be null
+  std::string tokenizer_json;                      // of text, to go with the model; or empty
   std::string preprocessing;  // of a table: data::ToJson's text, which checkpoints carry; or empty
 };
 

@@ -59,6 +59,9 @@ void MetricRecorder::AddEvaluation(const engine::EvaluationResult& result, int64
   points_.push_back({"eval.loss", -1, step, result.loss, now, generation});
   if (result.accuracy >= 0) {
     points_.push_back({"eval.accuracy", -1, step, result.accuracy, now, generation});
+    if (result.perplexity > 0) {
+      points_.push_back({"eval.perplexity", -1, step, result.perplexity, now, generation});
+    }
   } else {
     points_.push_back({"eval.mse", -1, step, result.mse, now, generation});
     points_.push_back({"eval.r2", -1, step, result.r2, now, generation});

@@ -18,7 +18,8 @@ class MetricRecorder {
   // "gradient_norm", "gradient_noise" (over all ranks). From every rank, about once a second:
   // "phase.data_ms" and so on, means per step since the last ones.
   void AddStep(const engine::StepResult& step, base::Rank rank, base::Generation generation);
-  // From rank 0: "eval.loss"; "eval.accuracy", or "eval.mse" and "eval.r2".
+  // From rank 0: "eval.loss"; "eval.accuracy" (of text "eval.perplexity" too), or
+  // "eval.mse" and "eval.r2".
   void AddEvaluation(const engine::EvaluationResult& result, int64_t step, base::Rank rank,
                      base::Generation generation);
   std::vector<protocol::MetricPoint> Take();

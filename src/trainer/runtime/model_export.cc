@@ -1,13 +1,15 @@
 #include "trainer/runtime/model_export.h"
 
 #include <cstring>
+#include <map>
 
 #include "trainer/blob/checkpoint_io.h"
 
 namespace coxswain::trainer {
 
-absl::StatusOr<std::string> ExportModel(const engine::Engine& engine, const std::string& store_uri,
-                                        const std::string& folder,
+absl::StatusOr<std::string> ExportModel(const engine::Engine& engine,
+                                        const std::string& tokenizer_json,
+                                        const std::string& store_uri, const std::string& folder,
                                         const blob::StoreSettings& settings) {
   absl::StatusOr<std::unique_ptr<blob::BlobStore>> opened = blob::OpenStore(store_uri, settings);
   if (!opened.ok()) return opened.status();
@@ -17,10 +19,15 @@ absl::StatusOr<std::string> ExportModel(const engine::Engine& engine, const std:
   auto copy = [&](const blob::Piece& piece, char* to) {
     std::memcpy(to, engine.StateBytes(piece.tensor) + piece.offset, piece.bytes);
   };
+  // Hugging Face's libraries ask for "pt": names and layouts of PyTorch's parameters.
+  const std::map<std::string, std::string> metadata = {{"format", "pt"}};
   auto write = [&]() -> absl::Status {
-    auto stored = blob::StoreModel(store, folder + "/model.safetensors", tensors,
-                                   {{"format", "coxswain/model/v1"}}, copy);
+    auto stored = blob::StoreModel(store, folder + "/model.safetensors", tensors, metadata, copy);
     if (!stored.ok()) return stored.status();
+    if (!tokenizer_json.empty()) {
+      absl::Status put = store.Put(folder + "/tokenizer.json", tokenizer_json);
+      if (!put.ok()) return put;
+    }
     return store.Put(folder + "/config.json", engine.ModelConfig());
   };
   absl::Status done = settings.patience != nullptr ? settings.patience->Run(write) : write();

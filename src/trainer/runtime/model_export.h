@@ -1,4 +1,4 @@
-// The final model: model.safetensors and config.json in one folder.
+// The final model: model.safetensors and config.json in one folder, and of text tokenizer.json.
 #pragma once
 
 #include <memory>
@@ -10,9 +10,11 @@
 
 namespace coxswain::trainer {
 
-// Writes both below `store`/`folder` ("CLUSTER/j12/model"); the same model gives the same bytes, so
-// that a repetition does no harm. Returns the folder's URI. Retries by `settings.patience`.
-absl::StatusOr<std::string> ExportModel(const engine::Engine& engine, const std::string& store,
+// Writes all of it below `store`/`folder` ("CLUSTER/j12/model"); the same model gives the same
+// bytes, so that a repetition does no harm. Returns the folder's URI. Retries by
+// `settings.patience`.
+absl::StatusOr<std::string> ExportModel(const engine::Engine& engine,
+                                        const std::string& tokenizer_json, const std::string& store,
                                         const std::string& folder,
                                         const blob::StoreSettings& settings);
 

@@ -13,6 +13,7 @@
 #include "common/base/environment.h"
 #include "common/config/job_parser.h"
 #include "common/log/log.h"
+#include "trainer/engine/pretrained/model_folder.h"
 #include "trainer/runtime/engine_host.h"
 #include "trainer/runtime/engine_loop.h"
 #include "trainer/runtime/job_data.h"
@@ -82,6 +83,8 @@ struct RankProcess {
         restorer(StoreSettingsOf(settings.spec)) {}
 
   void StartShell();
+  // What a model that begins with another's weights begins with.
+  absl::StatusOr<std::unique_ptr<engine::SavedState>> FirstState();
   std::optional<core::EngineFailed> PrepareEngine();
   std::string WaitingFor();
   [[noreturn]] void ServeEngine();
@@ -134,10 +137,27 @@ std::string RankProcess::WaitingFor() {
   return checkpoints.waiting_for();
 }
 
+absl::StatusOr<std::unique_ptr<engine::SavedState>> RankProcess::FirstState() {
+  std::vector<blob::TensorInfo> wanted = engine->StateTensors();
+  wanted.resize(engine->ModelTensorCount());
+  blob::StoreSettings store = StoreSettingsOf(settings.spec);
+  store.patience = data_patience;
+  auto read = pretrained::ReadWeights(settings.spec.model.from, std::move(wanted), store);
+  if (!read.ok()) return read.status();
+  auto weights = std::make_shared<pretrained::Weights>(*std::move(read));
+  auto state = std::make_unique<engine::SavedState>();
+  state->tensors = weights->tensors;
+  state->bytes = [weights](size_t i) { return weights->data[i].get(); };
+  state->model_only = true;
+  return state;
+}
+
 std::optional<core::EngineFailed> RankProcess::PrepareEngine() {
-  auto reading = std::async(std::launch::async, [this] {
+  absl::StatusOr<config::Model> model;
+  auto reading = std::async(std::launch::async, [this, &model] {
     blob::StoreSettings store = StoreSettingsOf(settings.spec);
     store.patience = data_patience;
+    model = pretrained::ResolveModel(settings.spec.model, store);
     JobPlace place;
     if (settings.owns_folder) place = {settings.store, settings.state_prefix};
     return ReadJobData(settings.spec.data, place, store);
@@ -146,6 +166,8 @@ std::optional<core::EngineFailed> RankProcess::PrepareEngine() {
   auto read = reading.get();
   if (!read.ok()) return FailureOf(read.status(), protocol::FailureKind::kData);
   if (!loading.ok()) return FailureOf(loading.status(), protocol::FailureKind::kSettings);
+  if (!model.ok()) return FailureOf(model.status(), protocol::FailureKind::kSettings);
+  settings.spec.model = *std::move(model);
   data = *std::move(read);
   checkpoints.SetPreprocessing(data->preprocessing);
   engine = *std::move(loading);
@@ -191,6 +213,8 @@ void RankProcess::ServeEngine() {
   doors.preprocessing = data->preprocessing;
   doors.model_folder = settings.state_prefix + (settings.state_prefix.empty() ? "" : "/") + "model";
   doors.store_settings = StoreSettingsOf(settings.spec);
+  doors.tokenizer_json = data->tokenizer_json;
+  if (!settings.spec.model.from.empty()) doors.begin_from = [this] { return FirstState(); };
   EngineLoop loop(std::move(doors));
   while (true) shell.Handle(loop.Execute(shell.NextCommand()));
 }

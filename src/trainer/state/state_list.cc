@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "trainer/state/transformer_list.h"
+
 namespace coxswain::trainer::state {
 namespace {
 
@@ -14,6 +16,13 @@ class Listing {
       : spec_(spec),
         dtype_(spec.train.precision == config::Precision::kFloat64 ? blob::DType::kFloat64
                                                                    : blob::DType::kFloat32) {}
+
+  StateList List(const config::TextShape& text) {
+    const config::Transformer shape =
+        config::ResolvedTransformer(spec_.model, text.sequence, text.vocabulary);
+    parameters_ = TransformerParameters(spec_.model.recipe, shape, dtype_);
+    return Join();
+  }
 
   StateList List(const ImageShape& image) {
     int64_t inputs = image.channels * image.height * image.width;
@@ -124,6 +133,10 @@ StateList ListState(const config::JobSpec& spec, const ImageShape& image) {
 
 StateList ListState(const config::JobSpec& spec, const TableShape& table) {
   return Listing(spec).List(table);
+}
+
+StateList ListState(const config::JobSpec& spec, const config::TextShape& text) {
+  return Listing(spec).List(text);
 }
 
 }  // namespace coxswain::trainer::state

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/config/job_spec.h"
+#include "common/config/transformer.h"
 #include "trainer/blob/tensor_info.h"
 
 namespace coxswain::trainer::state {
@@ -33,5 +34,7 @@ struct StateList {
 // `spec` has been parsed and checked; sizes saturate instead of wrapping round.
 StateList ListState(const config::JobSpec& spec, const ImageShape& image);
 StateList ListState(const config::JobSpec& spec, const TableShape& table);
+// Of a gpt or llama.
+StateList ListState(const config::JobSpec& spec, const config::TextShape& text);
 
 }  // namespace coxswain::trainer::state

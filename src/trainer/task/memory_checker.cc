@@ -13,8 +13,11 @@ using blob::Cat;
 std::string Size(uint64_t bytes) { return config::FormatSize(static_cast<int64_t>(bytes)); }
 
 // Which setting most of the memory comes from.
-const char* Culprit(const state::StateList& list, uint64_t rows) {
+const char* Culprit(const config::JobSpec& spec, const state::StateList& list, uint64_t rows) {
   if (rows > list.LeastMemory()) return "spec.data.buffer";
+  if (spec.model.IsTransformer()) {
+    return spec.model.from.empty() ? "spec.model.width" : "spec.model.from";
+  }
   auto largest = std::max_element(
       list.tensors.begin(), list.tensors.end(),
       [](const blob::TensorInfo& a, const blob::TensorInfo& b) { return a.bytes() < b.bytes(); });
@@ -40,7 +43,7 @@ std::string WhyTooLarge(const config::JobSpec& spec, const state::StateList& lis
                         const MachineSize& machine, uint64_t rows) {
   if (spec.resources.gpus > 0) return "";
   const uint64_t need = list.LeastMemory() + rows;
-  const std::string culprit = Culprit(list, rows);
+  const std::string culprit = Culprit(spec, list, rows);
   const auto given = static_cast<uint64_t>(spec.resources.memory_bytes);
   if (given > 0 && need > given) {
     return Cat("spec.resources.memory: found ", Size(given), ", but each rank needs at least ",

@@ -13,6 +13,7 @@
 #include "trainer/task/resume_checker.h"
 #include "trainer/task/store_checker.h"
 #include "trainer/task/table_checker.h"
+#include "trainer/task/text_checker.h"
 
 namespace coxswain::trainer::task {
 namespace {
@@ -127,9 +128,19 @@ absl::Status CheckTableData(const Context& context, ordered_json* result, std::s
                     tables->kept_bytes, warning);
 }
 
+absl::Status CheckText(const Context& context, ordered_json* result, std::string* warning) {
+  absl::StatusOr<TextCheck> checked = CheckTextJob(context.spec, context.Settings("data"));
+  if (!checked.ok()) return checked.status();
+  if (checked->samples >= 0) (*result)["train_samples"] = checked->samples;
+  if (checked->evaluate_samples >= 0) (*result)["evaluate_samples"] = checked->evaluate_samples;
+  (*result)["parameters"] = checked->list.parameters;
+  return CheckModel(context, {context.spec, checked->list, checked->samples}, warning);
+}
+
 absl::Status CheckData(const Context& context, ordered_json* result, std::string* warning) {
   if (context.spec.data.IsTable()) return CheckTableData(context, result, warning);
   const config::Data& data = context.spec.data;
+  if (data.IsText()) return CheckText(context, result, warning);
   blob::StoreSettings settings = context.Settings("data");
   absl::StatusOr<IdxSummary> train =
       CheckIdxPair(data.train, "spec.data.train", data.classes, settings);

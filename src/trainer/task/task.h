@@ -3,7 +3,8 @@
 // Arguments and results are JSON:
 //   kCheck    {"spec_yaml", "multi_node", "at_submit"?, "machine"?, "resume"?, "probe"?}
 //             {"train_samples", "evaluate_samples", "height", "width", "store"}; of tables, whose
-//             samples may not be known yet, "numeric_columns" and "categorical_columns"
+//             samples may not be known yet, "numeric_columns" and "categorical_columns"; of text,
+//             likewise, "parameters"
 //     "probe": {"write": "TOKEN"} leaves a mark in the store, {"see": "TOKEN"} asks for one that
 //     another machine left (and removes it, without "keep": true): only this is checked then.
 //     Proves that a file:// store is shared.

@@ -77,9 +77,12 @@ absl::Status BatchLoader::Fill(Batch& batch) {
   batch.global_size = settings_.plan.NextBatch(position_);
   batch.share = ShareOfBatch(batch.global_size, settings_.micro_batch, rank_, world_size_);
   // An empty share stands for the batch's first sample, whose weight is 0.
-  int64_t begin = position_ % size + (batch.share.size() > 0 ? batch.share.begin : 0);
+  int64_t first = position_ % size;
+  int64_t begin = first + (batch.share.size() > 0 ? batch.share.begin : 0);
   int64_t count = std::max<int64_t>(1, batch.share.size());
-  absl::Status read = reader_->Read(position_ / size, begin, begin + count, batch.rows);
+  int64_t epoch = position_ / size;
+  absl::Status read = reader_->Read(epoch, begin, begin + count, batch.rows);
+  batch.missing_labels = reader_->MissingLabels(epoch, first, first + batch.global_size);
   position_ += batch.global_size;
   ++step_;
   return read;

@@ -30,7 +30,8 @@ struct Batch {
   int64_t position = 0;  // of the global batch's first sample
   int64_t global_size = 0;
   Share share;  // of the global batch; an empty one still holds one sample, of weight 0
-  Rows rows;    // max(1, share.size()) of them
+  int64_t missing_labels = 0;  // of the global batch
+  Rows rows;                   // max(1, share.size()) of them
 };
 
 class BatchLoader {

@@ -34,6 +34,9 @@ struct SampleShape {
   friend bool operator==(const SampleShape&, const SampleShape&) = default;
 };
 
+// Stands where a text has no next token: nothing is predicted there.
+inline constexpr int64_t kNoLabel = -100;
+
 // Samples ready for a model, each row-major.
 struct Rows {
   int64_t count = 0;
@@ -51,6 +54,8 @@ class SampleReader {
   // `epoch` below 0: as they are stored. FAILED_PRECONDITION: the data is unfit; NOT_FOUND,
   // PERMISSION_DENIED: it has gone since; UNAVAILABLE: the store.
   virtual absl::Status Read(int64_t epoch, int64_t begin, int64_t end, Rows& rows) = 0;
+  // How many labels (kNoLabel) those samples lack.
+  virtual int64_t MissingLabels(int64_t /*epoch*/, int64_t /*begin*/, int64_t /*end*/) { return 0; }
 };
 
 struct ReaderSettings {

@@ -7,11 +7,22 @@
 namespace coxswain::trainer::engine {
 namespace {
 
+double Unit(base::Rng& rng) { return static_cast<double>(rng.Next() >> 11) * 0x1p-53; }  // [0, 1)
+
 template <class T>
 void FillUniform(T* to, int64_t count, double bound, base::Rng& rng) {
   for (int64_t i = 0; i < count; ++i) {
-    double unit = static_cast<double>(rng.Next() >> 11) * 0x1p-53;  // [0, 1)
-    to[i] = static_cast<T>((2 * unit - 1) * bound);
+    to[i] = static_cast<T>((2 * Unit(rng) - 1) * bound);
+  }
+}
+
+template <class T>
+void FillNormal(T* to, int64_t count, double std, base::Rng& rng) {
+  for (int64_t i = 0; i < count; i += 2) {
+    const double radius = std * std::sqrt(-2 * std::log(1 - Unit(rng)));
+    const double angle = 2 * M_PI * Unit(rng);
+    to[i] = static_cast<T>(radius * std::cos(angle));
+    if (i + 1 < count) to[i + 1] = static_cast<T>(radius * std::sin(angle));
   }
 }
 
@@ -38,6 +49,16 @@ at::Tensor UniformByFanIn(at::IntArrayRef shape, int64_t fan_in, at::ScalarType 
     FillUniform(out.data_ptr<double>(), out.numel(), bound, rng);
   } else {
     FillUniform(out.data_ptr<float>(), out.numel(), bound, rng);
+  }
+  return out;
+}
+
+at::Tensor NormalValues(at::IntArrayRef shape, double std, at::ScalarType dtype, base::Rng& rng) {
+  at::Tensor out = at::empty(shape, dtype);
+  if (dtype == at::kDouble) {
+    FillNormal(out.data_ptr<double>(), out.numel(), std, rng);
+  } else {
+    FillNormal(out.data_ptr<float>(), out.numel(), std, rng);
   }
   return out;
 }

@@ -13,6 +13,9 @@ namespace coxswain::trainer::engine {
 at::Tensor UniformByFanIn(at::IntArrayRef shape, int64_t fan_in, at::ScalarType dtype,
                           base::Rng& rng);
 
+// Normal, mean 0 (Box and Muller 1958).
+at::Tensor NormalValues(at::IntArrayRef shape, double std, at::ScalarType dtype, base::Rng& rng);
+
 // Dropout whose mask is keyed by (seed, sample position, feature), so that it does not depend on
 // how a batch is divided. `x`: (rows, features).
 at::Tensor KeyedDropout(const at::Tensor& x, double probability, uint64_t seed, int64_t position);

@@ -3,49 +3,68 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <optional>
+
 namespace coxswain::trainer::engine {
 namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
+at::Tensor Product(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                   bool inputs_first) {
+  if (!inputs_first) return at::linear(x, weight, bias);
+  return bias.defined() ? at::addmm(bias, x, weight) : x.mm(weight);
+}
+
 // `kept`: address of the Tensor whose memory the weight's gradient goes to; it outlives the graph
 // of a step. Its memory is used only for the first gradient after a reset: a later one (of another
 // micro-batch) is added to it by autograd.
 struct LinearFunction : torch::autograd::Function<LinearFunction> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
-                            const at::Tensor& bias, int64_t kept) {
+                            const std::optional<at::Tensor>& bias, bool inputs_first,
+                            int64_t kept) {
     context->save_for_backward({x, weight});
     context->saved_data["kept"] = kept;
-    return at::linear(x, weight, bias);
+    context->saved_data["inputs_first"] = inputs_first;
+    context->saved_data["bias"] = bias.has_value();
+    return Product(x, weight, bias.value_or(at::Tensor()), inputs_first);
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     variable_list saved = context->get_saved_variables();
     const at::Tensor &x = saved[0], &weight = saved[1], &gradient = gradients[0];
     const auto& kept = *reinterpret_cast<const at::Tensor*>(context->saved_data["kept"].toInt());
-    at::Tensor of_x, of_weight;
-    if (context->needs_input_grad(0)) of_x = gradient.mm(weight);
+    const bool inputs_first = context->saved_data["inputs_first"].toBool();
+    at::Tensor of_x, of_weight, of_bias;
+    if (context->needs_input_grad(0)) of_x = gradient.mm(inputs_first ? weight.t() : weight);
+    const at::Tensor left = inputs_first ? x.t() : gradient.t();
+    const at::Tensor& right = inputs_first ? gradient : x;
     if (kept.defined() && !weight.grad().defined()) {
       of_weight = at::alias(kept);  // a tensor of its own, so that autograd takes it over as it is
-      at::mm_out(of_weight, gradient.t(), x);
+      at::mm_out(of_weight, left, right);
     } else {
-      of_weight = gradient.t().mm(x);
+      of_weight = left.mm(right);
     }
-    return {of_x, std::move(of_weight), gradient.sum(0), at::Tensor()};
+    if (context->saved_data["bias"].toBool()) of_bias = gradient.sum(0);
+    return {of_x, std::move(of_weight), of_bias, at::Tensor(), at::Tensor()};
   }
 };
 
 }  // namespace
 
-Linear::Linear(at::Tensor weight, at::Tensor bias)
+Linear::Linear(at::Tensor weight, at::Tensor bias, Layout layout)
     : weight_(std::move(weight)),
       bias_(std::move(bias)),
+      layout_(layout),
       gradient_(std::make_unique<at::Tensor>()) {}
 
 at::Tensor Linear::Forward(const at::Tensor& x) const {
-  if (!at::GradMode::is_enabled()) return at::linear(x, weight_, bias_);
-  return LinearFunction::apply(x, weight_, bias_, reinterpret_cast<int64_t>(gradient_.get()));
+  const bool inputs_first = layout_ == Layout::kInputsFirst;
+  if (!at::GradMode::is_enabled()) return Product(x, weight_, bias_, inputs_first);
+  const std::optional<at::Tensor> bias = bias_.defined() ? std::optional(bias_) : std::nullopt;
+  return LinearFunction::apply(x, weight_, bias, inputs_first,
+                               reinterpret_cast<int64_t>(gradient_.get()));
 }
 
 void Linear::KeepGradientMemory() {

@@ -11,8 +11,10 @@ namespace coxswain::trainer::engine {
 
 class Linear {
  public:
-  // Parameters that require gradients: weight (outputs, inputs), bias (outputs).
-  Linear(at::Tensor weight, at::Tensor bias);
+  // Of the weight: (outputs, inputs), or as GPT-2 has it (inputs, outputs).
+  enum class Layout { kOutputsFirst, kInputsFirst };
+  // Parameters that require gradients; the bias (outputs) may be undefined: none.
+  Linear(at::Tensor weight, at::Tensor bias, Layout layout = Layout::kOutputsFirst);
 
   // x: (rows, inputs).
   at::Tensor Forward(const at::Tensor& x) const;
@@ -24,6 +26,7 @@ class Linear {
 
  private:
   at::Tensor weight_, bias_;
+  Layout layout_;
   std::unique_ptr<at::Tensor> gradient_;  // undefined: none kept
 };
 

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "common/config/transformer.h"
 #include "trainer/engine/model/recipes.h"
 
 namespace coxswain::trainer::engine {
@@ -20,11 +21,25 @@ at::Tensor Model::AddBuffer(std::string name, at::Tensor value) {
 std::unique_ptr<Model> MakeModel(const config::Model& recipe, const data::SampleShape& sample,
                                  at::ScalarType dtype, uint64_t seed) {
   base::Rng rng(base::Mix64(seed ^ 0x30de1));
-  if (recipe.recipe == config::Recipe::kMlp) return MakeMlp(recipe, sample, dtype, rng);
-  return MakeCnn(recipe, sample, dtype, rng);
+  switch (recipe.recipe) {
+    case config::Recipe::kMlp:
+      return MakeMlp(recipe, sample, dtype, rng);
+    case config::Recipe::kCnn:
+      return MakeCnn(recipe, sample, dtype, rng);
+    case config::Recipe::kGpt:
+      return MakeGpt(recipe, sample, dtype, rng);
+    case config::Recipe::kLlama:
+      return MakeLlama(recipe, sample, dtype, rng);
+  }
+  return nullptr;
 }
 
 std::string CheckModel(const config::Model& recipe, const data::SampleShape& sample) {
+  if (recipe.IsTransformer()) {
+    if (sample.sequence == 0) return "spec.model.recipe: gpt and llama are for text";
+    return config::WrongTransformer(recipe, {sample.sequence, sample.vocabulary});
+  }
+  if (sample.sequence > 0) return "spec.model.recipe: text is for gpt and llama";
   if (recipe.recipe == config::Recipe::kMlp) return "";
   if (sample.dense.size() != 3) {
     return "spec.model.recipe: found cnn, which is for images; expected mlp for these samples";

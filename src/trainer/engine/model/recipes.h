@@ -16,4 +16,13 @@ std::unique_ptr<Model> MakeMlp(const config::Model& recipe, const data::SampleSh
 std::unique_ptr<Model> MakeCnn(const config::Model& recipe, const data::SampleShape& sample,
                                at::ScalarType dtype, base::Rng& rng);
 
+// GPT-2: learnt positions, layer norm before each part, GELU; parameters have the names and shapes
+// of Hugging Face's GPT2LMHeadModel. Attention is not dropped out: its weights are never made.
+std::unique_ptr<Model> MakeGpt(const config::Model& recipe, const data::SampleShape& sample,
+                               at::ScalarType dtype, base::Rng& rng);
+
+// Llama: RMSNorm, rotary positions, SwiGLU, grouped-query attention; as LlamaForCausalLM.
+std::unique_ptr<Model> MakeLlama(const config::Model& recipe, const data::SampleShape& sample,
+                                 at::ScalarType dtype, base::Rng& rng);
+
 }  // namespace coxswain::trainer::engine

@@ -2,21 +2,26 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <cmath>
 #include <numeric>
 
 namespace coxswain::trainer::engine {
 namespace {
 
-at::Tensor Labels(const data::Rows& rows, int64_t begin, int64_t end) {
-  return at::from_blob(const_cast<int64_t*>(rows.labels.data()) + begin, {end - begin},
-                       at::TensorOptions().dtype(at::kLong));
+// `each`: labels of a row.
+at::Tensor Labels(const data::Rows& rows, int64_t each, int64_t begin, int64_t end) {
+  return at::from_blob(const_cast<int64_t*>(rows.labels.data()) + begin * each,
+                       {(end - begin) * each}, at::TensorOptions().dtype(at::kLong));
 }
 
 }  // namespace
 
 Loss::Loss(const data::SampleShape& shape, const std::vector<double>& class_weights,
            at::ScalarType dtype)
-    : numbers_(shape.classes == 0 && shape.sequence == 0), dtype_(dtype) {
+    : sequence_(shape.sequence),
+      numbers_(shape.classes == 0 && shape.sequence == 0),
+      dtype_(dtype) {
   if (class_weights.empty()) return;
   class_weights_ = at::empty({static_cast<int64_t>(class_weights.size())}, at::kDouble);
   std::copy(class_weights.begin(), class_weights.end(), class_weights_.data_ptr<double>());
@@ -34,8 +39,9 @@ at::Tensor Loss::Sum(const at::Tensor& outputs, const data::Rows& rows, int64_t 
   if (numbers_) {
     return at::mse_loss(outputs.squeeze(1), Targets(rows, begin, end), at::Reduction::Sum);
   }
-  return at::cross_entropy_loss(outputs, Labels(rows, begin, end), class_weights_,
-                                at::Reduction::Sum);
+  at::Tensor labels = Labels(rows, std::max<int64_t>(1, sequence_), begin, end);
+  return at::cross_entropy_loss(outputs.view({labels.size(0), -1}), labels, class_weights_,
+                                at::Reduction::Sum, data::kNoLabel);
 }
 
 void Loss::Evaluate(const at::Tensor& outputs, const data::Rows& rows, EvaluationSums* sums) const {
@@ -43,10 +49,13 @@ void Loss::Evaluate(const at::Tensor& outputs, const data::Rows& rows, Evaluatio
   double loss = Sum(outputs, rows, 0, rows.count).item<double>();
   sums->loss += loss;
   if (!numbers_) {
-    at::Tensor correct = outputs.argmax(1).eq(Labels(rows, 0, rows.count)).sum();
+    at::Tensor labels = Labels(rows, std::max<int64_t>(1, sequence_), 0, rows.count);
+    at::Tensor correct = outputs.view({labels.size(0), -1}).argmax(1).eq(labels).sum();
     sums->correct += static_cast<double>(correct.item<int64_t>());
+    sums->terms += static_cast<double>(labels.ne(data::kNoLabel).sum().item<int64_t>());
     return;
   }
+  sums->terms += static_cast<double>(rows.count);
   sums->error += loss;
   for (double target : rows.targets) {
     sums->target += target;
@@ -56,10 +65,11 @@ void Loss::Evaluate(const at::Tensor& outputs, const data::Rows& rows, Evaluatio
 
 EvaluationResult Loss::Finish(const EvaluationSums& sums, double target_std) const {
   EvaluationResult result;
-  result.loss = sums.loss / sums.rows;
+  result.loss = sums.loss / sums.terms;
   result.samples = static_cast<int64_t>(sums.rows);
   if (!numbers_) {
-    result.accuracy = sums.correct / sums.rows;
+    result.accuracy = sums.correct / sums.terms;
+    if (sequence_ > 0) result.perplexity = std::exp(result.loss);
     return result;
   }
   result.accuracy = -1;

@@ -1,5 +1,5 @@
 // What a model's output is worth: the loss over rows, and what an evaluation counts. By what the
-// samples' targets are: classes (cross entropy) or numbers (squared error).
+// samples' targets are: classes or next tokens (cross entropy), or numbers (squared error).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,9 +14,10 @@ namespace coxswain::trainer::engine {
 
 // Sums over rows, which ranks add up.
 struct EvaluationSums {
-  static constexpr size_t kCount = 6;
+  static constexpr size_t kCount = 7;
   double loss = 0, rows = 0;
-  double correct = 0;  // of classes
+  double terms = 0;    // of the loss's mean: rows, or the tokens that are predicted
+  double correct = 0;  // of classes, or tokens
   double error = 0;    // of numbers: squared
   double target = 0, target_squared = 0;
   double* data() { return &loss; }
@@ -29,9 +30,14 @@ class Loss {
   Loss(const data::SampleShape& shape, const std::vector<double>& class_weights,
        at::ScalarType dtype);
 
-  // Of rows [begin, end), whose outputs these are: the sum that a step divides by its global batch.
+  // Of rows [begin, end), whose outputs these are: the sum that a step divides by its global batch
+  // (TermsOf).
   at::Tensor Sum(const at::Tensor& outputs, const data::Rows& rows, int64_t begin,
                  int64_t end) const;
+  // What the sum over a global batch is divided by: its samples, or the tokens that they predict.
+  int64_t TermsOf(int64_t samples, int64_t missing_labels) const {
+    return sequence_ > 0 ? samples * sequence_ - missing_labels : samples;
+  }
   // Adds all of `rows`. No gradients.
   void Evaluate(const at::Tensor& outputs, const data::Rows& rows, EvaluationSums* sums) const;
   // `target_std`: in which unit numbers go in.
@@ -40,6 +46,7 @@ class Loss {
  private:
   at::Tensor Targets(const data::Rows& rows, int64_t begin, int64_t end) const;
 
+  const int64_t sequence_;  // labels of a sample of text; 0: no text
   const bool numbers_;
   const at::ScalarType dtype_;
   at::Tensor class_weights_;  // undefined: 1 each

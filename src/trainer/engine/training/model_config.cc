@@ -2,11 +2,36 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/config/transformer.h"
+#include "trainer/engine/pretrained/hf_config.h"
+
 namespace coxswain::trainer::engine {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// As `transformers` reads it; what is our own stands under a key of its own.
+std::string DescribeTransformer(const config::JobSpec& spec, const data::Dataset& set) {
+  const data::Dataset::Description described = set.Describe();
+  const Json output = Json::parse(described.output);
+  config::Model model = spec.model;
+  model.transformer =
+      config::ResolvedTransformer(model, set.shape().sequence, set.shape().vocabulary);
+  Json out = Json::parse(pretrained::HfConfig(
+      model, spec.train.precision == config::Precision::kFloat64, output["end_of_text"]));
+  out["coxswain"] = {{"format", "coxswain/model/v1"},
+                     {"name", spec.metadata.name},
+                     {"recipe", model.recipe == config::Recipe::kLlama ? "llama" : "gpt"},
+                     {"input", Json::parse(described.input)},
+                     {"output", output}};
+  return out.dump(2) + "\n";
+}
+
+}  // namespace
 
 std::string DescribeModel(const config::JobSpec& spec, const data::Dataset& set,
                           const std::vector<blob::TensorInfo>& tensors, size_t count) {
-  using Json = nlohmann::ordered_json;
+  if (spec.model.IsTransformer()) return DescribeTransformer(spec, set);
   const config::Model& model = spec.model;
   bool cnn = model.recipe == config::Recipe::kCnn;
   Json out;

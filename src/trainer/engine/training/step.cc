@@ -14,6 +14,13 @@ namespace coxswain::trainer::engine {
 namespace {
 
 constexpr int64_t kEvaluationRows = 500;
+constexpr int64_t kEvaluationLogits = 1 << 24;  // of text: so many numbers at once
+
+int64_t RowsAtOnce(const data::SampleShape& shape) {
+  const int64_t logits = shape.sequence * shape.vocabulary;
+  return logits == 0 ? kEvaluationRows
+                     : std::clamp<int64_t>(kEvaluationLogits / logits, 1, kEvaluationRows);
+}
 
 // A store that is away is no peer that is gone.
 absl::Status OfData(const absl::Status& status) {
@@ -49,7 +56,7 @@ absl::StatusOr<StepResult> TrainingEngine::Step(const StepFlags& flags) {
         base::Time updating = base::MonotonicNow();
         SetPhase(protocol::Phase::kOptimizer);
         result.samples = batch->global_size;
-        result.loss = control_->loss_sum() / static_cast<double>(batch->global_size);
+        result.loss = control_->loss_sum() / Terms(*batch);
         result.agreed = control_->agreed();
         result.not_finite = control_->not_finite();
         result.step = step_ + 1;
@@ -81,7 +88,7 @@ void TrainingEngine::Forward(const data::Batch& batch, const StepFlags& flags, S
   if (measure && alone && micro_batch_ == 0) unit = (batch.rows.count + 1) / 2;
   HalfBatch half;
   group_->MeasureBackward(measure);
-  double weight = batch.share.size() > 0 ? 1.0 / static_cast<double>(batch.global_size) : 0.0;
+  double weight = batch.share.size() > 0 ? 1.0 / Terms(batch) : 0.0;
   std::unique_ptr<Group::Pending> agreement;
   at::Tensor control;
   for (int64_t begin = 0; begin < batch.rows.count; begin += unit) {
@@ -120,6 +127,10 @@ void TrainingEngine::Forward(const data::Batch& batch, const StepFlags& flags, S
   result.all_reduce += base::MonotonicNow() - waiting;
   meter_.Told(control_->noise());
   if (measure) MeasureNoise(batch, half);
+}
+
+double TrainingEngine::Terms(const data::Batch& batch) const {
+  return static_cast<double>(loss_->TermsOf(batch.global_size, batch.missing_labels));
 }
 
 void TrainingEngine::MeasureNoise(const data::Batch& batch, const HalfBatch& half) {
@@ -242,8 +253,9 @@ absl::StatusOr<EvaluationResult> TrainingEngine::Evaluate() {
         data::Share share =
             data::ShareOfBatch(sets_.evaluate->size(), 0, group_->rank(), group_->size());
         data::Rows rows;
-        for (int64_t begin = share.begin; begin < share.end; begin += kEvaluationRows) {
-          read = reader->Read(-1, begin, std::min(begin + kEvaluationRows, share.end), rows);
+        const int64_t at_once = RowsAtOnce(shape_);
+        for (int64_t begin = share.begin; begin < share.end; begin += at_once) {
+          read = reader->Read(-1, begin, std::min(begin + at_once, share.end), rows);
           if (!read.ok()) return;
           loss_->Evaluate(model_->Forward(InputsOf(rows, 0, rows.count), ForwardPass{}), rows,
                           &sums);

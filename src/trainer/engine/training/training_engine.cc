@@ -199,6 +199,10 @@ absl::Status TrainingEngine::TakeOver(const SavedState& saved) {
   for (size_t i = 0; i < state_.size(); ++i) {
     size_t found = 0;
     while (found < saved.tensors.size() && saved.tensors[found].name != state_[i].name) ++found;
+    if (found == saved.tensors.size() && saved.model_only && i >= model_tensors_) {
+      state_[i].tensor.zero_();
+      continue;
+    }
     if (found == saved.tensors.size()) {
       return absl::InvalidArgumentError("the checkpoint has no tensor '" + state_[i].name +
                                         "': it is of another model or optimizer");

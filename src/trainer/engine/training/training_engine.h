@@ -64,6 +64,8 @@ class TrainingEngine : public Engine {
     std::vector<at::Tensor> gradients;
     int64_t samples = 0;
   };
+  // What the loss of a global batch is a mean over.
+  double Terms(const data::Batch& batch) const;
   void MeasureNoise(const data::Batch& batch, const HalfBatch& half);
   void AgreeOnNoise(uint32_t root);
   // Views of rows [begin, end), which must outlive them.

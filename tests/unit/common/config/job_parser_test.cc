@@ -89,7 +89,8 @@ constexpr BadCase kNames[] = {
     {"    epochs: 3", "    \"a\\e[31m\\n\": 3",
      "job.yaml:16: unknown key 'a\\x1b[31m\\x0a' in spec.train"},
     {"recipe: cnn", "recipe: cmn",
-     "job.yaml:10: spec.model.recipe: found \"cmn\", expected one of mlp, cnn (did you mean "
+     "job.yaml:10: spec.model.recipe: found \"cmn\", expected one of mlp, cnn, gpt, llama (did you "
+     "mean "
      "'cnn'?)"},
     {"name: digits", "name: My Digits",
      "job.yaml:4: metadata.name: found \"My Digits\", expected 1 to 63 of a-z, 0-9 and -, not - at "

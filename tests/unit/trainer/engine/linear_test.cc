@@ -44,6 +44,28 @@ TEST_F(LinearTest, GradientsAreThoseOfAtLinear_BitForBit) {
   }
 }
 
+// As GPT-2 keeps its weights, and without a bias.
+TEST_F(LinearTest, InputsFirst_GradientsAreThoseOfMatmul_BitForBit) {
+  for (bool with_bias : {true, false}) {
+    at::Tensor w = Parameter({4, 3}), b = with_bias ? Parameter({3}) : at::Tensor();
+    at::Tensor w2 = Parameter({4, 3}), b2 = with_bias ? Parameter({3}) : at::Tensor();
+    Linear other(w2, b2, Linear::Layout::kInputsFirst);
+    at::Tensor x = Input(1).set_requires_grad(true), same = Input(1).set_requires_grad(true);
+    Backward(with_bias ? at::addmm(b, same, w) : same.mm(w));
+    for (int step = 0; step < 2; ++step) {
+      other.KeepGradientMemory();
+      for (at::Tensor* each : {&x, &w2}) each->mutable_grad().reset();
+      if (with_bias) b2.mutable_grad().reset();
+      Backward(other.Forward(x));
+      EXPECT_TRUE(at::equal(w2.grad(), w.grad()));
+      EXPECT_TRUE(at::equal(x.grad(), same.grad()));
+      if (with_bias) {
+        EXPECT_TRUE(at::equal(b2.grad(), b.grad()));
+      }
+    }
+  }
+}
+
 TEST_F(LinearTest, NextStepsGradient_LiesWhereTheLastOneLay) {
   Backward(linear.Forward(Input(1)));
   at::Tensor first = weight.grad();

@@ -74,9 +74,10 @@ struct Saved {
   std::vector<blob::TensorInfo> tensors;
   std::vector<std::string> bytes;
   NoiseAverages noise;
+  bool model_only = false;
 
   static Saved Of(const Engine& engine, int64_t step, int64_t position) {
-    Saved saved{step, position, engine.StateTensors(), {}, engine.Noise()};
+    Saved saved{step, position, engine.StateTensors(), {}, engine.Noise(), false};
     for (size_t i = 0; i < saved.tensors.size(); ++i) {
       saved.bytes.emplace_back(engine.StateBytes(i), saved.tensors[i].bytes());
     }
@@ -89,6 +90,7 @@ struct Saved {
       state->position = position;
       state->tensors = tensors;
       state->noise = noise;
+      state->model_only = model_only;
       state->bytes = [this](size_t i) { return bytes[i].data(); };
       return state;
     };

@@ -1,0 +1,124 @@
+#include "common/config/model_section.h"
+
+#include <initializer_list>
+#include <string>
+
+#include "common/config/data_section.h"
+#include "common/config/transformer.h"
+
+namespace coxswain::config {
+namespace {
+
+const char* NameOf(Recipe recipe) {
+  switch (recipe) {
+    case Recipe::kMlp:
+      return "mlp";
+    case Recipe::kCnn:
+      return "cnn";
+    case Recipe::kGpt:
+      return "gpt";
+    case Recipe::kLlama:
+      return "llama";
+  }
+  return "";
+}
+
+void RefuseKeys(Section& in, std::initializer_list<const char*> keys, bool belong,
+                const std::string& to, Recipe recipe) {
+  if (belong) return;
+  for (const char* key : keys) {
+    if (in.Has(key)) {
+      in.Wrong(key, "belongs to recipe " + to + ", but spec.model.recipe is " + NameOf(recipe));
+    }
+  }
+}
+
+// A kind of data is for some of the recipes.
+void CheckRecipe(Section& in, const Data& data, Recipe recipe) {
+  const bool text = recipe == Recipe::kGpt || recipe == Recipe::kLlama;
+  const std::string found =
+      std::string("found ") + NameOf(recipe) + ", but the data (spec.data.format: " + data.format;
+  if (data.IsTable() && recipe != Recipe::kMlp) {
+    in.Wrong("recipe", found + ") is a table, which is for the mlp");
+  }
+  if (data.IsText() && !text) in.Wrong("recipe", found + ") is text, which is for gpt and llama");
+  if (data.IsIdx() && text) in.Wrong("recipe", found + ") is images, which are for cnn and mlp");
+}
+
+void ReadTransformer(Section& in, const Data& data, Model* out) {
+  constexpr int64_t kWidest = 1 << 20;
+  Transformer& t = out->transformer;
+  in.Integer("layers", int64_t{1}, int64_t{10'000}, &t.layers);
+  in.Integer("heads", int64_t{1}, int64_t{65536}, &t.heads);
+  in.Integer("kv_heads", int64_t{1}, int64_t{65536}, &t.kv_heads);
+  in.Integer("width", int64_t{1}, kWidest, &t.width);
+  in.Integer("context", int64_t{1}, kWidest, &t.context);
+  in.Integer("vocabulary", int64_t{2}, int64_t{16'777'216}, &t.vocabulary);
+  in.Integer("feed_forward", int64_t{1}, 8 * kWidest, &t.feed_forward);
+  in.Real("rope_theta", {.low = 0, .high = 1e12, .above = true}, &t.rope_theta);
+  in.Real("norm_epsilon", {.low = 0, .high = 1, .above = true}, &t.norm_epsilon);
+  in.Bool("tied", &t.tied);
+  ReadUri(in, "from", true, &out->from);
+  const auto shapes = {"layers",     "heads",      "kv_heads",     "width", "context",
+                       "vocabulary", "rope_theta", "norm_epsilon", "tied",  "feed_forward"};
+  RefuseKeys(
+      in,
+      {"layers", "heads", "width", "context", "vocabulary", "feed_forward", "norm_epsilon", "from"},
+      out->IsTransformer(), "gpt or llama", out->recipe);
+  RefuseKeys(in, {"kv_heads", "rope_theta", "tied"}, out->recipe == Recipe::kLlama, "llama",
+             out->recipe);
+  if (!out->IsTransformer()) return;
+  for (const char* key : shapes) {
+    if (in.Has("from") && in.Has(key)) {
+      in.Wrong(key, "cannot stand beside 'from', whose config.json says it");
+    }
+  }
+  if (in.Has("from")) return;
+  const TextShape text{data.text.sequence_length, data.text.vocabulary};
+  const std::string wrong = WrongTransformer(*out, text), path = in.path() + ".";
+  const std::string key = wrong.substr(0, wrong.find(':'));
+  if (key.starts_with(path)) {
+    in.Wrong(key.substr(path.size()), wrong.substr(key.size() + 2));
+  } else if (!wrong.empty()) {
+    in.Wrong("context", "found " + std::to_string(out->transformer.context) +
+                            ", expected at least " + std::to_string(text.sequence) +
+                            ", the length of a sample (spec.data.sequence_length)");
+  }
+}
+
+}  // namespace
+
+void ReadModel(Section& in, const Data& data, Model* out) {
+  if (data.IsTable()) out->recipe = Recipe::kMlp;
+  if (data.IsText()) out->recipe = Recipe::kGpt;
+  in.Choice<Recipe>("recipe",
+                    {{"mlp", Recipe::kMlp},
+                     {"cnn", Recipe::kCnn},
+                     {"gpt", Recipe::kGpt},
+                     {"llama", Recipe::kLlama}},
+                    &out->recipe);
+  CheckRecipe(in, data, out->recipe);
+  in.IntegerList("hidden", 1, 1'000'000, 64, &out->hidden);
+  in.IntegerList("channels", 1, 65536, 16, &out->channels);
+  const auto blocks = static_cast<int64_t>(out->channels.size());
+  if (in.Integer("pool_every", int64_t{1}, int64_t{16}, &out->pool_every) &&
+      out->pool_every > blocks) {
+    in.Wrong("pool_every", "found " + std::to_string(out->pool_every) + ", expected at most " +
+                               std::to_string(blocks) +
+                               ", the number of blocks (spec.model.channels)");
+  }
+  in.Bool("batch_norm", &out->batch_norm);
+  in.Real("dropout", {.low = 0, .high = 1, .below = true}, &out->dropout);
+  in.Integer("embedding_dim", int64_t{0}, int64_t{65536}, &out->embedding_dim);
+  if (!data.IsTable() && in.Has("embedding_dim")) {
+    in.Wrong("embedding_dim",
+             "belongs to columns of categories (spec.data.format: parquet or csv)");
+  }
+  RefuseKeys(in, {"channels", "pool_every", "batch_norm"}, out->recipe == Recipe::kCnn, "cnn",
+             out->recipe);
+  RefuseKeys(in, {"hidden"}, !out->IsTransformer(), "cnn or mlp", out->recipe);
+  RefuseKeys(in, {"dropout"}, out->recipe != Recipe::kLlama, "cnn, mlp or gpt", out->recipe);
+  ReadTransformer(in, data, out);
+}
+
+}  // namespace coxswain::config

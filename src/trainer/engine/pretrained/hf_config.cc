@@ -1,0 +1,176 @@
+#include "trainer/engine/pretrained/hf_config.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "common/config/transformer.h"
+
+namespace coxswain::trainer::pretrained {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Reads one file's keys and keeps the first thing that is wrong.
+class Keys {
+ public:
+  explicit Keys(const Json& file) : file_(file) {}
+
+  // Of an object below: rope_parameters.
+  void Number(const char* key, double otherwise, double* out) {
+    *out = otherwise;
+    auto found = file_.find(key);
+    if (found == file_.end() || found->is_null()) return;
+    if (!found->is_number() || !(found->get<double>() > 0)) return Wrong(key, "a number above 0");
+    *out = found->get<double>();
+  }
+  // `otherwise` 0: it has to be there.
+  void Count(const char* key, int64_t otherwise, int64_t* out) {
+    *out = otherwise;
+    auto found = file_.find(key);
+    if (found == file_.end() || found->is_null()) {
+      if (otherwise == 0) Wrong(key, "a number");
+      return;
+    }
+    const bool good = found->is_number_integer() && found->get<int64_t>() > 0 &&
+                      found->get<int64_t>() < 100'000'000;
+    if (!good) return Wrong(key, "a number above 0");
+    *out = found->get<int64_t>();
+  }
+  // What the recipe has in one way only; not given: that way.
+  void Only(const char* key, const Json& expected) {
+    auto found = file_.find(key);
+    if (found != file_.end() && !found->is_null() && *found != expected) {
+      Wrong(key, expected.dump());
+    }
+  }
+  const absl::Status& status() const { return status_; }
+
+ private:
+  void Wrong(const char* key, const std::string& expected) {
+    auto found = file_.find(key);
+    status_.Update(absl::InvalidArgumentError(std::string(key) + ": found " +
+                                              (found == file_.end() ? "nothing" : found->dump()) +
+                                              ", expected " + expected));
+  }
+
+  const Json& file_;
+  absl::Status status_;
+};
+
+absl::Status ReadGpt(const Json& file, config::Transformer* out) {
+  Keys keys(file);
+  keys.Count("n_layer", 12, &out->layers);
+  keys.Count("n_head", 12, &out->heads);
+  keys.Count("n_embd", 768, &out->width);
+  keys.Count("n_positions", 1024, &out->context);
+  keys.Count("vocab_size", 50257, &out->vocabulary);
+  keys.Count("n_inner", 4 * out->width, &out->feed_forward);
+  keys.Number("layer_norm_epsilon", 1e-5, &out->norm_epsilon);
+  keys.Only("activation_function", "gelu_new");
+  keys.Only("tie_word_embeddings", true);
+  keys.Only("scale_attn_weights", true);
+  keys.Only("scale_attn_by_inverse_layer_idx", false);
+  keys.Only("add_cross_attention", false);
+  return keys.status();
+}
+
+absl::Status ReadLlama(const Json& file, config::Transformer* out) {
+  Keys keys(file);
+  keys.Count("num_hidden_layers", 32, &out->layers);
+  keys.Count("num_attention_heads", 32, &out->heads);
+  keys.Count("hidden_size", 4096, &out->width);
+  keys.Count("num_key_value_heads", out->heads, &out->kv_heads);
+  keys.Count("intermediate_size", 11008, &out->feed_forward);
+  keys.Count("max_position_embeddings", 2048, &out->context);
+  keys.Count("vocab_size", 32000, &out->vocabulary);
+  keys.Number("rms_norm_eps", 1e-6, &out->norm_epsilon);
+  keys.Only("hidden_act", "silu");
+  keys.Only("attention_bias", false);
+  keys.Only("mlp_bias", false);
+  keys.Only("head_dim", out->width / std::max<int64_t>(1, out->heads));
+  keys.Only("rope_scaling", nullptr);
+  keys.Number("rope_theta", 10000, &out->rope_theta);
+  out->tied = file.value("tie_word_embeddings", false);
+  if (!keys.status().ok()) return keys.status();
+  // transformers 5 has it here.
+  auto rope = file.find("rope_parameters");
+  if (rope == file.end() || !rope->is_object()) return absl::OkStatus();
+  Keys below(*rope);
+  below.Only("rope_type", "default");
+  below.Number("rope_theta", out->rope_theta, &out->rope_theta);
+  return below.status();
+}
+
+Json GptConfig(const config::Model& model) {
+  const config::Transformer& t = model.transformer;
+  return {{"architectures", {"GPT2LMHeadModel"}},
+          {"model_type", "gpt2"},
+          {"n_layer", t.layers},
+          {"n_head", t.heads},
+          {"n_embd", t.width},
+          {"n_positions", t.context},
+          {"n_ctx", t.context},
+          {"n_inner", t.feed_forward},
+          {"vocab_size", t.vocabulary},
+          {"activation_function", "gelu_new"},
+          {"layer_norm_epsilon", t.norm_epsilon},
+          {"initializer_range", 0.02},
+          {"embd_pdrop", model.dropout},
+          {"resid_pdrop", model.dropout},
+          {"attn_pdrop", 0.0},
+          {"tie_word_embeddings", true}};
+}
+
+Json LlamaConfig(const config::Model& model) {
+  const config::Transformer& t = model.transformer;
+  return {{"architectures", {"LlamaForCausalLM"}},
+          {"model_type", "llama"},
+          {"num_hidden_layers", t.layers},
+          {"num_attention_heads", t.heads},
+          {"num_key_value_heads", t.kv_heads},
+          {"hidden_size", t.width},
+          {"head_dim", t.width / t.heads},
+          {"intermediate_size", t.feed_forward},
+          {"max_position_embeddings", t.context},
+          {"vocab_size", t.vocabulary},
+          {"hidden_act", "silu"},
+          {"rms_norm_eps", t.norm_epsilon},
+          {"rope_theta", t.rope_theta},
+          {"attention_bias", false},
+          {"attention_dropout", 0.0},
+          {"mlp_bias", false},
+          {"initializer_range", 0.02},
+          {"tie_word_embeddings", t.tied}};
+}
+
+}  // namespace
+
+absl::StatusOr<config::Model> WithShapesOf(const config::Model& model, const std::string& json) {
+  const Json file = Json::parse(json, nullptr, false);
+  if (!file.is_object()) return absl::InvalidArgumentError("no JSON object");
+  const bool llama = model.recipe == config::Recipe::kLlama;
+  auto type = file.find("model_type");
+  const std::string found = type != file.end() && type->is_string() ? type->get<std::string>() : "";
+  const std::string expected = llama ? "llama" : "gpt2";
+  if (found != expected) {
+    return absl::InvalidArgumentError("model_type: found \"" + found + "\", expected \"" +
+                                      expected + "\", as spec.model.recipe says");
+  }
+  config::Model out = model;
+  absl::Status read = llama ? ReadLlama(file, &out.transformer) : ReadGpt(file, &out.transformer);
+  if (!read.ok()) return read;
+  std::string wrong = config::WrongTransformer(out, {});
+  if (!wrong.empty()) return absl::InvalidArgumentError(wrong);
+  return out;
+}
+
+std::string HfConfig(const config::Model& model, bool float64, int64_t end_of_text) {
+  Json out = model.recipe == config::Recipe::kLlama ? LlamaConfig(model) : GptConfig(model);
+  out["use_cache"] = true;
+  out["dtype"] = out["torch_dtype"] = float64 ? "float64" : "float32";
+  out["bos_token_id"] = out["eos_token_id"] = nullptr;
+  if (end_of_text >= 0) out["bos_token_id"] = out["eos_token_id"] = end_of_text;
+  return out.dump();
+}
+
+}  // namespace coxswain::trainer::pretrained

@@ -1,0 +1,46 @@
+"""The real `transformers`, at the other end of transformers_peer_test.
+
+    peer.py logits FOLDER IDS ROWS OUT         loads a model that we wrote; its logits as 64-bit numbers
+    peer.py make KIND DTYPE FOLDER IDS ROWS OUT  makes a model of its own and saves it; its logits likewise
+"""
+import os
+import sys
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+import numpy  # noqa: E402
+import torch  # noqa: E402
+from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM  # noqa: E402
+
+
+def logits(model, ids, rows, out):
+    model.eval()
+    tokens = torch.from_numpy(numpy.fromfile(ids, dtype="<i8").reshape(int(rows), -1))
+    with torch.no_grad():
+        model.double()(tokens).logits.numpy().astype("<f8").tofile(out)
+
+
+def make(kind, dtype):
+    torch.manual_seed(3)
+    if kind == "gpt2":
+        model = GPT2LMHeadModel(GPT2Config(n_layer=2, n_head=4, n_embd=32, n_positions=24, vocab_size=53))
+    else:
+        model = LlamaForCausalLM(LlamaConfig(num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+                                             hidden_size=32, intermediate_size=48, max_position_embeddings=24,
+                                             vocab_size=53, tie_word_embeddings=kind == "llama-tied"))
+    for parameter in model.parameters():  # away from zeros and ones, so that each of them counts
+        parameter.data += 0.05 * torch.randn_like(parameter)
+    return model.to(getattr(torch, dtype))
+
+
+if sys.argv[1] == "logits":
+    folder, ids, rows, out = sys.argv[2:]
+    loaded, report = AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True, attn_implementation="eager")
+    wrong = {key: report[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys") if report[key]}
+    if wrong:
+        sys.exit(f"{folder} does not fit: {wrong}")
+    logits(loaded, ids, rows, out)
+else:
+    kind, dtype, folder, ids, rows, out = sys.argv[2:]
+    made = make(kind, dtype)
+    made.save_pretrained(folder, max_shard_size="20KB" if dtype == "float16" else "5GB")
+    logits(made, ids, rows, out)

@@ -1,0 +1,197 @@
+// Models that we write load in the real `transformers`, theirs load here, and both give the same
+// logits. Where a Python with torch and transformers is there (COXSWAIN_PEERS, as the benchmarks
+// make it).
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "common/base/rng.h"
+#include "common/config/transformer.h"
+#include "trainer/blob/checkpoint_io.h"
+#include "trainer/engine/model/model.h"
+#include "trainer/engine/pretrained/hf_config.h"
+#include "trainer/engine/pretrained/model_folder.h"
+#include "trainer/state/transformer_list.h"
+
+namespace coxswain::trainer::engine {
+namespace {
+
+constexpr int64_t kRows = 3, kTokens = 20, kVocabulary = 53;
+
+std::string Variable(const char* name) {
+  const char* value = getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+std::string Python() {
+  std::string peers = Variable("COXSWAIN_PEERS"), cache = Variable("XDG_CACHE_HOME");
+  if (cache.empty()) cache = Variable("HOME") + "/.cache";
+  if (peers.empty()) peers = cache + "/coxswain/peers";
+  return peers + "/bin/python";
+}
+
+class TransformersPeer : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const std::string probe = Python() + " -c 'import tokenizers, transformers, torch' 2>/dev/null";
+    static const bool there = std::system(probe.c_str()) == 0;
+    if (!there) GTEST_SKIP() << "no Python with transformers at " << Python();
+    std::string pattern = std::filesystem::temp_directory_path() / "transformersXXXXXX";
+    folder_ = mkdtemp(pattern.data());
+    base::Rng rng(4);
+    for (int64_t i = 0; i < kRows * kTokens; ++i) {
+      ids_.push_back(static_cast<int64_t>(rng.Below(static_cast<uint64_t>(kVocabulary))));
+    }
+    std::ofstream(folder_ + "/ids", std::ios::binary)
+        .write(reinterpret_cast<const char*>(ids_.data()),
+               static_cast<std::streamsize>(ids_.size() * sizeof(int64_t)));
+  }
+  void TearDown() override {
+    if (!folder_.empty()) std::filesystem::remove_all(folder_);
+  }
+
+  static config::Model Recipe(config::Recipe recipe) {
+    config::Model model;
+    model.recipe = recipe;
+    model.transformer.layers = 2;
+    model.transformer.heads = 4;
+    model.transformer.width = 32;
+    model.transformer.context = 24;
+    if (recipe == config::Recipe::kLlama) model.transformer.kv_heads = 2;
+    return model;
+  }
+  static data::SampleShape Sample() {
+    data::SampleShape sample;
+    sample.sequence = kTokens;
+    sample.vocabulary = kVocabulary;
+    return sample;
+  }
+
+  at::Tensor Logits(Model& model) {
+    c10::AutoGradMode no_grad(false);
+    Inputs inputs;
+    inputs.ids = at::from_blob(ids_.data(), {kRows, kTokens}, at::kLong);
+    return model.Forward(inputs, {}).contiguous();
+  }
+
+  void Peer(const std::string& arguments) {
+    const std::string command = Python() + " " + COXSWAIN_PEER_SCRIPT + " " + arguments + " " +
+                                folder_ + "/ids " + std::to_string(kRows) + " " + folder_ +
+                                "/logits 2>" + folder_ + "/errors";
+    ASSERT_EQ(std::system(command.c_str()), 0) << ReadFile("errors");
+  }
+  std::string ReadFile(const std::string& name) {
+    std::ifstream file(folder_ + "/" + name, std::ios::binary);
+    std::stringstream text;
+    text << file.rdbuf();
+    return text.str();
+  }
+
+  void ExpectTheirLogits(const at::Tensor& ours, double tolerance) {
+    const std::string bytes = ReadFile("logits");
+    ASSERT_EQ(bytes.size(), static_cast<size_t>(ours.numel()) * sizeof(double));
+    at::Tensor theirs = at::empty_like(ours);
+    std::memcpy(theirs.data_ptr(), bytes.data(), bytes.size());
+    EXPECT_GT(theirs.abs().max().item<double>(), 1e-3);
+    EXPECT_LT((ours - theirs).abs().max().item<double>(), tolerance);
+  }
+
+  // We write, they read.
+  void ExpectTheyLoad(const config::Model& recipe, double tolerance) {
+    std::unique_ptr<Model> model = MakeModel(recipe, Sample(), at::kDouble, 5);
+    base::Rng rng(6);
+    std::vector<blob::TensorInfo> tensors;
+    for (const NamedTensor& parameter : model->parameters()) {
+      // Away from zeros and ones, so that each of them counts.
+      at::Tensor value = parameter.tensor.detach();
+      double* numbers = value.data_ptr<double>();
+      for (int64_t i = 0; i < value.numel(); ++i) {
+        numbers[i] += 0.1 * (static_cast<double>(rng.Below(1000)) / 1000 - 0.5);
+      }
+      tensors.push_back({parameter.name, blob::DType::kFloat64, value.sizes().vec()});
+    }
+    auto store = blob::OpenStore(folder_ + "/ours", {});
+    ASSERT_TRUE(store.ok()) << store.status();
+    auto copy = [&](const blob::Piece& piece, char* to) {
+      const auto& value = model->parameters()[piece.tensor].tensor;
+      std::memcpy(to, static_cast<const char*>(value.const_data_ptr()) + piece.offset, piece.bytes);
+    };
+    auto stored = blob::StoreModel(**store, "model.safetensors", tensors, {{"format", "pt"}}, copy);
+    ASSERT_TRUE(stored.ok()) << stored.status();
+    config::Model resolved = recipe;
+    resolved.transformer = config::ResolvedTransformer(recipe, kTokens, kVocabulary);
+    ASSERT_TRUE((*store)->Put("config.json", pretrained::HfConfig(resolved, true, -1)).ok());
+    Peer("logits " + folder_ + "/ours");
+    ExpectTheirLogits(Logits(*model), tolerance);
+  }
+
+  // They write, we read.
+  void ExpectWeLoad(config::Recipe recipe, const std::string& kind, const std::string& dtype,
+                    double tolerance) {
+    Peer("make " + kind + " " + dtype + " " + folder_ + "/theirs");
+    config::Model model;
+    model.recipe = recipe;
+    model.from = folder_ + "/theirs";
+    auto resolved = pretrained::ResolveModel(model, {});
+    ASSERT_TRUE(resolved.ok()) << resolved.status();
+    EXPECT_EQ(resolved->transformer.layers, 2);
+    EXPECT_EQ(resolved->transformer.vocabulary, kVocabulary);
+    EXPECT_EQ(resolved->transformer.tied, kind != "llama");
+    std::unique_ptr<Model> ours = MakeModel(*resolved, Sample(), at::kDouble, 5);
+    auto weights = pretrained::ReadWeights(
+        model.from,
+        state::TransformerParameters(recipe,
+                                     config::ResolvedTransformer(*resolved, kTokens, kVocabulary),
+                                     blob::DType::kFloat64),
+        {});
+    ASSERT_TRUE(weights.ok()) << weights.status();
+    for (size_t i = 0; i < ours->parameters().size(); ++i) {
+      ASSERT_EQ(ours->parameters()[i].name, weights->tensors[i].name);
+      std::memcpy(ours->parameters()[i].tensor.data_ptr(), weights->data[i].get(),
+                  weights->tensors[i].bytes());
+    }
+    ExpectTheirLogits(Logits(*ours), tolerance);
+  }
+
+  std::string folder_;
+  std::vector<int64_t> ids_;
+};
+
+TEST_F(TransformersPeer, Gpt_TheyLoadOurs) { ExpectTheyLoad(Recipe(config::Recipe::kGpt), 1e-9); }
+
+// Theirs normalizes and makes the angles of its positions in 32 bits, whatever the model is in.
+TEST_F(TransformersPeer, Llama_TheyLoadOurs) {
+  config::Model recipe = Recipe(config::Recipe::kLlama);
+  recipe.transformer.tied = false;
+  ExpectTheyLoad(recipe, 3e-4);
+  recipe.transformer.tied = true;
+  recipe.transformer.kv_heads = 4;
+  recipe.transformer.rope_theta = 500;
+  recipe.transformer.feed_forward = 40;
+  ExpectTheyLoad(recipe, 3e-4);
+}
+
+TEST_F(TransformersPeer, Gpt_WeLoadTheirs) {
+  ExpectWeLoad(config::Recipe::kGpt, "gpt2", "float32", 1e-9);
+  ExpectWeLoad(config::Recipe::kGpt, "gpt2", "bfloat16", 1e-9);
+}
+
+TEST_F(TransformersPeer, Llama_WeLoadTheirs) {
+  ExpectWeLoad(config::Recipe::kLlama, "llama", "float32", 3e-4);
+  ExpectWeLoad(config::Recipe::kLlama, "llama-tied", "bfloat16", 3e-4);
+}
+
+TEST_F(TransformersPeer, Llama_WeLoadTheirsFromSeveralFiles) {
+  ExpectWeLoad(config::Recipe::kLlama, "llama", "float16", 3e-4);
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/theirs/model.safetensors"));
+}
+
+}  // namespace
+}  // namespace coxswain::trainer::engine
