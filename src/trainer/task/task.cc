@@ -134,7 +134,7 @@ absl::Status CheckText(const Context& context, ordered_json* result, std::string
   if (checked->samples >= 0) (*result)["train_samples"] = checked->samples;
   if (checked->evaluate_samples >= 0) (*result)["evaluate_samples"] = checked->evaluate_samples;
   (*result)["parameters"] = checked->list.parameters;
-  return CheckModel(context, {context.spec, checked->list, checked->samples}, warning);
+  return CheckModel(context, {context.spec, checked->list, checked->samples}, 0, warning);
 }
 
 absl::Status CheckData(const Context& context, ordered_json* result, std::string* warning) {
