@@ -6,6 +6,7 @@
 #include <arrow/util/utf8.h>
 
 #include <cmath>
+#include <functional>
 #include <string_view>
 #include <unordered_map>
 
@@ -119,11 +120,17 @@ bool IsNullAt(const Array& array, int64_t i) {
   return dictionary.dictionary()->IsNull(dictionary.GetValueIndex(i));
 }
 
+// So that a text is found without a copy of it.
+struct TextHash {
+  using is_transparent = void;
+  size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+};
+
 // Distinct texts, in the order in which they come.
 class TextTable {
  public:
   int32_t Code(std::string_view text) {
-    auto found = codes_.find(std::string(text));
+    auto found = codes_.find(text);
     if (found != codes_.end()) return found->second;
     const auto code = static_cast<int32_t>(texts_.size());
     texts_.emplace_back(text);
@@ -134,7 +141,7 @@ class TextTable {
 
  private:
   std::vector<std::string> texts_;
-  std::unordered_map<std::string, int32_t> codes_;
+  std::unordered_map<std::string, int32_t, TextHash, std::equal_to<>> codes_;
 };
 
 template <class ArrowArray>

@@ -24,12 +24,29 @@ const char* NameOf(data::ColumnKind kind) {
     case data::ColumnKind::kNumber:
       return "number";
     case data::ColumnKind::kBool:
-      return "true/false";
+      return "true or false";
     case data::ColumnKind::kTime:
       return "date or time";
     default:
       return "text";
   }
+}
+
+std::string TextAt(const arrow::ChunkedArray& values, int64_t row) {
+  const auto scalar = values.GetScalar(row);
+  return scalar.ok() ? (*scalar)->ToString() : "";
+}
+
+// Of a column that would be one of numbers but for this value: " ('?' in row 14)".
+std::string WhyNoNumbers(const arrow::ChunkedArray& values) {
+  int64_t row = -1;
+  const data::ColumnValues read = NumbersOfTexts(values, data::ColumnKind::kNumber, &row);
+  bool numbers_before = false;
+  for (int64_t i = 0; i < row; ++i) {
+    numbers_before |= read.nulls.empty() || !read.nulls[static_cast<size_t>(i)];
+  }
+  if (!numbers_before) return "";
+  return " ('" + TextAt(values, row) + "' in row " + std::to_string(row) + ")";
 }
 
 std::string CountText(int64_t count, const std::string& what) {
@@ -122,8 +139,11 @@ absl::Status CsvFile::JudgeColumns() {
   absl::StatusOr<Texts> texts = ReadTexts(pieces_.front(), "row group 0", names_);
   if (!texts.ok()) return texts.status();
   for (const std::string& name : names_) {
-    const data::ColumnKind kind = KindOfTexts(*texts->at(name));
-    columns_.push_back({name, NameOf(kind), kind});
+    const arrow::ChunkedArray& values = *texts->at(name);
+    const data::ColumnKind kind = KindOfTexts(values);
+    std::string type = NameOf(kind);
+    if (kind == data::ColumnKind::kText) type += WhyNoNumbers(values);
+    columns_.push_back({name, std::move(type), kind});
   }
   return absl::OkStatus();
 }
@@ -183,6 +203,13 @@ absl::StatusOr<CsvFile::Texts> CsvFile::ReadTexts(const CsvPiece& piece, const s
   return texts;
 }
 
+data::ColumnKind CsvFile::KindOf(const std::string& name) const {
+  for (const data::ColumnInfo& column : columns_) {
+    if (column.name == name) return column.kind;
+  }
+  return data::ColumnKind::kOther;
+}
+
 absl::Status CsvFile::Read(size_t group, const std::vector<data::ColumnRequest>& columns,
                            std::vector<data::ColumnValues>* out) {
   const std::string where = "row group " + std::to_string(group);
@@ -202,14 +229,14 @@ absl::Status CsvFile::Read(size_t group, const std::vector<data::ColumnRequest>&
       continue;
     }
     int64_t row = -1;
-    (*out)[i] = NumbersOfTexts(values, &row);
+    const data::ColumnKind kind = KindOf(columns[i].name);
+    (*out)[i] = NumbersOfTexts(values, kind, &row);
     if (row < 0) continue;
-    const auto scalar = values.GetScalar(row);
-    const std::string found = scalar.ok() ? (*scalar)->ToString() : "";
+    const std::string found = TextAt(values, row);
     return Wrong(where + ", row " + std::to_string(row) + " of it (row " +
                  std::to_string(RowsBefore(group) + row) +
                  " of the file, counted from 0), column '" + columns[i].name + "': found '" +
-                 found + "', expected a number");
+                 found + "', expected a " + NameOf(kind));
   }
   return absl::OkStatus();
 }

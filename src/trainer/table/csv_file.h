@@ -37,6 +37,7 @@ class CsvFile final : public data::TableFile {
   absl::StatusOr<Texts> ReadTexts(const CsvPiece& piece, const std::string& where,
                                   const std::vector<std::string>& names) const;
   int64_t RowsBefore(size_t group) const;
+  data::ColumnKind KindOf(const std::string& name) const;
   absl::Status Wrong(const std::string& what) const;
 
   const std::shared_ptr<BlobInput> input_;

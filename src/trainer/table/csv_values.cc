@@ -65,11 +65,10 @@ void EachText(const arrow::ChunkedArray& column, const Take& take) {
 
 std::vector<std::string> CsvNulls() { return {"", "NA", "N/A", "null", "NULL"}; }
 
-std::optional<double> NumberOf(std::string_view text) {
+std::optional<double> NumberOf(std::string_view text, ColumnKind kind) {
   text = Trimmed(text);
-  if (auto value = Plain(text)) return value;
-  if (auto value = Truth(text)) return value;
-  return Time(text);
+  if (kind == ColumnKind::kTime) return Time(text);
+  return kind == ColumnKind::kBool ? Truth(text) : Plain(text);
 }
 
 ColumnKind KindOfTexts(const arrow::ChunkedArray& column) {
@@ -86,7 +85,8 @@ ColumnKind KindOfTexts(const arrow::ChunkedArray& column) {
   return times ? ColumnKind::kTime : ColumnKind::kText;
 }
 
-ColumnValues NumbersOfTexts(const arrow::ChunkedArray& column, int64_t* wrong_row) {
+ColumnValues NumbersOfTexts(const arrow::ChunkedArray& column, ColumnKind kind,
+                            int64_t* wrong_row) {
   ColumnValues out;
   *wrong_row = -1;
   out.numbers.resize(static_cast<size_t>(column.length()));
@@ -98,7 +98,7 @@ ColumnValues NumbersOfTexts(const arrow::ChunkedArray& column, int64_t* wrong_ro
     }
   }
   EachText(column, [&](int64_t row, std::string_view text) {
-    auto value = NumberOf(text);
+    auto value = NumberOf(text, kind);
     if (value) {
       out.numbers[static_cast<size_t>(row)] = *value;
     } else {

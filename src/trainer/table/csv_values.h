@@ -19,11 +19,12 @@ std::vector<std::string> CsvNulls();
 // One without any value counts as numbers.
 data::ColumnKind KindOfTexts(const arrow::ChunkedArray& column);
 
-// "1.5", "-2e3", "+7", "nan", "inf", with blanks around it; "true" and "false" in any case as 1 and
-// 0; dates and times in seconds since 1970. Nothing: none of these.
-std::optional<double> NumberOf(std::string_view text);
+// With blanks around it. kNumber: "1.5", "-2e3", "+7", "nan", "inf"; kBool: "true" and "false" in
+// any case as 1 and 0; kTime: dates and times in seconds since 1970. Nothing: it is none.
+std::optional<double> NumberOf(std::string_view text, data::ColumnKind kind);
 
 // Every value by NumberOf. `*wrong_row`: of the first that is none; below 0: all are.
-data::ColumnValues NumbersOfTexts(const arrow::ChunkedArray& column, int64_t* wrong_row);
+data::ColumnValues NumbersOfTexts(const arrow::ChunkedArray& column, data::ColumnKind kind,
+                                  int64_t* wrong_row);
 
 }  // namespace coxswain::trainer::table

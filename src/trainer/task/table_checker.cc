@@ -34,10 +34,10 @@ bool RowsKnown(const data::TableFiles& files, const config::Data& spec) {
          });
 }
 
-// A row group is read as a whole, so a streamed one has to fit.
-absl::Status CheckGroups(const data::TableSource& source, const char* key) {
+// A row group is read as a whole, so a streamed one has to fit. (Those of CSV are cut small.)
+absl::Status CheckGroups(const data::TableSource& source, const char* key, bool csv) {
   const int64_t row_bytes = source.columns().row_bytes(), buffer = source.spec().buffer_bytes;
-  if (source.size() <= buffer / row_bytes) return absl::OkStatus();
+  if (csv || source.size() <= buffer / row_bytes) return absl::OkStatus();
   for (const data::RowGroup& group : source.groups()) {
     if (group.rows <= buffer / row_bytes) continue;
     return absl::InvalidArgumentError(
@@ -88,12 +88,13 @@ absl::StatusOr<TableSummary> CheckTables(const config::JobSpec& spec,
     absl::Status same = CheckSameColumns(*columns, first, *file);
     if (!same.ok()) return Under(kTrainKey, same);
   }
+  const bool csv = spec.data.format == "csv";
   TableSummary out;
   out.columns = *columns;
   const double fraction = table.evaluate_fraction;
   if (RowsKnown(*train, spec.data)) {
     const data::TableSource source(kTrainKey, *train, *columns, table, {fraction, false});
-    if (absl::Status fit = CheckGroups(source, kTrainKey); !fit.ok()) return fit;
+    if (absl::Status fit = CheckGroups(source, kTrainKey, csv); !fit.ok()) return fit;
     out.train_rows = source.size();
     out.kept_bytes = KeptBytes(source);
     const data::TableSource kept(kTrainKey, *train, *columns, table, {fraction, true});
@@ -108,7 +109,7 @@ absl::StatusOr<TableSummary> CheckTables(const config::JobSpec& spec,
     }
     if (RowsKnown(*evaluate, spec.data)) {
       const data::TableSource source(kEvaluateKey, *evaluate, *columns, table, {});
-      if (absl::Status fit = CheckGroups(source, kEvaluateKey); !fit.ok()) return fit;
+      if (absl::Status fit = CheckGroups(source, kEvaluateKey, csv); !fit.ok()) return fit;
       out.evaluate_rows = source.size();
     }
   }

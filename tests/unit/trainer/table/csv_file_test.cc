@@ -30,11 +30,12 @@ TEST_F(TestCsv, ReadsQuotesNullsAndTypes) {
                          "c,,true,1970-01-01,z"),
                    kCsv);
   ASSERT_TRUE(file.ok()) << file.status();
-  EXPECT_THAT((*file)->columns(), ElementsAre(ColumnInfo{"name", "text", ColumnKind::kText},
-                                              ColumnInfo{"n", "number", ColumnKind::kNumber},
-                                              ColumnInfo{"flag", "true/false", ColumnKind::kBool},
-                                              ColumnInfo{"day", "date or time", ColumnKind::kTime},
-                                              ColumnInfo{"a, b", "text", ColumnKind::kText}));
+  EXPECT_THAT((*file)->columns(),
+              ElementsAre(ColumnInfo{"name", "text", ColumnKind::kText},
+                          ColumnInfo{"n", "number", ColumnKind::kNumber},
+                          ColumnInfo{"flag", "true or false", ColumnKind::kBool},
+                          ColumnInfo{"day", "date or time", ColumnKind::kTime},
+                          ColumnInfo{"a, b", "text", ColumnKind::kText}));
   EXPECT_THAT((*file)->groups(), ElementsAre(3));
   std::vector<ColumnValues> out;
   absl::Status read = (*file)->Read(0,
@@ -100,21 +101,29 @@ TEST_F(TestCsv, WhatIsWrong_IsNamedByRow) {
     EXPECT_THAT(std::string(file.status().message()),
                 AllOf(HasSubstr(At("bad.csv")), HasSubstr(said)));
   }
-  auto file = Open(Write("late.csv", "a,b\n1,x\n2,y\nthree,z\n"), kCsv);
+  const std::string late = Write("late.csv", "a,b\n1,x\n2,y\nthree,z\n");
+  auto file = Open(late, {.csv = true, .piece_bytes = 4});
   ASSERT_TRUE(file.ok());
   std::vector<ColumnValues> out;
-  EXPECT_THAT(std::string((*file)->Read(0, {{"a", ReadAs::kNumbers}}, &out).message()),
-              HasSubstr("row group 0, row 2 of it (row 2 of the file, counted from 0), column 'a': "
+  EXPECT_THAT(std::string((*file)->Read(2, {{"a", ReadAs::kNumbers}}, &out).message()),
+              HasSubstr("row group 2, row 0 of it (row 2 of the file, counted from 0), column 'a': "
                         "found 'three', expected a number"));
+  auto early = Open(late, kCsv);
+  ASSERT_TRUE(early.ok());
+  EXPECT_EQ((*early)->columns()[0].type, "text ('three' in row 2)");
 }
 
-TEST(NumberOf, TakesWhatPeopleWrite) {
-  EXPECT_EQ(NumberOf(" +7 "), 7);
-  EXPECT_EQ(NumberOf("1e-3"), 1e-3);
-  EXPECT_EQ(NumberOf("TRUE"), 1);
-  EXPECT_EQ(NumberOf("2024-01-02T03:04:05Z"), 1704164645);
-  EXPECT_TRUE(std::isnan(*NumberOf("NaN")));
-  for (const char* text : {"", "one", "1,5", "0x10", "1 2"}) EXPECT_FALSE(NumberOf(text)) << text;
+TEST(NumberOf, TakesWhatPeopleWrite_OfTheColumnsKindAlone) {
+  EXPECT_EQ(NumberOf(" +7 ", ColumnKind::kNumber), 7);
+  EXPECT_EQ(NumberOf("1e-3", ColumnKind::kNumber), 1e-3);
+  EXPECT_TRUE(std::isnan(*NumberOf("NaN", ColumnKind::kNumber)));
+  for (const char* text : {"", "one", "1,5", "0x10", "1 2", "true", "2024-01-02"}) {
+    EXPECT_FALSE(NumberOf(text, ColumnKind::kNumber)) << text;
+  }
+  EXPECT_EQ(NumberOf("TRUE", ColumnKind::kBool), 1);
+  EXPECT_FALSE(NumberOf("1", ColumnKind::kBool));
+  EXPECT_EQ(NumberOf("2024-01-02T03:04:05Z", ColumnKind::kTime), 1704164645);
+  EXPECT_FALSE(NumberOf("7", ColumnKind::kTime));
 }
 
 // However the bytes come, and wherever pieces end.
