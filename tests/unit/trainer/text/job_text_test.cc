@@ -214,6 +214,29 @@ TEST_F(JobTextTest, TokenFiles_WithAndWithoutAHeader) {
   EXPECT_EQ(WhyAtSubmit(), Why());
 }
 
+// As those on s3:// are: by ranges, and shuffled in blocks.
+TEST_F(JobTextTest, TokenFilesOfAStore_AreReadByRangesAsTheMappedOnes) {
+  std::string bytes;
+  for (int i = 0; i < 30'000; ++i) bytes += {static_cast<char>(i * 7 % 251), '\0'};
+  Write("a.bin", bytes.substr(0, 20'000));
+  Write("b.bin", bytes.substr(20'000));
+  Files({"*.bin"});
+  spec_.format = "tokens";
+  spec_.text.vocabulary = 251;
+  blob::StoreSettings store;
+  store.open = [](std::string_view uri) { return *blob::OpenStore(uri, {}); };
+  auto mapped = ReadJobText(spec_, {}), ranges = ReadJobText(spec_, store);
+  ASSERT_TRUE(mapped.ok() && ranges.ok()) << mapped.status() << ranges.status();
+  EXPECT_TRUE(mapped->train->in_memory());
+  EXPECT_FALSE(ranges->train->in_memory());
+  EXPECT_EQ(Tokens(*ranges->train), Tokens(*mapped->train));
+  data::Rows rows;
+  auto reader = ranges->train->MakeReader({});
+  for (int64_t i = 0; i < ranges->train->size(); i += 100) {
+    ASSERT_TRUE(reader->Read(0, i, i + 1, rows).ok());
+  }
+}
+
 TEST(Matches, StarsAndQuestionMarks) {
   EXPECT_TRUE(Matches("train-01.bin", "train-*.bin"));
   EXPECT_TRUE(Matches("train-01.bin", "*0?.b*n"));
