@@ -131,6 +131,9 @@ void CheckClassWeights(Section& in, const Data& data, const Train& train) {
   if (data.IsTable() && data.table.task == TableTask::kRegression && in.Has("class_weights")) {
     in.Wrong("class_weights", "belongs to classes, but spec.data.task is regression");
   }
+  if (data.IsText() && in.Has("class_weights")) {
+    in.Wrong("class_weights", "belongs to classes, but spec.data.format is " + data.format);
+  }
   const auto found = static_cast<int64_t>(train.class_weights.size());
   if (data.IsIdx() && found > 0 && found != data.classes) {
     in.Wrong("class_weights", "found " + std::to_string(found) + " numbers, expected " +

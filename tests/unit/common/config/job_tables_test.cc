@@ -68,6 +68,11 @@ TEST(TableSection, SaysWhatIsWrong) {
               ElementsAre(HasSubstr("spec.data.target: belongs to format parquet or csv")));
   EXPECT_THAT(MistakesIn(Replaced("epochs: 3", "epochs: 3\n    class_weights: [1, 2]")),
               ElementsAre(HasSubstr("found 2 numbers, expected 10")));
+  EXPECT_THAT(MistakesIn("apiVersion: coxswain/v1\nkind: TrainingJob\nmetadata: {name: a}\nspec:\n"
+                         "  model: {recipe: gpt}\n  data: {format: text, train: {files: [a.txt]}, "
+                         "sequence_length: 8}\n"
+                         "  train: {class_weights: balanced}\n"),
+              ElementsAre(HasSubstr("class_weights: belongs to classes")));
 }
 
 TEST(TableSection, PathsBecomeAbsolute_TheRestOfTheListStays) {
