@@ -44,7 +44,7 @@ struct Program {
   std::string working_dir;  // absolute, or of `code`; empty: `code`, or a new folder for each rank
 };
 
-enum class Recipe { kMlp, kCnn, kGpt, kLlama };
+enum class Recipe { kMlp, kCnn, kResNet, kGpt, kLlama };
 
 // spec.model of gpt and llama: the shapes of GPT-2 and of Llama.
 struct Transformer {
@@ -68,9 +68,12 @@ struct Model {
   bool batch_norm = false;               // cnn: statistics per canonical micro-batch
   double dropout = 0.0;                  // before the last layer; [0, 1)
   int64_t embedding_dim = 0;             // of each categorical column; 0: by its cardinality
+  int64_t depth = 18;                    // resnet: 18, 34 or 50 layers
+  bool small_stem = false;               // resnet: 3x3 and no pool, for small images
   Transformer transformer;               // gpt, llama
   std::string from;  // gpt, llama: URI of a folder with config.json and model.safetensors; or empty
 
+  bool HasBatchNorm() const { return batch_norm || recipe == Recipe::kResNet; }
   bool IsTransformer() const { return recipe == Recipe::kGpt || recipe == Recipe::kLlama; }
   // Numbers that stand for one of so many categories: embedding_dim, or the rule of thumb of
   // fastai, 1.6 n^0.56, at most 600.

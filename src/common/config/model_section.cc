@@ -15,6 +15,8 @@ const char* NameOf(Recipe recipe) {
       return "mlp";
     case Recipe::kCnn:
       return "cnn";
+    case Recipe::kResNet:
+      return "resnet";
     case Recipe::kGpt:
       return "gpt";
     case Recipe::kLlama:
@@ -42,7 +44,8 @@ void CheckRecipe(Section& in, const Data& data, Recipe recipe) {
     in.Wrong("recipe", found + ") is a table, which is for the mlp");
   }
   if (data.IsText() && !text) in.Wrong("recipe", found + ") is text, which is for gpt and llama");
-  if (data.IsIdx() && text) in.Wrong("recipe", found + ") is images, which are for cnn and mlp");
+  if (data.IsIdx() && text)
+    in.Wrong("recipe", found + ") is images, which are for cnn, resnet and mlp");
 }
 
 void ReadTransformer(Section& in, const Data& data, Model* out) {
@@ -86,6 +89,18 @@ void ReadTransformer(Section& in, const Data& data, Model* out) {
   }
 }
 
+void ReadResNet(Section& in, Model* out) {
+  enum class Stem { kImageNet, kSmall };
+  Stem stem = Stem::kImageNet;
+  in.Choice<Stem>("stem", {{"imagenet", Stem::kImageNet}, {"small", Stem::kSmall}}, &stem);
+  out->small_stem = stem == Stem::kSmall;
+  if (in.Integer("depth", int64_t{1}, int64_t{1000}, &out->depth) && out->depth != 18 &&
+      out->depth != 34 && out->depth != 50) {
+    in.Wrong("depth", "found " + std::to_string(out->depth) + ", expected 18, 34 or 50");
+  }
+  RefuseKeys(in, {"depth", "stem"}, out->recipe == Recipe::kResNet, "resnet", out->recipe);
+}
+
 }  // namespace
 
 void ReadModel(Section& in, const Data& data, Model* out) {
@@ -94,6 +109,7 @@ void ReadModel(Section& in, const Data& data, Model* out) {
   in.Choice<Recipe>("recipe",
                     {{"mlp", Recipe::kMlp},
                      {"cnn", Recipe::kCnn},
+                     {"resnet", Recipe::kResNet},
                      {"gpt", Recipe::kGpt},
                      {"llama", Recipe::kLlama}},
                     &out->recipe);
@@ -114,10 +130,13 @@ void ReadModel(Section& in, const Data& data, Model* out) {
     in.Wrong("embedding_dim",
              "belongs to columns of categories (spec.data.format: parquet or csv)");
   }
+  ReadResNet(in, out);
   RefuseKeys(in, {"channels", "pool_every", "batch_norm"}, out->recipe == Recipe::kCnn, "cnn",
              out->recipe);
-  RefuseKeys(in, {"hidden"}, !out->IsTransformer(), "cnn or mlp", out->recipe);
-  RefuseKeys(in, {"dropout"}, out->recipe != Recipe::kLlama, "cnn, mlp or gpt", out->recipe);
+  const bool layers = out->recipe == Recipe::kCnn || out->recipe == Recipe::kMlp;
+  RefuseKeys(in, {"hidden"}, layers, "cnn or mlp", out->recipe);
+  RefuseKeys(in, {"dropout"}, out->recipe != Recipe::kLlama, "cnn, mlp, resnet or gpt",
+             out->recipe);
   ReadTransformer(in, data, out);
 }
 

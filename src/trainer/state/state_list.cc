@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "trainer/state/resnet_list.h"
 #include "trainer/state/transformer_list.h"
 
 namespace coxswain::trainer::state {
@@ -25,6 +26,12 @@ class Listing {
   }
 
   StateList List(const ImageShape& image) {
+    if (spec_.model.recipe == config::Recipe::kResNet) {
+      ResNetTensors tensors = ListResNet(spec_.model, image.channels, spec_.data.classes, dtype_);
+      parameters_ = std::move(tensors.parameters);
+      buffers_ = std::move(tensors.buffers);
+      return Join();
+    }
     int64_t inputs = image.channels * image.height * image.width;
     const char* prefix = "layers.";
     if (spec_.model.recipe == config::Recipe::kCnn) {

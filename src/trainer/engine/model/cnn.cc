@@ -8,12 +8,9 @@
 namespace coxswain::trainer::engine {
 namespace {
 
-constexpr double kEpsilon = 1e-5;  // PyTorch's BatchNorm2d
-constexpr double kMomentum = 0.1;
-
 struct Block {
   at::Tensor weight, bias;  // of the convolution; no bias with norm
-  at::Tensor norm_weight, norm_bias, running_mean, running_variance;
+  const BatchNorm* norm = nullptr;
   bool pool = false;
 };
 
@@ -43,26 +40,13 @@ class Cnn : public Model {
 
   at::Tensor Forward(const Inputs& inputs, const ForwardPass& pass) override {
     at::Tensor x = inputs.dense;
-    double* statistics = pass.statistics;
     for (const Block& block : blocks_) {
       x = at::conv2d(x, block.weight, block.bias, /*stride=*/1, /*padding=*/1);
-      if (batch_norm_) x = Norm(block, x, pass.training, statistics);
+      if (block.norm != nullptr) x = block.norm->Forward(x, pass);
       x = at::relu(x);
       if (block.pool) x = at::max_pool2d(x, 2);
     }
     return head_->Forward(x.flatten(1), pass);
-  }
-
-  void UpdateStatistics(const double* sums, double rows) override {
-    for (Block& block : blocks_) {
-      if (!batch_norm_) return;
-      for (at::Tensor* running : {&block.running_mean, &block.running_variance}) {
-        int64_t channels = running->numel();
-        at::Tensor batch = at::from_blob(const_cast<double*>(sums), {channels}, at::kDouble) / rows;
-        running->lerp_(batch.to(running->scalar_type()), kMomentum);
-        sums += channels;
-      }
-    }
   }
 
  private:
@@ -73,47 +57,11 @@ class Cnn : public Model {
     block.weight = AddParameter(name + ".conv.weight",
                                 UniformByFanIn({outputs, inputs, 3, 3}, fan_in, dtype, rng));
     if (batch_norm_) {
-      block.norm_weight = AddParameter(name + ".norm.weight", at::ones({outputs}, dtype));
-      block.norm_bias = AddParameter(name + ".norm.bias", at::zeros({outputs}, dtype));
-      block.running_mean = AddBuffer(name + ".norm.running_mean", at::zeros({outputs}, dtype));
-      block.running_variance = AddBuffer(name + ".norm.running_var", at::ones({outputs}, dtype));
-      statistics_size_ += 2 * static_cast<size_t>(outputs);
+      block.norm = AddBatchNorm(name + ".norm", outputs, dtype);
     } else {
       block.bias = AddParameter(name + ".conv.bias", UniformByFanIn({outputs}, fan_in, dtype, rng));
     }
     blocks_.push_back(std::move(block));
-  }
-
-  at::Tensor Norm(const Block& block, const at::Tensor& x, bool training, double*& statistics) {
-    if (!training) {
-      return std::get<0>(at::native_batch_norm(x, block.norm_weight, block.norm_bias,
-                                               block.running_mean, block.running_variance, false,
-                                               kMomentum, kEpsilon));
-    }
-    auto [out, mean, inverse] = at::native_batch_norm(x, block.norm_weight, block.norm_bias, {}, {},
-                                                      true, kMomentum, kEpsilon);
-    if (statistics != nullptr) AddStatistics(x, mean, inverse, statistics);
-    return out;
-  }
-
-  // Running statistics move once a step by the mean over its micro-batches, weighted by rows, so
-  // that they do not depend on which rank had which. The variance is the unbiased one, as in
-  // PyTorch.
-  static void AddStatistics(const at::Tensor& x, const at::Tensor& mean, const at::Tensor& inverse,
-                            double*& statistics) {
-    auto rows = static_cast<double>(x.size(0));
-    double count = rows * static_cast<double>(x.size(2) * x.size(3));
-    double unbias = count > 1 ? count / (count - 1) : 1;
-    at::Tensor means = mean.detach().to(at::kDouble), inverses = inverse.detach().to(at::kDouble);
-    int64_t channels = means.numel();
-    const double* m = means.const_data_ptr<double>();
-    const double* s = inverses.const_data_ptr<double>();
-    for (int64_t i = 0; i < channels; ++i) statistics[i] += rows * m[i];
-    statistics += channels;
-    for (int64_t i = 0; i < channels; ++i) {
-      statistics[i] += rows * (1 / (s[i] * s[i]) - kEpsilon) * unbias;
-    }
-    statistics += channels;
   }
 
   const bool batch_norm_;

@@ -18,6 +18,18 @@ at::Tensor Model::AddBuffer(std::string name, at::Tensor value) {
   return value;
 }
 
+const BatchNorm* Model::AddBatchNorm(const std::string& name, int64_t channels,
+                                     at::ScalarType dtype) {
+  BatchNorm::Tensors tensors;
+  tensors.weight = AddParameter(name + ".weight", at::ones({channels}, dtype));
+  tensors.bias = AddParameter(name + ".bias", at::zeros({channels}, dtype));
+  tensors.running_mean = AddBuffer(name + ".running_mean", at::zeros({channels}, dtype));
+  tensors.running_variance = AddBuffer(name + ".running_var", at::ones({channels}, dtype));
+  norms_.emplace_back(std::move(tensors), statistics_size_);
+  statistics_size_ += norms_.back().statistics_size();
+  return &norms_.back();
+}
+
 std::unique_ptr<Model> MakeModel(const config::Model& recipe, const data::SampleShape& sample,
                                  at::ScalarType dtype, uint64_t seed) {
   base::Rng rng(base::Mix64(seed ^ 0x30de1));
@@ -26,6 +38,8 @@ std::unique_ptr<Model> MakeModel(const config::Model& recipe, const data::Sample
       return MakeMlp(recipe, sample, dtype, rng);
     case config::Recipe::kCnn:
       return MakeCnn(recipe, sample, dtype, rng);
+    case config::Recipe::kResNet:
+      return MakeResNet(recipe, sample, dtype, rng);
     case config::Recipe::kGpt:
       return MakeGpt(recipe, sample, dtype, rng);
     case config::Recipe::kLlama:
@@ -40,7 +54,7 @@ std::string CheckModel(const config::Model& recipe, const data::SampleShape& sam
     return config::WrongTransformer(recipe, {sample.sequence, sample.vocabulary});
   }
   if (sample.sequence > 0) return "spec.model.recipe: text is for gpt and llama";
-  if (recipe.recipe == config::Recipe::kMlp) return "";
+  if (recipe.recipe != config::Recipe::kCnn) return "";
   if (sample.dense.size() != 3) {
     return "spec.model.recipe: found cnn, which is for images; expected mlp for these samples";
   }

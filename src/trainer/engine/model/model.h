@@ -4,12 +4,14 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "common/config/job_spec.h"
 #include "trainer/engine/data/dataset.h"
+#include "trainer/engine/model/batch_norm.h"
 
 namespace coxswain::trainer::engine {
 
@@ -50,12 +52,19 @@ class Model {
   virtual void KeepGradientMemory() {}
   virtual void DropGradientMemory() {}
   // Moves the running statistics: new = old + momentum * (sums / rows - old).
-  virtual void UpdateStatistics(const double* /*sums*/, double /*rows*/) {}
+  void UpdateStatistics(const double* sums, double rows) {
+    for (BatchNorm& norm : norms_) norm.UpdateStatistics(sums, rows);
+  }
 
  protected:
   at::Tensor AddParameter(std::string name, at::Tensor value);
   at::Tensor AddBuffer(std::string name, at::Tensor value);
+  // Parameters `name`.weight and .bias, buffers .running_mean and .running_var. The model's.
+  const BatchNorm* AddBatchNorm(const std::string& name, int64_t channels, at::ScalarType dtype);
+
+ private:
   std::vector<NamedTensor> parameters_, buffers_;
+  std::deque<BatchNorm> norms_;
   size_t statistics_size_ = 0;
 };
 

@@ -16,6 +16,11 @@ std::unique_ptr<Model> MakeMlp(const config::Model& recipe, const data::SampleSh
 std::unique_ptr<Model> MakeCnn(const config::Model& recipe, const data::SampleShape& sample,
                                at::ScalarType dtype, base::Rng& rng);
 
+// He et al. 2016, with 18, 34 or 50 layers; parameters have the names and shapes of Hugging Face's
+// ResNetForImageClassification. A small stem (3x3, no pool) is for images of about 32 pixels.
+std::unique_ptr<Model> MakeResNet(const config::Model& recipe, const data::SampleShape& sample,
+                                  at::ScalarType dtype, base::Rng& rng);
+
 // GPT-2: learnt positions, layer norm before each part, GELU; parameters have the names and shapes
 // of Hugging Face's GPT2LMHeadModel. Attention is not dropped out: its weights are never made.
 std::unique_ptr<Model> MakeGpt(const config::Model& recipe, const data::SampleShape& sample,

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "common/config/resnet.h"
 #include "common/config/transformer.h"
 
 namespace coxswain::trainer::pretrained {
@@ -170,6 +171,32 @@ std::string HfConfig(const config::Model& model, bool float64, int64_t end_of_te
   out["dtype"] = out["torch_dtype"] = float64 ? "float64" : "float32";
   out["bos_token_id"] = out["eos_token_id"] = nullptr;
   if (end_of_text >= 0) out["bos_token_id"] = out["eos_token_id"] = end_of_text;
+  return out.dump();
+}
+
+std::string HfResNetConfig(const config::Model& model, bool float64, int64_t image_channels,
+                           int64_t classes) {
+  const config::ResNetShape shape = config::ResNetOf(model.depth);
+  Json labels = Json::object(), ids = Json::object();
+  for (int64_t i = 0; i < classes; ++i) {
+    const std::string label = "LABEL_" + std::to_string(i);
+    labels[std::to_string(i)] = label;
+    ids[label] = i;
+  }
+  const Json out = {{"architectures", {"ResNetForImageClassification"}},
+                    {"model_type", "resnet"},
+                    {"num_channels", image_channels},
+                    {"embedding_size", shape.embedding_size},
+                    {"hidden_sizes", shape.hidden_sizes},
+                    {"depths", shape.depths},
+                    {"layer_type", shape.bottleneck ? "bottleneck" : "basic"},
+                    {"hidden_act", "relu"},
+                    {"downsample_in_first_stage", false},
+                    {"downsample_in_bottleneck", false},
+                    {"id2label", labels},
+                    {"label2id", ids},
+                    {"dtype", float64 ? "float64" : "float32"},
+                    {"torch_dtype", float64 ? "float64" : "float32"}};
   return out.dump();
 }
 

@@ -15,4 +15,8 @@ absl::StatusOr<config::Model> WithShapesOf(const config::Model& model, const std
 // JSON members that `transformers` reads, of a resolved model; `end_of_text` below 0: none.
 std::string HfConfig(const config::Model& model, bool float64, int64_t end_of_text);
 
+// Likewise, of a resnet with the usual stem (ResNetForImageClassification).
+std::string HfResNetConfig(const config::Model& model, bool float64, int64_t image_channels,
+                           int64_t classes);
+
 }  // namespace coxswain::trainer::pretrained

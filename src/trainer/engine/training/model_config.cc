@@ -27,17 +27,16 @@ std::string DescribeTransformer(const config::JobSpec& spec, const data::Dataset
   return out.dump(2) + "\n";
 }
 
-}  // namespace
-
-std::string DescribeModel(const config::JobSpec& spec, const data::Dataset& set,
-                          const std::vector<blob::TensorInfo>& tensors, size_t count) {
-  if (spec.model.IsTransformer()) return DescribeTransformer(spec, set);
-  const config::Model& model = spec.model;
-  bool cnn = model.recipe == config::Recipe::kCnn;
-  Json out;
-  out["format"] = "coxswain/model/v1";
-  out["name"] = spec.metadata.name;
-  Json& recipe = out["model"];
+Json DescribeRecipe(const config::Model& model) {
+  Json recipe;
+  if (model.recipe == config::Recipe::kResNet) {
+    recipe["recipe"] = "resnet";
+    recipe["depth"] = model.depth;
+    recipe["stem"] = model.small_stem ? "small" : "imagenet";
+    recipe["batch_norm_eps"] = 1e-5;
+    return recipe;
+  }
+  const bool cnn = model.recipe == config::Recipe::kCnn;
   recipe["recipe"] = cnn ? "cnn" : "mlp";
   if (cnn) {
     recipe["channels"] = model.channels;
@@ -47,9 +46,31 @@ std::string DescribeModel(const config::JobSpec& spec, const data::Dataset& set,
     if (model.batch_norm) recipe["batch_norm_eps"] = 1e-5;
   }
   recipe["hidden"] = model.hidden;
+  return recipe;
+}
+
+}  // namespace
+
+std::string DescribeModel(const config::JobSpec& spec, const data::Dataset& set,
+                          const std::vector<blob::TensorInfo>& tensors, size_t count) {
+  if (spec.model.IsTransformer()) return DescribeTransformer(spec, set);
+  const config::Model& model = spec.model;
+  const bool resnet = model.recipe == config::Recipe::kResNet;
+  const bool float64 = spec.train.precision == config::Precision::kFloat64;
+  Json whole;
+  // `transformers` has no other stem.
+  const bool theirs = resnet && !model.small_stem;
+  if (theirs) {
+    whole = Json::parse(
+        pretrained::HfResNetConfig(model, float64, set.shape().dense[0], spec.data.classes));
+  }
+  Json& out = theirs ? whole["coxswain"] : whole;
+  out["format"] = "coxswain/model/v1";
+  out["name"] = spec.metadata.name;
+  Json& recipe = out["model"] = DescribeRecipe(model);
   recipe["activation"] = "relu";
   recipe["dropout"] = model.dropout;
-  recipe["dtype"] = spec.train.precision == config::Precision::kFloat64 ? "float64" : "float32";
+  recipe["dtype"] = float64 ? "float64" : "float32";
   const data::Dataset::Description described = set.Describe();
   if (!described.input.empty()) {
     out["input"] = Json::parse(described.input);
@@ -63,7 +84,7 @@ std::string DescribeModel(const config::JobSpec& spec, const data::Dataset& set,
   }
   Json& list = out["tensors"] = Json::object();
   for (size_t i = 0; i < count; ++i) list[tensors[i].name] = tensors[i].shape;
-  return out.dump(2) + "\n";
+  return whole.dump(2) + "\n";
 }
 
 }  // namespace coxswain::trainer::engine

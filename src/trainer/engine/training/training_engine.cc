@@ -21,7 +21,7 @@ blob::DType ToDType(at::ScalarType type) {
 // ranks there may be has one, and that the noise can be measured on one rank.
 int64_t CanonicalMicroBatch(const config::JobSpec& spec) {
   const config::Train& train = spec.train;
-  if (train.micro_batch_size > 0 || !spec.model.batch_norm) return train.micro_batch_size;
+  if (train.micro_batch_size > 0 || !spec.model.HasBatchNorm()) return train.micro_batch_size;
   int64_t parts = std::max(spec.workers, spec.max_workers);
   if (train.max_global_batch_size > 0) parts = std::max<int64_t>(2, parts);
   return std::max<int64_t>(1, train.global_batch_size / parts);

@@ -89,7 +89,8 @@ constexpr BadCase kNames[] = {
     {"    epochs: 3", "    \"a\\e[31m\\n\": 3",
      "job.yaml:16: unknown key 'a\\x1b[31m\\x0a' in spec.train"},
     {"recipe: cnn", "recipe: cmn",
-     "job.yaml:10: spec.model.recipe: found \"cmn\", expected one of mlp, cnn, gpt, llama (did you "
+     "job.yaml:10: spec.model.recipe: found \"cmn\", expected one of mlp, cnn, resnet, gpt, llama "
+     "(did you "
      "mean "
      "'cnn'?)"},
     {"name: digits", "name: My Digits",
@@ -208,6 +209,8 @@ constexpr BadCase kRanges[] = {
 INSTANTIATE_TEST_SUITE_P(Ranges, BadJob, testing::ValuesIn(kRanges));
 
 constexpr BadCase kConflicts[] = {
+    {"recipe: cnn", "stem: small",
+     "job.yaml:10: spec.model.stem: belongs to recipe resnet, but spec.model.recipe is cnn"},
     {"recipe: cnn", "pool_every: 3",
      "job.yaml:10: spec.model.pool_every: found 3, expected at most 2, the number of blocks "
      "(spec.model.channels)"},

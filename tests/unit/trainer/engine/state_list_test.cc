@@ -35,6 +35,15 @@ config::JobSpec Spec(config::Recipe recipe) {
   return spec;
 }
 
+TEST(StateList, ResNets_AsTheEngine) {
+  config::JobSpec spec = Spec(config::Recipe::kResNet);
+  for (int64_t depth : {18, 34, 50}) {
+    spec.model.depth = depth;
+    spec.model.small_stem = depth == 34;
+    ExpectSame(spec);
+  }
+}
+
 TEST(StateList, MlpWithAdamW_AsTheEngine) { ExpectSame(Spec(config::Recipe::kMlp)); }
 
 TEST(StateList, MlpWithSgdInFloat64_AsTheEngine) {
