@@ -28,13 +28,13 @@ def options(description, **defaults):
 
 
 def peer_python():
-    """The interpreter of a virtual environment with torch 2.11.0, made at the first use."""
+    """The interpreter of a virtual environment with torch 2.11.0 and transformers, made at the first use."""
     python = PEERS / "bin" / "python"
     if not (PEERS / "lib").exists():
         print(f"making {PEERS} with torch 2.11.0 (once, about 5 GB)", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", PEERS], check=True)
-    if subprocess.run([python, "-c", "import torch"], capture_output=True).returncode:
-        subprocess.run([python, "-m", "pip", "install", "-q", "torch==2.11.0", "numpy"], check=True)
+    if subprocess.run([python, "-c", "import torch, transformers"], capture_output=True).returncode:
+        subprocess.run([python, "-m", "pip", "install", "-q", "torch==2.11.0", "numpy", "transformers==5.23.0"], check=True)
     return python
 
 

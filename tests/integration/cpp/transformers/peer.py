@@ -2,6 +2,7 @@
 
     peer.py logits FOLDER IDS ROWS OUT         loads a model that we wrote; its logits as 64-bit numbers
     peer.py make KIND DTYPE FOLDER IDS ROWS OUT  makes a model of its own and saves it; its logits likewise
+    peer.py train FOLDER BATCHES LENGTH OUT    trains a model that we wrote (fused AdamW, 64 bits); the loss of each step
 """
 import os
 import sys
@@ -32,13 +33,38 @@ def make(kind, dtype):
     return model.to(getattr(torch, dtype))
 
 
-if sys.argv[1] == "logits":
-    folder, ids, rows, out = sys.argv[2:]
+def load(folder):
     loaded, report = AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True, attn_implementation="eager")
     wrong = {key: report[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys") if report[key]}
     if wrong:
         sys.exit(f"{folder} does not fit: {wrong}")
-    logits(loaded, ids, rows, out)
+    return loaded
+
+
+def train(model, batches, length, out):
+    """Each batch: how many rows, their tokens, their labels."""
+    model = model.double().train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.01, fused=True)
+    numbers, at, losses = numpy.fromfile(batches, dtype="<i8"), 0, []
+    while at < len(numbers):
+        count = numbers[at] * length
+        ids, labels = (torch.from_numpy(numbers[at + 1 + i * count:at + 1 + (i + 1) * count].reshape(-1, length).copy())
+                       for i in range(2))
+        at += 1 + 2 * count
+        loss = torch.nn.functional.cross_entropy(model(ids).logits.flatten(0, 1), labels.flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    numpy.array(losses, dtype="<f8").tofile(out)
+
+
+if sys.argv[1] == "logits":
+    folder, ids, rows, out = sys.argv[2:]
+    logits(load(folder), ids, rows, out)
+elif sys.argv[1] == "train":
+    folder, batches, length, out = sys.argv[2:]
+    train(load(folder), batches, int(length), out)
 else:
     kind, dtype, folder, ids, rows, out = sys.argv[2:]
     made = make(kind, dtype)

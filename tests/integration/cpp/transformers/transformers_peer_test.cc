@@ -14,6 +14,7 @@
 
 #include "common/base/rng.h"
 #include "common/config/transformer.h"
+#include "peer.h"
 #include "trainer/blob/checkpoint_io.h"
 #include "trainer/engine/model/model.h"
 #include "trainer/engine/pretrained/hf_config.h"
@@ -25,36 +26,15 @@ namespace {
 
 constexpr int64_t kRows = 3, kTokens = 20, kVocabulary = 53;
 
-std::string Variable(const char* name) {
-  const char* value = getenv(name);
-  return value == nullptr ? "" : value;
-}
-
-std::string Python() {
-  std::string peers = Variable("COXSWAIN_PEERS"), cache = Variable("XDG_CACHE_HOME");
-  if (cache.empty()) cache = Variable("HOME") + "/.cache";
-  if (peers.empty()) peers = cache + "/coxswain/peers";
-  return peers + "/bin/python";
-}
-
-class TransformersPeer : public ::testing::Test {
+class TransformersPeer : public Peer {
  protected:
   void SetUp() override {
-    const std::string probe = Python() + " -c 'import tokenizers, transformers, torch' 2>/dev/null";
-    static const bool there = std::system(probe.c_str()) == 0;
-    if (!there) GTEST_SKIP() << "no Python with transformers at " << Python();
-    std::string pattern = std::filesystem::temp_directory_path() / "transformersXXXXXX";
-    folder_ = mkdtemp(pattern.data());
+    Peer::SetUp();
     base::Rng rng(4);
     for (int64_t i = 0; i < kRows * kTokens; ++i) {
       ids_.push_back(static_cast<int64_t>(rng.Below(static_cast<uint64_t>(kVocabulary))));
     }
-    std::ofstream(folder_ + "/ids", std::ios::binary)
-        .write(reinterpret_cast<const char*>(ids_.data()),
-               static_cast<std::streamsize>(ids_.size() * sizeof(int64_t)));
-  }
-  void TearDown() override {
-    if (!folder_.empty()) std::filesystem::remove_all(folder_);
+    WriteNumbers(ids_);
   }
 
   static config::Model Recipe(config::Recipe recipe) {
@@ -81,24 +61,11 @@ class TransformersPeer : public ::testing::Test {
     return model.Forward(inputs, {}).contiguous();
   }
 
-  void Peer(const std::string& arguments) {
-    const std::string command = Python() + " " + COXSWAIN_PEER_SCRIPT + " " + arguments + " " +
-                                folder_ + "/ids " + std::to_string(kRows) + " " + folder_ +
-                                "/logits 2>" + folder_ + "/errors";
-    ASSERT_EQ(std::system(command.c_str()), 0) << ReadFile("errors");
-  }
-  std::string ReadFile(const std::string& name) {
-    std::ifstream file(folder_ + "/" + name, std::ios::binary);
-    std::stringstream text;
-    text << file.rdbuf();
-    return text.str();
-  }
-
   void ExpectTheirLogits(const at::Tensor& ours, double tolerance) {
-    const std::string bytes = ReadFile("logits");
-    ASSERT_EQ(bytes.size(), static_cast<size_t>(ours.numel()) * sizeof(double));
+    const std::vector<double> numbers = TheirNumbers();
+    ASSERT_EQ(numbers.size(), static_cast<size_t>(ours.numel()));
     at::Tensor theirs = at::empty_like(ours);
-    std::memcpy(theirs.data_ptr(), bytes.data(), bytes.size());
+    std::memcpy(theirs.data_ptr(), numbers.data(), numbers.size() * sizeof(double));
     EXPECT_GT(theirs.abs().max().item<double>(), 1e-3);
     EXPECT_LT((ours - theirs).abs().max().item<double>(), tolerance);
   }
@@ -128,14 +95,14 @@ class TransformersPeer : public ::testing::Test {
     config::Model resolved = recipe;
     resolved.transformer = config::ResolvedTransformer(recipe, kTokens, kVocabulary);
     ASSERT_TRUE((*store)->Put("config.json", pretrained::HfConfig(resolved, true, -1)).ok());
-    Peer("logits " + folder_ + "/ours");
+    Run("logits " + folder_ + "/ours", kRows);
     ExpectTheirLogits(Logits(*model), tolerance);
   }
 
   // They write, we read.
   void ExpectWeLoad(config::Recipe recipe, const std::string& kind, const std::string& dtype,
                     double tolerance) {
-    Peer("make " + kind + " " + dtype + " " + folder_ + "/theirs");
+    Run("make " + kind + " " + dtype + " " + folder_ + "/theirs", kRows);
     config::Model model;
     model.recipe = recipe;
     model.from = folder_ + "/theirs";
@@ -160,7 +127,6 @@ class TransformersPeer : public ::testing::Test {
     ExpectTheirLogits(Logits(*ours), tolerance);
   }
 
-  std::string folder_;
   std::vector<int64_t> ids_;
 };
 
