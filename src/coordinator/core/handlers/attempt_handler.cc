@@ -82,6 +82,22 @@ void DescribeNodes(const Turn& turn, const RankRow& rank, protocol::StartRank* o
   }
 }
 
+// A gang's slots come free a moment apart: one that may have any number of them, and waits, would
+// start with the first.
+void SlotsCameFree(Turn& turn, const protocol::RankKey& key) {
+  const AttemptRow* attempt = turn.tables.attempts().Active(key.job);
+  const bool of_it = attempt != nullptr && attempt->number == key.attempt;
+  const auto& ranks = turn.tables.ranks().Of(key.job, key.attempt);
+  const bool others = std::any_of(ranks.begin(), ranks.end(),
+                                  [](const RankRow* each) { return !each->exit.has_value(); });
+  if (!of_it || !others) {
+    turn.soft.placement_due = true;
+    return;
+  }
+  const Time latest = turn.now + turn.deadlines().lease;
+  turn.soft.replan_at = std::min(turn.soft.replan_at.value_or(latest), latest);
+}
+
 }  // namespace
 
 void StartAttempt(Turn& turn, const Placement& placement) {
@@ -232,7 +248,7 @@ void EndRank(Turn& turn, const protocol::RankKey& key, const protocol::ExitRecor
   });
   turn.TouchNode(rank->node);
   turn.TouchJob(key.job);
-  turn.soft.placement_due = true;
+  SlotsCameFree(turn, key);
   NoteIfDrained(turn, rank->node);
   const AttemptRow* attempt = turn.tables.attempts().Active(key.job);
   if (attempt == nullptr || attempt->number != key.attempt) return;
