@@ -1,9 +1,10 @@
 """Language models: from a text to a model's folder, and on from there; what is wrong with a text is said at the submission."""
 import json
+import struct
 
 import pytest
 
-from cluster import kill
+from cluster import Cluster, kill
 from test_run import Run
 from test_train import path_of, points, read_safetensors
 
@@ -102,3 +103,46 @@ def test_what_is_wrong_is_said_at_the_submission_with_its_line(cluster, text, tm
     assert 'model_type: found "bert", expected "gpt2"' in refused()
     file = job_file(cluster, text, name="large", model="{recipe: gpt, layers: 2000, heads: 2, width: 65536}")
     assert "spec.model.width: each rank needs at least" in refused()
+
+
+def test_tokens_and_models_on_s3(tmp_path, ceph_gateway):
+    bucket = ceph_gateway.make_bucket("tokens")
+    for name, first in (("train/a.bin", 0), ("train/b.bin", 5), ("test.bin", 3)):
+        tokens = [(first + i * i // 7) % 50 for i in range(20_000)]
+        ceph_gateway.put(f"{bucket}/{name}", struct.pack("<20000H", *tokens))
+    with Cluster(tmp_path) as cluster:
+        cluster.start_coordinator()
+        cluster.start_worker("node-a", env=ceph_gateway.environment())
+        cluster.wait_nodes(1)
+
+        def job(name, model, tokens="train/"):
+            path = cluster.folder / f"{name}.yaml"
+            path.write_text(f"""apiVersion: coxswain/v1
+kind: TrainingJob
+metadata: {{name: {name}}}
+spec:
+  workers: 2
+  model: {model}
+  data:
+    format: tokens
+    train: {{files: ["{bucket}/{tokens}"]}}
+    evaluate: {{files: ["{bucket}/test.bin"]}}
+    sequence_length: 64
+    vocabulary: 50
+    buffer: 1MiB
+  train: {{global_batch_size: 25, optimizer: {{learning_rate: 3e-3}}}}
+  checkpoint: {{store: "{bucket}/store"}}
+""")
+            return path
+        first = cluster.submit(job("first", GPT))
+        assert cluster.cox("wait", first).returncode == 0, cluster.cox("describe", first).stdout
+        cluster.wait_point(first, 25)  # 39,999 labels in windows of 64: 625 of them
+        folder = cluster.job(first)["modelUri"]
+        assert folder.startswith("s3://")
+        second = cluster.submit(job("second", f'{{recipe: gpt, from: "{folder}"}}'))
+        assert cluster.cox("wait", second).returncode == 0, cluster.cox("describe", second).stdout
+        cluster.wait_point(second, 25)
+        losses = {j: {int(p["step"]): p["value"] for p in points(cluster, j, "loss")} for j in (first, second)}
+        assert losses[second][1] < losses[first][1] - 0.2, losses
+        done = cluster.cox("submit", job("third", GPT, tokens="nothing/"), check=False)
+        assert done.returncode == 106 and "nothing/: no such file" in done.stderr, done
