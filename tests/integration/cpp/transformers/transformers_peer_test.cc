@@ -14,6 +14,7 @@
 
 #include "common/base/rng.h"
 #include "common/config/transformer.h"
+#include "model_for_peer.h"
 #include "peer.h"
 #include "trainer/blob/checkpoint_io.h"
 #include "trainer/engine/model/model.h"
@@ -73,28 +74,10 @@ class TransformersPeer : public Peer {
   // We write, they read.
   void ExpectTheyLoad(const config::Model& recipe, double tolerance) {
     std::unique_ptr<Model> model = MakeModel(recipe, Sample(), at::kDouble, 5);
-    base::Rng rng(6);
-    std::vector<blob::TensorInfo> tensors;
-    for (const NamedTensor& parameter : model->parameters()) {
-      // Away from zeros and ones, so that each of them counts.
-      at::Tensor value = parameter.tensor.detach();
-      double* numbers = value.data_ptr<double>();
-      for (int64_t i = 0; i < value.numel(); ++i) {
-        numbers[i] += 0.1 * (static_cast<double>(rng.Below(1000)) / 1000 - 0.5);
-      }
-      tensors.push_back({parameter.name, blob::DType::kFloat64, value.sizes().vec()});
-    }
-    auto store = blob::OpenStore(folder_ + "/ours", {});
-    ASSERT_TRUE(store.ok()) << store.status();
-    auto copy = [&](const blob::Piece& piece, char* to) {
-      const auto& value = model->parameters()[piece.tensor].tensor;
-      std::memcpy(to, static_cast<const char*>(value.const_data_ptr()) + piece.offset, piece.bytes);
-    };
-    auto stored = blob::StoreModel(**store, "model.safetensors", tensors, {{"format", "pt"}}, copy);
-    ASSERT_TRUE(stored.ok()) << stored.status();
+    Stir(model->parameters(), 6);
     config::Model resolved = recipe;
     resolved.transformer = config::ResolvedTransformer(recipe, kTokens, kVocabulary);
-    ASSERT_TRUE((*store)->Put("config.json", pretrained::HfConfig(resolved, true, -1)).ok());
+    StoreForPeer(folder_ + "/ours", model->parameters(), pretrained::HfConfig(resolved, true, -1));
     Run("logits " + folder_ + "/ours", kRows);
     ExpectTheirLogits(Logits(*model), tolerance);
   }
