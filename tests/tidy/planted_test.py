@@ -118,7 +118,7 @@ class Planted(unittest.TestCase):
         for header, place, wrong in (
                 ('grpcpp/grpcpp.h', 'worker/rpc', 'worker/runtime'), ('coxswain/v1/coxswain.pb.h', 'cli/rpc', 'cli/verbs'),
                 ('google/protobuf/message.h', 'common/rpc', 'trainer/engine'), ('sqlite3.h', 'coordinator/store', 'coordinator/runtime'),
-                ('arrow/api.h', 'trainer/blob_s3', 'trainer/blob'), ('arrow/io/api.h', 'trainer/engine/data', 'trainer/engine/model'),
+                ('arrow/api.h', 'trainer/blob_s3', 'trainer/blob'), ('arrow/io/api.h', 'trainer/table', 'trainer/engine/data'),
                 ('torch/nn.h', 'trainer/engine/model', 'trainer/runtime'), ('ATen/ATen.h', 'trainer/cuda', 'trainer/blob'),
                 ('yaml-cpp/yaml.h', 'common/config', 'cli/verbs'), ('spdlog/spdlog.h', 'common/log', 'worker/runtime'),
                 ('httplib.h', 'coordinator/http', 'coordinator/rpc'), ('CLI/CLI.hpp', 'coordinator', 'coordinator/runtime'),
