@@ -8,11 +8,23 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/log_line.h"
+
 namespace coxswain::shim {
 namespace {
 
 constexpr size_t kTailBytes = 4096;
+constexpr size_t kOwnTailBytes = 1024;  // of those, where ours come after a program's
 constexpr uint64_t kSmallestSegment = 4096;
+
+// Whole lines, unless one alone is longer.
+std::string EndOf(std::string_view text, size_t most) {
+  if (text.size() <= most) return std::string(text);
+  text.remove_prefix(text.size() - most);
+  size_t line = text.find('\n');
+  if (line != std::string_view::npos && line + 1 < text.size()) text.remove_prefix(line + 1);
+  return std::string(text);
+}
 
 }  // namespace
 
@@ -45,13 +57,15 @@ void LogPump::Close() {
   if (lost_bytes_ > 0 && Append(LossLine()).empty()) lost_bytes_ = 0;
 }
 
-std::string LogPump::Tail() const {
-  std::string_view tail = tail_;
-  if (tail.size() <= kTailBytes) return std::string(tail);
-  tail.remove_prefix(tail.size() - kTailBytes);
-  size_t line = tail.find('\n');
-  if (line != std::string_view::npos && line + 1 < tail.size()) tail.remove_prefix(line + 1);
-  return std::string(tail);
+std::string LogPump::Tail() const { return EndOf(tail_, kTailBytes); }
+
+std::string LastLines(std::string err, const std::string& out) {
+  if (err.empty()) return out;
+  if (out.empty() || !base::IsOwnLog(err)) return err;
+  const std::string ours = EndOf(err, kOwnTailBytes);
+  std::string lines = EndOf(out, kTailBytes - kOwnTailBytes - 1);
+  if (!lines.ends_with('\n')) lines += '\n';
+  return lines + ours;
 }
 
 std::string_view LogPump::Append(std::string_view data) {

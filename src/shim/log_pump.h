@@ -45,4 +45,8 @@ class LogPump {
   std::string tail_;
 };
 
+// What an exit record shows of both: the end of stderr, else of stdout. Where nothing but our own
+// programs' log is on stderr, the end of stdout comes before it: a user's program has printed that.
+std::string LastLines(std::string err, const std::string& out);
+
 }  // namespace coxswain::shim

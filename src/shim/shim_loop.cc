@@ -245,8 +245,7 @@ void ShimLoop::EndTree() {
 
 void ShimLoop::WriteRecord() {
   if (exit_.ended.us == 0) exit_.ended = base::WallNow();
-  exit_.last_log = err_->Tail();
-  if (exit_.last_log.empty()) exit_.last_log = out_->Tail();
+  exit_.last_log = LastLines(err_->Tail(), out_->Tail());
   std::string problem = WriteExitRecord(exit_);
   control_.SendToSubscribers(State());
   // Nobody can read a record in a folder that has been removed: waiting for it would be for ever.

@@ -241,6 +241,7 @@ void CoreScript::AddUserCommands() {
     event.request.grace = args.Length("grace", base::seconds(30));
     event.request.store = args.Text("store");
     event.request.local_store = args.Has("local");
+    event.request.own_program = args.Has("program");
     event.spec_yaml = "name: " + event.request.name;
     event.idempotency_key = args.Text("key");
     event.request_digest = args.Text("digest", "d");

@@ -257,9 +257,9 @@ void EndRank(Turn& turn, const protocol::RankKey& key, const protocol::ExitRecor
   std::string who = "rank " + std::to_string(key.rank) + " on " + turn.NodeName(rank->node);
   bool clean = record.signal == 0 && (record.code == 0 || record.code == protocol::kExitStopped);
   bool leaving = IsOnPurpose(attempt->cause);
+  const std::string last = LastWords(record, own_program);
   bool expected = rank->finished || rank->stop_requested || (leaving && clean);
   if (!expected || (rank->finished && !clean)) {
-    std::string last = LastWords(record);
     turn.Note("RankExited",
               who + " " + ExitText(record, own_program) +
                   (last.empty() ? "" : "; its last log line: " + last),
@@ -272,7 +272,8 @@ void EndRank(Turn& turn, const protocol::RankKey& key, const protocol::ExitRecor
     ExitVerdict verdict = JudgeExit(record, own_program);
     FailAttempt(turn, key.job,
                 {.cause = verdict.cause,
-                 .reason = who + " " + verdict.text,
+                 .reason = who + " " + verdict.text +
+                           (own_program && !last.empty() ? "; its last log line: " + last : ""),
                  .exit = Exit{key.rank, rank->node, record},
                  .kind = verdict.kind});
   }

@@ -5,6 +5,7 @@
 #include "coordinator/core/handlers/attempt_handler.h"
 #include "coordinator/core/handlers/capacity.h"
 #include "coordinator/core/handlers/node_handler.h"
+#include "coordinator/core/handlers/retry_verdict.h"
 #include "coordinator/core/handlers/share_handler.h"
 #include "coordinator/core/handlers/store_look_handler.h"
 #include "coordinator/core/text.h"
@@ -27,6 +28,25 @@ std::map<JobId, std::string> WhoIsTied(const Turn& turn, const NodeId& node) {
                 (runs ? "; once it has let go, it waits for " : "; it waits for ") +
                 turn.NodeName(node) + ", unless another node is found to see them";
   }
+  return texts;
+}
+
+// "j1 (train) has saved nothing so far: ...", of each program that will have to let go.
+std::map<JobId, std::string> WhoLosesAll(const Turn& turn, const NodeId& node) {
+  std::map<JobId, std::string> texts;
+  if (!turn.tables.FindNode(node)->drain_by) return texts;
+  for (JobId id : JobsOn(turn, node)) {
+    const JobRow* row = turn.tables.jobs().Find(id);
+    if (row == nullptr || !HasSavedNothing(turn, *row)) continue;
+    texts[id] = JobText(*row) + " has saved nothing so far: unless it saves before it lets go, " +
+                WhereItBegins(*row);
+  }
+  return texts;
+}
+
+std::map<JobId, std::string> Warnings(const Turn& turn, const NodeId& node) {
+  std::map<JobId, std::string> texts = WhoIsTied(turn, node);
+  texts.merge(WhoLosesAll(turn, node));  // no job is of both kinds, but with --resume-from
   return texts;
 }
 
@@ -80,7 +100,7 @@ void Handle(Turn& turn, const DrainRequested& event) {
     turn.soft.drain_timers.Cancel(id);
     turn.TouchNode(id);
     if (!event.undo) {
-      for (const auto& [job, text] : WhoIsTied(turn, id)) {
+      for (const auto& [job, text] : Warnings(turn, id)) {
         turn.Note("NodeDraining", text, {.job = job, .node = id}, "warning");
       }
       AskOthers(turn, id);
@@ -90,7 +110,7 @@ void Handle(Turn& turn, const DrainRequested& event) {
     NoteIfDrained(turn, id);
   }
   Reply reply{.call = event.call, .text = "", .job = {}, .node = id};
-  for (auto& [job, text] : event.undo ? std::map<JobId, std::string>() : WhoIsTied(turn, id)) {
+  for (auto& [job, text] : event.undo ? std::map<JobId, std::string>() : Warnings(turn, id)) {
     reply.warnings.push_back(text);
   }
   turn.Reply(std::move(reply));

@@ -1,5 +1,8 @@
 #include "coordinator/core/handlers/exit_verdict.h"
 
+#include <algorithm>
+
+#include "common/base/log_line.h"
 #include "coordinator/core/text.h"
 
 namespace coxswain::coordinator::core {
@@ -15,6 +18,17 @@ bool IsInfo(std::string_view line) {
   return space != std::string_view::npos && line.substr(space + 1).starts_with("info cox-");
 }
 
+// What a program has printed, without what is said about it.
+std::string OfProgram(std::string_view log) {
+  std::string out;
+  while (!log.empty()) {
+    const std::string_view line = log.substr(0, log.find('\n'));
+    log.remove_prefix(std::min(log.size(), line.size() + 1));
+    if (!base::IsOwnLogLine(line)) out.append(line).append("\n");
+  }
+  return out;
+}
+
 // Of a record that no process gave.
 FailureKind KindOfNote(std::string_view note) {
   if (note.find("started") != std::string_view::npos &&
@@ -27,8 +41,9 @@ FailureKind KindOfNote(std::string_view note) {
 
 }  // namespace
 
-std::string LastWords(const protocol::ExitRecord& exit) {
+std::string LastWords(const protocol::ExitRecord& exit, bool own_program) {
   if (!exit.note.empty() || exit.oom_killed || FromOutside(exit.signal)) return "";
+  if (own_program) return LastLine(OfProgram(exit.last_log));
   std::string last = LastLine(exit.last_log);
   return IsInfo(last) ? "" : last;
 }

@@ -17,8 +17,9 @@ struct ExitVerdict {
 // of a program of the user's.
 ExitVerdict JudgeExit(const protocol::ExitRecord& exit, bool own_program = false);
 // The last line of its log, if it may tell why: not of a process that was killed from outside or
-// for lack of memory, and no line that only tells how things went well. Empty: none.
-std::string LastWords(const protocol::ExitRecord& exit);
+// for lack of memory, and no line that only tells how things went well. Of a program of the user's,
+// its own last line, not one that its trainer has logged. Empty: none.
+std::string LastWords(const protocol::ExitRecord& exit, bool own_program);
 // "was killed ..." for any exit.
 std::string ExitText(const protocol::ExitRecord& exit, bool own_program = false);
 

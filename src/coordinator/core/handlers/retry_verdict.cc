@@ -1,5 +1,8 @@
 #include "coordinator/core/handlers/retry_verdict.h"
 
+#include <algorithm>
+
+#include "common/base/byte_text.h"
 #include "coordinator/core/text.h"
 
 namespace coxswain::coordinator::core {
@@ -59,6 +62,27 @@ JobState FinalState(const AttemptRow& attempt) {
   return JobState::kFailed;
 }
 
+// " at the same step (7)"; programs need not tell any.
+std::string AtStep(const JobRow& job, const AttemptRow& attempt) {
+  if (attempt.last_step > 0) {
+    return " at the same step (" + base::CountText(attempt.last_step) + ")";
+  }
+  return job.request.own_program ? "" : " before the first step";
+}
+
+// It does not wait for slots again.
+bool EndsWith(const JobRow& job, const AttemptRow& attempt) {
+  return attempt.cause == Cause::kPreempted && job.request.end_when_preempted;
+}
+
+// A checkpoint was begun in this attempt and came to nothing.
+bool HasTried(const Turn& turn, const AttemptRow& attempt) {
+  const std::vector<const CheckpointRow*> all = turn.tables.checkpoints().OfJob(attempt.job);
+  return std::any_of(all.begin(), all.end(), [&](const CheckpointRow* row) {
+    return !IsWhole(*row) && row->opened >= attempt.started;
+  });
+}
+
 std::string DoneText(const Turn& turn, const JobRow& job, const AttemptRow& attempt) {
   if (job.request.own_program) {
     return "its program ended with exit code 0" +
@@ -104,8 +128,7 @@ std::optional<JobEnd> JudgeAttempt(const Turn& turn, const JobRow& job, const At
   }
   if (attempt.cause == Cause::kUser && attempt.user_error) return end;
   if (attempt.cause == Cause::kUser && SameAsBefore(turn, attempt)) {
-    end.reason += "; the same failure at the same step (" + std::to_string(attempt.last_step) +
-                  ") twice, so it is not tried again";
+    end.reason += "; the same failure" + AtStep(job, attempt) + " twice, so it is not tried again";
     return end;
   }
   if (OutOfMemoryTwice(turn, attempt)) {
@@ -130,10 +153,32 @@ std::string UnsavedText(const Turn& turn, const JobRow& job, const AttemptRow& a
   for (const CheckpointRow* row : turn.tables.checkpoints().OfJob(job.id)) {
     if (CanRestore(*row)) saved = std::max(saved, row->step);
   }
-  if (saved >= attempt.last_step) return "";
+  const bool lost = saved < attempt.last_step;
+  const std::string at = lost ? " (it was at " + StepText(attempt.last_step) + ")" : "";
+  // A program may tell no steps, and what goes on elsewhere loses all that it has done.
+  if (HasSavedNothing(turn, job) && !HasTried(turn, attempt)) {
+    if (WaitsAgain(attempt.cause) && !EndsWith(job, attempt)) {
+      return "; it has saved nothing" + at + ": " + WhereItBegins(job);
+    }
+    return lost ? "; it has saved nothing" + at : "";
+  }
+  if (!lost) return "";
+  if (job.request.own_program && !HasTried(turn, attempt)) {
+    return "; it has saved nothing after " + StepText(saved) + at;
+  }
   return "; its last save did not succeed: " +
-         (saved == 0 ? "nothing is saved" : "nothing is saved after " + StepText(saved)) +
-         " (it was at " + StepText(attempt.last_step) + ")";
+         (saved == 0 ? "nothing is saved" : "nothing is saved after " + StepText(saved)) + at;
+}
+
+bool HasSavedNothing(const Turn& turn, const JobRow& job) {
+  if (!job.request.own_program) return false;
+  const std::vector<const CheckpointRow*> all = turn.tables.checkpoints().OfJob(job.id);
+  return std::none_of(all.begin(), all.end(),
+                      [](const CheckpointRow* row) { return CanRestore(*row); });
+}
+
+std::string WhereItBegins(const JobRow& job) {
+  return job.resume_uri.empty() ? "it begins anew" : "it begins again from what it was given";
 }
 
 bool MovedOn(const Turn& turn, const AttemptRow& attempt, Duration ran) {

@@ -14,8 +14,15 @@ namespace coxswain::coordinator::core {
 std::optional<JobEnd> JudgeAttempt(const Turn& turn, const JobRow& job, const AttemptRow& attempt);
 
 // "; its last save did not succeed: nothing is saved after step 200 (it was at step 6400)": of a
-// job whose ranks were told to save before they stopped. Empty: they did.
+// job whose ranks were told to save before they stopped. Empty: they did. Programs are not known to
+// have tried: "; it has saved nothing (it was at step 29)".
 std::string UnsavedText(const Turn& turn, const JobRow& job, const AttemptRow& attempt);
+
+// Such a program has no checkpoint of its own: what it has done is lost when it stops.
+bool HasSavedNothing(const Turn& turn, const JobRow& job);
+
+// "it begins anew", or with the checkpoint that it was given: what a job does that has none.
+std::string WhereItBegins(const JobRow& job);
 
 // The attempt ran long enough, and saved what the ones before it had not: failures before it no
 // longer count.

@@ -55,11 +55,13 @@ std::optional<NodeId> NextToAsk(Turn& turn, const JobSoft& soft, const PendingJo
   return best ? NodeForTask(turn, *best) : std::nullopt;
 }
 
-// The machine that holds its checkpoints, or will if it saves now.
+// The machine that holds its checkpoints, or will if it saves now. A program may never save: it is
+// tied once it has.
 std::optional<NodeId> TiedTo(const Turn& turn, const JobRow& job, const NodeId& node) {
   std::optional<Holder> holder = HolderOf(turn, job);
   if (holder && SeenElsewhere(turn.soft, job, *holder)) return std::nullopt;
   if (holder && !holder->of_other_job) return holder->node;
+  if (!holder && job.request.own_program) return std::nullopt;
   auto soft = turn.soft.jobs.find(job.id);
   if (soft != turn.soft.jobs.end() && soft->second.store_place.size() > 1) return std::nullopt;
   return turn.tables.attempts().Active(job.id) != nullptr ? std::optional(node) : std::nullopt;

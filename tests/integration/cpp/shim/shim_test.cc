@@ -54,6 +54,12 @@ TEST_F(ShimTest, StdoutServesAsLastLogWhenStderrIsEmpty) {
   EXPECT_EQ(WaitForExit().last_log, "only here\n");
 }
 
+TEST_F(ShimTest, StdoutComesFirstWhenStderrHasOnlyOurOwnLog) {
+  const std::string ours = "2026-11-21T17:08:53.851266Z error cox-trainer[7]: it ended with 1";
+  StartScript("echo '" + ours + "' >&2; echo boom");
+  EXPECT_EQ(WaitForExit().last_log, "boom\n" + ours + "\n");
+}
+
 TEST_F(ShimTest, Stop_GivesTheGraceThenKillsTheWholeTree) {
   // A child that ignores SIGTERM, in a session of its own, whose parent has gone.
   StartScript(

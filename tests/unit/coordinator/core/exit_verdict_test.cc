@@ -48,11 +48,20 @@ TEST(JudgeExit, NamesTheSignal) { EXPECT_EQ(JudgeExit(Signal(11)).text, "crashed
 TEST(LastWords, OnlyWhatMayTellWhy) {
   const std::string info =
       "2026-11-21T17:08:53.851266Z info cox-trainer[5294]: generation 1 formed";
-  EXPECT_EQ(LastWords({.code = 1, .last_log = "a\nValueError: b\n"}), "ValueError: b");
-  EXPECT_EQ(LastWords({.code = 1, .last_log = "ValueError: b\n" + info + "\n"}), "");
-  EXPECT_EQ(LastWords({.signal = 11, .last_log = "assertion failed"}), "assertion failed");
-  EXPECT_EQ(LastWords({.signal = 9, .last_log = "step 7"}), "");
-  EXPECT_EQ(LastWords({.signal = 6, .oom_killed = true, .last_log = "step 7"}), "");
+  EXPECT_EQ(LastWords({.code = 1, .last_log = "a\nValueError: b\n"}, false), "ValueError: b");
+  EXPECT_EQ(LastWords({.code = 1, .last_log = "ValueError: b\n" + info + "\n"}, false), "");
+  EXPECT_EQ(LastWords({.signal = 11, .last_log = "assertion failed"}, false), "assertion failed");
+  EXPECT_EQ(LastWords({.signal = 9, .last_log = "step 7"}, false), "");
+  EXPECT_EQ(LastWords({.signal = 6, .oom_killed = true, .last_log = "step 7"}, false), "");
+}
+
+TEST(LastWords, OfAProgram_NotWhatTheTrainerSaysOfIt) {
+  const std::string ours =
+      "2026-11-21T17:08:53.851266Z error cox-trainer[25827]: the program ended with exit code 1\n";
+  const std::string log = "a\nTraceback: ValueError boom\n" + ours;
+  EXPECT_EQ(LastWords({.code = 1, .last_log = log}, true), "Traceback: ValueError boom");
+  EXPECT_EQ(LastWords({.code = 1, .last_log = ours}, true), "");
+  EXPECT_EQ(LastWords({.code = 10, .last_log = ours}, false), LastLine(ours));
 }
 
 TEST(BackOff, NoneThenDoublingToAMinute) {
