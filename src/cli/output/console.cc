@@ -53,10 +53,7 @@ const char* Code(Colour colour) {
 bool IsControl(std::string_view c) {
   const auto last = static_cast<unsigned char>(c.back());
   if (c.size() == 1) return last < 0x20 || last == 0x7f;
-  if (c.size() == 2) return base::StartsWithC1(c);
-  // U+2028 to 202E and U+2066 to 2069: other line ends, and what reverses the text after it.
-  return (c.substr(0, 2) == "\xe2\x80" && last >= 0xa8 && last <= 0xae) ||
-         (c.substr(0, 2) == "\xe2\x81" && last >= 0xa6 && last <= 0xa9);
+  return base::StartsWithC1(c) || base::StartsWithHidden(c);
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ std::string Summary(const Session& session, const rpc::Job& job) {
   if (job.state == "PENDING") fields.Add("Starts", StartText(job));
   fields.Add("Queue", QueueText(job));
   fields.Add("Cause", CauseText(job.cause, job.failure_kind));
-  for (const std::string& condition : job.conditions)
+  for (const std::string& condition : OtherConditions(job))
     fields.Add("Note", {condition, output::Colour::kYellow});
   fields.Add("Progress", job.has_progress && job.progress.step > 0 && !rpc::HasEnded(job)
                              ? ProgressText(job)

@@ -49,7 +49,7 @@ std::string Facts(const Session& session, const rpc::Explanation& it) {
     fields.Add("Starts", StartText(it.job));
   }
   fields.Add("Queue", QueueText(it.job));
-  for (const std::string& condition : it.job.conditions) fields.Add("Amiss", condition);
+  for (const std::string& condition : OtherConditions(it.job)) fields.Add("Amiss", condition);
   std::string text = "\n" + fields.ToString(session.out());
   if (!it.let_go.empty()) text += "\nMay take its slots:\n" + Lines(it.let_go);
   return text;

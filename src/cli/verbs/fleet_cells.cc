@@ -8,7 +8,11 @@ namespace {
 
 std::string Bound(const rpc::Slots& slots) { return base::SlotsText(slots.cpus, slots.gpus); }
 
+// What is free there is not known, and nothing of it is to be had: "-/4".
+bool IsAway(const rpc::Node& node) { return node.state == "UNREACHABLE"; }
+
 std::string GpusFree(const rpc::Node& node) {
+  if (IsAway(node)) return "-/" + std::to_string(node.gpus.size());
   size_t free = 0;
   for (const rpc::Gpu& gpu : node.gpus) free += gpu.available && gpu.job.empty();
   return std::to_string(free) + "/" + std::to_string(node.gpus.size());
@@ -28,7 +32,8 @@ std::string UserLimit(const rpc::Queue& queue) {
 
 std::vector<output::Cell> NodeCells(const rpc::Node& node) {
   return {{node.state, output::ColourOfState(node.state)},
-          std::to_string(node.cpu_slots_free) + "/" + std::to_string(node.cpu_slots),
+          (IsAway(node) ? "-" : std::to_string(node.cpu_slots_free)) + "/" +
+              std::to_string(node.cpu_slots),
           GpusFree(node),
           output::Joined(node.jobs, ",")};
 }
@@ -37,6 +42,9 @@ std::string Remarks(const rpc::Node& node) {
   std::vector<std::string> remarks;
   if (!node.reason.empty()) {
     remarks.push_back(node.cordoned ? "cordoned: " + node.reason : node.reason);
+  }
+  if (node.cordoned) {
+    remarks.push_back("`cox drain " + node.name + " --undo` lets it take work again");
   }
   if (node.drain_by_us > 0 && !node.jobs.empty())
     remarks.push_back("to be empty by " + output::When(node.drain_by_us));

@@ -79,6 +79,14 @@ void JobView::ShowChanges(const rpc::Job& job) {
 
 void JobView::Reconnecting(const std::string& why) { line_.Show("reconnecting: " + why); }
 
+std::vector<std::string> OtherConditions(const rpc::Job& job) {
+  std::vector<std::string> out;
+  for (const std::string& condition : job.conditions) {
+    if (job.reason.find(condition) == std::string::npos) out.push_back(condition);
+  }
+  return out;
+}
+
 std::string EvaluationText(const rpc::Progress& p) {
   if (!p.has_eval) return "";
   const std::string loss = "loss " + output::Number(p.eval_loss);

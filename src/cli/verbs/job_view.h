@@ -18,6 +18,9 @@ std::string ProgressText(const rpc::Job& job);
 
 // "2 ranks (1 to 4)": how many it has, or is to begin with, and the range they may be moved in.
 // "accuracy 91.2 %, loss 0.25"; of a model that gives numbers the loss alone; empty: none yet.
+// What is amiss with it and its reason does not say already.
+std::vector<std::string> OtherConditions(const rpc::Job& job);
+
 std::string EvaluationText(const rpc::Progress& p);
 std::string RanksText(const rpc::Job& job);
 std::string RanksText(uint32_t ranks, uint32_t min, uint32_t max);

@@ -24,4 +24,14 @@ bool StartsWithC1(std::string_view text) {
   return second >= 0x80 && second < 0xa0;
 }
 
+bool StartsWithHidden(std::string_view text) {
+  if (text.starts_with("\xd8\x9c")) return true;  // U+061C
+  if (text.size() < 3 || text[0] != '\xe2') return false;
+  const auto last = static_cast<unsigned char>(text[2]);
+  if (text[1] == '\x80') {  // U+200B, 200E, 200F, 2028 to 202E
+    return last == 0x8b || last == 0x8e || last == 0x8f || (last >= 0xa8 && last <= 0xae);
+  }
+  return text[1] == '\x81' && last >= 0xa0 && last <= 0xaf;  // U+2060 to 206F
+}
+
 }  // namespace coxswain::base

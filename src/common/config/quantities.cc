@@ -127,13 +127,13 @@ std::string Escaped(std::string_view text) {
     const size_t bad = FindBadByte(text);
     out += text.substr(0, bad);
     if (bad == std::string_view::npos) break;
-    const bool c1 = base::StartsWithC1(text.substr(bad));
-    for (char c : text.substr(bad, c1 ? 2 : 1)) {
+    const size_t length = std::max<size_t>(1, base::Utf8Length(text.substr(bad)));
+    for (char c : text.substr(bad, length)) {
       char escaped[8];
       std::snprintf(escaped, sizeof escaped, "\\x%02x", static_cast<unsigned char>(c));
       out += escaped;
     }
-    text.remove_prefix(bad + (c1 ? 2 : 1));
+    text.remove_prefix(bad + length);
   }
   return out;
 }
@@ -157,7 +157,8 @@ size_t FindBadByte(std::string_view text, std::string_view allowed) {
       continue;
     }
     const size_t length = base::Utf8Length(text.substr(at));
-    if (length == 0 || base::StartsWithC1(text.substr(at))) return at;
+    const std::string_view rest = text.substr(at);
+    if (length == 0 || base::StartsWithC1(rest) || base::StartsWithHidden(rest)) return at;
     at += length;
   }
   return std::string_view::npos;

@@ -30,13 +30,13 @@ std::optional<HostPort> ParseHostPort(std::string_view text);
 // True for addresses that only this machine can reach: 127.0.0.0/8, ::1, localhost.
 bool IsLoopback(std::string_view host);
 
-// The text on one line: control characters (C0, DEL, C1) and bytes that are no valid UTF-8 become
-// \x1b and so on. What is plain stays as it is.
+// The text on one line: control characters (C0, DEL, C1, hidden ones: base/utf8.h) and bytes that
+// are no valid UTF-8 become \x1b and so on. What is plain stays as it is.
 std::string Escaped(std::string_view text);
 // Likewise within double quotes, cut after 80 bytes: for messages.
 std::string Quoted(std::string_view text);
 // The offset of the first byte that is a control character (C0 other than those in `allowed`, DEL,
-// C1) or does not belong to valid UTF-8; npos: none.
+// C1, hidden ones) or does not belong to valid UTF-8; npos: none.
 size_t FindBadByte(std::string_view text, std::string_view allowed = "");
 
 }  // namespace coxswain::config

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "common/base/byte_text.h"
 #include "coordinator/core/handlers/shared_store_handler.h"
 #include "coordinator/core/handlers/speed_handler.h"
 #include "coordinator/core/run_times.h"
@@ -144,7 +145,10 @@ LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
     }
     live.ranks.push_back(view);
   }
-  live.conditions.insert(live.conditions.end(), away.begin(), away.end());
+  // The reason of one that is held names them, and since when.
+  auto held = soft.held.find(id);
+  const bool told = held != soft.held.end() && held->second;
+  if (!told) live.conditions.insert(live.conditions.end(), away.begin(), away.end());
   live.batch_reason = WhyBatch(tables, soft, *attempt);
   if (attempt->cause == Cause::kNone) live.size_reason = job.resizing.why;
   // Of what nobody hears, nobody can tell when it ends.
@@ -162,6 +166,60 @@ LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
 std::string AwayText(bool left, WallTime since) {
   if (!since) return "not connected since the coordinator started";
   return (left ? "shut down at " : "unreachable since ") + ClockTime(since);
+}
+
+// Of a job with ranks on a node that is away.
+enum class Fate : uint8_t { kGoesOn, kStartsElsewhere, kTied, kHeld, kStops };
+
+Fate FateOf(const Tables& tables, const Soft& soft, JobId job) {
+  const AttemptRow* attempt = tables.attempts().Active(job);
+  if (attempt == nullptr || attempt->cause != Cause::kNone) return Fate::kStops;
+  for (const RankRow* rank : tables.ranks().Of(job, attempt->number)) {
+    auto node = soft.nodes.find(rank->node);
+    if (!rank->exit && node != soft.nodes.end() && node->second.reachable) return Fate::kGoesOn;
+  }
+  const JobRow& row = tables.jobs().Get(job);
+  const std::optional<Holder> holder = HolderOf(tables, row);
+  if (holder && row.request.local_store && !SeenElsewhere(soft, row, *holder)) return Fate::kTied;
+  return soft.held.contains(job) ? Fate::kHeld : Fate::kStartsElsewhere;
+}
+
+// "j3, j5 and 7 more".
+std::string NamesText(const std::vector<JobId>& jobs) {
+  constexpr size_t kMost = 4;
+  std::string out;
+  for (size_t i = 0; i < std::min(jobs.size(), kMost); ++i) {
+    out += (i == 0 ? "" : ", ") + base::ToString(jobs[i]);
+  }
+  return jobs.size() <= kMost ? out
+                              : out + " and " + base::CountText(jobs.size() - kMost) + " more";
+}
+
+// What becomes of those with ranks on a node that is away, said once for all of a kind.
+std::vector<std::string> WhatFollows(const Tables& tables, const Soft& soft,
+                                     const std::set<JobId>& jobs, const NodeSoft* node) {
+  std::map<Fate, std::vector<JobId>> by_fate;
+  for (JobId job : jobs) by_fate[FateOf(tables, soft, job)].push_back(job);
+  std::vector<std::string> out;
+  for (const auto& [fate, of_it] : by_fate) {
+    const std::string who = NamesText(of_it);
+    const bool one = of_it.size() == 1;
+    if (fate == Fate::kGoesOn) {
+      out.push_back(who + (one ? " is left alone while its" : " are left alone while their") +
+                    " other ranks make progress");
+    } else if (fate == Fate::kTied) {
+      out.push_back(who + (one ? " waits" : " wait") +
+                    " for it, unless another node sees the file:// checkpoints");
+    } else if (fate == Fate::kHeld) {
+      out.push_back(who + (one ? " waits" : " wait") + " for it, or for a place elsewhere");
+    } else if (fate == Fate::kStartsElsewhere) {
+      const bool to_come = node != nullptr && !node->lost && node->lost_wall;
+      out.push_back(who + (one ? " starts" : " start") + " elsewhere" +
+                    (to_come ? " from " + ClockTime(node->lost_wall) + " on" : "") +
+                    ", as soon as there is room");
+    }
+  }
+  return out;
 }
 
 LiveNode ViewOf(const Tables& tables, const Soft& soft, const NodeId& id) {
@@ -199,6 +257,12 @@ LiveNode ViewOf(const Tables& tables, const Soft& soft, const NodeId& id) {
     for (const std::string& gpu : rank.gpu_uuids) live.gpu_jobs[gpu] = key.job;
   }
   live.jobs.assign(jobs.begin(), jobs.end());
+  if (!live.reachable && !live.left) {
+    const NodeSoft* away_node = found == soft.nodes.end() ? nullptr : &found->second;
+    for (std::string& text : WhatFollows(tables, soft, jobs, away_node)) {
+      live.conditions.push_back(std::move(text));
+    }
+  }
   uint64_t slots = row->inventory.cpu_slots;
   live.cpu_slots_free = used >= slots ? 0 : static_cast<uint32_t>(slots - used);
   return live;

@@ -68,6 +68,7 @@ void AddNode(RowHash& hash, const NodeSoft& node) {
       .Add(node.lease_until)
       .Add(node.unreachable_since)
       .Add(node.unreachable_wall)
+      .Add(node.lost_wall)
       .Add(node.heard)
       .Add(node.connected)
       .Add(node.last_heartbeat)

@@ -111,6 +111,7 @@ struct NodeSoft {
   Time lease_until;
   Time unreachable_since;
   WallTime unreachable_wall;  // the same, for people; 0: not since the coordinator started
+  WallTime lost_wall;         // when it counts as lost, for people; 0: likewise
   Time heard;
   WallTime connected, last_heartbeat;
   std::set<protocol::RankKey> leftovers;  // ranks it has that nobody wants, being stopped

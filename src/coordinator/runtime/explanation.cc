@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "common/base/byte_text.h"
 #include "common/base/duration_text.h"
 #include "coordinator/core/placement/node_fit.h"
 #include "coordinator/core/text.h"
@@ -277,7 +278,8 @@ std::vector<std::string> QueueWarnings(const std::vector<LiveQueue>& queues,
   auto compare = [&](int64_t sum, int64_t has, const char* kind) {
     if (nodes.size() == away || sum <= has) return;
     warnings.push_back(absl::StrCat(
-        "the quotas sum up to ", sum, " ", kind, ", the fleet has ", has,
+        "the quotas sum up to ", base::CountText(sum), " ", kind, ", the fleet has ",
+        base::CountText(has),
         away == 0 ? "" : absl::StrCat(", without ", core::Plural(away, "node"), " not connected"),
         ": not all of them can be kept at once"));
   };

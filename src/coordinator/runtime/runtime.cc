@@ -153,13 +153,26 @@ void Runtime::KeepNodes(const std::vector<core::Change>& committed) {
   }
 }
 
+namespace {
+
+// What went wrong with the fleet or the store. What goes wrong with jobs is their users' to read.
+void LogIfWarning(const core::EventRow& event) {
+  if (event.job || event.severity == "info") return;
+  log::Warn(absl::StrCat(event.kind, ": ", event.text));
+}
+
+}  // namespace
+
 void Runtime::Release(Outbox outbox) {
   std::set<core::JobId> changed;
   std::vector<core::JobId> deleted;
   for (const core::Change& change : outbox.persist) {
     changed.insert(JobOf(change));
     if (const auto* row = std::get_if<core::ClusterRow>(&change)) term_ = row->term.value;
-    if (const auto* event = std::get_if<core::EventRow>(&change)) last_event_ = event->seq.value;
+    if (const auto* event = std::get_if<core::EventRow>(&change)) {
+      last_event_ = event->seq.value;
+      LogIfWarning(*event);
+    }
     if (const auto* gone = std::get_if<core::DeleteJob>(&change)) deleted.push_back(gone->job);
   }
   KeepNodes(outbox.persist);

@@ -98,6 +98,15 @@ void StopClocks(Turn& turn, const NodeId& id, Time since) {
   }
 }
 
+// What follows on nodes of it that are away depends on whether its other ranks can be reached.
+void TouchAway(Turn& turn, JobId job) {
+  const AttemptRow* attempt = turn.tables.attempts().Active(job);
+  if (attempt == nullptr) return;
+  for (const RankRow* rank : turn.tables.ranks().Of(job, attempt->number)) {
+    if (!turn.soft.nodes[rank->node].reachable) turn.TouchNode(rank->node);
+  }
+}
+
 void Release(Turn& turn, const AttemptRow& attempt, const std::string& why) {
   auto held = turn.soft.held.find(attempt.job);
   if (held == turn.soft.held.end()) return;
@@ -191,6 +200,7 @@ void RenewLease(Turn& turn, const NodeId& id, bool is_new) {
   turn.soft.node_timers.Wake(id, node.lease_until);
   for (JobId job : JobsOn(turn, id)) {
     turn.TouchJob(job);
+    TouchAway(turn, job);
     // What it waited for there (a start to be repeated, a rank to be ready) has no timer meanwhile.
     turn.WakeJob(job, turn.now + turn.deadlines().Repeat());
   }
@@ -209,6 +219,7 @@ void LoseContact(Turn& turn, const NodeId& id, const std::string& why) {
   node.reachable = false;
   node.unreachable_since = turn.now;
   node.unreachable_wall = turn.wall;
+  node.lost_wall = turn.wall + turn.deadlines().NodeLostAfter();
   turn.TouchNode(id);
   turn.soft.placement_due = true;
   turn.soft.node_timers.Cancel(id);
@@ -218,6 +229,7 @@ void LoseContact(Turn& turn, const NodeId& id, const std::string& why) {
   turn.Note("NodeUnreachable", text, {.job = {}, .node = id}, "warning");
   for (JobId job : jobs) {
     turn.TouchJob(job);
+    TouchAway(turn, job);
     turn.Note("NodeUnreachable", text + "; " + WhatFollows(turn, job, id), {.job = job, .node = id},
               "warning");
   }
@@ -241,6 +253,7 @@ void TickNode(Turn& turn, const NodeId& id) {
     return;
   }
   node.lost = true;
+  turn.TouchNode(id);
   for (JobId job : JobsOn(turn, id)) TickJob(turn, job);
 }
 
@@ -251,7 +264,9 @@ void LengthenLeases(Turn& turn, Duration by) {
   by = std::exchange(turn.soft.late, Duration{0});
   for (auto& [id, node] : turn.soft.nodes) {
     node.lease_until = node.lease_until + by;
-    if (!node.reachable) node.unreachable_since = node.unreachable_since + by;
+    if (node.reachable) continue;
+    node.unreachable_since = node.unreachable_since + by;
+    if (node.lost_wall) node.lost_wall = node.lost_wall + by;
   }
 }
 
@@ -259,6 +274,7 @@ void AwaitNodes(Turn& turn) {
   for (const auto& [id, keys] : turn.tables.ranks().by_node()) {
     NodeSoft& node = turn.soft.nodes[id];
     node.unreachable_since = turn.now;
+    node.lost_wall = turn.wall + turn.deadlines().NodeLostAfter();
     turn.soft.node_timers.Wake(id, turn.now + turn.deadlines().NodeLostAfter());
   }
 }

@@ -129,13 +129,13 @@ std::string FreeText(const PlacementView& view, const PendingJob& job) {
   } else if (sums.nodes == 0) {
     out = sums.strangers > 0 ? "no worker with these labels is ready" : "no worker is ready";
   } else {
-    out = "free: " + std::to_string(sums.cpus_free) + " of " + Plural(sums.cpus, "CPU slot");
+    out = "free: " + base::CountText(sums.cpus_free) + " of " + Plural(sums.cpus, "CPU slot");
     if (job.gpus > 0) {
-      out += ", " + std::to_string(sums.gpus_free) + " of " + Plural(sums.gpus, "GPU");
+      out += ", " + base::CountText(sums.gpus_free) + " of " + Plural(sums.gpus, "GPU");
       if (!job.gpu_kinds.empty()) out += " of that kind";
     }
     out += " on " + Plural(sums.nodes, "node");
-    if (sums.strangers > 0) out += " of " + std::to_string(view.size());
+    if (sums.strangers > 0) out += " of " + base::CountText(static_cast<int64_t>(view.size()));
     out += RoomText(view, job);
   }
   for (const auto& [why, count] : sums.unusable) out += "; " + Plural(count, "node") + " " + why;

@@ -269,6 +269,7 @@ TEST(JobParser, FilesThatAreNoJobAtAll) {
   EXPECT_THAT(MistakesIn(std::string((1 << 20) + 1, ' ')), ElementsAre(HasSubstr("at most 1MiB")));
   EXPECT_THAT(MistakesIn(std::string(50'000, '[')), ElementsAre(HasSubstr("nested deeper")));
   EXPECT_THAT(MistakesIn("a: \xc2\x9b\n"), ElementsAre(HasSubstr("control characters")));
+  EXPECT_THAT(MistakesIn("a: x\u202ey\n"), ElementsAre(HasSubstr("control characters")));
   EXPECT_THAT(MistakesIn("? [a, b]\n: 1\n"), testing::Contains(HasSubstr("found a list as a key")));
   EXPECT_THAT(MistakesIn("a: *nowhere\n"), ElementsAre(HasSubstr("not valid YAML")));
 }

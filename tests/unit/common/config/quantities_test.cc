@@ -69,6 +69,9 @@ TEST(Quantities, BadBytesAreFound) {
 TEST(Quantities, C1AndBrokenBytesAreBadToo) {
   EXPECT_EQ(FindBadByte("ab\xc2\x9b"), 2u);
   EXPECT_EQ(FindBadByte("ab\x9b"), 2u);
+  EXPECT_EQ(FindBadByte("ab\u202e"), 2u);
+  EXPECT_EQ(FindBadByte("a\u200db \u200c"), std::string_view::npos);
+  EXPECT_EQ(Quoted("a\u202eb\u2066"), "\"a\\xe2\\x80\\xaeb\\xe2\\x81\\xa6\"");
   EXPECT_EQ(FindBadByte("\xc2\xa0\xc3\xbc"), std::string_view::npos);
   EXPECT_EQ(Escaped("\xc3\xbc \xc2\x9b m \xff\n\x7f"), "\xc3\xbc \\xc2\\x9b m \\xff\\x0a\\x7f");
   EXPECT_EQ(Quoted("\xff"), "\"\\xff\"");
