@@ -120,6 +120,12 @@ LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
   if (next != nullptr) {
     live.next_release = JobText(*next);
     live.next_release_at = job.outlook.next_at;
+    live.next_release_job = next->id;
+  }
+  const JobRow* keeper = tables.jobs().Find(job.outlook.kept_for);
+  if (keeper != nullptr) {
+    live.kept_for = JobText(*keeper);
+    live.kept_on = job.outlook.kept_on;
   }
   live.held = soft.held.contains(id);
   TellTie(tables, soft, &live);

@@ -24,6 +24,8 @@ void AddJob(RowHash& hash, const JobSoft& job) {
       .Add(job.outlook.start)
       .Add(job.outlook.next)
       .Add(job.outlook.next_at)
+      .Add(job.outlook.kept_for)
+      .Add(job.outlook.kept_on)
       .Add(job.waiting_since)
       .Add(job.back_off_reason)
       .Add(job.store_proven)

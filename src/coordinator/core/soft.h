@@ -53,6 +53,8 @@ struct Outlook {
   WallTime start;
   JobId next;  // it lets go next of what the job waits for
   WallTime next_at;
+  JobId kept_for;            // slots that it would fit into are promised to this one
+  std::set<NodeId> kept_on;  // and are on these nodes, among others
   friend bool operator==(const Outlook&, const Outlook&) = default;
 };
 

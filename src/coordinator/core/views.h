@@ -45,10 +45,13 @@ struct LiveJob {
   WallTime expected_start;   // while it waits; 0: not known
   std::string next_release;  // "j12 (mnist)": lets go next of what it waits for; empty: not known
   WallTime next_release_at;
-  WallTime expected_end;    // while it holds slots; 0: not known
-  bool held = false;        // its nodes are lost, and there is no other place for it
-  NodeId tied_to;           // the only node known to see its file:// checkpoints; empty: none
-  std::set<NodeId> unseen;  // these do not see them
+  JobId next_release_job;
+  std::string kept_for;      // "j12 (mnist)": free slots that it would fit into are promised to it
+  std::set<NodeId> kept_on;  // and are on these nodes, among others
+  WallTime expected_end;     // while it holds slots; 0: not known
+  bool held = false;         // its nodes are lost, and there is no other place for it
+  NodeId tied_to;            // the only node known to see its file:// checkpoints; empty: none
+  std::set<NodeId> unseen;   // these do not see them
 };
 
 // Nothing of its view has changed but this.

@@ -101,6 +101,9 @@ std::vector<NodeRoom> RoomOf(const JobView& job, const std::vector<NodeView>& no
     room.why_not = std::move(fit.why_not);
     const std::string unseen = holds ? "" : WhyNotItsStore(job, node.row->id, tied_to);
     if (!unseen.empty() && room.ranks > 0) room = {.node = node, .why_not = unseen};
+    if (!holds && room.ranks > 0 && job.live.kept_on.contains(node.row->id)) {
+      room = {.node = node, .why_not = "kept for " + job.live.kept_for};
+    }
     out.push_back(std::move(room));
   }
   std::stable_sort(out.begin(), out.end(), [](const NodeRoom& a, const NodeRoom& b) {
@@ -165,17 +168,26 @@ std::string BorrowText(const std::vector<LiveQueue>& path) {
   return "";
 }
 
-std::string PolicyText(const core::JobRow& row, const std::string& queue,
+// One that is within the quota would be placed again before one that is not.
+std::string ButQuota(const LiveQueue& queue) {
+  const std::string quota = core::BoundText(queue.settings.quota);
+  if (quota.empty() || !Borrowed(queue).empty()) return "";
+  return absl::StrCat(", unless the queue would go beyond its quota of ", quota, " by it");
+}
+
+std::string PolicyText(const core::JobRow& row, const LiveQueue& queue,
                        const core::SchedulingSettings& settings) {
-  const std::string of_queue = "a waiting job of queue " + queue;
+  const std::string of_queue = "a waiting job of queue " + queue.settings.name;
   switch (settings.policy) {
     case core::PolicyName::kPriority:
     case core::PolicyName::kFair:
-      return absl::StrCat(of_queue, " with a priority above ", row.request.priority);
+      return absl::StrCat(of_queue, " with a priority above ", row.request.priority,
+                          ButQuota(queue));
     case core::PolicyName::kLas:
     case core::PolicyName::kElastic:
       return absl::StrCat(of_queue, " that has had less, once this one has had ",
-                          base::DurationText(settings.las_threshold), " of time on its slots");
+                          base::DurationText(settings.las_threshold), " of time on its slots",
+                          ButQuota(queue));
     case core::PolicyName::kFifo:
       break;
   }
@@ -214,7 +226,7 @@ std::vector<std::string> WhatEndsIt(const JobView& job, const std::vector<LiveQu
   };
   add(BorrowText(path));
   add(SizeText(row.request));
-  if (!path.empty()) add(PolicyText(row, path.front().settings.name, settings));
+  if (!path.empty()) add(PolicyText(row, path.front(), settings));
   for (const NodeRoom& room : nodes) {
     if (!room.node.row->draining || !room.node.row->drain_by) continue;
     add(room.node.row->name + " has to be empty by " + core::ClockTime(room.node.row->drain_by));

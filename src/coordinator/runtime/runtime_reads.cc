@@ -24,11 +24,25 @@ void TellTimes(base::WallTime now, core::LiveJob* live) {
   live->expected_start = std::max(live->expected_start, now);
 }
 
+// As the other job itself tells it by now: it may know more than when the plan was made.
+void TakeNewEnd(const LiveBoard& board, core::LiveJob* live) {
+  if (!live->next_release_at) return;
+  const base::WallTime end = board.Job(live->next_release_job).expected_end;
+  if (!end) return;
+  const bool starts_then = live->expected_start == live->next_release_at;
+  live->next_release_at = end;
+  if (!live->expected_start) return;
+  live->expected_start = starts_then ? end : std::max(live->expected_start, end);
+}
+
 JobView ViewOf(store::JobRecord record, const LiveBoard& board) {
   JobView view;
   if (!core::IsFinal(record.job.state)) view.live = board.Job(record.job.id);
   const bool waits = record.attempts.empty() || record.attempts.back().ended;
-  if (waits) TellTimes(base::WallNow(), &view.live);
+  if (waits) {
+    TakeNewEnd(board, &view.live);
+    TellTimes(base::WallNow(), &view.live);
+  }
   const std::optional<core::LastProgress>& last = record.job.last_progress;
   if (!view.live.progress && last) {
     view.live.progress = last->progress;

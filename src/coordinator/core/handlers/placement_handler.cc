@@ -197,6 +197,10 @@ Outlook OutlookOf(const Turn& turn, const Why& why) {
     outlook.next = why.next->job;
     outlook.next_at = WallOf(turn, why.next->at);
   }
+  if (!why.kept_for.empty()) {
+    outlook.kept_for = why.kept_for.front();
+    outlook.kept_on = why.kept_on;
+  }
   return outlook;
 }
 

@@ -58,13 +58,11 @@ void LetGoFor(Turn& turn, JobId job, Cause cause, const char* kind, const std::s
 }  // namespace
 
 std::optional<Time> ExpectedEnd(const Turn& turn, const JobRow& job) {
-  const JobSoft& soft = turn.soft.jobs.at(job.id);
-  if (soft.progress && soft.progress->remaining_ms >= 0) {
-    return soft.progress_at + base::milliseconds(soft.progress->remaining_ms);
-  }
-  Duration whole = WholeRun(turn.soft, job);
-  if (whole.count() <= 0) return std::nullopt;
-  return soft.attempt_started + std::max(Duration{0}, whole - job.ran);
+  const AttemptRow* attempt = turn.tables.attempts().Active(job.id);
+  if (attempt == nullptr) return std::nullopt;
+  const WallTime end = ExpectedEnd(turn.soft, job, *attempt);
+  if (!end) return std::nullopt;
+  return turn.now + (end - turn.wall);
 }
 
 WaitingJob AsWaiting(const Turn& turn, const JobRow& row, const QueueTree& tree) {

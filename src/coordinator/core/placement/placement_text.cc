@@ -211,6 +211,34 @@ std::string WhyNotNow(const PlacementView& view, const PendingJob& job) {
   return out + "; " + FreeText(view, job);
 }
 
+std::string WhyNotUntilBack(const PlacementView& view, const PendingJob& job) {
+  constexpr size_t kMostToTell = 4;
+  if (job.only || job.first) return "";  // WhyNotNow tells what is the matter with that node
+  std::vector<std::string> away;
+  size_t all_away = 0;
+  for (const auto& [id, node] : view) {
+    const std::string why_not = WhyNotUsed(id, node, job);
+    if (why_not.empty() || !HasLabels(node, job) || RoomOn(node, job, Extent::kWhole) == 0) {
+      continue;
+    }
+    if (++all_away <= kMostToTell) away.push_back(node.name + " (" + why_not + ")");
+  }
+  const Sums sums = SumUp(view, job);
+  if (all_away == 0 || sums.nodes == 0) return "";  // if there is none, WhyNotNow says it
+  PlacementView::Nodes there;
+  for (const auto& [id, node] : view) {
+    if (WhyNotUsed(id, node, job).empty()) there.emplace(id, node);
+  }
+  if (!FitGang(PlacementView(std::move(there)), job, Extent::kWhole).shares.empty()) return "";
+  std::string out = "; cannot start until ";
+  if (all_away > 1) out += "enough of ";
+  out += Joined(away, ", ");
+  if (all_away > away.size()) out += " and " + Plural(all_away - away.size(), "other");
+  out += (all_away > 1 ? " are back: " : " is back: ") + Plural(sums.cpus, "CPU slot");
+  if (job.gpus > 0) out += " and " + Plural(sums.gpus, "GPU");
+  return out + (sums.cpus == 1 && job.gpus == 0 ? " is" : " are") + " there in all";
+}
+
 std::string WhyNever(const PlacementView& view, const PendingJob& job) {
   if (view.empty() || FitsOneNode(view, job)) return "";
   if (!FitGang(view, job, Extent::kWhole).shares.empty()) return "";

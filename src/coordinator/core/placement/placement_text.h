@@ -16,6 +16,10 @@ std::string TiedText(const std::string& store, const std::string& where);
 // What it needs and what is free; it does not fit now.
 std::string WhyNotNow(const PlacementView& view, const PendingJob& job);
 
+// "; cannot start until a (draining) is back: 12 CPU slots are there in all"; empty: it would fit
+// if all of the nodes that may be given work were free.
+std::string WhyNotUntilBack(const PlacementView& view, const PendingJob& job);
+
 // What no state of the fleet could ever satisfy; empty: it could fit when all nodes of `view` are
 // free and usable.
 std::string WhyNever(const PlacementView& view, const PendingJob& job);

@@ -165,17 +165,25 @@ class Pass {
     }
     std::optional<QueueIndex> limit = in_.tree->OverLimit(job.queue, job.demand);
     std::string need = limit ? LimitText(*limit, job) : WhyNotNow(*in_.fleet, needs);
+    std::string more;
+    if (!limit) more = TellKept(needs, &why);
     if (reservations_ < kMostReservations) {
       ++reservations_;
+      const std::string quota = limit ? "" : finder_.WhyNoneYield(job);
       Promise promise = finder_.Reserve(job, needs);
       why.starts = promise.starts;
       why.next = promise.next;
-      why.text = need + promise.text;
-      if (!promise.made && promise.text.empty() && !promise.next)
+      if (!promise.taken) more += quota;
+      std::string away = promise.made ? "" : WhyNotUntilBack(*in_.fleet, needs);
+      why.text = need + more + away + promise.text;
+      if (!away.empty()) {
+        why.next.reset();
+      } else if (!promise.made && promise.text.empty() && !promise.next) {
         no_promise_.push_back({&job, plan_.why.size(), true});
+      }
       for (Preemption& each : promise.preemptions) plan_.preemptions.push_back(std::move(each));
     } else {
-      why.text = need;
+      why.text = need + more;
     }
     line = {.first = job.id, .first_needs = need, .behind = 0};
     // What a limit holds back would be overtaken for ever by smaller ones.
@@ -186,12 +194,21 @@ class Pass {
   void Behind(const WaitingJob& job, Line* line) {
     ++line->behind;
     no_promise_.push_back({&job, plan_.why.size(), false});
-    plan_.why.push_back({.job = job.id,
-                         .text = Plural(line->behind, "job") + " ahead" + InQueueText(job.queue) +
-                                 "; " + in_.name(*line->first) + " is first and " +
-                                 line->first_needs,
-                         .first = false,
-                         .starts = std::nullopt});
+    Why why{.job = job.id,
+            .text = Plural(line->behind, "job") + " ahead" + InQueueText(job.queue) + "; " +
+                    in_.name(*line->first) + " is first and " + line->first_needs,
+            .first = false,
+            .starts = std::nullopt};
+    if (closed_[job.queue] == nullptr) why.text += TellKept(NeedsOf(job), &why);
+    plan_.why.push_back(std::move(why));
+  }
+
+  // What is free and would do, but is promised to others.
+  std::string TellKept(const PendingJob& needs, Why* why) {
+    Kept kept = finder_.KeptFrom(needs);
+    why->kept_for = std::move(kept.jobs);
+    why->kept_on = std::move(kept.on);
+    return kept.text;
   }
 
   // When those will start to which nothing is promised: those behind others, those whose user has

@@ -19,6 +19,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -81,6 +82,8 @@ struct Why {
   bool first = false;                // nobody is ahead of it in its queue
   std::optional<base::Time> starts;  // as expected
   std::optional<Release> next = std::nullopt;
+  std::vector<JobId> kept_for;   // free slots that it would fit into are promised to these
+  std::set<NodeId> kept_on;      // and are on these nodes, among others
   std::vector<JobId> waits_for;  // of the first: some of those that hold what it waits for
 };
 

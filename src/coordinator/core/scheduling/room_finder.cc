@@ -184,10 +184,7 @@ const Holding& RoomFinder::HeldBy(const RunningJob& running) {
 
 // The job waits for what it holds, among others: of the limit that it is over, or of the nodes.
 bool RoomFinder::Helps(const RunningJob& running, const WaitingJob& job, const PendingJob& needs) {
-  const bool only_promised =
-      std::any_of(reservations_.begin(), reservations_.end(),
-                  [&](const Reservation& each) { return each.job == running.id; });
-  if (only_promised) return false;
+  if (IsPromised(running.id)) return false;
   const std::vector<QueueIndex>& path = in_.tree->path(running.queue);
   auto counts_for = [&](QueueIndex queue) {
     return std::find(path.begin(), path.end(), queue) != path.end();
@@ -271,6 +268,7 @@ bool RoomFinder::TakeBack(const WaitingJob& job, const PendingJob& needs, Promis
   if (!chosen) return false;
   const std::vector<Victim>& needed = *chosen;
   for (const Victim& each : needed) LetGo(*each.job, 1);
+  promise->taken = true;
   promise->starts = in_.now + in_.grace;
   Keep(job, needs, promise->starts);
   std::string names;
@@ -289,15 +287,22 @@ bool RoomFinder::TakeBack(const WaitingJob& job, const PendingJob& needs, Promis
   return true;
 }
 
+// When it lets go: a stop takes its grace at most, and less if it is near its end.
+std::optional<base::Time> RoomFinder::EndOf(const RunningJob& running) const {
+  std::optional<base::Time> at = running.ends;
+  if (at) at = std::max(*at, in_.now);
+  if (!running.stopping || running.back) return at;
+  const base::Time asked = in_.now + in_.grace;
+  return at ? std::min(*at, asked) : asked;
+}
+
 // Those that are known to end soonest first, then by id.
 std::vector<const RunningJob*> RoomFinder::BySoonestEnd() const {
   using Ends = std::tuple<bool, int64_t, JobId, const RunningJob*>;
   std::vector<Ends> order;
   for (const RunningJob& running : in_.running) {
-    std::optional<base::Time> at = running.ends;
-    if (running.stopping && !running.back) at = in_.now + in_.grace;
-    order.push_back({!at.has_value(), at ? std::max(at->us, in_.now.us) : running.started.us,
-                     running.id, &running});
+    const std::optional<base::Time> at = EndOf(running);
+    order.push_back({!at.has_value(), at ? at->us : running.started.us, running.id, &running});
   }
   std::sort(order.begin(), order.end());
   std::vector<const RunningJob*> jobs;
@@ -342,15 +347,14 @@ bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, Pro
   if (fits) {
     let_go(enough);
     const RunningJob& last = in_order(gone - 1);
-    if (last.stopping && !last.back) promise->starts = in_.now + in_.grace;
-    if (last.ends) promise->starts = std::max(*last.ends, in_.now);
-    if (!promise->starts) {
-      promise->text = "; start not known, as the end of " + in_.name(last.id) + " is not";
-    }
+    promise->starts = EndOf(last);
+    if (!promise->starts) promise->text = EndNotKnown(last);
     Keep(job, needs, promise->starts);
   }
   for (size_t i = 0; i < gone; ++i) LetGo(in_order(i), -1);
-  if (promise->text.empty()) promise->next = next;
+  // One that ends later is not waited for.
+  const bool later = next && promise->starts && *promise->starts < next->at;
+  if (promise->text.empty() && !later) promise->next = next;
   return fits;
 }
 

@@ -11,11 +11,19 @@ namespace coxswain::coordinator::core {
 
 // What a job that does not fit now is promised.
 struct Promise {
-  bool made = false;  // slots are kept for it; `starts` may not be known all the same
+  bool made = false;   // slots are kept for it; `starts` may not be known all the same
+  bool taken = false;  // those who stop let go of all of them
   std::optional<base::Time> starts;
   std::optional<Release> next;  // if there is no text
   std::string text;  // "; it gets the slots of j1, asked to save and let go", after what it needs
   std::vector<Preemption> preemptions;
+};
+
+// Free slots that a job would fit into, but that are promised to others.
+struct Kept {
+  std::vector<JobId> jobs;  // those whose slots it takes
+  std::set<NodeId> on;      // nodes that would have room for a rank of it; of many, some
+  std::string text;         // "; 8 free CPU slots are kept for j1 (big)"
 };
 
 enum class Moved {
@@ -44,6 +52,10 @@ class RoomFinder {
   Promise Forecast(const WaitingJob& job, const PendingJob& needs);
   // At most so many of those that hold what the job waits for, the first to end first.
   std::vector<JobId> WaitsFor(const WaitingJob& job, const PendingJob& needs, size_t most);
+  // Of one that does not fit: whose promised slots it would fit into.
+  Kept KeptFrom(const PendingJob& needs);
+  // "; it needs 9 CPU slots, more than ...": why those that the policy says yield do not.
+  std::string WhyNoneYield(const WaitingJob& job) const;
   // Gives back all that was placed or promised.
   void Undo();
 
@@ -78,6 +90,12 @@ class RoomFinder {
   bool HasRoom(const WaitingJob& job, const PendingJob& needs);
   const Holding& HeldBy(const RunningJob& running);
   bool Helps(const RunningJob& running, const WaitingJob& job, const PendingJob& needs);
+  std::optional<base::Time> EndOf(const RunningJob& running) const;
+  std::string EndNotKnown(const RunningJob& last) const;
+  bool IsPromised(JobId job) const;
+  int64_t FreeFor(const PendingJob& needs) const;
+  std::string KeptText(const std::vector<const Reservation*>& kept, const PendingJob& needs,
+                       int64_t free) const;
   std::vector<const RunningJob*> BySoonestEnd() const;
   std::optional<Release> NextRelease(const std::vector<const RunningJob*>& order,
                                      const WaitingJob& job, const PendingJob& needs);
@@ -93,6 +111,7 @@ class RoomFinder {
   std::vector<Reservation> reservations_;
   std::map<JobId, Holding> held_;  // asked for once
   std::set<JobId> placed_;         // by this plan, or promised slots
+  size_t kept_work_ = 0;           // nodes that were looked at for KeptFrom
   std::vector<Holding> left_;      // by those that move: theirs again when the plan is made
 };
 

@@ -200,7 +200,7 @@ TEST(Queues, LimitsHold_OfTheQueueItsParentsAndUsers) {
   EXPECT_THAT(Placed(plan), ElementsAre(2, 4));
   EXPECT_EQ(WhyOf(plan, 3).text,
             "a user of queue y may run 1 job at a time; ann runs 1; start not known, as the end of "
-            "j2 is not");
+            "j2, which goes before it, is not");
   EXPECT_THAT(WhyOf(plan, 5).text,
               HasSubstr("queue all may hold 3 CPU slots; it holds 3 CPU slots"));
 }
@@ -335,7 +335,8 @@ TEST(Las, NothingIsKeptForIt_ItIsToldWhenItWouldStart) {
     Plan plan = world.MakePlan();
     EXPECT_THAT(Placed(plan), ElementsAre(3)) << "nothing is kept";
     EXPECT_TRUE(plan.why[0].starts == std::nullopt) << "j3 tells no end";
-    EXPECT_THAT(WhyOf(plan, 2).text, HasSubstr("; start not known, as the end of j3 is not"));
+    EXPECT_THAT(WhyOf(plan, 2).text,
+                HasSubstr("; start not known, as the end of j3, which goes before it, is not"));
     world.Wait(Job(4, 2));
     world.settings.backfill = false;
     plan = world.MakePlan();

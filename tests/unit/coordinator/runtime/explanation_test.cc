@@ -89,6 +89,26 @@ TEST(Explain, WaitingJob_SeesWhatEachNodeHas) {
   EXPECT_THAT(it.let_go, IsEmpty());
 }
 
+TEST(Explain, JobWithinItsQuota_DoesNotYieldToOneBeyondIt) {
+  const core::SchedulingSettings settings = TwoQueues(core::PolicyName::kPriority);
+  Explanation it = Explain(Running("a"), ViewOf(settings, 1), {Node("w", 4)}, settings);
+  EXPECT_THAT(
+      it.let_go.front(),
+      HasSubstr("queue a with a priority above 0, unless the queue would go beyond its quota "
+                "of 1 CPU slot by it"));
+}
+
+TEST(Explain, RoomThatIsKept_IsToldWithForWhom) {
+  const core::SchedulingSettings settings = TwoQueues(core::PolicyName::kFifo);
+  JobView job = Job(core::JobState::kPending, "a");
+  job.live.kept_for = "j42 (bigx)";
+  job.live.kept_on = {core::NodeId("w3")};
+  Explanation it = Explain(job, ViewOf(settings, 0), {Node("w3", 4), Node("w4", 4)}, settings);
+  EXPECT_THAT(Names(it.nodes), ElementsAre("w4", "w3"));
+  EXPECT_EQ(it.nodes[1].ranks, 0u);
+  EXPECT_EQ(it.nodes[1].why_not, "kept for j42 (bigx)");
+}
+
 TEST(Explain, Reasons_AreNotCutInsideBrackets) {
   const core::SchedulingSettings settings = TwoQueues(core::PolicyName::kFifo);
   JobView job = Job(core::JobState::kPending, "a");
