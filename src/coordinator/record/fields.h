@@ -110,7 +110,7 @@ COX_FIELDS_OF(core::Forming, 4);
 COX_FIELDS_OF(core::Resizing, 4);
 COX_FIELDS_OF(core::Outlook, 5);
 COX_FIELDS_OF(core::JobSoft, 30);
-COX_FIELDS_OF(core::NodeSoft, 16);
+COX_FIELDS_OF(core::NodeSoft, 17);
 COX_FIELDS_OF(core::Blame, 3);
 COX_FIELDS_OF(core::StoreProof, 4);
 COX_FIELDS_OF(core::TaskSoft, 6);
