@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "trainer/blob/data_errors.h"
 #include "trainer/blob/text.h"
 #include "trainer/engine/data/image_dataset.h"
 #include "trainer/runtime/table_data.h"
@@ -26,14 +27,7 @@ absl::StatusOr<data::IdxArray> ReadIdx(const std::string& uri, const std::string
   absl::StatusOr<data::IdxArray> array;
   array = bytes.ok() ? data::ParseIdx(*std::move(bytes), uri) : bytes.status();
   if (array.ok()) return array;
-  // The check at the submission has seen the data on one machine only.
-  bool local = absl::IsNotFound(array.status()) && !uri.starts_with("s3://");
-  return absl::Status(
-      array.status().code(),
-      Cat(key, ": ", array.status().message(),
-          local ? "; a job's data has to be on every machine that may run it: copy it there, or "
-                  "use s3://..., or a folder that all machines mount"
-                : ""));
+  return blob::UnderKey(key, array.status());
 }
 
 absl::StatusOr<std::unique_ptr<data::Dataset>> ReadPair(const config::IdxPair& pair,

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/log/log.h"
+#include "trainer/blob/data_errors.h"
 #include "trainer/blob/text.h"
 #include "trainer/engine/data/table/column_choice.h"
 #include "trainer/engine/data/table/preprocessing.h"
@@ -16,6 +17,7 @@ namespace coxswain::trainer {
 namespace {
 
 using blob::Cat;
+using blob::UnderKey;
 using data::Preprocessing;
 using data::TableSource;
 
@@ -24,23 +26,12 @@ constexpr char kEvaluateKey[] = "spec.data.evaluate.files";
 constexpr char kFractionKey[] = "spec.data.evaluate.fraction";
 constexpr char kPreprocessingKey[] = "spec.data.preprocessing";
 
-absl::Status Under(const std::string& key, const absl::Status& status, bool everywhere = false) {
-  // The check at the submission has seen the data on one machine only.
-  const bool local = everywhere && absl::IsNotFound(status);
-  return absl::Status(
-      status.code(),
-      Cat(key, ": ", status.message(),
-          local ? "; a job's data has to be on every machine that may run it: copy it there, or "
-                  "use s3://..., or a folder that all machines mount"
-                : ""));
-}
-
 absl::StatusOr<data::TableFiles> Open(const std::vector<std::string>& uris, const char* key,
                                       const config::Data& spec,
                                       const blob::StoreSettings& settings) {
   auto files = OpenTableFiles(uris, spec, false, settings);
   if (files.ok() || absl::IsInternal(files.status())) return files;
-  return Under(key, files.status(), !uris.front().starts_with("s3://"));
+  return UnderKey(key, files.status());
 }
 
 class Reading {
@@ -74,7 +65,7 @@ class Reading {
     if (!columns.ok()) return columns.status();
     for (const auto& file : *files) {
       absl::Status same = CheckSameColumns(*columns, *files->front(), *file);
-      if (!same.ok()) return Under(kTrainKey, same);
+      if (!same.ok()) return UnderKey(kTrainKey, same);
     }
     const data::RowChoice choice{spec_.table.evaluate_fraction, false};
     train_ = std::make_shared<TableSource>(kTrainKey, *std::move(files), *std::move(columns),
@@ -91,7 +82,7 @@ class Reading {
       files = *std::move(opened);
       for (const auto& file : files) {
         absl::Status same = CheckSameColumns(train_->columns(), *train_->files().front(), *file);
-        if (!same.ok()) return Under(kEvaluateKey, same);
+        if (!same.ok()) return UnderKey(kEvaluateKey, same);
       }
     }
     const bool split = spec_.table.evaluate_fraction > 0;
@@ -134,12 +125,12 @@ class Reading {
   absl::Status TakeGiven() {
     const std::string& uri = spec_.table.preprocessing;
     auto object = blob::OpenObject(uri, settings_);
-    if (!object.ok()) return Under(kPreprocessingKey, object.status());
+    if (!object.ok()) return UnderKey(kPreprocessingKey, object.status());
     auto text = object->store->Get(object->name);
-    if (!text.ok()) return Under(kPreprocessingKey, text.status(), !uri.starts_with("s3://"));
+    if (!text.ok()) return UnderKey(kPreprocessingKey, text.status());
     auto parsed = data::ParsePreprocessing(*text);
     if (!parsed.ok()) {
-      return Under(Cat(kPreprocessingKey, ": ", uri), parsed.status());
+      return UnderKey(Cat(kPreprocessingKey, ": ", uri), parsed.status());
     }
     std::string other = WhyOtherColumns(*parsed, train_->columns());
     if (!other.empty()) {

@@ -7,21 +7,17 @@
 #include <map>
 #include <memory>
 
-#include "trainer/engine/data/table/table_file.h"
-#include "trainer/table/blob_input.h"
+#include "trainer/table/blob_table.h"
 #include "trainer/table/csv_scanner.h"
 #include "trainer/table/table_module.h"
 
 namespace coxswain::trainer::table {
 
-class CsvFile final : public data::TableFile {
+class CsvFile final : public BlobTable {
  public:
   static absl::StatusOr<std::unique_ptr<data::TableFile>> Open(std::shared_ptr<BlobInput> input,
                                                                const TableFormat& format);
 
-  const std::string& uri() const override { return input_->uri(); }
-  const std::vector<data::ColumnInfo>& columns() const override { return columns_; }
-  const std::vector<int64_t>& groups() const override { return groups_; }
   absl::Status Read(size_t group, const std::vector<data::ColumnRequest>& columns,
                     std::vector<data::ColumnValues>* out) override;
 
@@ -29,7 +25,7 @@ class CsvFile final : public data::TableFile {
   using Texts = std::map<std::string, std::shared_ptr<arrow::ChunkedArray>>;
 
   CsvFile(std::shared_ptr<BlobInput> input, char delimiter)
-      : input_(std::move(input)), delimiter_(delimiter) {}
+      : BlobTable(std::move(input)), delimiter_(delimiter) {}
   absl::Status Scan(const TableFormat& format);
   absl::Status ReadNames(const CsvPiece& header);
   absl::Status JudgeColumns();
@@ -40,12 +36,9 @@ class CsvFile final : public data::TableFile {
   data::ColumnKind KindOf(const std::string& name) const;
   absl::Status Wrong(const std::string& what) const;
 
-  const std::shared_ptr<BlobInput> input_;
   const char delimiter_;
   std::vector<std::string> names_;
-  std::vector<data::ColumnInfo> columns_;
   std::vector<CsvPiece> pieces_;
-  std::vector<int64_t> groups_;
 };
 
 }  // namespace coxswain::trainer::table

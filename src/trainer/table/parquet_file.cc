@@ -17,7 +17,7 @@
 
 namespace coxswain::trainer::table {
 
-ParquetFile::ParquetFile(std::shared_ptr<BlobInput> input) : input_(std::move(input)) {}
+ParquetFile::ParquetFile(std::shared_ptr<BlobInput> input) : BlobTable(std::move(input)) {}
 ParquetFile::~ParquetFile() = default;
 
 absl::StatusOr<std::unique_ptr<data::TableFile>> ParquetFile::Open(

@@ -4,8 +4,7 @@
 #include <memory>
 #include <mutex>
 
-#include "trainer/engine/data/table/table_file.h"
-#include "trainer/table/blob_input.h"
+#include "trainer/table/blob_table.h"
 
 namespace parquet::arrow {
 class FileReader;
@@ -13,14 +12,11 @@ class FileReader;
 
 namespace coxswain::trainer::table {
 
-class ParquetFile final : public data::TableFile {
+class ParquetFile final : public BlobTable {
  public:
   static absl::StatusOr<std::unique_ptr<data::TableFile>> Open(std::shared_ptr<BlobInput> input);
   ~ParquetFile() override;
 
-  const std::string& uri() const override { return input_->uri(); }
-  const std::vector<data::ColumnInfo>& columns() const override { return columns_; }
-  const std::vector<int64_t>& groups() const override { return groups_; }
   absl::Status Read(size_t group, const std::vector<data::ColumnRequest>& columns,
                     std::vector<data::ColumnValues>* out) override;
 
@@ -34,11 +30,8 @@ class ParquetFile final : public data::TableFile {
   absl::Status ReadGuarded(size_t group, const std::vector<data::ColumnRequest>& columns,
                            std::vector<data::ColumnValues>* out);
 
-  const std::shared_ptr<BlobInput> input_;
   std::mutex mutex_;
   std::unique_ptr<parquet::arrow::FileReader> reader_;
-  std::vector<data::ColumnInfo> columns_;
-  std::vector<int64_t> groups_;
 };
 
 }  // namespace coxswain::trainer::table

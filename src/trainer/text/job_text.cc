@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "common/config/quantities.h"
+#include "trainer/blob/data_errors.h"
 #include "trainer/blob/text.h"
 #include "trainer/text/file_list.h"
 #include "trainer/text/learn_tokenizer.h"
@@ -16,22 +17,11 @@ namespace coxswain::trainer::text {
 namespace {
 
 using blob::Cat;
+using blob::UnderKey;
 using Store = std::shared_ptr<const data::TokenStore>;
 
 constexpr char kTrain[] = "spec.data.train.files";
 constexpr char kEvaluate[] = "spec.data.evaluate.files";
-
-absl::Status Under(std::string_view key, const absl::Status& status) {
-  // The check at the submission has seen the data on one machine only.
-  const bool local = absl::IsNotFound(status) &&
-                     blob::Std(status.message()).find("s3://") == std::string_view::npos;
-  return absl::Status(
-      status.code(),
-      Cat(key, ": ", status.message(),
-          local ? "; a job's data has to be on every machine that may run it: copy it there, or "
-                  "use s3://..., or a folder that all machines mount"
-                : ""));
-}
 
 // Tokens as numbers of as few bytes as will do.
 class Packed {
@@ -175,7 +165,7 @@ absl::StatusOr<JobText> ReadJobText(const config::Data& spec, const blob::StoreS
     auto store = tokens ? OpenTokens(files, vocabulary, spec.text.token_bytes, settings)
                         : TextReader(spec, settings).Read(files, **tokenizer, vocabulary);
     if (store.ok() || blob::Std(store.status().message()).starts_with("spec.")) return store;
-    return Under(key, store.status());
+    return UnderKey(key, store.status());
   };
   auto train = read(kTrain, spec.table.files);
   if (!train.ok()) return train.status();
@@ -206,12 +196,12 @@ absl::StatusOr<TextSummary> CheckJobText(const config::Data& spec,
   for (const auto& [key, uris] :
        {std::pair(kTrain, &spec.table.files), std::pair(kEvaluate, &spec.table.evaluate_files)}) {
     auto files = FilesOf(*uris, settings);
-    if (!files.ok()) return Under(key, files.status());
+    if (!files.ok()) return UnderKey(key, files.status());
     for (const std::string& file : *files) {
       auto object = blob::OpenObject(file, settings);
-      if (!object.ok()) return Under(key, object.status());
+      if (!object.ok()) return UnderKey(key, object.status());
       auto size = object->store->Size(object->name);
-      if (!size.ok()) return Under(key, size.status());
+      if (!size.ok()) return UnderKey(key, size.status());
       if (*size == 0) {
         return absl::InvalidArgumentError(
             Cat(key, ": ", file, ": the file is empty; leave it out"));
