@@ -150,7 +150,7 @@ void Engine::Complete(const Group& group, Collective kind, const tc::RunStep& fl
   if (&group != group_.get() || !command_) return;
   if (kind == Collective::kEvaluate) return Answer(tc::Evaluated{1.0, 0.5});
   if (state_.step + 1 == job_.not_finite_at) {
-    return Answer(tc::LossNotFinite{state_.step + 1, {0}});
+    return Answer(tc::NotFinite{state_.step + 1, "loss", {0}, "every gradient is finite"});
   }
   Step(flags);
 }

@@ -206,9 +206,10 @@ void ReadSpec(Section& in, const JobSite& site, JobSpec* job, std::vector<std::s
     in.Below("train", [&](Section& below) {
       ReadTrain(below, {job->workers, job->max_workers}, &job->train);
       CheckClassWeights(below, job->data, job->train);
-      if (below.Has("evaluate_every_epochs") && !job->data.HasEvaluation()) {
-        warnings->push_back(
-            "spec.train.evaluate_every_epochs has no effect without spec.data.evaluate");
+      for (const char* key : {"evaluate_every_epochs", "evaluate_every_steps"}) {
+        if (!below.Has(key) || job->data.HasEvaluation()) continue;
+        warnings->push_back("spec.train." + std::string(key) +
+                            " has no effect without spec.data.evaluate");
       }
     });
   in.Below("checkpoint",

@@ -183,8 +183,9 @@ struct Train {
   double clip_norm = 0.0;             // 0: off
   bool balanced_classes = false;      // class_weights: balanced
   std::vector<double> class_weights;  // by class, in their order; empty: 1 each
-  int64_t evaluate_every_epochs = 1;
-  int64_t log_every_steps = 1;  // metric points of a step: each Nth step
+  int64_t evaluate_every_epochs = 1;  // 0: not by epochs
+  int64_t evaluate_every_steps = 0;   // 0: not by steps
+  int64_t log_every_steps = 1;        // metric points of a step: each Nth step
 };
 
 // spec.checkpoint:

@@ -156,6 +156,11 @@ void ReadTrain(Section& in, const WorkerRange& ranks, Train* out) {
   in.Real("clip_norm", {.low = 0, .high = 1e9}, &out->clip_norm);
   ReadClassWeights(in, out);
   in.Integer("evaluate_every_epochs", int64_t{1}, int64_t{1'000'000}, &out->evaluate_every_epochs);
+  if (in.Integer("evaluate_every_steps", int64_t{1}, int64_t{1'000'000},
+                 &out->evaluate_every_steps) &&
+      !in.Has("evaluate_every_epochs")) {
+    out->evaluate_every_epochs = 0;
+  }
   in.Integer("log_every_steps", int64_t{1}, int64_t{1'000'000}, &out->log_every_steps);
   CheckSamples(in, ranks, *out);
   CheckMicroBatch(in, ranks, *out);

@@ -78,15 +78,16 @@ void TrainerCore::On(const StepFinished& event) {
   }
 }
 
-void TrainerCore::On(const LossNotFinite& event) {
+void TrainerCore::On(const NotFinite& event) {
   running_.reset();
   std::string ranks;
   for (base::Rank rank : event.ranks) {
     ranks += (ranks.empty() ? "" : ", ") + std::to_string(rank);
   }
-  Fail("the loss is not finite (a NaN or an infinity) in step " + std::to_string(event.step) +
-           " on rank " + (ranks.empty() ? "?" : ranks) +
-           ": lower spec.train.optimizer.learning_rate, set spec.train.clip_norm, or look for bad "
+  if (!ranks.empty()) ranks = (event.ranks.size() == 1 ? " (rank " : " (ranks ") + ranks + ")";
+  Fail("the " + event.what + " is not finite at step " + std::to_string(event.step) + ranks + "; " +
+           event.where +
+           "; lower spec.train.optimizer.learning_rate, set spec.train.clip_norm, or look for bad "
            "samples",
        protocol::kExitUserError, protocol::FailureKind::kDiverged);
 }

@@ -66,10 +66,12 @@ struct StepFinished {
   bool stop_with_save = false;
   double noise = 0;  // gradient noise scale, in samples; 0: not known
 };
-// Answers RunStep: the update was not applied. `ranks`: those whose own loss was not finite.
-struct LossNotFinite {
+// Answers RunStep: the update was not applied. Or TakeSnapshot: there is none.
+struct NotFinite {
   int64_t step = 0;
-  std::vector<base::Rank> ranks;
+  std::string what;               // "loss", "gradient norm", "state"
+  std::vector<base::Rank> ranks;  // a loss: those whose own is not finite
+  std::string where;              // "first parameter with a non-finite gradient: layers.3.weight"
 };
 // Answers RunStep of a rank with a program of the user's own: what it has said meanwhile.
 struct ProgramSaid {
@@ -127,7 +129,7 @@ struct StorageWaits {
 };
 
 using Event = std::variant<Started, OrderReceived, LinkConnected, TerminateSignalled, TimerFired,
-                           GroupFormed, CollectiveFailed, StepFinished, LossNotFinite, ProgramSaid,
+                           GroupFormed, CollectiveFailed, StepFinished, NotFinite, ProgramSaid,
                            ProgramFailed, SnapshotTaken, Evaluated, ModelExported, EngineFailed,
                            ShareStored, StoreFailed, ManifestStored, CommittedStored, StorageWaits>;
 

@@ -76,7 +76,7 @@ class TrainerCore {
   void On(const GroupFormed& event);
   void On(const CollectiveFailed& event);
   void On(const StepFinished& event);
-  void On(const LossNotFinite& event);
+  void On(const NotFinite& event);
   void On(const ProgramSaid& event);
   void On(const ProgramFailed& event);
   void On(const SnapshotTaken& event);

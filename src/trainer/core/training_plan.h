@@ -12,7 +12,8 @@ struct TrainingPlan {
   int64_t batch = 1;                  // global batch size, at least 1
   int64_t epochs = 1;                 // at least 1
   int64_t max_steps = 0;              // 0: no limit
-  int64_t evaluate_every_epochs = 0;  // 0: never (no evaluation set)
+  int64_t evaluate_every_epochs = 0;  // 0: not by epochs (or no evaluation set)
+  int64_t evaluate_every_steps = 0;   // 0: not by steps
 
   int64_t StepsPerEpoch() const { return (samples + batch - 1) / batch; }
   // Samples of the step that starts at `position`: the last of an epoch may be smaller.
@@ -40,9 +41,11 @@ struct TrainingPlan {
   int64_t EpochOf(int64_t position) const { return std::min(position / samples + 1, epochs); }
   // Whether an evaluation belongs between the step that ended at `position` and the next.
   bool EvaluationDue(int64_t step, int64_t position) const {
-    if (evaluate_every_epochs <= 0 || position == 0) return false;
+    if ((evaluate_every_epochs <= 0 && evaluate_every_steps <= 0) || position == 0) return false;
     if (Done(step, position)) return true;
-    return EndsEpoch(position) && (position / samples) % evaluate_every_epochs == 0;
+    if (evaluate_every_steps > 0 && step % evaluate_every_steps == 0) return true;
+    return evaluate_every_epochs > 0 && EndsEpoch(position) &&
+           (position / samples) % evaluate_every_epochs == 0;
   }
 };
 

@@ -86,10 +86,13 @@ struct StepResult {
   int64_t samples = 0;   // of the global batch
   double loss = 0;       // mean over the global batch: its samples, or the tokens they predict
   double learning_rate = 0;
-  double gradient_norm = -1;           // before clipping; -1: not clipping
-  double gradient_noise = 0;           // gradient noise scale, in samples; 0: not known
-  StepFlags agreed;                    // any rank's flag
-  std::vector<base::Rank> not_finite;  // ranks whose loss was not finite: nothing was applied
+  double gradient_norm = -1;  // before clipping; -1: not clipping
+  double gradient_noise = 0;  // gradient noise scale, in samples; 0: not known
+  StepFlags agreed;           // any rank's flag
+  // Not empty: a loss or the gradients' norm is not finite, and nothing was applied. Says which
+  // parameter. The same on every rank.
+  std::string not_finite_at;
+  std::vector<base::Rank> not_finite;  // ranks whose loss was not finite
   // Where the time went. Backward includes the all-reduce it hides; all_reduce is what it could
   // not.
   base::Duration data{}, forward{}, backward{}, all_reduce{}, optimizer{}, total{};

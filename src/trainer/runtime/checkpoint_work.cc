@@ -4,6 +4,7 @@
 
 #include "common/base/version.h"
 #include "common/log/log.h"
+#include "trainer/blob/finite.h"
 #include "trainer/runtime/noise_text.h"
 #include "trainer/runtime/table_data.h"
 
@@ -14,17 +15,27 @@ void CheckpointWork::SetPreprocessing(std::string json) {
   preprocessing_ = std::move(json);
 }
 
-void CheckpointWork::Snapshot(const engine::Engine& engine, int64_t step, int64_t samples_per_epoch,
-                              base::Rank rank, uint32_t world_size) {
-  auto buffer = blob::ShardBuffer::Build(
-      engine.StateTensors(), rank, world_size, [&](const blob::Piece& piece, char* to) {
-        std::memcpy(to, engine.StateBytes(piece.tensor) + piece.offset, piece.bytes);
+std::string CheckpointWork::Snapshot(const engine::Engine& engine, int64_t step,
+                                     int64_t samples_per_epoch, base::Rank rank,
+                                     uint32_t world_size) {
+  const std::vector<blob::TensorInfo>& tensors = engine.StateTensors();
+  std::string not_finite;
+  auto buffer =
+      blob::ShardBuffer::Build(tensors, rank, world_size, [&](const blob::Piece& piece, char* to) {
+        const char* from = engine.StateBytes(piece.tensor) + piece.offset;
+        std::memcpy(to, from, piece.bytes);
+        if (not_finite.empty() &&
+            !blob::AllFinite(tensors[piece.tensor].dtype, from, piece.bytes)) {
+          not_finite = tensors[piece.tensor].name;
+        }
       });
+  if (!not_finite.empty()) return "tensor " + not_finite + " has a number that is none";
   std::lock_guard lock(mutex_);
   snapshots_[step] = std::move(buffer);
-  tensors_ = engine.StateTensors();
+  tensors_ = tensors;
   samples_per_epoch_ = samples_per_epoch;
   noise_ = engine.Noise();
+  return "";
 }
 
 void CheckpointWork::SnapshotFiles(std::shared_ptr<const blob::ShardBuffer> share, int64_t step) {

@@ -113,8 +113,9 @@ core::Event EngineLoop::Run(const core::RunStep& command) {
     return core::CollectiveFailed{std::string(result.status().message())};
   }
   if (!result.ok()) return Failed(result.status());
-  if (!result->not_finite.empty()) {
-    return core::LossNotFinite{result->step, result->not_finite};
+  if (!result->not_finite_at.empty()) {
+    return core::NotFinite{result->step, result->not_finite.empty() ? "gradient norm" : "loss",
+                           result->not_finite, result->not_finite_at};
   }
   step_ = result->step;
   doors_.metrics->AddStep(*result, rank_, generation_);
@@ -133,8 +134,9 @@ core::Event EngineLoop::Run(const core::RunStep& command) {
 }
 
 core::Event EngineLoop::Run(const core::TakeSnapshot& command) {
-  doors_.checkpoints->Snapshot(*doors_.engine, command.step, samples_per_epoch_, rank_,
-                               world_size_);
+  const std::string not_finite = doors_.checkpoints->Snapshot(
+      *doors_.engine, command.step, samples_per_epoch_, rank_, world_size_);
+  if (!not_finite.empty()) return core::NotFinite{command.step, "state", {}, not_finite};
   return core::SnapshotTaken{command.step};
 }
 

@@ -131,8 +131,9 @@ bool Script::Order(const std::string& verb, const Words& words, Event* event) {
 
 bool Script::FromEngine(const std::string& verb, const Words& words, Event* event) {
   if (verb == "formed") {
-    plan_ = {Number(words, "samples", 8), Number(words, "batch", 4), Number(words, "epochs", 1), 0,
-             Number(words, "eval", 0)};
+    plan_ = {Number(words, "samples", 8), Number(words, "batch", 4),
+             Number(words, "epochs", 1),  0,
+             Number(words, "eval", 0),    Number(words, "eval_steps", 0)};
     step_ = Number(words, "step", 0);
     position_ = Number(words, "position", 0);
     GroupFormed formed{core_->generation(), step_, position_, plan_, {}, "", {}};
@@ -154,7 +155,11 @@ bool Script::FromEngine(const std::string& verb, const Words& words, Event* even
   } else if (verb == "broken") {
     *event = CollectiveFailed{"connection reset by peer"};
   } else if (verb == "nan") {
-    LossNotFinite loss{step_ + 1, {}};
+    auto what = words.find("");
+    NotFinite loss{step_ + 1,
+                   what == words.end() ? "loss" : what->second,
+                   {},
+                   "first parameter with a non-finite gradient: layers.3.weight"};
     for (int64_t rank : Numbers(words, "ranks")) {
       loss.ranks.push_back(static_cast<base::Rank>(rank));
     }

@@ -8,6 +8,7 @@
 #include "trainer/engine/optim/gradient_noise.h"
 #include "trainer/engine/optim/schedule.h"
 #include "trainer/engine/training/guard.h"
+#include "trainer/engine/training/not_finite.h"
 #include "trainer/engine/training/training_engine.h"
 
 namespace coxswain::trainer::engine {
@@ -63,6 +64,7 @@ absl::StatusOr<StepResult> TrainingEngine::Step(const StepFlags& flags) {
         result.position = batch->position + batch->global_size;
         if (!result.not_finite.empty()) {
           result.loss = std::nan("");
+          result.not_finite_at = WhereNotFinite(model_->parameters());
         } else {
           ApplyUpdate(result);
         }
@@ -227,6 +229,10 @@ void TrainingEngine::ApplyUpdate(StepResult& result) {
   at::NoGradGuard no_grad;
   if (settings_.spec.train.clip_norm > 0) {
     result.gradient_norm = GradientNorm();
+    if (!std::isfinite(result.gradient_norm)) {
+      result.not_finite_at = WhereNotFinite(model_->parameters());
+      return;
+    }
     ClipGradients(result.gradient_norm);
   }
   result.gradient_noise = meter_.noise().scale();

@@ -58,7 +58,10 @@ absl::Status TrainingEngine::Prepare(const EngineSettings& settings, Datasets se
   plan_.batch = train.global_batch_size;
   plan_.epochs = train.epochs;
   plan_.max_steps = train.max_steps;
-  plan_.evaluate_every_epochs = sets.evaluate != nullptr ? train.evaluate_every_epochs : 0;
+  if (sets.evaluate != nullptr) {
+    plan_.evaluate_every_epochs = train.evaluate_every_epochs;
+    plan_.evaluate_every_steps = train.evaluate_every_steps;
+  }
   micro_batch_ = CanonicalMicroBatch(settings_.spec);
   if (HasBatchRange()) meter_.Start(settings_.noise_every_steps);
   return Guard(absl::StatusCode::kInternal, [this] { BuildModel(); });
