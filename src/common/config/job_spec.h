@@ -147,7 +147,8 @@ struct Data {
 
 enum class OptimizerName { kAdamW, kSgd };
 enum class ScheduleName { kConstant, kCosine, kLinear };
-enum class Precision { kFloat32, kFloat64 };
+// bf16: products in bfloat16, everything that is kept in float32 (torch.autocast).
+enum class Precision { kFloat32, kFloat64, kBf16 };
 
 struct Optimizer {
   OptimizerName name = OptimizerName::kAdamW;

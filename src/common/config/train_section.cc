@@ -148,7 +148,9 @@ void ReadTrain(Section& in, const WorkerRange& ranks, Train* out) {
   in.Integer("micro_batch_size", int64_t{0}, kMostSamples, &out->micro_batch_size);
   in.Seed("seed", &out->seed);
   in.Choice<Precision>("precision",
-                       {{"float32", Precision::kFloat32}, {"float64", Precision::kFloat64}},
+                       {{"float32", Precision::kFloat32},
+                        {"float64", Precision::kFloat64},
+                        {"bf16", Precision::kBf16}},
                        &out->precision);
   in.Below("optimizer", [&](Section& below) { ReadOptimizer(below, &out->optimizer); });
   in.Below("schedule",

@@ -118,8 +118,22 @@ class Listing {
     }
     for (const TensorInfo& parameter : parameters_) Add(&out.parameter_bytes, parameter.bytes());
     for (const TensorInfo& tensor : out.tensors) Add(&out.bytes, tensor.bytes());
+    if (spec_.train.precision == config::Precision::kBf16) {
+      for (const TensorInfo& parameter : parameters_) {
+        if (IsMultiplied(parameter)) Add(&out.lowered_bytes, parameter.bytes() / 2);
+      }
+    }
     out.parameters = out.parameter_bytes / blob::ElementBytes(dtype_);
     return out;
+  }
+
+  // Whether a product takes all of it: not what rows are only picked from.
+  bool IsMultiplied(const TensorInfo& parameter) const {
+    const auto named = [&](const char* part) {
+      return parameter.name.find(part) != std::string::npos;
+    };
+    if (parameter.shape.size() < 2 || named("embeddings.") || named(".wpe.")) return false;
+    return spec_.model.transformer.tied || !named("embed_tokens");
   }
 
   static void Add(uint64_t* sum, uint64_t more) {

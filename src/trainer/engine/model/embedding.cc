@@ -3,6 +3,9 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "trainer/engine/model/autocast.h"
+#include "trainer/engine/model/linear.h"
+
 namespace coxswain::trainer::engine {
 namespace {
 
@@ -63,9 +66,10 @@ struct LookUp : torch::autograd::Function<LookUp> {
 struct TiedLogits : torch::autograd::Function<TiedLogits> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
                             int64_t gradient) {
-    context->save_for_backward({x, weight});
+    const at::Tensor lowered = Lowered(weight);
+    context->save_for_backward({x, weight, lowered});
     context->saved_data["gradient"] = gradient;
-    return at::linear(x, weight);
+    return at::linear(x, lowered);
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
@@ -74,9 +78,9 @@ struct TiedLogits : torch::autograd::Function<TiedLogits> {
     auto& gradient =
         *reinterpret_cast<Embedding::Gradient*>(context->saved_data["gradient"].toInt());
     at::Tensor of_weight = Place(weight, gradient);
-    at::mm_out(of_weight, gradients[0].t(), x);
+    ProductInto(of_weight, gradients[0].t(), x);
     gradient.pending = at::alias(of_weight);
-    return {gradients[0].mm(weight), std::move(of_weight), at::Tensor()};
+    return {gradients[0].mm(saved[2]), std::move(of_weight), at::Tensor()};
   }
 };
 
@@ -92,7 +96,7 @@ at::Tensor Embedding::Forward(const at::Tensor& ids) const {
 
 at::Tensor Embedding::Logits(const at::Tensor& x) const {
   if (!at::GradMode::is_enabled()) return at::linear(x, weight_);
-  return TiedLogits::apply(x, weight_, reinterpret_cast<int64_t>(gradient_.get()));
+  return TiedLogits::apply(Lowered(x), weight_, reinterpret_cast<int64_t>(gradient_.get()));
 }
 
 void Embedding::KeepGradientMemory() {

@@ -64,14 +64,16 @@ at::Tensor NormalValues(at::IntArrayRef shape, double std, at::ScalarType dtype,
 }
 
 at::Tensor KeyedDropout(const at::Tensor& x, double probability, uint64_t seed, int64_t position) {
-  at::Tensor mask = at::empty(x.sizes(), x.scalar_type());
+  const bool float64 = x.scalar_type() == at::kDouble;
+  at::Tensor mask = at::empty(x.sizes(), float64 ? at::kDouble : at::kFloat);
   double keep = 1 - probability;
-  if (x.scalar_type() == at::kDouble) {
+  if (float64) {
     FillMask(mask.data_ptr<double>(), x.size(0), x.size(1), keep, seed, position);
   } else {
     FillMask(mask.data_ptr<float>(), x.size(0), x.size(1), keep, seed, position);
   }
-  return x * mask;
+  // In a lower precision 1 / keep itself would be rounded, and every sum with it.
+  return (x * mask).to(x.scalar_type());
 }
 
 }  // namespace coxswain::trainer::engine

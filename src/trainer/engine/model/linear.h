@@ -9,6 +9,9 @@
 
 namespace coxswain::trainer::engine {
 
+// The matrix product, written into `to`, whose precision may be a higher one (autocast.h).
+void ProductInto(at::Tensor& to, const at::Tensor& left, const at::Tensor& right);
+
 class Linear {
  public:
   // Of the weight: (outputs, inputs), or as GPT-2 has it (inputs, outputs).

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "common/base/clock.h"
+#include "trainer/engine/model/autocast.h"
 #include "trainer/engine/optim/gradient_noise.h"
 #include "trainer/engine/optim/schedule.h"
 #include "trainer/engine/training/guard.h"
@@ -182,8 +183,12 @@ at::Tensor TrainingEngine::ForwardMicroBatch(const data::Batch& batch, int64_t b
   pass.seed = settings_.spec.train.seed;
   pass.position = batch.position + batch.share.begin + begin;
   pass.statistics = counts && model_->statistics_size() > 0 ? control_->statistics() : nullptr;
-  at::Tensor logits = model_->Forward(InputsOf(batch.rows, begin, end), pass);
-  return loss_->Sum(logits, batch.rows, begin, end);
+  return loss_->Sum(Outputs(InputsOf(batch.rows, begin, end), pass), batch.rows, begin, end);
+}
+
+at::Tensor TrainingEngine::Outputs(const Inputs& inputs, const ForwardPass& pass) {
+  AutocastScope mixed(settings_.spec.train.precision == config::Precision::kBf16, at::kCPU);
+  return model_->Forward(inputs, pass).to(dtype_);
 }
 
 // Gradients are views of the reducer's buckets; a fresh one is written there (linear.h) or taken
@@ -263,8 +268,7 @@ absl::StatusOr<EvaluationResult> TrainingEngine::Evaluate() {
         for (int64_t begin = share.begin; begin < share.end; begin += at_once) {
           read = reader->Read(-1, begin, std::min(begin + at_once, share.end), rows);
           if (!read.ok()) return;
-          loss_->Evaluate(model_->Forward(InputsOf(rows, 0, rows.count), ForwardPass{}), rows,
-                          &sums);
+          loss_->Evaluate(Outputs(InputsOf(rows, 0, rows.count), ForwardPass{}), rows, &sums);
         }
         at::Tensor all = at::from_blob(sums.data(), {EvaluationSums::kCount}, Options(at::kDouble));
         group_->AllReduce(all)->Wait();

@@ -51,6 +51,8 @@ class TrainingEngine : public Engine {
   // The parts of a step.
   void Forward(const data::Batch& batch, const StepFlags& flags, StepResult& result);
   at::Tensor ForwardMicroBatch(const data::Batch& batch, int64_t begin, int64_t end);
+  // What the model says, in the state's precision.
+  at::Tensor Outputs(const Inputs& inputs, const ForwardPass& pass);
   void ResetGradients();
   std::vector<at::Tensor> Gradients() const;
   double GradientNorm() const;

@@ -54,6 +54,12 @@ TEST(JobParser, SgdHasNoWeightDecayUnlessGiven) {
   EXPECT_DOUBLE_EQ(given.train.optimizer.weight_decay, 0.1);
 }
 
+TEST(JobParser, PrecisionIsByTheNamesOfPyTorchsUsers) {
+  EXPECT_EQ(Parsed(kJob, {"spec.train.precision=bf16"}).spec.train.precision, Precision::kBf16);
+  EXPECT_THAT(MistakesIn(kJob, {"spec.train.precision=bfloat16"}),
+              ElementsAre(HasSubstr("expected one of float32, float64, bf16")));
+}
+
 TEST(JobParser, TextWithoutOverridesIsKeptAsItIs) { EXPECT_EQ(Parsed(kJob).yaml, kJob); }
 
 struct BadCase {

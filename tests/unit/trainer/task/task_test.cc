@@ -50,8 +50,8 @@ class TaskTest : public ::testing::Test {
            resources_ + "  model: " + model_ +
            "\n  data:\n    format: idx\n    classes: 3\n    train: "
            "{images: " +
-           At("images") + ", labels: " + At("labels") +
-           "}\n  train: {epochs: 1}\n  checkpoint: {store: '" + store_ + "'}\n";
+           At("images") + ", labels: " + At("labels") + "}\n  train: {epochs: 1" + train_ +
+           "}\n  checkpoint: {store: '" + store_ + "'}\n";
   }
   protocol::TaskEnded Run(protocol::TaskKind kind, std::string argument = "{}") {
     protocol::StartTask task;
@@ -77,7 +77,7 @@ class TaskTest : public ::testing::Test {
   }
 
   std::string folder_;
-  std::string model_ = "{recipe: mlp}", resources_;
+  std::string model_ = "{recipe: mlp}", resources_, train_;
   std::string store_ = "file://" + (std::filesystem::temp_directory_path() / "store-").string() +
                        std::to_string(getpid());
   blob::SampleState state_{5};
@@ -115,6 +115,17 @@ TEST_F(TaskTest, Check_ModelThatJustFits_IsAccepted) {
   EXPECT_TRUE(Run(protocol::TaskKind::kCheck, R"({"machine":{"memory":1696,"ranks":2}})").ok);
   EXPECT_FALSE(Run(protocol::TaskKind::kCheck, R"({"machine":{"memory":847,"ranks":1}})").ok);
   EXPECT_FALSE(Run(protocol::TaskKind::kCheck, R"({"machine":{"memory":1695,"ranks":2}})").ok);
+}
+
+TEST_F(TaskTest, Check_MixedPrecisionNeedsACopyOfTheWeights) {
+  store_ = "file://" + At("ckpt");
+  model_ = "{recipe: mlp, hidden: [5]}";
+  train_ = ", precision: bf16";
+  // 848 bytes as above, and 2 bytes for each of 6 x 5 + 5 x 3 weights.
+  EXPECT_TRUE(Run(protocol::TaskKind::kCheck, R"({"machine":{"memory":938,"ranks":1}})").ok);
+  protocol::TaskEnded ended =
+      Run(protocol::TaskKind::kCheck, R"({"machine":{"memory":937,"ranks":1}})");
+  EXPECT_THAT(ended.error, HasSubstr("two averages of adamw, and a bfloat16 copy of its weights"));
 }
 
 TEST_F(TaskTest, Check_LessMemoryAskedForThanNeeded_IsRefused) {
