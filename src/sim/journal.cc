@@ -17,7 +17,7 @@ const char* ToString(Counted what) {
       "drains",          "loop stalls",      "clock jumps",     "restored backups",
       "cloned disks",    "jobs completed",   "jobs failed",     "jobs cancelled",
       "other ends",      "digests compared", "resumes",         "jobs retired",
-      "nodes forgotten", "batch moves"};
+      "nodes forgotten", "batch moves",      "preemptions",     "resizes"};
   static_assert(std::size(kNames) == static_cast<size_t>(Counted::kLast));
   return kNames[static_cast<size_t>(what)];
 }

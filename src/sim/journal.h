@@ -50,6 +50,8 @@ enum class Counted : uint8_t {
   kRetired,
   kForgotten,
   kBatchMoves,
+  kPreemptions,
+  kResizes,
   kLast
 };
 const char* ToString(Counted what);

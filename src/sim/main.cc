@@ -166,7 +166,8 @@ int main(int argc, char** argv) {
   if (argc < 2 || std::strcmp(argv[1], "explore") != 0) return TellUsage(argc, argv);
   coxswain::sim::ExploreOptions options;
   if (const std::string wrong = Parse(argc, argv, &options); !wrong.empty()) {
-    std::fprintf(stderr, "cox-sim explore: %s\n%s", wrong.c_str(), kExploreUsage);
+    std::fprintf(stderr, "cox-sim explore: %s\n(cox-sim explore --help tells more)\n",
+                 wrong.c_str());
     return 2;
   }
   return coxswain::sim::Explore(options);

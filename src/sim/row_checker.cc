@@ -53,6 +53,8 @@ void RowChecker::On(const Rows& rows, const core::JobRow& row) {
   Require(old->failures <= row.failures, name + ": its failures are forgotten");
   Require(!old->cancel_requested || row.cancel_requested, name + ": its cancellation is forgotten");
   Require(old->idempotency_key == row.idempotency_key, name + ": another key");
+  world_.journal.Add(Counted::kPreemptions, row.preemptions - old->preemptions);
+  world_.journal.Add(Counted::kResizes, row.resizes - old->resizes);
   if (!core::IsFinal(row.state)) return;
   world_.Advanced();
   CheckEnd(rows, row);
