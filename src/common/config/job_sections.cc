@@ -205,7 +205,7 @@ void ReadSpec(Section& in, const JobSite& site, JobSpec* job, std::vector<std::s
   if (trains)
     in.Below("train", [&](Section& below) {
       ReadTrain(below, {job->workers, job->max_workers}, &job->train);
-      CheckClassWeights(below, job->data, job->train);
+      CheckTargets(below, job->data, job->train);
       for (const char* key : {"evaluate_every_epochs", "evaluate_every_steps"}) {
         if (!below.Has(key) || job->data.HasEvaluation()) continue;
         warnings->push_back("spec.train." + std::string(key) +

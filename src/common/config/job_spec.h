@@ -150,10 +150,15 @@ enum class ScheduleName { kConstant, kCosine, kLinear };
 // bf16: products in bfloat16, everything that is kept in float32 (torch.autocast).
 enum class Precision { kFloat32, kFloat64, kBf16 };
 
+// What weight decay is for: everything, or tensors of two and more dimensions alone (weights of
+// linear layers, convolutions and embeddings; not biases, nor norms).
+enum class Decay { kAll, kMatrices };
+
 struct Optimizer {
   OptimizerName name = OptimizerName::kAdamW;
   double learning_rate = 1e-3;
-  double weight_decay = 0.01;                     // AdamW default; 0 for sgd unless given
+  double weight_decay = 0.01;  // AdamW default; 0 for sgd unless given
+  Decay decay = Decay::kAll;
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  // adamw
   double momentum = 0.0;                          // sgd
   bool nesterov = false;                          // sgd
@@ -163,6 +168,12 @@ struct Schedule {
   ScheduleName name = ScheduleName::kConstant;
   int64_t warmup_steps = 0;     // linear from 0
   double final_fraction = 0.0;  // cosine, linear: learning rate at the end / at the top
+};
+
+// spec.train.ema: a moving average of the weights.
+struct Ema {
+  double decay = 0.0;   // of the average in each step; 0: there is none
+  bool warmup = false;  // step t: at most (1 + t) / (10 + t)
 };
 
 // spec.train:
@@ -181,6 +192,8 @@ struct Train {
   Precision precision = Precision::kFloat32;
   Optimizer optimizer;
   Schedule schedule;
+  double label_smoothing = 0.0;  // [0, 1)
+  Ema ema;
   double clip_norm = 0.0;             // 0: off
   bool balanced_classes = false;      // class_weights: balanced
   std::vector<double> class_weights;  // by class, in their order; empty: 1 each

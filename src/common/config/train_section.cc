@@ -15,6 +15,7 @@ void ReadOptimizer(Section& in, Optimizer* out) {
   if (sgd) out->weight_decay = 0.0;
   in.Real("learning_rate", {.low = 0, .high = 1000, .above = true}, &out->learning_rate);
   in.Real("weight_decay", {.low = 0, .high = 1000}, &out->weight_decay);
+  in.Choice<Decay>("decay", {{"all", Decay::kAll}, {"matrices", Decay::kMatrices}}, &out->decay);
   in.Real("beta1", {.low = 0, .high = 1, .below = true}, &out->beta1);
   in.Real("beta2", {.low = 0, .high = 1, .below = true}, &out->beta2);
   in.Real("eps", {.low = 0, .high = 1, .above = true}, &out->eps);
@@ -26,6 +27,9 @@ void ReadOptimizer(Section& in, Optimizer* out) {
   for (const char* key : {"momentum", "nesterov"}) {
     if (!sgd && in.Has(key))
       in.Wrong(key, "belongs to sgd, but spec.train.optimizer.name is adamw");
+  }
+  if (out->weight_decay == 0 && in.Has("decay")) {
+    in.Wrong("decay", "needs a weight_decay above 0");
   }
   if (sgd && out->nesterov && out->momentum == 0) in.Wrong("nesterov", "needs a momentum above 0");
 }
@@ -116,6 +120,12 @@ void CheckMicroBatch(Section& in, const WorkerRange& ranks, const Train& train) 
                "; expected at most " + std::to_string(std::max<int64_t>(1, batch / ranks.max)));
 }
 
+void ReadEma(Section& in, Ema* out) {
+  in.Require("decay", "how much of the average each step keeps, such as 0.999");
+  in.Real("decay", {.low = 0, .high = 1, .above = true, .below = true}, &out->decay);
+  in.Bool("warmup", &out->warmup);
+}
+
 // "balanced", or a number for each class.
 void ReadClassWeights(Section& in, Train* out) {
   if (in.Has("class_weights") && !in.IsList("class_weights")) {
@@ -127,9 +137,12 @@ void ReadClassWeights(Section& in, Train* out) {
 
 }  // namespace
 
-void CheckClassWeights(Section& in, const Data& data, const Train& train) {
-  if (data.IsTable() && data.table.task == TableTask::kRegression && in.Has("class_weights")) {
-    in.Wrong("class_weights", "belongs to classes, but spec.data.task is regression");
+void CheckTargets(Section& in, const Data& data, const Train& train) {
+  const bool numbers = data.IsTable() && data.table.task == TableTask::kRegression;
+  for (const char* key : {"class_weights", "label_smoothing"}) {
+    if (numbers && in.Has(key)) {
+      in.Wrong(key, "belongs to classes, but spec.data.task is regression");
+    }
   }
   if (data.IsText() && in.Has("class_weights")) {
     in.Wrong("class_weights", "belongs to classes, but spec.data.format is " + data.format);
@@ -155,6 +168,8 @@ void ReadTrain(Section& in, const WorkerRange& ranks, Train* out) {
   in.Below("optimizer", [&](Section& below) { ReadOptimizer(below, &out->optimizer); });
   in.Below("schedule",
            [&](Section& below) { ReadSchedule(below, out->max_steps, &out->schedule); });
+  in.Real("label_smoothing", {.low = 0, .high = 1, .below = true}, &out->label_smoothing);
+  in.Below("ema", [&](Section& below) { ReadEma(below, &out->ema); });
   in.Real("clip_norm", {.low = 0, .high = 1e9}, &out->clip_norm);
   ReadClassWeights(in, out);
   in.Integer("evaluate_every_epochs", int64_t{1}, int64_t{1'000'000}, &out->evaluate_every_epochs);

@@ -14,7 +14,7 @@ struct WorkerRange {
 };
 
 void ReadTrain(Section& in, const WorkerRange& ranks, Train* out);
-// Whether spec.train.class_weights goes with the data.
-void CheckClassWeights(Section& in, const Data& data, const Train& train);
+// Whether spec.train.class_weights and label_smoothing go with the data.
+void CheckTargets(Section& in, const Data& data, const Train& train);
 
 }  // namespace coxswain::config

@@ -129,12 +129,15 @@ class Engine {
   // The evaluation set, divided over the ranks. Collective.
   virtual absl::StatusOr<EvaluationResult> Evaluate() = 0;
 
-  // The whole state (parameters, buffers, optimizer), in a fixed order, and its bytes: the same on
-  // every rank, valid until the next Step, Join or destruction.
+  // The whole state (parameters, buffers, optimizer, average of the weights), in a fixed order, and
+  // its bytes: the same on every rank, valid until the next Step, Join or destruction.
   virtual const std::vector<blob::TensorInfo>& StateTensors() const = 0;
   virtual const char* StateBytes(size_t index) const = 0;
   // The first so many of StateTensors() are the model.
   virtual size_t ModelTensorCount() const = 0;
+  // What is evaluated and exported as the model's tensors[index]: the average of the weights
+  // (spec.train.ema), or they themselves. As StateBytes.
+  virtual const char* ModelBytes(size_t index) const = 0;
   // Belongs to the state, but depends on no job's tensors.
   virtual NoiseAverages Noise() const = 0;
   // config.json of the exported model: recipe, shapes, classes, preprocessing.

@@ -17,7 +17,7 @@ absl::StatusOr<std::string> ExportModel(const engine::Engine& engine,
   std::vector<blob::TensorInfo> tensors = engine.StateTensors();
   tensors.resize(engine.ModelTensorCount());
   auto copy = [&](const blob::Piece& piece, char* to) {
-    std::memcpy(to, engine.StateBytes(piece.tensor) + piece.offset, piece.bytes);
+    std::memcpy(to, engine.ModelBytes(piece.tensor) + piece.offset, piece.bytes);
   };
   // Hugging Face's libraries ask for "pt": names and layouts of PyTorch's parameters.
   const std::map<std::string, std::string> metadata = {{"format", "pt"}};

@@ -106,6 +106,16 @@ class Listing {
     }
   }
 
+  // As optim/weight_average.cc.
+  void Average(StateList* out) {
+    for (const std::vector<TensorInfo>* list : {&parameters_, &buffers_}) {
+      for (TensorInfo tensor : *list) {
+        tensor.name = "ema." + tensor.name;
+        out->tensors.push_back(std::move(tensor));
+      }
+    }
+  }
+
   StateList Join() {
     StateList out;
     out.tensors = parameters_;
@@ -116,6 +126,7 @@ class Listing {
     } else if (spec_.train.optimizer.momentum > 0) {
       Optimizer("momentum", &out);
     }
+    if (spec_.train.ema.decay > 0) Average(&out);
     for (const TensorInfo& parameter : parameters_) Add(&out.parameter_bytes, parameter.bytes());
     for (const TensorInfo& tensor : out.tensors) Add(&out.bytes, tensor.bytes());
     if (spec_.train.precision == config::Precision::kBf16) {

@@ -34,6 +34,7 @@ std::string NeedText(const config::JobSpec& spec, const state::StateList& list, 
              adamw      ? " and the two averages of adamw"
              : momentum ? " and the momentum of sgd"
                         : "",
+             spec.train.ema.decay > 0 ? ", the average of its weights (ema)" : "",
              list.lowered_bytes > 0 ? ", and a bfloat16 copy of its weights" : "",
              rows > 0 ? Cat(", and ", Size(rows), " for rows of its data") : "");
 }

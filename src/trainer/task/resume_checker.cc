@@ -14,8 +14,8 @@ using blob::Cat;
 using blob::TensorInfo;
 
 constexpr char kKeys[] =
-    "spec.model, spec.data.classes, spec.train.precision and spec.train.optimizer.name have to be "
-    "those of the job that saved it";
+    "spec.model, spec.data.classes, spec.train.precision, spec.train.optimizer.name and whether "
+    "there is a spec.train.ema have to be those of the job that saved it";
 
 std::string Shape(const TensorInfo& tensor) {
   std::string out = Cat(ToString(tensor.dtype), " [");

@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -23,11 +24,23 @@ class Optimizer {
   const std::vector<NamedTensor>& state() const { return state_; }
 
  private:
+  // Parameters that share a weight decay: one call of the fused kernel.
+  struct Group {
+    double weight_decay = 0;
+    std::vector<at::Tensor> originals;  // hold the gradients
+    std::vector<at::Tensor> parameters, gradients;
+    std::vector<at::Tensor> averages, squares, momenta;  // adamw: the first two; sgd: the last
+    std::vector<at::Tensor> steps;                       // one scalar, once for each parameter
+  };
+  // Which of the groups.
+  size_t GroupOf(const at::Tensor& parameter) const {
+    return settings_.decay == config::Decay::kMatrices && parameter.dim() < 2 ? 1 : 0;
+  }
+  void ApplyTo(Group& group, double learning_rate);
+
   const config::Optimizer settings_;
-  std::vector<NamedTensor> originals_;  // hold the gradients
-  std::vector<at::Tensor> parameters_, gradients_;
-  std::vector<at::Tensor> averages_, squares_, momenta_;  // adamw: the first two; sgd: the last
-  std::vector<at::Tensor> steps_;                         // one scalar, once for each parameter
+  at::Tensor step_;
+  std::array<Group, 2> groups_;  // with weight decay, and without
   std::vector<NamedTensor> state_;
 };
 

@@ -18,9 +18,10 @@ at::Tensor Labels(const data::Rows& rows, int64_t each, int64_t begin, int64_t e
 }  // namespace
 
 Loss::Loss(const data::SampleShape& shape, const std::vector<double>& class_weights,
-           at::ScalarType dtype)
+           double label_smoothing, at::ScalarType dtype)
     : sequence_(shape.sequence),
       numbers_(shape.classes == 0 && shape.sequence == 0),
+      label_smoothing_(label_smoothing),
       dtype_(dtype) {
   if (class_weights.empty()) return;
   class_weights_ = at::empty({static_cast<int64_t>(class_weights.size())}, at::kDouble);
@@ -36,17 +37,22 @@ at::Tensor Loss::Targets(const data::Rows& rows, int64_t begin, int64_t end) con
 
 at::Tensor Loss::Sum(const at::Tensor& outputs, const data::Rows& rows, int64_t begin,
                      int64_t end) const {
+  return SumOf(outputs, rows, begin, end, label_smoothing_);
+}
+
+at::Tensor Loss::SumOf(const at::Tensor& outputs, const data::Rows& rows, int64_t begin,
+                       int64_t end, double smoothing) const {
   if (numbers_) {
     return at::mse_loss(outputs.squeeze(1), Targets(rows, begin, end), at::Reduction::Sum);
   }
   at::Tensor labels = Labels(rows, std::max<int64_t>(1, sequence_), begin, end);
   return at::cross_entropy_loss(outputs.view({labels.size(0), -1}), labels, class_weights_,
-                                at::Reduction::Sum, data::kNoLabel);
+                                at::Reduction::Sum, data::kNoLabel, smoothing);
 }
 
 void Loss::Evaluate(const at::Tensor& outputs, const data::Rows& rows, EvaluationSums* sums) const {
   sums->rows += static_cast<double>(rows.count);
-  double loss = Sum(outputs, rows, 0, rows.count).item<double>();
+  double loss = SumOf(outputs, rows, 0, rows.count, /*smoothing=*/0).item<double>();
   sums->loss += loss;
   if (!numbers_) {
     at::Tensor labels = Labels(rows, std::max<int64_t>(1, sequence_), 0, rows.count);

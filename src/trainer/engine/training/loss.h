@@ -26,9 +26,10 @@ static_assert(sizeof(EvaluationSums) == EvaluationSums::kCount * sizeof(double))
 
 class Loss {
  public:
-  // `class_weights`: what a sample of each class counts; empty: 1 each.
+  // `class_weights`: what a sample of each class counts; empty: 1 each. `label_smoothing`: that of
+  // PyTorch's cross_entropy, for training alone.
   Loss(const data::SampleShape& shape, const std::vector<double>& class_weights,
-       at::ScalarType dtype);
+       double label_smoothing, at::ScalarType dtype);
 
   // Of rows [begin, end), whose outputs these are: the sum that a step divides by its global batch
   // (TermsOf).
@@ -44,10 +45,13 @@ class Loss {
   EvaluationResult Finish(const EvaluationSums& sums, double target_std) const;
 
  private:
+  at::Tensor SumOf(const at::Tensor& outputs, const data::Rows& rows, int64_t begin, int64_t end,
+                   double smoothing) const;
   at::Tensor Targets(const data::Rows& rows, int64_t begin, int64_t end) const;
 
   const int64_t sequence_;  // labels of a sample of text; 0: no text
   const bool numbers_;
+  const double label_smoothing_;
   const at::ScalarType dtype_;
   at::Tensor class_weights_;  // undefined: 1 each
 };

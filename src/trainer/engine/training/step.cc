@@ -246,6 +246,7 @@ void TrainingEngine::ApplyUpdate(StepResult& result) {
   if (model_->statistics_size() > 0) {
     model_->UpdateStatistics(control_->statistics(), static_cast<double>(result.samples));
   }
+  if (average_ != nullptr) average_->Update(result.step);
   step_ = result.step;
   position_ = result.position;
   has_state_ = true;
@@ -260,6 +261,7 @@ absl::StatusOr<EvaluationResult> TrainingEngine::Evaluate() {
   absl::Status done =
       Guard(alone ? absl::StatusCode::kInternal : absl::StatusCode::kUnavailable, [&] {
         at::NoGradGuard no_grad;
+        AverageInPlace evaluated(average_.get());
         auto reader = sets_.evaluate->MakeReader({0, dtype_ == at::kDouble});
         data::Share share =
             data::ShareOfBatch(sets_.evaluate->size(), 0, group_->rank(), group_->size());

@@ -70,9 +70,11 @@ absl::Status TrainingEngine::Prepare(const EngineSettings& settings, Datasets se
 void TrainingEngine::BuildModel() {
   at::set_num_threads(static_cast<int>(settings_.threads));
   dtype_ = settings_.spec.train.precision == config::Precision::kFloat64 ? at::kDouble : at::kFloat;
-  loss_.emplace(shape_, ClassWeights(settings_.spec.train, sets_.train->ClassCounts()), dtype_);
-  model_ = MakeModel(settings_.spec.model, shape_, dtype_, settings_.spec.train.seed);
-  optimizer_ = std::make_unique<Optimizer>(settings_.spec.train.optimizer, model_->parameters());
+  const config::Train& train = settings_.spec.train;
+  loss_.emplace(shape_, ClassWeights(train, sets_.train->ClassCounts()), train.label_smoothing,
+                dtype_);
+  model_ = MakeModel(settings_.spec.model, shape_, dtype_, train.seed);
+  optimizer_ = std::make_unique<Optimizer>(train.optimizer, model_->parameters());
   ListState();
 }
 
@@ -80,7 +82,13 @@ void TrainingEngine::ListState() {
   state_ = model_->parameters();
   state_.insert(state_.end(), model_->buffers().begin(), model_->buffers().end());
   model_tensors_ = state_.size();
+  if (settings_.spec.train.ema.decay > 0) {
+    average_ = std::make_unique<WeightAverage>(settings_.spec.train.ema, state_);
+  }
   state_.insert(state_.end(), optimizer_->state().begin(), optimizer_->state().end());
+  if (average_ != nullptr) {
+    state_.insert(state_.end(), average_->state().begin(), average_->state().end());
+  }
   for (NamedTensor& entry : state_) {
     entry.tensor = entry.tensor.detach();
     state_info_.push_back(
@@ -90,6 +98,11 @@ void TrainingEngine::ListState() {
 
 const char* TrainingEngine::StateBytes(size_t index) const {
   return static_cast<const char*>(state_[index].tensor.const_data_ptr());
+}
+
+const char* TrainingEngine::ModelBytes(size_t index) const {
+  const std::vector<NamedTensor>& tensors = average_ != nullptr ? average_->state() : state_;
+  return static_cast<const char*>(tensors[index].tensor.const_data_ptr());
 }
 
 std::string TrainingEngine::ModelConfig() const {
@@ -217,6 +230,7 @@ absl::Status TrainingEngine::TakeOver(const SavedState& saved) {
     std::memcpy(state_[i].tensor.data_ptr(), saved.bytes(found),
                 static_cast<size_t>(state_info_[i].bytes()));
   }
+  if (saved.model_only && average_ != nullptr) average_->Restart();
   step_ = saved.step;
   position_ = saved.position;
   meter_.noise().Set(saved.noise);

@@ -15,6 +15,7 @@
 #include "trainer/engine/engine.h"
 #include "trainer/engine/model/model.h"
 #include "trainer/engine/optim/optimizer.h"
+#include "trainer/engine/optim/weight_average.h"
 #include "trainer/engine/training/control_vector.h"
 #include "trainer/engine/training/loss.h"
 #include "trainer/engine/training/noise_meter.h"
@@ -30,6 +31,7 @@ class TrainingEngine : public Engine {
   absl::StatusOr<EvaluationResult> Evaluate() override;
   const std::vector<blob::TensorInfo>& StateTensors() const override { return state_info_; }
   const char* StateBytes(size_t index) const override;
+  const char* ModelBytes(size_t index) const override;
   size_t ModelTensorCount() const override { return model_tensors_; }
   NoiseAverages Noise() const override { return meter_.noise().averages(); }
   std::string ModelConfig() const override;
@@ -83,6 +85,7 @@ class TrainingEngine : public Engine {
   core::TrainingPlan plan_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<WeightAverage> average_;  // null: none
   std::optional<Loss> loss_;
   std::vector<NamedTensor> state_;
   std::vector<blob::TensorInfo> state_info_;

@@ -60,6 +60,17 @@ TEST(JobParser, PrecisionIsByTheNamesOfPyTorchsUsers) {
               ElementsAre(HasSubstr("expected one of float32, float64, bf16")));
 }
 
+TEST(JobParser, TheAverageOfTheWeightsNeedsItsDecay) {
+  const Train train = Parsed(kJob, {"spec.train.ema={decay: 0.999, warmup: true}"}).spec.train;
+  EXPECT_DOUBLE_EQ(train.ema.decay, 0.999);
+  EXPECT_TRUE(train.ema.warmup);
+  EXPECT_EQ(Parsed(kJob).spec.train.ema.decay, 0);
+  EXPECT_THAT(MistakesIn(kJob, {"spec.train.ema={warmup: true}"}),
+              ElementsAre(HasSubstr("how much of the average each step keeps, such as 0.999")));
+  EXPECT_THAT(MistakesIn(kJob, {"spec.train.ema={decay: 1}"}),
+              ElementsAre(HasSubstr("spec.train.ema.decay: found")));
+}
+
 TEST(JobParser, TextWithoutOverridesIsKeptAsItIs) { EXPECT_EQ(Parsed(kJob).yaml, kJob); }
 
 struct BadCase {
@@ -230,6 +241,8 @@ constexpr BadCase kConflicts[] = {
      "adamw"},
     {"{name: adamw, learning_rate: 2e-3}", "{name: sgd, nesterov: true}",
      "job.yaml:18: spec.train.optimizer.nesterov: needs a momentum above 0"},
+    {"{name: adamw, learning_rate: 2e-3}", "{name: sgd, decay: matrices}",
+     "job.yaml:18: spec.train.optimizer.decay: needs a weight_decay above 0"},
     {"{name: cosine, warmup_steps: 100}", "{final_fraction: 0.1}",
      "job.yaml:19: spec.train.schedule.final_fraction: belongs to cosine and linear, but "
      "spec.train.schedule.name is constant"},

@@ -57,6 +57,8 @@ TEST(TableSection, SaysWhatIsWrong) {
       {"    target: a\n    nulls: median\n", "expected one of refuse, mean, zero"},
       {"    target: a\n  model: {recipe: cnn}\n",
        "the data (spec.data.format: csv) is a table, which is for the mlp"},
+      {"    target: a\n    task: regression\n  train: {label_smoothing: 0.1}\n",
+       "spec.train.label_smoothing: belongs to classes, but spec.data.task is regression"},
       {"    target: a\n    task: regression\n  train: {class_weights: balanced}\n",
        "spec.data.task is regression"},
       {"    target: a\n  train: {class_weights: [1, x]}\n", "found \"x\" in the list"},

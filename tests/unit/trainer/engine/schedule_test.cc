@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 namespace coxswain::trainer::engine {
 namespace {
 
@@ -26,6 +29,41 @@ TEST(LearningRate, CosineAndLinearEndAtTheirFinalFraction) {
 TEST(LearningRate, RunsOfOneStepAreNotDividedByZero) {
   config::Schedule cosine{config::ScheduleName::kCosine, 0, 0};
   EXPECT_DOUBLE_EQ(LearningRate(cosine, 0.5, 1, 1), 0.5);
+}
+
+// torch.optim.lr_scheduler's closed forms; `t` counts the scheduler's steps from 0.
+double LinearLr(double base, double start, double end, int64_t total, int64_t t) {
+  const double done = static_cast<double>(std::min(total, t)) / static_cast<double>(total);
+  return base * (start + (end - start) * done);
+}
+double CosineAnnealingLr(double base, double eta_min, int64_t t_max, int64_t t) {
+  const double angle = M_PI * static_cast<double>(t) / static_cast<double>(t_max);
+  return eta_min + (base - eta_min) * (1 + std::cos(angle)) / 2;
+}
+
+// SequentialLR([LinearLR(1 / w, 1, w - 1), second], milestones=[w]) over `total` steps, where
+// second is CosineAnnealingLR(total - w - 1, eta_min) or LinearLR(1, final_fraction, total - w -
+// 1).
+TEST(LearningRate, IsThatOfPyTorchsSchedulers) {
+  constexpr int64_t kTotal = 60;
+  constexpr double kTop = 0.3, kFinal = 0.2;
+  for (int64_t warmup : {0, 2, 9}) {
+    for (int64_t step = 1; step <= kTotal; ++step) {
+      const int64_t t = step - 1, after = t - warmup, length = kTotal - warmup - 1;
+      const auto rate = [&](config::ScheduleName name, double final_fraction) {
+        return LearningRate({name, warmup, final_fraction}, kTop, step, kTotal);
+      };
+      double constant = kTop, linear = LinearLr(kTop, 1, kFinal, length, after),
+             cosine = CosineAnnealingLr(kTop, kTop * kFinal, length, after);
+      if (t < warmup) {
+        constant = linear = cosine =
+            LinearLr(kTop, 1.0 / static_cast<double>(warmup), 1, warmup - 1, t);
+      }
+      EXPECT_NEAR(rate(config::ScheduleName::kConstant, 0), constant, 1e-15);
+      EXPECT_NEAR(rate(config::ScheduleName::kLinear, kFinal), linear, 1e-15);
+      EXPECT_NEAR(rate(config::ScheduleName::kCosine, kFinal), cosine, 1e-15);
+    }
+  }
 }
 
 }  // namespace

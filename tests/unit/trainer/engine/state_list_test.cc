@@ -62,6 +62,8 @@ TEST(StateList, CnnWithAndWithoutNorm_AsTheEngine) {
   ExpectSame(spec);
   spec.model.batch_norm = true;
   ExpectSame(spec);
+  spec.train.ema.decay = 0.9;
+  ExpectSame(spec);
 }
 
 }  // namespace
