@@ -34,7 +34,7 @@ MAY_INCLUDE = {
     'trainer/cuda': COMMON + ('trainer/core', 'trainer/engine'),
     'trainer/rpc': COMMON + ('common/rpc', 'trainer/core', 'trainer/runtime'),
     'trainer/program': COMMON + ('trainer/blob',),
-    'trainer/runtime': COMMON + ('common/code', 'trainer/core', 'trainer/blob', 'trainer/engine', 'trainer/table', 'trainer/text', 'trainer/program'),
+    'trainer/runtime': COMMON + ('common/code', 'trainer/core', 'trainer/blob', 'trainer/state', 'trainer/engine', 'trainer/table', 'trainer/text', 'trainer/program'),
     'coordinator': COMMON + ('common/rpc', 'coordinator/*'),
     'worker': COMMON + ('common/rpc', 'worker/*'),
     'trainer': COMMON + ('common/rpc', 'trainer/*'),

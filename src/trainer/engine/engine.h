@@ -86,7 +86,7 @@ struct StepResult {
   int64_t samples = 0;   // of the global batch
   double loss = 0;       // mean over the global batch: its samples, or the tokens they predict
   double learning_rate = 0;
-  double gradient_norm = -1;  // before clipping; -1: not clipping
+  double gradient_norm = -1;  // before clipping; -1: not known of this step
   double gradient_noise = 0;  // gradient noise scale, in samples; 0: not known
   StepFlags agreed;           // any rank's flag
   // Not empty: a loss or the gradients' norm is not finite, and nothing was applied. Says which

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <limits>
 
+#include "common/base/clock.h"
 #include "common/log/log.h"
 #include "trainer/runtime/listen_socket.h"
 #include "trainer/runtime/model_export.h"
@@ -134,8 +135,10 @@ core::Event EngineLoop::Run(const core::RunStep& command) {
 }
 
 core::Event EngineLoop::Run(const core::TakeSnapshot& command) {
+  const base::Time begun = base::MonotonicNow();
   const std::string not_finite = doors_.checkpoints->Snapshot(
       *doors_.engine, command.step, samples_per_epoch_, rank_, world_size_);
+  doors_.metrics->AddSnapshot(base::MonotonicNow() - begun);
   if (!not_finite.empty()) return core::NotFinite{command.step, "state", {}, not_finite};
   return core::SnapshotTaken{command.step};
 }

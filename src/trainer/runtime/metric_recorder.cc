@@ -1,10 +1,33 @@
 #include "trainer/runtime/metric_recorder.h"
 
+#include <sys/resource.h>
+
+#include <cmath>
 #include <utility>
 
 #include "common/base/clock.h"
 
 namespace coxswain::trainer {
+namespace {
+
+// The most that this process has ever had in memory.
+double PeakMemory() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) * 1024;
+}
+
+}  // namespace
+
+void MetricRecorder::SetWork(const Work& work) {
+  std::lock_guard lock(mutex_);
+  work_ = work;
+}
+
+void MetricRecorder::AddSnapshot(base::Duration took) {
+  std::lock_guard lock(mutex_);
+  snapshots_ += took;
+}
 
 void MetricRecorder::AddStep(const engine::StepResult& step, base::Rank rank,
                              base::Generation generation) {
@@ -22,7 +45,8 @@ void MetricRecorder::AddStep(const engine::StepResult& step, base::Rank rank,
         static_cast<double>(step.samples) * 1e6 / static_cast<double>(step.total.count()));
   }
   if (step.gradient_noise > 0) add("gradient_noise", step.gradient_noise);
-  if (step.gradient_norm >= 0) add("gradient_norm", step.gradient_norm);
+  if (step.gradient_norm >= 0 && std::isfinite(step.gradient_norm))
+    add("gradient_norm", step.gradient_norm);
 }
 
 void MetricRecorder::AddPhases(const engine::StepResult& step, base::Rank rank,
@@ -33,12 +57,16 @@ void MetricRecorder::AddPhases(const engine::StepResult& step, base::Rank rank,
   sum_.all_reduce += step.all_reduce;
   sum_.optimizer += step.optimizer;
   sum_.total += step.total;
+  sum_.samples += step.samples;
   ++steps_;
   base::WallTime now = base::WallNow();
   if (now - phases_at_ < base::seconds(1)) return;
+  auto point = [&](const char* name, int32_t of, double value) {
+    points_.push_back({name, of, step.step, value, now, generation});
+  };
   auto add = [&](const char* name, base::Duration sum) {
-    double ms = static_cast<double>(sum.count()) / 1e3 / static_cast<double>(steps_);
-    points_.push_back({name, static_cast<int32_t>(rank), step.step, ms, now, generation});
+    point(name, static_cast<int32_t>(rank),
+          static_cast<double>(sum.count()) / 1e3 / static_cast<double>(steps_));
   };
   add("phase.data_ms", sum_.data);
   add("phase.forward_ms", sum_.forward);
@@ -46,7 +74,16 @@ void MetricRecorder::AddPhases(const engine::StepResult& step, base::Rank rank,
   add("phase.all_reduce_ms", sum_.all_reduce);
   add("phase.optimizer_ms", sum_.optimizer);
   add("phase.step_ms", sum_.total);
+  add("phase.checkpoint_ms", snapshots_);
+  point("peak_memory_bytes", static_cast<int32_t>(rank), PeakMemory());
+  if (rank == 0 && work_.flops_per_sample > 0 && sum_.total.count() > 0) {
+    const double flops = work_.flops_per_sample * static_cast<double>(sum_.samples) * 1e6 /
+                         static_cast<double>(sum_.total.count());
+    point("model_flops_per_second", -1, flops);
+    if (work_.peak_flops > 0) point("model_flop_utilisation", -1, flops / work_.peak_flops);
+  }
   sum_ = {};
+  snapshots_ = {};
   steps_ = 0;
   phases_at_ = now;
 }

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <future>
 #include <optional>
@@ -19,6 +20,7 @@
 #include "trainer/runtime/job_data.h"
 #include "trainer/runtime/program_loop.h"
 #include "trainer/runtime/shell.h"
+#include "trainer/state/flops.h"
 
 namespace coxswain::trainer {
 namespace {
@@ -68,6 +70,19 @@ void EndBySignal(int number) {
   rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);  // it has written its own
   raise(number);
+}
+
+// Of training on one sample, by what it is made of.
+double FlopsOf(const config::JobSpec& spec, const data::SampleShape& shape) {
+  if (shape.sequence > 0) {
+    return state::FlopsPerSample(spec, config::TextShape{shape.sequence, shape.vocabulary});
+  }
+  if (shape.dense.size() == 3) {
+    const state::ImageShape image{shape.dense[0], shape.dense[1], shape.dense[2]};
+    return state::FlopsPerSample(spec, image);
+  }
+  return state::FlopsPerSample(spec, state::TableShape{shape.dense_size(), shape.categories,
+                                                       std::max<int64_t>(1, shape.classes)});
 }
 
 // Everything that one rank's process is made of; lives until the process ends.
@@ -181,6 +196,7 @@ std::optional<core::EngineFailed> RankProcess::PrepareEngine() {
   engine::Datasets sets{data->train.get(), data->evaluate.get()};
   absl::Status prepared = engine->Prepare(to_engine, sets);
   if (!prepared.ok()) return FailureOf(prepared, protocol::FailureKind::kSettings);
+  metrics.SetWork({FlopsOf(settings.spec, data->train->shape()), 0});
   loaded = engine.get();
   return std::nullopt;
 }

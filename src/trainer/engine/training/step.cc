@@ -230,6 +230,15 @@ double TrainingEngine::LearningRateOf(const StepResult& result) const {
                                  std::min(meant.batch, meant.samples), meter_.noise().scale());
 }
 
+// Only to be told: about once a second, and for at most a hundredth of the time.
+void TrainingEngine::LookAtNorm(StepResult& result) {
+  const base::Time begun = base::MonotonicNow();
+  if (begun < norm_due_ || result.step % settings_.spec.train.log_every_steps != 0) return;
+  result.gradient_norm = GradientNorm();
+  const base::Time now = base::MonotonicNow();
+  norm_due_ = now + std::max<base::Duration>(base::seconds(1), 100 * (now - begun));
+}
+
 void TrainingEngine::ApplyUpdate(StepResult& result) {
   at::NoGradGuard no_grad;
   if (settings_.spec.train.clip_norm > 0) {
@@ -239,6 +248,8 @@ void TrainingEngine::ApplyUpdate(StepResult& result) {
       return;
     }
     ClipGradients(result.gradient_norm);
+  } else if (group_->rank() == 0) {
+    LookAtNorm(result);
   }
   result.gradient_noise = meter_.noise().scale();
   result.learning_rate = LearningRateOf(result);

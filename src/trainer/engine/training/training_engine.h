@@ -59,6 +59,7 @@ class TrainingEngine : public Engine {
   std::vector<at::Tensor> Gradients() const;
   double GradientNorm() const;
   void ClipGradients(double norm);
+  void LookAtNorm(StepResult& result);
   void ApplyUpdate(StepResult& result);
   // The batch may be another one than the job file's.
   bool HasBatchRange() const { return settings_.spec.train.max_global_batch_size > 0; }
@@ -98,6 +99,7 @@ class TrainingEngine : public Engine {
   std::unique_ptr<data::BatchLoader> loader_;
   std::optional<ControlVector> control_;
   NoiseMeter meter_;
+  base::Time norm_due_{};  // when the gradients' norm is next worked out for the metrics alone
   std::atomic<protocol::Phase> phase_{protocol::Phase::kStarting};
 };
 
