@@ -63,14 +63,15 @@ struct Model {
   Recipe recipe = Recipe::kCnn;
   std::vector<int64_t> hidden = {128};  // mlp: widths of the hidden layers; cnn: of the head
   std::vector<int64_t> channels = {32,
-                                   64};  // cnn: per 3x3 convolution block (conv, norm, ReLU, pool)
-  int64_t pool_every = 1;                // cnn: 2x2 max pool after every Nth block, 1..channels
-  bool batch_norm = false;               // cnn: statistics per canonical micro-batch
-  double dropout = 0.0;                  // before the last layer; [0, 1)
-  int64_t embedding_dim = 0;             // of each categorical column; 0: by its cardinality
-  int64_t depth = 18;                    // resnet: 18, 34 or 50 layers
-  bool small_stem = false;               // resnet: 3x3 and no pool, for small images
-  Transformer transformer;               // gpt, llama
+                                   64};   // cnn: per 3x3 convolution block (conv, norm, ReLU, pool)
+  int64_t pool_every = 1;                 // cnn: 2x2 max pool after every Nth block, 1..channels
+  bool batch_norm = false;                // cnn: statistics per canonical micro-batch
+  double dropout = 0.0;                   // before the last layer; [0, 1)
+  int64_t embedding_dim = 0;              // of each categorical column; 0: by its cardinality
+  int64_t depth = 18;                     // resnet: 18, 34 or 50 layers
+  bool small_stem = false;                // resnet: 3x3 and no pool, for small images
+  bool activation_checkpointing = false;  // gpt, llama: layers are run again in backward
+  Transformer transformer;                // gpt, llama
   std::string from;  // gpt, llama: URI of a folder with config.json and model.safetensors; or empty
 
   bool HasBatchNorm() const { return batch_norm || recipe == Recipe::kResNet; }
@@ -177,6 +178,19 @@ struct Ema {
 };
 
 // spec.train:
+// What an evaluation is judged by.
+enum class Metric { kLoss, kAccuracy, kR2 };
+inline const char* ToString(Metric metric) {
+  return metric == Metric::kLoss ? "loss" : metric == Metric::kAccuracy ? "accuracy" : "r2";
+}
+inline bool HigherIsBetter(Metric metric) { return metric != Metric::kLoss; }
+
+struct EarlyStopping {
+  Metric metric = Metric::kLoss;
+  int64_t patience = 0;  // evaluations in a row that are no better; 0: never
+  double min_delta = 0;  // by so much a better one has to be better
+};
+
 struct Train {
   int64_t epochs = 1;
   int64_t max_steps = 0;            // 0: by epochs alone; otherwise whichever comes first
@@ -199,7 +213,8 @@ struct Train {
   std::vector<double> class_weights;  // by class, in their order; empty: 1 each
   int64_t evaluate_every_epochs = 1;  // 0: not by epochs
   int64_t evaluate_every_steps = 0;   // 0: not by steps
-  int64_t log_every_steps = 1;        // metric points of a step: each Nth step
+  EarlyStopping early_stopping;
+  int64_t log_every_steps = 1;  // metric points of a step: each Nth step
 };
 
 // spec.checkpoint:

@@ -61,13 +61,14 @@ void ReadTransformer(Section& in, const Data& data, Model* out) {
   in.Real("rope_theta", {.low = 0, .high = 1e12, .above = true}, &t.rope_theta);
   in.Real("norm_epsilon", {.low = 0, .high = 1, .above = true}, &t.norm_epsilon);
   in.Bool("tied", &t.tied);
+  in.Bool("activation_checkpointing", &out->activation_checkpointing);
   ReadUri(in, "from", true, &out->from);
   const auto shapes = {"layers",     "heads",      "kv_heads",     "width", "context",
                        "vocabulary", "rope_theta", "norm_epsilon", "tied",  "feed_forward"};
-  RefuseKeys(
-      in,
-      {"layers", "heads", "width", "context", "vocabulary", "feed_forward", "norm_epsilon", "from"},
-      out->IsTransformer(), "gpt or llama", out->recipe);
+  RefuseKeys(in,
+             {"layers", "heads", "width", "context", "vocabulary", "feed_forward", "norm_epsilon",
+              "from", "activation_checkpointing"},
+             out->IsTransformer(), "gpt or llama", out->recipe);
   RefuseKeys(in, {"kv_heads", "rope_theta", "tied"}, out->recipe == Recipe::kLlama, "llama",
              out->recipe);
   if (!out->IsTransformer()) return;

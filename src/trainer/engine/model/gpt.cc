@@ -8,11 +8,13 @@
 #include "trainer/engine/model/layers.h"
 #include "trainer/engine/model/linear.h"
 #include "trainer/engine/model/recipes.h"
+#include "trainer/engine/model/recompute.h"
 
 namespace coxswain::trainer::engine {
 namespace {
 
-constexpr double kStd = 0.02;  // initializer_range
+constexpr double kStd = 0.02;           // initializer_range
+constexpr uint64_t kSitesOfALayer = 2;  // where it drops out
 
 struct Norm {
   at::Tensor weight, bias;
@@ -29,6 +31,7 @@ class Gpt : public Model {
       base::Rng& rng)
       : shape_(config::ResolvedTransformer(recipe, sample.sequence, sample.vocabulary)),
         dropout_(recipe.dropout),
+        recomputes_(recipe.activation_checkpointing),
         dtype_(dtype),
         tokens_(AddParameter("transformer.wte.weight",
                              NormalValues({shape_.vocabulary, shape_.width}, kStd, dtype, rng))),
@@ -62,9 +65,11 @@ class Gpt : public Model {
     at::Tensor x = tokens_.Forward(inputs.ids) + positions_.narrow(0, 0, tokens);
     x = drop(x.view({rows * tokens, shape_.width}));
     for (const Layer& layer : layers_) {
-      x = x + drop(layer.out.Forward(Attend(layer.qkv.Forward(Normed(layer.first, x)), rows)));
-      const at::Tensor inner = at::gelu(layer.up.Forward(Normed(layer.second, x)), "tanh");
-      x = x + drop(layer.down.Forward(inner));
+      const auto through = [this, &layer, rows, pass, site](const at::Tensor& in) {
+        return Through(layer, in, rows, pass, site);
+      };
+      x = recomputes_ ? Recomputed(x, through) : through(x);
+      site += kSitesOfALayer;
     }
     return tokens_.Logits(Normed(last_, x)).view({rows, tokens, shape_.vocabulary});
   }
@@ -110,6 +115,15 @@ class Gpt : public Model {
     return CausalAttention(parts[0], parts[1], parts[2]);
   }
 
+  // `site`: the last place before this layer that has masks.
+  at::Tensor Through(const Layer& layer, at::Tensor x, int64_t rows, const ForwardPass& pass,
+                     uint64_t site) const {
+    const auto drop = [&](const at::Tensor& y) { return Dropped(y, rows, pass, &site); };
+    x = x + drop(layer.out.Forward(Attend(layer.qkv.Forward(Normed(layer.first, x)), rows)));
+    const at::Tensor inner = at::gelu(layer.up.Forward(Normed(layer.second, x)), "tanh");
+    return x + drop(layer.down.Forward(inner));
+  }
+
   // Each place in the network has masks of its own.
   at::Tensor Dropped(const at::Tensor& x, int64_t rows, const ForwardPass& pass,
                      uint64_t* site) const {
@@ -121,6 +135,7 @@ class Gpt : public Model {
 
   const config::Transformer shape_;
   const double dropout_;
+  const bool recomputes_;  // a layer's activations in backward
   const at::ScalarType dtype_;
   Embedding tokens_;
   at::Tensor positions_;

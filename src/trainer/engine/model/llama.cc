@@ -6,6 +6,7 @@
 #include "trainer/engine/model/layers.h"
 #include "trainer/engine/model/linear.h"
 #include "trainer/engine/model/recipes.h"
+#include "trainer/engine/model/recompute.h"
 
 namespace coxswain::trainer::engine {
 namespace {
@@ -25,6 +26,7 @@ class Llama : public Model {
       : shape_(config::ResolvedTransformer(recipe, sample.sequence, sample.vocabulary)),
         head_(shape_.width / shape_.heads),
         dtype_(dtype),
+        recomputes_(recipe.activation_checkpointing),
         rotary_(head_, shape_.context, shape_.rope_theta, dtype),
         tokens_(AddParameter("model.embed_tokens.weight",
                              NormalValues({shape_.vocabulary, shape_.width}, kStd, dtype, rng))) {
@@ -48,9 +50,10 @@ class Llama : public Model {
     const int64_t rows = inputs.ids.size(0), tokens = inputs.ids.size(1);
     at::Tensor x = tokens_.Forward(inputs.ids).view({rows * tokens, shape_.width});
     for (const Layer& layer : layers_) {
-      x = x + layer.out.Forward(Attend(layer, Normed(layer.before_attention, x), rows));
-      const at::Tensor y = Normed(layer.after_attention, x);
-      x = x + layer.down.Forward(at::silu(layer.gate.Forward(y)) * layer.up.Forward(y));
+      const auto through = [this, &layer, rows](const at::Tensor& in) {
+        return Through(layer, in, rows);
+      };
+      x = recomputes_ ? Recomputed(x, through) : through(x);
     }
     x = Normed(last_norm_, x);
     const at::Tensor logits = shape_.tied ? tokens_.Logits(x) : output_[0].Forward(x);
@@ -94,6 +97,12 @@ class Llama : public Model {
     return all;
   }
 
+  at::Tensor Through(const Layer& layer, at::Tensor x, int64_t rows) const {
+    x = x + layer.out.Forward(Attend(layer, Normed(layer.before_attention, x), rows));
+    const at::Tensor y = Normed(layer.after_attention, x);
+    return x + layer.down.Forward(at::silu(layer.gate.Forward(y)) * layer.up.Forward(y));
+  }
+
   at::Tensor Normed(const at::Tensor& weight, const at::Tensor& x) const {
     return at::rms_norm(x, {shape_.width}, weight, shape_.norm_epsilon);
   }
@@ -112,6 +121,7 @@ class Llama : public Model {
   const config::Transformer shape_;
   const int64_t head_;  // width of one
   const at::ScalarType dtype_;
+  const bool recomputes_;  // a layer's activations in backward
   const Rotary rotary_;
   Embedding tokens_;
   std::vector<Layer> layers_;
