@@ -4,6 +4,7 @@
 
 #include "common/base/ids.h"
 #include "common/config/data_section.h"
+#include "common/config/evaluation_section.h"
 #include "common/config/job_parser.h"
 #include "common/config/model_section.h"
 #include "common/config/program_section.h"
@@ -206,6 +207,7 @@ void ReadSpec(Section& in, const JobSite& site, JobSpec* job, std::vector<std::s
     in.Below("train", [&](Section& below) {
       ReadTrain(below, {job->workers, job->max_workers}, &job->train);
       CheckTargets(below, job->data, job->train);
+      ReadEarlyStopping(below, job->data, &job->train.early_stopping);
       for (const char* key : {"evaluate_every_epochs", "evaluate_every_steps"}) {
         if (!below.Has(key) || job->data.HasEvaluation()) continue;
         warnings->push_back("spec.train." + std::string(key) +

@@ -26,6 +26,7 @@ void TrainerCore::On(const GroupFormed& event) {
   // of several ranks come to the same end, each counts on the saves of this generation alone.
   committed_step_ = world_size_ == 1 && event.restored ? event.step : -1;
   evaluation_due_ = plan_.EvaluationDue(step_, position_);
+  ended_early_ = false;
   formed_ = protocol::GenerationFormed{generation_,    event.refused, event.restored_uri,
                                        event.restored, event.step,    event.position};
   Report(*formed_);
@@ -107,7 +108,10 @@ void TrainerCore::On(const SnapshotTaken& event) {
 void TrainerCore::On(const Evaluated& event) {
   running_.reset();
   evaluation_ = event;
-  if (mode_ == Mode::kTraining) SendProgress();
+  if (mode_ != Mode::kTraining) return;
+  ended_early_ = !event.stop.empty();
+  if (ended_early_ && rank_ == 0) Do(Note{event.stop});
+  SendProgress();
 }
 
 void TrainerCore::On(const ModelExported& event) {

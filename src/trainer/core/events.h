@@ -35,6 +35,7 @@ struct TimerFired {
 struct Evaluated {
   double loss = 0;
   double accuracy = 0;  // below 0: the model gives numbers, not classes
+  std::string stop{};   // not empty: training ends here, for this reason. The same on every rank
 };
 
 // Answers JoinGroup.

@@ -119,7 +119,8 @@ class TrainerCore {
   void Do(Action action) { out_.actions.push_back(std::move(action)); }
   bool AnythingUnanswered() const;
   bool LastStepDone() const {
-    return stop_agreed_ || (settings_.own_program ? ended_well_ : plan_.Done(step_, position_));
+    return stop_agreed_ || ended_early_ ||
+           (settings_.own_program ? ended_well_ : plan_.Done(step_, position_));
   }
   base::Duration StopLimit(bool save) const;
   void FillFromProgram(protocol::TrainerProgress* progress) const;
@@ -148,6 +149,7 @@ class TrainerCore {
   double rate_ = 0;                                         // samples per second, smoothed
   std::optional<Evaluated> evaluation_;
   bool evaluation_due_ = false;
+  bool ended_early_ = false;  // for what an evaluation gave
 
   SaveTable saves_;
   bool save_due_ = false;                // rank 0: save as soon as no other is in flight

@@ -36,6 +36,9 @@ struct EngineSettings {
   // With a range of batches, each Nth step is measured for the gradient noise scale: that takes two
   // passes over the gradients (alone: every fourth of those, once it is known).
   int64_t noise_every_steps = 16;
+  // For tests: called before each forward and each backward pass over so many samples of a training
+  // step; may throw, as LibTorch does when there is no memory.
+  std::function<void(int64_t samples, bool backward)> before_pass;
 };
 
 // The samples; they outlive the engine.
@@ -60,6 +63,14 @@ struct NoiseAverages {
   int64_t count = 0;             // measurements
 };
 
+// What early stopping goes by.
+struct EvaluationRecord {
+  int64_t step = 0;       // of the last evaluation; 0: none yet
+  int64_t best_step = 0;  // and what it gave: the best so far
+  double best = 0;
+  int64_t no_better = 0;  // evaluations in a row since
+};
+
 // Whole state as it was saved, for Join to take over. `bytes(i)` is row-major data of tensors[i].
 struct SavedState {
   int64_t step = 0;
@@ -67,7 +78,9 @@ struct SavedState {
   std::vector<blob::TensorInfo> tensors;
   std::function<const char*(size_t index)> bytes;
   NoiseAverages noise;
-  bool model_only = false;  // to begin with: no optimizer's state, which begins at zero
+  EvaluationRecord evaluations;
+  int64_t most_at_once = 0;  // as Engine::MostAtOnce
+  bool model_only = false;   // to begin with: no optimizer's state, which begins at zero
 };
 
 struct Joined {
@@ -88,6 +101,7 @@ struct StepResult {
   double learning_rate = 0;
   double gradient_norm = -1;  // before clipping; -1: not known of this step
   double gradient_noise = 0;  // gradient noise scale, in samples; 0: not known
+  int64_t most_at_once = 0;   // as Engine::MostAtOnce
   StepFlags agreed;           // any rank's flag
   // Not empty: a loss or the gradients' norm is not finite, and nothing was applied. Says which
   // parameter. The same on every rank.
@@ -105,6 +119,7 @@ struct EvaluationResult {
   double r2 = 0;          // coefficient of determination
   double perplexity = 0;  // of text: exp(loss); otherwise 0
   int64_t samples = 0;
+  std::string stop;  // not empty: training ends here, for this reason (spec.train.early_stopping)
 };
 
 class Engine {
@@ -140,6 +155,10 @@ class Engine {
   virtual const char* ModelBytes(size_t index) const = 0;
   // Belongs to the state, but depends on no job's tensors.
   virtual NoiseAverages Noise() const = 0;
+  virtual EvaluationRecord Evaluations() const = 0;
+  // Memory has run out: no more samples of a step than these go through the model at once. 0: it
+  // has not. Smaller ones sum up to the same gradients.
+  virtual int64_t MostAtOnce() const = 0;
   // config.json of the exported model: recipe, shapes, classes, preprocessing.
   virtual std::string ModelConfig() const = 0;
 

@@ -5,6 +5,7 @@
 #include "common/base/version.h"
 #include "common/log/log.h"
 #include "trainer/blob/finite.h"
+#include "trainer/runtime/evaluation_text.h"
 #include "trainer/runtime/noise_text.h"
 #include "trainer/runtime/table_data.h"
 
@@ -34,7 +35,7 @@ std::string CheckpointWork::Snapshot(const engine::Engine& engine, int64_t step,
   snapshots_[step] = std::move(buffer);
   tensors_ = tensors;
   samples_per_epoch_ = samples_per_epoch;
-  noise_ = engine.Noise();
+  measured_[step] = {engine.Noise(), engine.Evaluations(), engine.MostAtOnce()};
   return "";
 }
 
@@ -94,7 +95,17 @@ void CheckpointWork::On(const core::StoreManifest& action) {
     manifest.info.state["seed"] = std::to_string(facts_.seed);
     manifest.info.state["samples"] = std::to_string(samples_per_epoch_);  // the order depends on it
   }
-  if (noise_.count > 0) manifest.info.state["gradient_noise"] = NoiseText(noise_);
+  const Measured& measured = measured_[action.step];
+  if (measured.noise.count > 0) {
+    manifest.info.state["gradient_noise"] = NoiseText(measured.noise);
+  }
+  if (measured.evaluations.step > 0) {
+    manifest.info.state["evaluations"] = EvaluationsText(measured.evaluations);
+  }
+  if (measured.most_at_once > 0) {
+    manifest.info.state["most_at_once"] = std::to_string(measured.most_at_once);
+  }
+  measured_.erase(measured_.begin(), measured_.find(action.step));
   if (!preprocessing_.empty()) manifest.info.state[kPreprocessingState] = preprocessing_;
   manifest.info.state["trainer_version"] = base::kVersion;
   manifest.tensors = tensors_;
@@ -124,6 +135,7 @@ void CheckpointWork::On(const core::StoreCommitted& action) {
 
 void CheckpointWork::On(const core::DropSave& action) {
   snapshots_.erase(action.step);
+  measured_.erase(action.step);
   if (loop_ != nullptr && !action.uri.empty()) loop_->Cancel(action.uri);
 }
 

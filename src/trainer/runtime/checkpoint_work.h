@@ -57,7 +57,13 @@ class CheckpointWork {
   std::map<int64_t, std::shared_ptr<const blob::ShardBuffer>> snapshots_;  // by step
   std::vector<blob::TensorInfo> tensors_;
   int64_t samples_per_epoch_ = 1;  // 0: of a program, which has no samples
-  engine::NoiseAverages noise_;
+  // Of the state that was copied, by step: a copy may wait while training goes on.
+  struct Measured {
+    engine::NoiseAverages noise;
+    engine::EvaluationRecord evaluations;
+    int64_t most_at_once = 0;
+  };
+  std::map<int64_t, Measured> measured_;
   std::string preprocessing_;
   std::unique_ptr<blob::UploadLoop> loop_;
 };

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <limits>
+#include <utility>
 
 #include "common/base/clock.h"
 #include "common/log/log.h"
@@ -119,6 +120,12 @@ core::Event EngineLoop::Run(const core::RunStep& command) {
                            result->not_finite, result->not_finite_at};
   }
   step_ = result->step;
+  if (result->most_at_once != std::exchange(most_at_once_, result->most_at_once)) {
+    log::Warn("memory has run out: from step " + std::to_string(step_) + " on at most " +
+              std::to_string(most_at_once_) +
+              " samples go through the model at a time; the gradients are still those of the whole "
+              "batch");
+  }
   doors_.metrics->AddStep(*result, rank_, generation_);
   core::StepFinished finished;
   finished.step = result->step;
@@ -159,7 +166,7 @@ core::Event EngineLoop::Run(const core::Evaluate&) {
     log::Info("step " + std::to_string(step_) + ": evaluation loss " + Fixed(result->loss, 4) +
               quality + " of " + std::to_string(result->samples));
   }
-  return core::Evaluated{result->loss, result->accuracy};
+  return core::Evaluated{result->loss, result->accuracy, result->stop};
 }
 
 core::Event EngineLoop::Run(const core::ExportModel&) {

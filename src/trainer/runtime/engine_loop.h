@@ -45,6 +45,7 @@ class EngineLoop {
   base::Generation generation_;
   int64_t samples_per_epoch_ = 1;
   int64_t step_ = 0;
+  int64_t most_at_once_ = 0;  // as it was told last
 };
 
 // What a failure comes to. `unfit`: the kind of what the user has to mend (settings, or data).

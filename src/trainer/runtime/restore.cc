@@ -1,9 +1,12 @@
 #include "trainer/runtime/restore.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "common/log/log.h"
 #include "trainer/blob/checkpoint_io.h"
+#include "trainer/runtime/evaluation_text.h"
 #include "trainer/runtime/noise_text.h"
 
 namespace coxswain::trainer {
@@ -83,6 +86,14 @@ std::unique_ptr<engine::SavedState> StateForEngine(std::shared_ptr<blob::Restore
   state->tensors = restored->tensors;
   auto noise = restored->info.state.find("gradient_noise");
   if (noise != restored->info.state.end()) state->noise = ParseNoise(noise->second);
+  auto evaluations = restored->info.state.find("evaluations");
+  if (evaluations != restored->info.state.end()) {
+    state->evaluations = ParseEvaluations(evaluations->second);
+  }
+  auto most = restored->info.state.find("most_at_once");
+  if (most != restored->info.state.end()) {
+    state->most_at_once = std::max(0LL, std::strtoll(most->second.c_str(), nullptr, 10));
+  }
   state->bytes = [restored = std::move(restored)](size_t i) { return restored->data[i].get(); };
   return state;
 }

@@ -167,7 +167,7 @@ bool Script::FromEngine(const std::string& verb, const Words& words, Event* even
   } else if (verb == "copied") {
     *event = SnapshotTaken{step_};
   } else if (verb == "evaluated") {
-    *event = Evaluated{0.4, 0.9};
+    *event = Evaluated{0.4, 0.9, words.contains("stop") ? "early stopping: no better" : ""};
   } else if (verb == "exported") {
     *event = ModelExported{"file:///model"};
   } else if (verb == "failed") {

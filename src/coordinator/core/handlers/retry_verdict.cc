@@ -96,6 +96,13 @@ std::string DoneText(const Turn& turn, const JobRow& job, const AttemptRow& atte
            StepText(attempt.last_step) +
            ", the last one (spec.train.epochs and spec.train.max_steps say how many there are)";
   }
+  // With one batch size nothing else makes a recipe end well before its last step.
+  const protocol::TrainerProgress last =
+      job.last_progress ? job.last_progress->progress : protocol::TrainerProgress{};
+  if (job.request.max_batch == 0 && last.phase == protocol::Phase::kDone &&
+      last.step == attempt.last_step && last.step < last.total_steps) {
+    return "early stopping at " + StepText(last.step) + " of " + base::CountText(last.total_steps);
+  }
   if (attempt.last_step == 1) return "its one step is done";
   return "all " + std::to_string(attempt.last_step) + " steps are done";
 }

@@ -52,33 +52,46 @@ absl::StatusOr<StepResult> TrainingEngine::Step(const StepFlags& flags) {
   std::unique_ptr<data::Batch> batch = *std::move(next);
   result.data = base::MonotonicNow() - begin;
   bool alone = group_->size() == 1;
-  absl::Status done =
-      Guard(alone ? absl::StatusCode::kInternal : absl::StatusCode::kUnavailable, [&] {
-        Forward(*batch, flags, result);
-        base::Time updating = base::MonotonicNow();
-        SetPhase(protocol::Phase::kOptimizer);
-        result.samples = batch->global_size;
-        result.loss = control_->loss_sum() / Terms(*batch);
-        result.agreed = control_->agreed();
-        result.not_finite = control_->not_finite();
-        result.step = step_ + 1;
-        result.position = batch->position + batch->global_size;
-        if (!result.not_finite.empty()) {
-          result.loss = std::nan("");
-          result.not_finite_at = WhereNotFinite(model_->parameters());
-        } else {
-          ApplyUpdate(result);
-        }
-        result.optimizer = base::MonotonicNow() - updating;
-      });
+  absl::Status done = TryStep(*batch, flags, result);
+  while (absl::IsResourceExhausted(done)) {
+    done = PassFewer(done);
+    if (!done.ok()) break;
+    done = TryStep(*batch, flags, result);
+  }
   if (!done.ok()) {
     LeaveGroup(!alone);
     SetPhase(protocol::Phase::kWaiting);
     return done;
   }
+  result.most_at_once = most_at_once_;
   loader_->Recycle(std::move(batch));
   result.total = base::MonotonicNow() - begin;
   return result;
+}
+
+absl::Status TrainingEngine::TryStep(const data::Batch& batch, const StepFlags& flags,
+                                     StepResult& result) {
+  const bool alone = group_->size() == 1;
+  summing_ = updating_ = false;
+  return Guard(alone ? absl::StatusCode::kInternal : absl::StatusCode::kUnavailable, [&] {
+    Forward(batch, flags, result);
+    updating_ = true;
+    base::Time updating = base::MonotonicNow();
+    SetPhase(protocol::Phase::kOptimizer);
+    result.samples = batch.global_size;
+    result.loss = control_->loss_sum() / Terms(batch);
+    result.agreed = control_->agreed();
+    result.not_finite = control_->not_finite();
+    result.step = step_ + 1;
+    result.position = batch.position + batch.global_size;
+    if (!result.not_finite.empty()) {
+      result.loss = std::nan("");
+      result.not_finite_at = WhereNotFinite(model_->parameters());
+    } else {
+      ApplyUpdate(result);
+    }
+    result.optimizer = base::MonotonicNow() - updating;
+  });
 }
 
 void TrainingEngine::Forward(const data::Batch& batch, const StepFlags& flags, StepResult& result) {
@@ -89,6 +102,8 @@ void TrainingEngine::Forward(const data::Batch& batch, const StepFlags& flags, S
   int64_t unit = micro_batch_ > 0 ? micro_batch_ : batch.rows.count;
   // A rank alone has no other's gradient to compare with: it looks at its own half-way.
   if (measure && alone && micro_batch_ == 0) unit = (batch.rows.count + 1) / 2;
+  if (most_at_once_ > 0) unit = std::min(unit, most_at_once_);
+  at_once_ = std::min(unit, batch.rows.count);
   HalfBatch half;
   group_->MeasureBackward(measure);
   double weight = batch.share.size() > 0 ? 1.0 / Terms(batch) : 0.0;
@@ -99,12 +114,14 @@ void TrainingEngine::Forward(const data::Batch& batch, const StepFlags& flags, S
     bool last = end == batch.rows.count;
     base::Time started = base::MonotonicNow();
     SetPhase(protocol::Phase::kForward);
+    if (settings_.before_pass) settings_.before_pass(end - begin, false);
     if (last) group_->BeforeForward();
     at::Tensor loss_sum = ForwardMicroBatch(batch, begin, end);
     double value = loss_sum.item<double>();
     if (!std::isfinite(value) && weight > 0) control_->MarkNotFinite(group_->rank());
     if (weight > 0 && std::isfinite(value)) control_->AddLoss(value);
     if (last) {
+      summing_ = !alone;
       // Summed while backward runs; the order of collectives is the same on every rank.
       control = at::from_blob(control_->data(), {static_cast<int64_t>(control_->size())},
                               Options(at::kDouble));
@@ -114,6 +131,7 @@ void TrainingEngine::Forward(const data::Batch& batch, const StepFlags& flags, S
     base::Time forwarded = base::MonotonicNow();
     result.forward += forwarded - started;
     SetPhase(protocol::Phase::kBackward);
+    if (settings_.before_pass) settings_.before_pass(end - begin, true);
     (loss_sum * weight).backward();
     if (measure && alone && half.samples == 0 && !last && 2 * end >= batch.rows.count) {
       half = {at::_foreach_mul(Gradients(), at::Scalar(1.0)), end};
@@ -291,7 +309,9 @@ absl::StatusOr<EvaluationResult> TrainingEngine::Evaluate() {
     SetPhase(protocol::Phase::kWaiting);
     return done.ok() ? OfData(read) : done;
   }
-  return loss_->Finish(sums, sets_.train->target_std());
+  EvaluationResult result = loss_->Finish(sums, sets_.train->target_std());
+  result.stop = stopping_.Take(step_, result);
+  return result;
 }
 
 }  // namespace coxswain::trainer::engine

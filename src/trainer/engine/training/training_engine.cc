@@ -63,6 +63,7 @@ absl::Status TrainingEngine::Prepare(const EngineSettings& settings, Datasets se
     plan_.evaluate_every_steps = train.evaluate_every_steps;
   }
   micro_batch_ = CanonicalMicroBatch(settings_.spec);
+  stopping_.Start(train.early_stopping);
   if (HasBatchRange()) meter_.Start(settings_.noise_every_steps);
   return Guard(absl::StatusCode::kInternal, [this] { BuildModel(); });
 }
@@ -191,6 +192,8 @@ absl::Status TrainingEngine::AgreeOnState(const Restore& restore) {
   step_ = header[2].item<int64_t>();
   position_ = header[3].item<int64_t>();
   AgreeOnNoise(root);
+  AgreeOnEvaluations(root);
+  AgreeOnMemory();
   if (equal && survivor) return absl::OkStatus();
   if (!has_state_) return absl::OkStatus();  // the same seed gave the same model
   for (NamedTensor& entry : state_) group_->Broadcast(entry.tensor, root);
@@ -209,6 +212,19 @@ void TrainingEngine::AgreeOnNoise(uint32_t root) {
   group_->Broadcast(averages, root);
   const double* agreed = averages.const_data_ptr<double>();
   meter_.noise().Set({agreed[0], agreed[1], static_cast<int64_t>(agreed[2])});
+}
+
+// All ranks are to stop at the same step.
+void TrainingEngine::AgreeOnEvaluations(uint32_t root) {
+  if (!stopping_.wanted()) return;
+  const EvaluationRecord& own = stopping_.record();
+  at::Tensor record = at::tensor({static_cast<double>(own.step), static_cast<double>(own.best_step),
+                                  own.best, static_cast<double>(own.no_better)},
+                                 at::kDouble);
+  group_->Broadcast(record, root);
+  const double* agreed = record.const_data_ptr<double>();
+  stopping_.Set({static_cast<int64_t>(agreed[0]), static_cast<int64_t>(agreed[1]), agreed[2],
+                 static_cast<int64_t>(agreed[3])});
 }
 
 absl::Status TrainingEngine::TakeOver(const SavedState& saved) {
@@ -234,6 +250,8 @@ absl::Status TrainingEngine::TakeOver(const SavedState& saved) {
   step_ = saved.step;
   position_ = saved.position;
   meter_.noise().Set(saved.noise);
+  stopping_.Set(saved.evaluations);
+  most_at_once_ = saved.most_at_once;
   has_state_ = true;
   return absl::OkStatus();
 }

@@ -17,6 +17,7 @@
 #include "trainer/engine/optim/optimizer.h"
 #include "trainer/engine/optim/weight_average.h"
 #include "trainer/engine/training/control_vector.h"
+#include "trainer/engine/training/early_stopping.h"
 #include "trainer/engine/training/loss.h"
 #include "trainer/engine/training/noise_meter.h"
 
@@ -34,6 +35,8 @@ class TrainingEngine : public Engine {
   const char* ModelBytes(size_t index) const override;
   size_t ModelTensorCount() const override { return model_tensors_; }
   NoiseAverages Noise() const override { return meter_.noise().averages(); }
+  EvaluationRecord Evaluations() const override { return stopping_.record(); }
+  int64_t MostAtOnce() const override { return most_at_once_; }
   std::string ModelConfig() const override;
   protocol::Phase phase() const override { return phase_.load(std::memory_order_relaxed); }
 
@@ -51,6 +54,10 @@ class TrainingEngine : public Engine {
   void StartLoader();
 
   // The parts of a step.
+  absl::Status TryStep(const data::Batch& batch, const StepFlags& flags, StepResult& result);
+  // After a step that memory ran out in: OK if it may be tried again, UNAVAILABLE if in a new
+  // group.
+  absl::Status PassFewer(const absl::Status& out_of_memory);
   void Forward(const data::Batch& batch, const StepFlags& flags, StepResult& result);
   at::Tensor ForwardMicroBatch(const data::Batch& batch, int64_t begin, int64_t end);
   // What the model says, in the state's precision.
@@ -73,6 +80,8 @@ class TrainingEngine : public Engine {
   double Terms(const data::Batch& batch) const;
   void MeasureNoise(const data::Batch& batch, const HalfBatch& half);
   void AgreeOnNoise(uint32_t root);
+  void AgreeOnEvaluations(uint32_t root);
+  void AgreeOnMemory();
   // Views of rows [begin, end), which must outlive them.
   Inputs InputsOf(const data::Rows& rows, int64_t begin, int64_t end) const;
 
@@ -82,7 +91,11 @@ class TrainingEngine : public Engine {
   Datasets sets_;
   at::ScalarType dtype_{};
   data::SampleShape shape_;
-  int64_t micro_batch_ = 0;  // 0: a rank's share in one piece
+  int64_t micro_batch_ = 0;   // 0: a rank's share in one piece
+  int64_t most_at_once_ = 0;  // 0: no limit
+  int64_t at_once_ = 0;       // samples of a pass of this step
+  // How far a step has come: its sums over the ranks have begun; its update has.
+  bool summing_ = false, updating_ = false;
   core::TrainingPlan plan_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<Optimizer> optimizer_;
@@ -100,6 +113,7 @@ class TrainingEngine : public Engine {
   std::optional<ControlVector> control_;
   NoiseMeter meter_;
   base::Time norm_due_{};  // when the gradients' norm is next worked out for the metrics alone
+  EarlyStopping stopping_;
   std::atomic<protocol::Phase> phase_{protocol::Phase::kStarting};
 };
 

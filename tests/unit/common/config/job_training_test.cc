@@ -1,4 +1,4 @@
-// How training goes on and ends: evaluation.
+// How training goes on and ends: evaluation, early stopping.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -6,6 +6,9 @@
 
 namespace coxswain::config {
 namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 TEST(JobTraining, EvaluationBySteps_ReplacesThatByEpochsUnlessBothAreGiven) {
   EXPECT_EQ(Parsed(kJob).spec.train.evaluate_every_epochs, 1);
@@ -17,6 +20,32 @@ TEST(JobTraining, EvaluationBySteps_ReplacesThatByEpochsUnlessBothAreGiven) {
       Parsed(kJob, {"spec.train.evaluate_every_steps=50", "spec.train.evaluate_every_epochs=2"})
           .spec.train;
   EXPECT_EQ(both.evaluate_every_epochs, 2);
+}
+
+TEST(JobTraining, EarlyStopping_IsRead) {
+  const JobSpec job =
+      Parsed(kJob, {"spec.train.early_stopping={metric: accuracy, patience: 3}"}).spec;
+  EXPECT_EQ(job.train.early_stopping.metric, Metric::kAccuracy);
+  EXPECT_EQ(job.train.early_stopping.patience, 3);
+  EXPECT_EQ(job.train.early_stopping.min_delta, 0);
+  EXPECT_EQ(Parsed(kJob).spec.train.early_stopping.patience, 0);
+}
+
+TEST(JobTraining, MetricOfOtherData_IsRefused) {
+  EXPECT_THAT(MistakesIn(kJob, {"spec.train.early_stopping={metric: r2, patience: 3}"}),
+              ElementsAre(HasSubstr("spec.train.early_stopping.metric: found r2, which belongs to "
+                                    "a regression (spec.data.task); expected loss or accuracy")));
+  EXPECT_THAT(MistakesIn(kJob, {"spec.train.early_stopping={metric: perplexity, patience: 1}"}),
+              ElementsAre(HasSubstr("spec.train.early_stopping.metric: found")));
+  EXPECT_THAT(MistakesIn(kJob, {"spec.train.early_stopping={metric: loss}"}),
+              ElementsAre(HasSubstr("spec.train.early_stopping")));
+}
+
+TEST(JobTraining, WithoutEvaluation_NothingCanBeJudged) {
+  const std::string blind = Replaced(
+      "    evaluate: {images: /data/t10k-images.gz, labels: file:///data/t10k-labels.gz}\n", "");
+  EXPECT_THAT(MistakesIn(blind, {"spec.train.early_stopping={metric: loss, patience: 3}"}),
+              ElementsAre(HasSubstr("needs an evaluation set (spec.data.evaluate)")));
 }
 
 }  // namespace

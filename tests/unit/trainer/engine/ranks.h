@@ -74,10 +74,18 @@ struct Saved {
   std::vector<blob::TensorInfo> tensors;
   std::vector<std::string> bytes;
   NoiseAverages noise;
+  EvaluationRecord evaluations;
+  int64_t most_at_once = 0;
   bool model_only = false;
 
   static Saved Of(const Engine& engine, int64_t step, int64_t position) {
-    Saved saved{step, position, engine.StateTensors(), {}, engine.Noise(), false};
+    Saved saved{step,
+                position,
+                engine.StateTensors(),
+                {},
+                engine.Noise(),
+                engine.Evaluations(),
+                engine.MostAtOnce()};
     for (size_t i = 0; i < saved.tensors.size(); ++i) {
       saved.bytes.emplace_back(engine.StateBytes(i), saved.tensors[i].bytes());
     }
@@ -90,6 +98,8 @@ struct Saved {
       state->position = position;
       state->tensors = tensors;
       state->noise = noise;
+      state->evaluations = evaluations;
+      state->most_at_once = most_at_once;
       state->model_only = model_only;
       state->bytes = [this](size_t i) { return bytes[i].data(); };
       return state;
@@ -112,6 +122,7 @@ struct Curve {
 struct TrainOptions {
   int64_t global_batch = 0;  // 0: the job file's
   int64_t noise_every_steps = 16;
+  std::function<void(int64_t samples, bool backward)> before_pass{};
 };
 
 // Runs `steps` steps (0: to the end) with so many ranks, from `from` if it is given.
@@ -124,6 +135,7 @@ inline Curve Train(const config::JobSpec& spec, const Datasets& sets, uint32_t w
     EngineSettings settings;
     settings.spec = spec;
     settings.noise_every_steps = options.noise_every_steps;
+    settings.before_pass = options.before_pass;
     absl::Status prepared = engine->Prepare(settings, sets);
     CHECK(prepared.ok()) << prepared.ToString();
     GroupSettings group{base::Generation(1), rank, world, "127.0.0.1", listener.port, listener.fd,

@@ -1,0 +1,40 @@
+// When memory runs out in a training step: half as many samples go through the model at a time.
+#include <ATen/ATen.h>
+
+#include "trainer/engine/training/training_engine.h"
+
+namespace coxswain::trainer::engine {
+
+absl::Status TrainingEngine::PassFewer(const absl::Status& out_of_memory) {
+  if (updating_) return out_of_memory;  // of no pass
+  std::string why(out_of_memory.message());
+  if (at_once_ <= 1) {
+    return absl::ResourceExhaustedError(why + " (with one sample at a time)");
+  }
+  if (settings_.spec.model.HasBatchNorm()) {
+    return absl::ResourceExhaustedError(
+        why + " (with " + std::to_string(at_once_) +
+        " samples at a time; fewer would change what batch norm computes: set a smaller "
+        "spec.train.micro_batch_size)");
+  }
+  most_at_once_ = at_once_ / 2;
+  ResetGradients();
+  if (!summing_) return absl::OkStatus();
+  // The others have a part of this step's sums: they begin it anew with us.
+  return absl::UnavailableError(why + "; from here on with at most " +
+                                std::to_string(most_at_once_) + " samples at a time");
+}
+
+// What has been too much for one rank need not be tried by another.
+void TrainingEngine::AgreeOnMemory() {
+  at::Tensor limits = at::zeros({static_cast<int64_t>(group_->size())}, at::kLong);
+  limits[group_->rank()] = most_at_once_;
+  group_->AllReduce(limits)->Wait();
+  const auto* each = limits.const_data_ptr<int64_t>();
+  for (uint32_t rank = 0; rank < group_->size(); ++rank) {
+    if (each[rank] == 0) continue;
+    most_at_once_ = most_at_once_ == 0 ? each[rank] : std::min(most_at_once_, each[rank]);
+  }
+}
+
+}  // namespace coxswain::trainer::engine
