@@ -115,7 +115,6 @@ def torch_python():
 def test_pytorch_ddp_script_is_killed_and_goes_on(cluster, tmp_path):
     """As it is in configs/jobs: it knows nothing of Coxswain, and keeps its checkpoints by itself."""
     checkpoints = tmp_path / "ddp"
-    checkpoints.mkdir()
     job = cluster.submit(cluster.program_job(torch_python(), DDP, "--checkpoints", checkpoints, "--steps", 3000))
     wait_until(lambda: len(list(checkpoints.glob("step-*.pt"))) >= 2, "it has saved twice", timeout=120)
     kill(programs_of(cluster)[1], signal.SIGKILL)

@@ -225,3 +225,16 @@ def test_run_goes_on_when_the_disk_has_space_again(bare_cluster, tiny_data, moun
     log = (run.data_dir / "coordinator.log").read_text()
     assert log.count("the store takes writes again") <= 3, "no flapping\n" + log
     run.gone()
+
+
+def test_run_of_a_program_shows_what_it_prints_over_all_attempts(bare_cluster):
+    script = "echo rank $RANK is here, attempt $COXSWAIN_ATTEMPT; echo careful >&2; [ $COXSWAIN_ATTEMPT = 2 ]"
+    run = Run(bare_cluster, bare_cluster.program_job("sh", "-c", script, workers=2))
+    code, out = run.end()
+    assert code == 0 and "j1 COMPLETED" in out, out
+    for rank in range(2):
+        for attempt in (1, 2):
+            assert out.count(f"[{rank}] rank {rank} is here, attempt {attempt}\n") <= 1, out
+        assert f"[{rank}] rank {rank} is here, attempt 2\n" in out and f"[{rank} err] careful\n" in out, out
+    assert "is here, attempt 1\n" in out, out
+    run.gone()

@@ -16,6 +16,7 @@ parser.add_argument("--steps", type=int, default=2000)
 parser.add_argument("--save-every", type=int, default=100)
 parser.add_argument("--checkpoints", type=pathlib.Path, required=True)
 options = parser.parse_args()
+options.checkpoints.mkdir(parents=True, exist_ok=True)
 
 dist.init_process_group("gloo")
 rank, world = dist.get_rank(), dist.get_world_size()

@@ -6,6 +6,7 @@
 //   DEADLINE_EXCEEDED  `until` passed
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -35,6 +36,8 @@ struct ClientOptions {
   std::optional<std::chrono::milliseconds> patience = std::nullopt;
   // Between two tries, doubling up to 2 s.
   std::chrono::milliseconds first_pause = std::chrono::milliseconds(100);
+  // Set by another thread: no call is tried again.
+  std::shared_ptr<const std::atomic<bool>> given_up = nullptr;
   bool json = true;  // fill in `json` of what is returned: costs a millisecond and more
 };
 

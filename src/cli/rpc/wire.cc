@@ -136,7 +136,7 @@ absl::Status Client::Wire::Repeat(const std::function<grpc::Status(bool* heard)>
     bool heard = false;
     const absl::Status why = Why(call(&heard));
     if (absl::IsDeadlineExceeded(why) && TimeIsUp() && !trouble.empty()) return TimedOut(trouble);
-    if (!absl::IsUnavailable(why)) return why;
+    if (!absl::IsUnavailable(why) || (options.given_up && *options.given_up)) return why;
     trouble = std::string(why.message());
     if (heard) pause = options.first_pause;
     ever_heard = ever_heard || heard;

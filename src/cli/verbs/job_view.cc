@@ -77,6 +77,8 @@ void JobView::ShowChanges(const rpc::Job& job) {
   }
 }
 
+void JobView::Told(const std::string& lines) { line_.Say(lines.substr(0, lines.size() - 1)); }
+
 void JobView::Reconnecting(const std::string& why) { line_.Show("reconnecting: " + why); }
 
 std::vector<std::string> OtherConditions(const rpc::Job& job) {

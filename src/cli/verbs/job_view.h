@@ -44,6 +44,8 @@ class JobView {
   JobView(std::FILE* out, const output::Terminal& terminal);
   void Show(const rpc::Job& job, const std::vector<rpc::Event>& events);
   void Reconnecting(const std::string& why);
+  // What the job's ranks have written: whole lines.
+  void Told(const std::string& lines);
   void Finish() { line_.Finish(); }
 
  private:

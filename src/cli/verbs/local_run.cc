@@ -70,13 +70,14 @@ int LocalRun::Run() {
   file.request.allow_uncommitted = flags_.resume.uncommitted;
   if (absl::Status status = Start(file.spec); !status.ok()) return GiveUp(status, false);
   absl::StatusOr<rpc::Job> end = SubmitAndWatch(file.request);
-  view_.Finish();
+  if (output_ && end.ok()) output_->WaitForEnd();
+  Show([&] { view_.Finish(); });
   if (absl::IsDeadlineExceeded(end.status())) {
     session_.Note("cox: --timeout ran out: saving and stopping");
     end = SaveAfterTimeout(job_);
     Show([&] { view_.Finish(); });
     if (end.ok()) Finish(*end, EpochsOf(file.spec));
-    cluster_->Stop();
+    StopCluster();
     return kTimeout;
   }
   if (!end.ok()) return GiveUp(end.status(), job_.empty());
@@ -108,6 +109,10 @@ absl::Status LocalRun::Start(const config::JobSpec& spec) {
   auto control = rpc::Client::Make(options);
   if (!control.ok()) return control.status();
   control_ = *std::move(control);
+  if (spec.HasProgram()) {
+    output_ = std::make_unique<LogFollower>(
+        options, terminal_, [this](const std::string& lines) { Show([&] { view_.Told(lines); }); });
+  }
   signals_.Begin([this](int signal) { OnSignal(signal); });
   std::fprintf(people_, "coordinator and worker are up in %s (status page: http://%s/)\n",
                data_dir_.c_str(), cluster_->endpoint().http.c_str());
@@ -166,6 +171,7 @@ absl::StatusOr<rpc::Job> LocalRun::SubmitAndWatch(const rpc::SubmitRequest& requ
     cancel = interrupts_ > 0;
   }
   RememberFile(data_dir_, submitted->job.id, flags_.job.file);
+  if (output_) output_->Follow(submitted->job.id);
   for (const std::string& warning : submitted->warnings)
     session_.Note("warning: " + output::OneLine(warning));
   if (cancel) (void)control_->CancelJob(submitted->job.id, "interrupted", false);
@@ -230,7 +236,7 @@ int LocalRun::Finish(const rpc::Job& job, int64_t epochs) {
     std::lock_guard lock(mutex_);
     finishing_ = true;
   }
-  cluster_->Stop();
+  StopCluster();
   if (session_.machine_readable()) session_.PrintStructured(result.job.json);
   const std::string summary = RunSummary(terminal_, result);
   std::fwrite(summary.data(), 1, summary.size(), people_);
@@ -243,8 +249,13 @@ int LocalRun::GiveUp(const absl::Status& status, bool submitting) {
     std::lock_guard lock(mutex_);
     finishing_ = true;
   }
-  if (cluster_) cluster_->Stop();
+  StopCluster();
   return session_.Fail(status, submitting);
+}
+
+void LocalRun::StopCluster() {
+  if (output_) output_->GiveUp();
+  if (cluster_) cluster_->Stop();
 }
 
 void LocalRun::Show(const std::function<void()>& show) {

@@ -13,6 +13,7 @@
 #include "cli/rpc/client.h"
 #include "cli/verbs/job_file.h"
 #include "cli/verbs/job_view.h"
+#include "cli/verbs/log_follower.h"
 #include "cli/verbs/run_summary.h"
 #include "cli/verbs/session.h"
 
@@ -44,6 +45,7 @@ class LocalRun {
   void ReadMetrics(RunResult* result);
   RunResult ResultOf(const rpc::Job& job) const;
   int Finish(const rpc::Job& job, int64_t epochs);
+  void StopCluster();
   int GiveUp(const absl::Status& status, bool submitting);
 
   // On the signal thread.
@@ -80,6 +82,8 @@ class LocalRun {
   std::string job_;         // guarded by mutex_; empty: not yet accepted
   int interrupts_ = 0;      // guarded by mutex_
   bool finishing_ = false;  // guarded by mutex_: children may end
+  // Of a program; null: a recipe's log says nothing more. Its thread uses what is above.
+  std::unique_ptr<LogFollower> output_;
 };
 
 }  // namespace coxswain::cli::verbs

@@ -1,7 +1,7 @@
 #include <CLI/CLI.hpp>
-#include <map>
 
 #include "cli/verbs/flag_checks.h"
+#include "cli/verbs/log_lines.h"
 #include "cli/verbs/verb.h"
 
 namespace coxswain::cli::verbs {
@@ -10,55 +10,6 @@ namespace {
 struct Flags {
   rpc::LogRequest request;
   std::string stream = "both";
-};
-
-// Whole lines, all to stdout: "[0] " before those of rank 0's stdout, "[0 err] " before those of
-// its stderr; no marks when only one rank was asked for, nor " err" when only one stream was. One
-// thread.
-class LogPrinter {
- public:
-  LogPrinter(const Session& session, bool mark_ranks, bool mark_streams)
-      : session_(session), mark_ranks_(mark_ranks), mark_streams_(mark_streams) {}
-  ~LogPrinter() {
-    for (auto& [key, rest] : rests_) Print(key, &rest, true);
-  }
-
-  void Take(const rpc::LogChunk& chunk) {
-    if (!chunk.note.empty()) session_.Note("cox: " + output::OneLine(chunk.note));
-    const Key key{chunk.rank, chunk.is_stderr};
-    std::string& rest = rests_[key];
-    rest += chunk.data;
-    Print(key, &rest, false);
-  }
-
- private:
-  using Key = std::pair<uint32_t, bool>;
-
-  void Print(const Key& key, std::string* rest, bool last) {
-    size_t begin = 0;
-    std::string text;
-    for (size_t end; (end = rest->find('\n', begin)) != std::string::npos; begin = end + 1) {
-      text += Line(key, rest->substr(begin, end - begin));
-    }
-    rest->erase(0, begin);
-    if (last && !rest->empty()) text += Line(key, *rest);
-    if (!text.empty()) session_.Print(text);
-  }
-
-  std::string Line(const Key& key, const std::string& line) {
-    const output::Terminal& terminal = session_.out();
-    std::string mark;
-    if (mark_ranks_) {
-      mark = "[" + std::to_string(key.first) + (mark_streams_ && key.second ? " err] " : "] ");
-    }
-    // Only a terminal needs protection; a file gets the bytes as they were.
-    return output::Paint(terminal, output::Colour::kDim, mark) +
-           (terminal.tty ? output::Harmless(line) : line) + "\n";
-  }
-
-  const Session& session_;
-  const bool mark_ranks_, mark_streams_;
-  std::map<Key, std::string> rests_;
 };
 
 std::string WrongStream(const std::string& name) {
@@ -76,9 +27,12 @@ int Logs(const Session& session, Flags flags) {
   if (!client.ok()) return session.Fail(client.status());
   absl::Status status;
   {
-    LogPrinter printer(session, flags.request.rank < 0, flags.request.stream == Stream::kBoth);
-    status =
-        (*client)->Logs(flags.request, [&](const rpc::LogChunk& chunk) { printer.Take(chunk); });
+    LogLines lines(session.out(), flags.request.rank < 0, flags.request.stream == Stream::kBoth,
+                   [&](const std::string& text) { session.Print(text); });
+    status = (*client)->Logs(flags.request, [&](const rpc::LogChunk& chunk) {
+      if (!chunk.note.empty()) session.Note("cox: " + output::OneLine(chunk.note));
+      lines.Take(chunk);
+    });
   }
   return status.ok() ? kSuccess : session.Fail(status);
 }
