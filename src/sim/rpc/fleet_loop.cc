@@ -317,21 +317,21 @@ class FleetLoop::Loop {
                   .life = node.life});
   }
 
+  double Now() const { return static_cast<double>((base::MonotonicNow() - begun_).count()) / 1e6; }
+
   void Release() {
     released_ = true;
+    if (tally_.ranks_started == 0) tally_.first_start = Now();
     for (Node& node : nodes_) node.worker->TakeWork();
   }
 
   void Starts(Node& node, const protocol::StartRank& order) {
     base::Duration run = RunTimeOf(order.spec_yaml).value_or(options_.run_time);
     if (!node.run_times.emplace(order.key, run).second) return;
-    double now = static_cast<double>((base::MonotonicNow() - begun_).count()) / 1e6;
-    if (tally_.ranks_started++ == 0) tally_.first_start = now;
+    const double now = Now();
+    if (tally_.ranks_started++ == 0 && !options_.gpus_in_use) tally_.first_start = now;
     tally_.last_start = now;
-    if (now >= second_ + 1) {
-      second_ = now;
-      in_second_ = 0;
-    }
+    if (now >= second_ + 1) second_ = now, in_second_ = 0;
     tally_.starts_in_best_second = std::max(tally_.starts_in_best_second, ++in_second_);
   }
 

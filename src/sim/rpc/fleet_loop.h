@@ -37,7 +37,9 @@ struct FleetTally {
   uint64_t ranks_started = 0;  // orders to start, repeated ones not counted
   uint64_t ranks_ended = 0;
   uint64_t tasks = 0;
-  double first_start = 0, last_start = 0;  // of ranks: seconds since the fleet began
+  // Of ranks: seconds since the fleet began. Where GPUs were in use, the first is when FreeGpus
+  // came.
+  double first_start = 0, last_start = 0;
   uint64_t starts_in_best_second = 0;
   std::string last_loss;  // why the last connection was lost
 };
