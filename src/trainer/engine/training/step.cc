@@ -205,7 +205,9 @@ at::Tensor TrainingEngine::ForwardMicroBatch(const data::Batch& batch, int64_t b
 }
 
 at::Tensor TrainingEngine::Outputs(const Inputs& inputs, const ForwardPass& pass) {
-  AutocastScope mixed(settings_.spec.train.precision == config::Precision::kBf16, at::kCPU);
+  const at::Tensor& any = inputs.dense.defined() ? inputs.dense : inputs.ids;
+  AutocastScope mixed(settings_.spec.train.precision == config::Precision::kBf16,
+                      any.device().type());
   return model_->Forward(inputs, pass).to(dtype_);
 }
 

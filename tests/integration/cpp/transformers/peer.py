@@ -4,6 +4,7 @@
     peer.py classes FOLDER PIXELS ROWS OUT       likewise, of a resnet for images of 3 x 40 x 40 pixels
     peer.py make KIND DTYPE FOLDER IDS ROWS OUT  makes a model of its own and saves it; its logits likewise
     peer.py train FOLDER BATCHES LENGTH OUT    trains a model that we wrote (fused AdamW, 64 bits); the loss of each step
+    peer.py train_bf16 ...                     the same in 32 bits under torch.autocast with bfloat16
 """
 import os
 import sys
@@ -52,9 +53,9 @@ def classes(folder, pixels, rows, out):
         model(images).logits.numpy().astype("<f8").tofile(out)
 
 
-def train(model, batches, length, out):
+def train(model, batches, length, out, mixed):
     """Each batch: how many rows, their tokens, their labels."""
-    model = model.double().train()
+    model = (model.float() if mixed else model.double()).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.01, fused=True)
     numbers, at, losses = numpy.fromfile(batches, dtype="<i8"), 0, []
     while at < len(numbers):
@@ -62,7 +63,8 @@ def train(model, batches, length, out):
         ids, labels = (torch.from_numpy(numbers[at + 1 + i * count:at + 1 + (i + 1) * count].reshape(-1, length).copy())
                        for i in range(2))
         at += 1 + 2 * count
-        loss = torch.nn.functional.cross_entropy(model(ids).logits.flatten(0, 1), labels.flatten())
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            loss = torch.nn.functional.cross_entropy(model(ids).logits.flatten(0, 1), labels.flatten())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -75,9 +77,9 @@ if sys.argv[1] == "logits":
     logits(load(folder), ids, rows, out)
 elif sys.argv[1] == "classes":
     classes(*sys.argv[2:])
-elif sys.argv[1] == "train":
+elif sys.argv[1] in ("train", "train_bf16"):
     folder, batches, length, out = sys.argv[2:]
-    train(load(folder), batches, int(length), out)
+    train(load(folder), batches, int(length), out, sys.argv[1] == "train_bf16")
 else:
     kind, dtype, folder, ids, rows, out = sys.argv[2:]
     made = make(kind, dtype)
