@@ -1,7 +1,8 @@
 // An exponential moving average of a model's parameters and buffers, for evaluation and export:
 // after step t average = d average + (1 - d) weights; d is the decay, with a warm-up at most
 // (1 + t) / (10 + t). It begins as the weights after the first step (torch.optim.swa_utils'
-// AveragedModel). Its tensors belong to the checkpoint.
+// AveragedModel). Whole numbers (a count of batches) are not averaged but copied. Its tensors
+// belong to the checkpoint.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -24,8 +25,9 @@ class WeightAverage {
   // The weights as they are now.
   void Restart();
   // The model's tensors hold the average, and this the weights; once more, and all is as before.
-  // Takes the memory of the largest tensor.
-  void Swap();
+  // Needs no memory but `scratch`, as Scratch gives it.
+  void Swap(const at::Tensor& scratch);
+  at::Tensor Scratch() const;  // as large as the largest tensor
 
   // "ema.<tensor>", in the order of the model's.
   const std::vector<NamedTensor>& state() const { return state_; }
@@ -33,6 +35,7 @@ class WeightAverage {
  private:
   const config::Ema settings_;
   std::vector<at::Tensor> weights_, averages_;
+  std::vector<at::Tensor> numbers_, average_numbers_;  // of those the ones that are averaged
   std::vector<NamedTensor> state_;
 };
 
@@ -40,16 +43,20 @@ class WeightAverage {
 class AverageInPlace {
  public:
   explicit AverageInPlace(WeightAverage* average) : average_(average) {
-    if (average_ != nullptr) average_->Swap();
+    if (average_ == nullptr) return;
+    scratch_ = average_->Scratch();
+    average_->Swap(scratch_);
   }
+  // After a want of memory too: nothing is allocated.
   ~AverageInPlace() {
-    if (average_ != nullptr) average_->Swap();
+    if (average_ != nullptr) average_->Swap(scratch_);
   }
   AverageInPlace(const AverageInPlace&) = delete;
   AverageInPlace& operator=(const AverageInPlace&) = delete;
 
  private:
   WeightAverage* const average_;
+  at::Tensor scratch_;
 };
 
 }  // namespace coxswain::trainer::engine

@@ -34,6 +34,22 @@ TEST_F(WeightAverageTest, WarmUpKeepsLessAtFirst) {
   EXPECT_DOUBLE_EQ(After(3, {0.1, true}), 0.1 * (0.1 * 1 + 0.9 * 2) + 0.9 * 3);
 }
 
+TEST_F(WeightAverageTest, WholeNumbersAreCopied_AndSwappedWithTheRest) {
+  at::Tensor count = at::zeros({2}, at::kLong);
+  WeightAverage average({0.5, false}, {{"w", weight}, {"count", count}});
+  for (int64_t step = 1; step <= 3; ++step) {
+    count.fill_(step);
+    weight.fill_(static_cast<double>(step));
+    average.Update(step);
+  }
+  EXPECT_EQ(average.state()[1].tensor[1].item<int64_t>(), 3);
+  EXPECT_DOUBLE_EQ(average.state()[0].tensor.item<double>(), 2.25);
+  count.fill_(9);
+  AverageInPlace evaluated(&average);
+  EXPECT_EQ(count[0].item<int64_t>(), 3);
+  EXPECT_DOUBLE_EQ(weight.item<double>(), 2.25);
+}
+
 TEST_F(WeightAverageTest, InPlace_TheModelIsTheAverageAndThenItself) {
   WeightAverage average({0.5, false}, {{"w", weight}});
   weight.fill_(3);
