@@ -26,8 +26,11 @@ early_stopping: {metric: loss, patience: 4, min_delta: 0.001}""")
     log = cluster.cox("logs", job, "--rank", "0").stdout
     assert re.search(r"early stopping: loss has not been better than \S+ \(step 100\) by more than 0.001 in 4 evaluations", log), log[-2000:]
     last = cluster.json("checkpoints", job)["checkpoints"][0]
-    assert int(last["step"]) == 500 and last["final"], last
+    assert int(last["step"]) == 500, last
     assert folder_of(done["modelUri"]).joinpath("model.safetensors").exists()
+    more = cluster.submit(file, "--set", "metadata.name=more", "--resume-from", job)
+    assert cluster.cox("wait", more).returncode == 0
+    assert cluster.job(more)["reason"] == "early stopping at step 1,000 of 128,000", "another job counts anew"
 
 
 def test_a_job_at_its_time_limit_has_saved_and_says_so(cluster, tiny_data):

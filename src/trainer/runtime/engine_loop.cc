@@ -88,7 +88,11 @@ core::Event EngineLoop::Run(const core::JoinGroup& command) {
       restored = first.status();
       return first;
     }
-    return restored.ok() ? Saved(StateForEngine(*std::move(state))) : Saved(restored);
+    if (!restored.ok()) return Saved(restored);
+    std::unique_ptr<engine::SavedState> saved = StateForEngine(*std::move(state));
+    // Of another job, which may have judged by something else: this one counts anew.
+    if (saved != nullptr && !report.id) saved->evaluations = {};
+    return Saved(std::move(saved));
   });
   if (!restored.ok()) return Failed(restored);
   if (absl::IsUnavailable(joined.status())) {
