@@ -11,7 +11,7 @@ namespace {
 
 constexpr char kStoreKey[] = "spec.checkpoint.store";
 const std::vector<std::string> kFreeMaps = {"metadata.labels", "spec.env",
-                                            "spec.placement.node_selector"};
+                                            "spec.placement.node_selector", "spec.model.options"};
 
 void AddPathOverride(const std::string& key, const std::string& value, std::string_view directory,
                      std::vector<std::string>* overrides) {
@@ -135,6 +135,8 @@ std::vector<std::string> AbsolutePathOverrides(const JobSpec& spec, std::string_
   AddPathOverride("spec.data.preprocessing", table.preprocessing, directory, &overrides);
   AddPathOverride("spec.data.tokenizer.file", spec.data.text.tokenizer_file, directory, &overrides);
   AddPathOverride("spec.model.from", spec.model.from, directory, &overrides);
+  AddPathOverride("spec.model.module", spec.model.module, directory, &overrides);
+  AddPathOverride("spec.model.plugin", spec.model.plugin, directory, &overrides);
   AddPathOverride("spec.checkpoint.store", spec.checkpoint.store, directory, &overrides);
   return overrides;
 }

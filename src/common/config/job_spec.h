@@ -44,7 +44,8 @@ struct Program {
   std::string working_dir;  // absolute, or of `code`; empty: `code`, or a new folder for each rank
 };
 
-enum class Recipe { kMlp, kCnn, kResNet, kGpt, kLlama };
+// The last two: a model of the user's own, from a TorchScript file or a plugin.
+enum class Recipe { kMlp, kCnn, kResNet, kGpt, kLlama, kTorchScript, kPlugin };
 
 // spec.model of gpt and llama: the shapes of GPT-2 and of Llama.
 struct Transformer {
@@ -73,8 +74,13 @@ struct Model {
   bool activation_checkpointing = false;  // gpt, llama: layers are run again in backward
   Transformer transformer;                // gpt, llama
   std::string from;  // gpt, llama: URI of a folder with config.json and model.safetensors; or empty
+  std::string module;                          // kTorchScript: URI of the file
+  std::string plugin;                          // kPlugin: URI of the shared library
+  std::map<std::string, std::string> options;  // kPlugin: given to it as they are
 
-  bool HasBatchNorm() const { return batch_norm || recipe == Recipe::kResNet; }
+  bool IsOwn() const { return recipe == Recipe::kTorchScript || recipe == Recipe::kPlugin; }
+  // What comes out depends on which samples go through it together; of a user's own it may.
+  bool ByMicroBatch() const { return batch_norm || recipe == Recipe::kResNet || IsOwn(); }
   bool IsTransformer() const { return recipe == Recipe::kGpt || recipe == Recipe::kLlama; }
   // Numbers that stand for one of so many categories: embedding_dim, or the rule of thumb of
   // fastai, 1.6 n^0.56, at most 600.

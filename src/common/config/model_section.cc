@@ -21,8 +21,17 @@ const char* NameOf(Recipe recipe) {
       return "gpt";
     case Recipe::kLlama:
       return "llama";
+    case Recipe::kTorchScript:
+    case Recipe::kPlugin:
+      break;
   }
   return "";
+}
+
+std::string ButThisIs(Recipe recipe) {
+  if (recipe == Recipe::kTorchScript) return ", but the model is a file (spec.model.module)";
+  if (recipe == Recipe::kPlugin) return ", but the model is a plugin's (spec.model.plugin)";
+  return std::string(", but spec.model.recipe is ") + NameOf(recipe);
 }
 
 void RefuseKeys(Section& in, std::initializer_list<const char*> keys, bool belong,
@@ -30,7 +39,7 @@ void RefuseKeys(Section& in, std::initializer_list<const char*> keys, bool belon
   if (belong) return;
   for (const char* key : keys) {
     if (in.Has(key)) {
-      in.Wrong(key, "belongs to recipe " + to + ", but spec.model.recipe is " + NameOf(recipe));
+      in.Wrong(key, "belongs to recipe " + to + ButThisIs(recipe));
     }
   }
 }
@@ -102,6 +111,28 @@ void ReadResNet(Section& in, Model* out) {
   RefuseKeys(in, {"depth", "stem"}, out->recipe == Recipe::kResNet, "resnet", out->recipe);
 }
 
+// A model that the user brings along, instead of a recipe.
+void ReadOwn(Section& in, Model* out) {
+  ReadUri(in, "module", true, &out->module);
+  ReadUri(in, "plugin", true, &out->plugin);
+  in.TextMap(
+      "options", 1000,
+      [](const std::string& name, const std::string&) {
+        return name.empty() ? "found an option without a name" : "";
+      },
+      &out->options);
+  if (in.Has("module") && in.Has("plugin")) in.Wrong("plugin", "cannot stand beside 'module'");
+  if (in.Has("options") && !in.Has("plugin")) in.Wrong("options", "needs spec.model.plugin");
+  for (const char* key : {"module", "plugin"}) {
+    if (!in.Has(key)) continue;
+    out->recipe = key[0] == 'm' ? Recipe::kTorchScript : Recipe::kPlugin;
+    if (in.Has("recipe")) {
+      in.Wrong("recipe",
+               std::string("cannot stand beside '") + key + "', which gives the whole model");
+    }
+  }
+}
+
 }  // namespace
 
 void ReadModel(Section& in, const Data& data, Model* out) {
@@ -114,7 +145,8 @@ void ReadModel(Section& in, const Data& data, Model* out) {
                      {"gpt", Recipe::kGpt},
                      {"llama", Recipe::kLlama}},
                     &out->recipe);
-  CheckRecipe(in, data, out->recipe);
+  ReadOwn(in, out);
+  if (!out->IsOwn()) CheckRecipe(in, data, out->recipe);
   in.IntegerList("hidden", 1, 1'000'000, 64, &out->hidden);
   in.IntegerList("channels", 1, 65536, 16, &out->channels);
   const auto blocks = static_cast<int64_t>(out->channels.size());
@@ -127,17 +159,18 @@ void ReadModel(Section& in, const Data& data, Model* out) {
   in.Bool("batch_norm", &out->batch_norm);
   in.Real("dropout", {.low = 0, .high = 1, .below = true}, &out->dropout);
   in.Integer("embedding_dim", int64_t{0}, int64_t{65536}, &out->embedding_dim);
-  if (!data.IsTable() && in.Has("embedding_dim")) {
+  if (!data.IsTable() && !out->IsOwn() && in.Has("embedding_dim")) {
     in.Wrong("embedding_dim",
              "belongs to columns of categories (spec.data.format: parquet or csv)");
   }
+  RefuseKeys(in, {"embedding_dim"}, !out->IsOwn(), "mlp", out->recipe);
   ReadResNet(in, out);
   RefuseKeys(in, {"channels", "pool_every", "batch_norm"}, out->recipe == Recipe::kCnn, "cnn",
              out->recipe);
   const bool layers = out->recipe == Recipe::kCnn || out->recipe == Recipe::kMlp;
   RefuseKeys(in, {"hidden"}, layers, "cnn or mlp", out->recipe);
-  RefuseKeys(in, {"dropout"}, out->recipe != Recipe::kLlama, "cnn, mlp, resnet or gpt",
-             out->recipe);
+  RefuseKeys(in, {"dropout"}, out->recipe != Recipe::kLlama && !out->IsOwn(),
+             "cnn, mlp, resnet or gpt", out->recipe);
   ReadTransformer(in, data, out);
 }
 

@@ -39,6 +39,20 @@ struct EngineSettings {
   // For tests: called before each forward and each backward pass over so many samples of a training
   // step; may throw, as LibTorch does when there is no memory.
   std::function<void(int64_t samples, bool backward)> before_pass;
+  // The bytes of spec.model.module or spec.model.plugin.
+  std::shared_ptr<const std::string> model_file;
+};
+
+// Stands for SampleShape::classes where a check does not know how many there will be.
+inline constexpr int64_t kAnyClasses = -1;
+
+struct ModelTensors {
+  std::vector<blob::TensorInfo> parameters, buffers;
+};
+
+// Beside model.safetensors and config.json in an exported model.
+struct ModelFile {
+  std::string name, bytes;
 };
 
 // The samples; they outlive the engine.
@@ -128,6 +142,10 @@ class Engine {
 
   // The model, from the seed, at step 0. Called once, first.
   virtual absl::Status Prepare(const EngineSettings& settings, Datasets sets) = 0;
+  // Instead of that, for a check of a job: makes the model, tries it on made-up rows, and says
+  // what it is made of.
+  virtual absl::StatusOr<ModelTensors> Inspect(const EngineSettings& settings,
+                                               const data::SampleShape& samples) = 0;
 
   // Forms the group of a generation (after leaving the one before), then makes all ranks equal: the
   // most advanced rank's state goes to the others. If no rank has any, rank 0 calls `restore`,
@@ -161,6 +179,8 @@ class Engine {
   virtual int64_t MostAtOnce() const = 0;
   // config.json of the exported model: recipe, shapes, classes, preprocessing.
   virtual std::string ModelConfig() const = 0;
+  // What else belongs to it: a TorchScript module as a file again.
+  virtual absl::StatusOr<std::vector<ModelFile>> ModelFiles() = 0;
 
   // Where the engine's thread is. From any thread.
   virtual protocol::Phase phase() const = 0;

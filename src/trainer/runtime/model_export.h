@@ -13,9 +13,8 @@ namespace coxswain::trainer {
 // Writes all of it below `store`/`folder` ("CLUSTER/j12/model"); the same model gives the same
 // bytes, so that a repetition does no harm. Returns the folder's URI. Retries by
 // `settings.patience`.
-absl::StatusOr<std::string> ExportModel(const engine::Engine& engine,
-                                        const std::string& tokenizer_json, const std::string& store,
-                                        const std::string& folder,
+absl::StatusOr<std::string> ExportModel(engine::Engine& engine, const std::string& tokenizer_json,
+                                        const std::string& store, const std::string& folder,
                                         const blob::StoreSettings& settings);
 
 }  // namespace coxswain::trainer

@@ -18,6 +18,7 @@
 #include "trainer/runtime/engine_host.h"
 #include "trainer/runtime/engine_loop.h"
 #include "trainer/runtime/job_data.h"
+#include "trainer/runtime/own_model.h"
 #include "trainer/runtime/program_loop.h"
 #include "trainer/runtime/shell.h"
 #include "trainer/state/flops.h"
@@ -169,10 +170,12 @@ absl::StatusOr<std::unique_ptr<engine::SavedState>> RankProcess::FirstState() {
 
 std::optional<core::EngineFailed> RankProcess::PrepareEngine() {
   absl::StatusOr<config::Model> model;
-  auto reading = std::async(std::launch::async, [this, &model] {
+  absl::StatusOr<std::shared_ptr<const std::string>> own_model;
+  auto reading = std::async(std::launch::async, [this, &model, &own_model] {
     blob::StoreSettings store = StoreSettingsOf(settings.spec);
     store.patience = data_patience;
     model = pretrained::ResolveModel(settings.spec.model, store);
+    own_model = ReadOwnModel(settings.spec.model, store);
     JobPlace place;
     if (settings.owns_folder) place = {settings.store, settings.state_prefix};
     return ReadJobData(settings.spec.data, place, store);
@@ -182,12 +185,14 @@ std::optional<core::EngineFailed> RankProcess::PrepareEngine() {
   if (!read.ok()) return FailureOf(read.status(), protocol::FailureKind::kData);
   if (!loading.ok()) return FailureOf(loading.status(), protocol::FailureKind::kSettings);
   if (!model.ok()) return FailureOf(model.status(), protocol::FailureKind::kSettings);
+  if (!own_model.ok()) return FailureOf(own_model.status(), protocol::FailureKind::kSettings);
   settings.spec.model = *std::move(model);
   data = *std::move(read);
   checkpoints.SetPreprocessing(data->preprocessing);
   engine = *std::move(loading);
   engine::EngineSettings to_engine;
   to_engine.spec = settings.spec;
+  to_engine.model_file = *std::move(own_model);
   to_engine.threads = settings.cpus;
   to_engine.address = settings.address;
   base::Deadlines deadlines;

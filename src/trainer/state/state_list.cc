@@ -25,6 +25,12 @@ class Listing {
     return Join();
   }
 
+  StateList List(std::vector<TensorInfo> parameters, std::vector<TensorInfo> buffers) {
+    parameters_ = std::move(parameters);
+    buffers_ = std::move(buffers);
+    return Join();
+  }
+
   StateList List(const ImageShape& image) {
     if (spec_.model.recipe == config::Recipe::kResNet) {
       ResNetTensors tensors = ListResNet(spec_.model, image.channels, spec_.data.classes, dtype_);
@@ -169,6 +175,11 @@ StateList ListState(const config::JobSpec& spec, const TableShape& table) {
 
 StateList ListState(const config::JobSpec& spec, const config::TextShape& text) {
   return Listing(spec).List(text);
+}
+
+StateList ListState(const config::JobSpec& spec, std::vector<TensorInfo> parameters,
+                    std::vector<TensorInfo> buffers) {
+  return Listing(spec).List(std::move(parameters), std::move(buffers));
 }
 
 }  // namespace coxswain::trainer::state

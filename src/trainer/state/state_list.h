@@ -37,5 +37,8 @@ StateList ListState(const config::JobSpec& spec, const ImageShape& image);
 StateList ListState(const config::JobSpec& spec, const TableShape& table);
 // Of a gpt or llama.
 StateList ListState(const config::JobSpec& spec, const config::TextShape& text);
+// Of a user's own model, which is made of these.
+StateList ListState(const config::JobSpec& spec, std::vector<blob::TensorInfo> parameters,
+                    std::vector<blob::TensorInfo> buffers);
 
 }  // namespace coxswain::trainer::state

@@ -15,6 +15,9 @@ std::string Size(uint64_t bytes) { return config::FormatSize(static_cast<int64_t
 // Which setting most of the memory comes from.
 const char* Culprit(const config::JobSpec& spec, const state::StateList& list, uint64_t rows) {
   if (rows > list.LeastMemory()) return "spec.data.buffer";
+  if (spec.model.IsOwn()) {
+    return spec.model.module.empty() ? "spec.model.plugin" : "spec.model.module";
+  }
   if (spec.model.IsTransformer()) {
     return spec.model.from.empty() ? "spec.model.width" : "spec.model.from";
   }

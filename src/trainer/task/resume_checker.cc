@@ -67,6 +67,9 @@ std::string WhyOtherTable(const blob::Manifest& manifest, const ResumeJob& job) 
   if (!saved.ok()) return std::string(saved.status().message());
   std::string other = data::WhyOtherColumns(*saved, *job.columns);
   if (!other.empty()) return other;
+  if (job.spec.model.module.size() > 0) return WhyOtherTensors(manifest, job.list);
+  // What a plugin makes of these columns shows when it does.
+  if (job.spec.model.IsOwn()) return "";
   const data::SampleShape shape = saved->Shape();
   return WhyOtherTensors(
       manifest, state::ListState(job.spec, state::TableShape{shape.dense_size(), shape.categories,

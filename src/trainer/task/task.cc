@@ -10,6 +10,7 @@
 #include "trainer/task/collector.h"
 #include "trainer/task/idx_checker.h"
 #include "trainer/task/memory_checker.h"
+#include "trainer/task/own_model_checker.h"
 #include "trainer/task/resume_checker.h"
 #include "trainer/task/store_checker.h"
 #include "trainer/task/table_checker.h"
@@ -123,8 +124,14 @@ absl::Status CheckTableData(const Context& context, ordered_json* result, std::s
   if (tables->evaluate_rows >= 0) (*result)["evaluate_samples"] = tables->evaluate_rows;
   (*result)["numeric_columns"] = tables->columns.numeric.size();
   (*result)["categorical_columns"] = tables->columns.categorical.size();
-  const state::StateList list = state::ListState(context.spec, tables->LeastShape());
-  return CheckModel(context, {context.spec, list, tables->train_rows, &tables->columns},
+  const state::TableShape least = tables->LeastShape();
+  absl::StatusOr<state::StateList> list =
+      context.spec.model.IsOwn()
+          ? CheckOwnModel(context.spec, SamplesOf(least, tables->columns.classes),
+                          context.Settings("model"))
+          : state::ListState(context.spec, least);
+  if (!list.ok()) return list.status();
+  return CheckModel(context, {context.spec, *list, tables->train_rows, &tables->columns},
                     tables->kept_bytes, warning);
 }
 
@@ -148,13 +155,17 @@ absl::Status CheckData(const Context& context, ordered_json* result, std::string
   (*result)["train_samples"] = train->samples;
   (*result)["height"] = train->height;
   (*result)["width"] = train->width;
-  const state::StateList list =
-      state::ListState(context.spec, state::ImageShape{static_cast<int64_t>(train->channels),
-                                                       static_cast<int64_t>(train->height),
-                                                       static_cast<int64_t>(train->width)});
+  const state::ImageShape image{static_cast<int64_t>(train->channels),
+                                static_cast<int64_t>(train->height),
+                                static_cast<int64_t>(train->width)};
+  absl::StatusOr<state::StateList> list =
+      context.spec.model.IsOwn()
+          ? CheckOwnModel(context.spec, SamplesOf(image, data.classes), context.Settings("model"))
+          : state::ListState(context.spec, image);
+  if (!list.ok()) return list.status();
   auto samples = static_cast<int64_t>(train->samples);
   if (data.limit > 0) samples = std::min(data.limit, samples);
-  absl::Status fits = CheckModel(context, {context.spec, list, samples}, 0, warning);
+  absl::Status fits = CheckModel(context, {context.spec, *list, samples}, 0, warning);
   if (!fits.ok()) return fits;
   if (!data.evaluate) return absl::OkStatus();
   absl::StatusOr<IdxSummary> evaluate =

@@ -3,6 +3,7 @@
 #include "common/config/transformer.h"
 #include "trainer/engine/pretrained/model_folder.h"
 #include "trainer/state/transformer_list.h"
+#include "trainer/task/own_model_checker.h"
 #include "trainer/text/job_text.h"
 
 namespace coxswain::trainer::task {
@@ -14,6 +15,11 @@ absl::StatusOr<TextCheck> CheckTextJob(config::JobSpec spec, const blob::StoreSe
   auto text = text::CheckJobText(spec.data, settings);
   if (!text.ok()) return text.status();
   const config::TextShape shape{spec.data.text.sequence_length, text->vocabulary};
+  if (spec.model.IsOwn()) {
+    auto list = CheckOwnModel(spec, SamplesOf(shape), settings);
+    if (!list.ok()) return list.status();
+    return TextCheck{text->samples, text->evaluate_samples, *std::move(list)};
+  }
   if (std::string wrong = config::WrongTransformer(spec.model, shape); !wrong.empty()) {
     return absl::InvalidArgumentError(wrong);
   }

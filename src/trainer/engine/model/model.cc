@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "common/config/transformer.h"
+#include "trainer/engine/model/own_model.h"
 #include "trainer/engine/model/recipes.h"
 
 namespace coxswain::trainer::engine {
@@ -31,7 +32,7 @@ const BatchNorm* Model::AddBatchNorm(const std::string& name, int64_t channels,
 }
 
 std::unique_ptr<Model> MakeModel(const config::Model& recipe, const data::SampleShape& sample,
-                                 at::ScalarType dtype, uint64_t seed) {
+                                 at::ScalarType dtype, uint64_t seed, const std::string& file) {
   base::Rng rng(base::Mix64(seed ^ 0x30de1));
   switch (recipe.recipe) {
     case config::Recipe::kMlp:
@@ -44,11 +45,16 @@ std::unique_ptr<Model> MakeModel(const config::Model& recipe, const data::Sample
       return MakeGpt(recipe, sample, dtype, rng);
     case config::Recipe::kLlama:
       return MakeLlama(recipe, sample, dtype, rng);
+    case config::Recipe::kTorchScript:
+      return MakeTorchScript(recipe, sample, dtype, file);
+    case config::Recipe::kPlugin:
+      return MakePluginModel(recipe, sample, dtype, seed, file);
   }
   return nullptr;
 }
 
 std::string CheckModel(const config::Model& recipe, const data::SampleShape& sample) {
+  if (recipe.IsOwn()) return "";
   if (recipe.IsTransformer()) {
     if (sample.sequence == 0) return "spec.model.recipe: gpt and llama are for text";
     return config::WrongTransformer(recipe, {sample.sequence, sample.vocabulary});

@@ -51,8 +51,10 @@ class Model {
   // reset, and when the group with its buckets has gone.
   virtual void KeepGradientMemory() {}
   virtual void DropGradientMemory() {}
+  // The whole model as a file of its own kind, where it has one; otherwise empty.
+  virtual std::string Serialized() const { return ""; }
   // Moves the running statistics: new = old + momentum * (sums / rows - old).
-  void UpdateStatistics(const double* sums, double rows) {
+  virtual void UpdateStatistics(const double* sums, double rows) {
     for (BatchNorm& norm : norms_) norm.UpdateStatistics(sums, rows);
   }
 
@@ -61,6 +63,7 @@ class Model {
   at::Tensor AddBuffer(std::string name, at::Tensor value);
   // Parameters `name`.weight and .bias, buffers .running_mean and .running_var. The model's.
   const BatchNorm* AddBatchNorm(const std::string& name, int64_t channels, at::ScalarType dtype);
+  void SetStatisticsSize(size_t size) { statistics_size_ = size; }
 
  private:
   std::vector<NamedTensor> parameters_, buffers_;
@@ -68,11 +71,12 @@ class Model {
   size_t statistics_size_ = 0;
 };
 
-// INVALID_ARGUMENT cases are found by the caller (CheckModel) before this is called. All parameters
-// come from `seed`: U(-1/sqrt(fan_in), 1/sqrt(fan_in)), as PyTorch's Linear and Conv2d have by
-// default.
+// INVALID_ARGUMENT cases are found by the caller (CheckModel) before this is called; a user's own
+// model throws a UserError. All parameters of a recipe come from `seed`: U(-1/sqrt(fan_in),
+// 1/sqrt(fan_in)), as PyTorch's Linear and Conv2d have by default. `file`: the bytes of
+// model.module or model.plugin.
 std::unique_ptr<Model> MakeModel(const config::Model& recipe, const data::SampleShape& sample,
-                                 at::ScalarType dtype, uint64_t seed);
+                                 at::ScalarType dtype, uint64_t seed, const std::string& file = "");
 
 // Empty if the recipe fits the samples; otherwise what is wrong ("model.channels: 5 pools ...").
 std::string CheckModel(const config::Model& recipe, const data::SampleShape& sample);

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "trainer/engine/model/user_error.h"
 #include "trainer/engine/training/training_engine.h"
 
 namespace coxswain::trainer::engine {
@@ -18,6 +19,8 @@ absl::Status TrainingEngine::Guard(absl::StatusCode code, Work work) {
   try {
     work();
     return absl::OkStatus();
+  } catch (const UserError& error) {
+    return absl::InvalidArgumentError(error.what());
   } catch (const c10::OutOfMemoryError& error) {
     return absl::ResourceExhaustedError("out of memory: " +
                                         first_line(error.what_without_backtrace()));

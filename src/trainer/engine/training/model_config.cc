@@ -29,6 +29,12 @@ std::string DescribeTransformer(const config::JobSpec& spec, const data::Dataset
 
 Json DescribeRecipe(const config::Model& model) {
   Json recipe;
+  if (model.recipe == config::Recipe::kTorchScript) {
+    return {{"recipe", "torchscript"}, {"file", "model.pt"}, {"from", model.module}};
+  }
+  if (model.recipe == config::Recipe::kPlugin) {
+    return {{"recipe", "plugin"}, {"plugin", model.plugin}, {"options", model.options}};
+  }
   if (model.recipe == config::Recipe::kResNet) {
     recipe["recipe"] = "resnet";
     recipe["depth"] = model.depth;
@@ -68,8 +74,10 @@ std::string DescribeModel(const config::JobSpec& spec, const data::Dataset& set,
   out["format"] = "coxswain/model/v1";
   out["name"] = spec.metadata.name;
   Json& recipe = out["model"] = DescribeRecipe(model);
-  recipe["activation"] = "relu";
-  recipe["dropout"] = model.dropout;
+  if (!model.IsOwn()) {
+    recipe["activation"] = "relu";
+    recipe["dropout"] = model.dropout;
+  }
   recipe["dtype"] = float64 ? "float64" : "float32";
   const data::Dataset::Description described = set.Describe();
   if (!described.input.empty()) {

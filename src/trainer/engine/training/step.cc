@@ -141,6 +141,7 @@ void TrainingEngine::Forward(const data::Batch& batch, const StepFlags& flags, S
     result.backward += std::min(bucket, ended) - forwarded;
     if (last && group_->size() > 1) result.all_reduce += ended - bucket;
     if (last && group_->size() == 1) result.backward = ended - forwarded;
+    if (last && settings_.spec.model.IsOwn()) RequireGradients(forwarded);
   }
   SetPhase(protocol::Phase::kAllReduce);
   base::Time waiting = base::MonotonicNow();
@@ -224,6 +225,20 @@ std::vector<at::Tensor> TrainingEngine::Gradients() const {
     gradients.push_back(parameter.tensor.grad());
   }
   return gradients;
+}
+
+void TrainingEngine::RequireGradients(base::Time backward_began) const {
+  const std::string where = "spec.model: in step " + std::to_string(step_ + 1) + " ";
+  constexpr char kWhy[] =
+      " took no part in the loss; every parameter has to, in every step and micro-batch, or have "
+      "requires_grad=False";
+  for (const NamedTensor& parameter : model_->parameters()) {
+    if (parameter.tensor.grad().defined()) continue;
+    throw UserError(where + "the parameter '" + parameter.name + "'" + kWhy);
+  }
+  if (group_->size() > 1 && group_->last_bucket_at() < backward_began) {
+    throw UserError(where + "a parameter" + kWhy);
+  }
 }
 
 double TrainingEngine::GradientNorm() const {

@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "trainer/blob/hasher.h"
 #include "trainer/engine/training/guard.h"
 #include "trainer/engine/training/make_engine.h"
 #include "trainer/engine/training/model_config.h"
@@ -14,14 +15,52 @@ namespace coxswain::trainer::engine {
 namespace {
 
 blob::DType ToDType(at::ScalarType type) {
-  return type == at::kDouble ? blob::DType::kFloat64 : blob::DType::kFloat32;
+  using blob::DType;
+  switch (type) {
+    case at::kBool:
+      return DType::kBool;
+    case at::kByte:
+      return DType::kUint8;
+    case at::kChar:
+      return DType::kInt8;
+    case at::kShort:
+      return DType::kInt16;
+    case at::kInt:
+      return DType::kInt32;
+    case at::kLong:
+      return DType::kInt64;
+    case at::kFloat:
+      return DType::kFloat32;
+    case at::kDouble:
+      return DType::kFloat64;
+    default:
+      throw UserError(std::string("spec.model: the model holds a tensor of ") +
+                      c10::toString(type) + ", which checkpoints cannot hold");
+  }
+}
+
+at::ScalarType PrecisionOf(const config::JobSpec& spec) {
+  return spec.train.precision == config::Precision::kFloat64 ? at::kDouble : at::kFloat;
+}
+
+blob::TensorInfo InfoOf(const NamedTensor& each) {
+  return {each.name, ToDType(each.tensor.scalar_type()), each.tensor.sizes().vec()};
+}
+
+const std::string& FileOf(const EngineSettings& settings) {
+  static const std::string none;
+  return settings.model_file == nullptr ? none : *settings.model_file;
+}
+
+int64_t HashOf(const std::string& file) {
+  return static_cast<int64_t>(std::stoull(blob::HashHex(file), nullptr, 16));
 }
 
 // Never of the present number of ranks, nor of the present batch. So small that each of the most
 // ranks there may be has one, and that the noise can be measured on one rank.
 int64_t CanonicalMicroBatch(const config::JobSpec& spec) {
   const config::Train& train = spec.train;
-  if (train.micro_batch_size > 0 || !spec.model.HasBatchNorm()) return train.micro_batch_size;
+  if (train.micro_batch_size > 0 || !spec.model.ByMicroBatch()) return train.micro_batch_size;
   int64_t parts = std::max(spec.workers, spec.max_workers);
   if (train.max_global_batch_size > 0) parts = std::max<int64_t>(2, parts);
   return std::max<int64_t>(1, train.global_batch_size / parts);
@@ -70,11 +109,12 @@ absl::Status TrainingEngine::Prepare(const EngineSettings& settings, Datasets se
 
 void TrainingEngine::BuildModel() {
   at::set_num_threads(static_cast<int>(settings_.threads));
-  dtype_ = settings_.spec.train.precision == config::Precision::kFloat64 ? at::kDouble : at::kFloat;
+  dtype_ = PrecisionOf(settings_.spec);
   const config::Train& train = settings_.spec.train;
   loss_.emplace(shape_, ClassWeights(train, sets_.train->ClassCounts()), train.label_smoothing,
                 dtype_);
-  model_ = MakeModel(settings_.spec.model, shape_, dtype_, train.seed);
+  model_ = MakeModel(settings_.spec.model, shape_, dtype_, train.seed, FileOf(settings_));
+  if (settings_.spec.model.IsOwn()) model_hash_ = HashOf(FileOf(settings_));
   optimizer_ = std::make_unique<Optimizer>(train.optimizer, model_->parameters());
   ListState();
 }
@@ -92,9 +132,22 @@ void TrainingEngine::ListState() {
   }
   for (NamedTensor& entry : state_) {
     entry.tensor = entry.tensor.detach();
-    state_info_.push_back(
-        {entry.name, ToDType(entry.tensor.scalar_type()), entry.tensor.sizes().vec()});
+    state_info_.push_back(InfoOf(entry));
   }
+}
+
+absl::StatusOr<ModelTensors> TrainingEngine::Inspect(const EngineSettings& settings,
+                                                     const data::SampleShape& samples) {
+  ModelTensors out;
+  absl::Status made = Guard(absl::StatusCode::kInternal, [&] {
+    std::unique_ptr<Model> model =
+        MakeModel(settings.spec.model, samples, PrecisionOf(settings.spec),
+                  settings.spec.train.seed, FileOf(settings));
+    for (const NamedTensor& each : model->parameters()) out.parameters.push_back(InfoOf(each));
+    for (const NamedTensor& each : model->buffers()) out.buffers.push_back(InfoOf(each));
+  });
+  if (!made.ok()) return made;
+  return out;
 }
 
 const char* TrainingEngine::StateBytes(size_t index) const {
@@ -108,6 +161,16 @@ const char* TrainingEngine::ModelBytes(size_t index) const {
 
 std::string TrainingEngine::ModelConfig() const {
   return DescribeModel(settings_.spec, *sets_.train, state_info_, model_tensors_);
+}
+
+absl::StatusOr<std::vector<ModelFile>> TrainingEngine::ModelFiles() {
+  std::vector<ModelFile> files;
+  absl::Status written = Guard(absl::StatusCode::kInternal, [&] {
+    std::string bytes = model_->Serialized();
+    if (!bytes.empty()) files.push_back({"model.pt", std::move(bytes)});
+  });
+  if (!written.ok()) return written;
+  return files;
 }
 
 absl::StatusOr<Joined> TrainingEngine::Join(const GroupSettings& group, const Restore& restore) {
@@ -159,11 +222,20 @@ void TrainingEngine::LeaveGroup(bool broken) {
 void TrainingEngine::Abort() { sockets_.Shutdown(); }
 
 absl::Status TrainingEngine::AgreeOnState(const Restore& restore) {
-  // Who has the most advanced state? One row per rank: 1 + its step, 0: fresh.
+  // Who has the most advanced state? Of each rank 1 + its step, 0: fresh; then the hash of its
+  // model's file.
   auto size = static_cast<int64_t>(group_->size());
-  at::Tensor steps = at::zeros({size}, at::kLong);
-  if (has_state_) steps[group_->rank()] = 1 + step_;
-  group_->AllReduce(steps)->Wait();
+  at::Tensor census = at::zeros({2 * size}, at::kLong);
+  if (has_state_) census[group_->rank()] = 1 + step_;
+  census[size + group_->rank()] = model_hash_;
+  group_->AllReduce(census)->Wait();
+  at::Tensor steps = census.slice(0, 0, size), others = census.slice(0, size).ne(census[size]);
+  if (others.any().item<bool>()) {
+    return absl::InvalidArgumentError(
+        "spec.model: the file of the model is not the same everywhere: rank " +
+        std::to_string(others.to(at::kLong).argmax().item<int64_t>()) +
+        " has another one than rank 0; every machine of the job needs the same");
+  }
   auto root = static_cast<uint32_t>(steps.argmax().item<int64_t>());
   bool survivor = steps.max().item<int64_t>() > 0;
 

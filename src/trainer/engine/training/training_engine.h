@@ -26,6 +26,8 @@ namespace coxswain::trainer::engine {
 class TrainingEngine : public Engine {
  public:
   absl::Status Prepare(const EngineSettings& settings, Datasets sets) override;
+  absl::StatusOr<ModelTensors> Inspect(const EngineSettings& settings,
+                                       const data::SampleShape& samples) override;
   absl::StatusOr<Joined> Join(const GroupSettings& group, const Restore& restore) override;
   void Abort() override;
   absl::StatusOr<StepResult> Step(const StepFlags& flags) override;
@@ -38,6 +40,7 @@ class TrainingEngine : public Engine {
   EvaluationRecord Evaluations() const override { return stopping_.record(); }
   int64_t MostAtOnce() const override { return most_at_once_; }
   std::string ModelConfig() const override;
+  absl::StatusOr<std::vector<ModelFile>> ModelFiles() override;
   protocol::Phase phase() const override { return phase_.load(std::memory_order_relaxed); }
 
  private:
@@ -64,6 +67,8 @@ class TrainingEngine : public Engine {
   at::Tensor Outputs(const Inputs& inputs, const ForwardPass& pass);
   void ResetGradients();
   std::vector<at::Tensor> Gradients() const;
+  // Of a user's own model: every parameter has one, and those of the last micro-batch went out.
+  void RequireGradients(base::Time backward_began) const;
   double GradientNorm() const;
   void ClipGradients(double norm);
   void LookAtNorm(StepResult& result);
@@ -98,6 +103,7 @@ class TrainingEngine : public Engine {
   bool summing_ = false, updating_ = false;
   core::TrainingPlan plan_;
   std::unique_ptr<Model> model_;
+  int64_t model_hash_ = 0;  // of the user's own model's file
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<WeightAverage> average_;  // null: none
   std::optional<Loss> loss_;

@@ -123,6 +123,7 @@ struct TrainOptions {
   int64_t global_batch = 0;  // 0: the job file's
   int64_t noise_every_steps = 16;
   std::function<void(int64_t samples, bool backward)> before_pass{};
+  std::shared_ptr<const std::string> model_file = {};  // of a user's own model
 };
 
 // Runs `steps` steps (0: to the end) with so many ranks, from `from` if it is given.
@@ -136,6 +137,7 @@ inline Curve Train(const config::JobSpec& spec, const Datasets& sets, uint32_t w
     settings.spec = spec;
     settings.noise_every_steps = options.noise_every_steps;
     settings.before_pass = options.before_pass;
+    settings.model_file = options.model_file;
     absl::Status prepared = engine->Prepare(settings, sets);
     CHECK(prepared.ok()) << prepared.ToString();
     GroupSettings group{base::Generation(1), rank, world, "127.0.0.1", listener.port, listener.fd,
