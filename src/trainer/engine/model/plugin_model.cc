@@ -50,6 +50,7 @@ void CheckMarker(const std::string& uri, const std::string& bytes) {
 const ModelPlugin* Load(const std::string& uri, const std::string& bytes) {
   CheckMarker(uri, bytes);
   std::string path = uri.starts_with("file://") ? uri.substr(7) : uri;
+  if (path.find('/') == std::string::npos) path = "./" + path;  // not from the system's places
   if (uri.starts_with("s3://")) {
     const int memory = memfd_create("coxswain-plugin", MFD_CLOEXEC);
     size_t done = 0;

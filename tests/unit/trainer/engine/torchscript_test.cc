@@ -149,6 +149,20 @@ TEST(TorchScript, CnnWithBatchNorm_SameLossesAndRunningStatisticsAsTheRecipe) {
   }
 }
 
+TEST(TorchScript, MlpInBf16_NearlyTheLossesOfTheRecipe) {
+  config::JobSpec recipe = Spec(config::Recipe::kMlp), own = Spec(config::Recipe::kTorchScript);
+  const std::string file = TorchScriptFile(PartsOf(recipe, kMlp));
+  Datasets sets{&Images(), &TestImages()};
+  const Curve exact = Train(recipe, sets, 1, 10);
+  recipe.train.precision = own.train.precision = config::Precision::kBf16;
+  const Curve expected = Train(recipe, sets, 1, 10),
+              got = Train(own, sets, 2, 10, nullptr, With(file));
+  for (size_t i = 0; i < expected.losses.size(); ++i) {
+    EXPECT_NEAR(expected.losses[i], got.losses[i], 1e-2 * expected.losses[i]) << "step " << i;
+    EXPECT_NE(exact.losses[i], got.losses[i]);
+  }
+}
+
 std::string DropoutFile() {
   ScriptParts parts = PartsOf(Spec(config::Recipe::kMlp), kDropout);
   parts.buffers.emplace_back("seen", at::zeros({}, at::kLong));
