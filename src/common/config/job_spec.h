@@ -73,9 +73,11 @@ struct Model {
   bool small_stem = false;                // resnet: 3x3 and no pool, for small images
   bool activation_checkpointing = false;  // gpt, llama: layers are run again in backward
   Transformer transformer;                // gpt, llama
-  std::string from;  // gpt, llama: URI of a folder with config.json and model.safetensors; or empty
-  std::string module;                          // kTorchScript: URI of the file
-  std::string plugin;                          // kPlugin: URI of the shared library
+  // gpt, llama, resnet: URI of a folder with config.json and model.safetensors; or empty.
+  std::string from;
+  bool new_head = false;  // resnet with `from`: the classifier begins anew, for other classes
+  std::string module;     // kTorchScript: URI of the file
+  std::string plugin;     // kPlugin: URI of the shared library
   std::map<std::string, std::string> options;  // kPlugin: given to it as they are
 
   bool IsOwn() const { return recipe == Recipe::kTorchScript || recipe == Recipe::kPlugin; }

@@ -57,6 +57,25 @@ void CheckRecipe(Section& in, const Data& data, Recipe recipe) {
     in.Wrong("recipe", found + ") is images, which are for cnn, resnet and mlp");
 }
 
+void RefuseBesideFrom(Section& in, std::initializer_list<const char*> shapes) {
+  for (const char* key : shapes) {
+    if (in.Has("from") && in.Has(key)) {
+      in.Wrong(key, "cannot stand beside 'from', whose config.json says it");
+    }
+  }
+}
+
+// A model to begin with.
+void ReadFrom(Section& in, Model* out) {
+  const bool resnet = out->recipe == Recipe::kResNet;
+  ReadUri(in, "from", true, &out->from);
+  in.Choice<bool>("head", {{"keep", false}, {"new", true}}, &out->new_head);
+  RefuseKeys(in, {"from"}, out->IsTransformer() || resnet, "gpt, llama or resnet", out->recipe);
+  RefuseKeys(in, {"head"}, resnet, "resnet", out->recipe);
+  if (resnet && in.Has("head") && !in.Has("from")) in.Wrong("head", "needs spec.model.from");
+  if (resnet) RefuseBesideFrom(in, {"depth", "stem"});
+}
+
 void ReadTransformer(Section& in, const Data& data, Model* out) {
   constexpr int64_t kWidest = 1 << 20;
   Transformer& t = out->transformer;
@@ -71,21 +90,16 @@ void ReadTransformer(Section& in, const Data& data, Model* out) {
   in.Real("norm_epsilon", {.low = 0, .high = 1, .above = true}, &t.norm_epsilon);
   in.Bool("tied", &t.tied);
   in.Bool("activation_checkpointing", &out->activation_checkpointing);
-  ReadUri(in, "from", true, &out->from);
   const auto shapes = {"layers",     "heads",      "kv_heads",     "width", "context",
                        "vocabulary", "rope_theta", "norm_epsilon", "tied",  "feed_forward"};
   RefuseKeys(in,
              {"layers", "heads", "width", "context", "vocabulary", "feed_forward", "norm_epsilon",
-              "from", "activation_checkpointing"},
+              "activation_checkpointing"},
              out->IsTransformer(), "gpt or llama", out->recipe);
   RefuseKeys(in, {"kv_heads", "rope_theta", "tied"}, out->recipe == Recipe::kLlama, "llama",
              out->recipe);
   if (!out->IsTransformer()) return;
-  for (const char* key : shapes) {
-    if (in.Has("from") && in.Has(key)) {
-      in.Wrong(key, "cannot stand beside 'from', whose config.json says it");
-    }
-  }
+  RefuseBesideFrom(in, shapes);
   if (in.Has("from")) return;
   const TextShape text{data.text.sequence_length, data.text.vocabulary};
   const std::string wrong = WrongTransformer(*out, text), path = in.path() + ".";
@@ -172,6 +186,7 @@ void ReadModel(Section& in, const Data& data, Model* out) {
   RefuseKeys(in, {"dropout"}, out->recipe != Recipe::kLlama && !out->IsOwn(),
              "cnn, mlp, resnet or gpt", out->recipe);
   ReadTransformer(in, data, out);
+  ReadFrom(in, out);
 }
 
 }  // namespace coxswain::config

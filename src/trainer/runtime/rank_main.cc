@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <fstream>
 #include <future>
 #include <optional>
@@ -158,9 +159,18 @@ absl::StatusOr<std::unique_ptr<engine::SavedState>> RankProcess::FirstState() {
   wanted.resize(engine->ModelTensorCount());
   blob::StoreSettings store = StoreSettingsOf(settings.spec);
   store.patience = data_patience;
-  auto read = pretrained::ReadWeights(settings.spec.model.from, std::move(wanted), store);
+  auto read = pretrained::ReadWeights(
+      settings.spec.model.from, pretrained::WithoutNewHead(settings.spec.model, wanted), store);
   if (!read.ok()) return read.status();
   auto weights = std::make_shared<pretrained::Weights>(*std::move(read));
+  // What begins anew is as the engine has made it.
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const auto& there = weights->tensors;
+    if (std::find(there.begin(), there.end(), wanted[i]) != there.end()) continue;
+    weights->data.push_back(std::make_unique_for_overwrite<char[]>(wanted[i].bytes()));
+    std::memcpy(weights->data.back().get(), engine->StateBytes(i), wanted[i].bytes());
+    weights->tensors.push_back(wanted[i]);
+  }
   auto state = std::make_unique<engine::SavedState>();
   state->tensors = weights->tensors;
   state->bytes = [weights](size_t i) { return weights->data[i].get(); };

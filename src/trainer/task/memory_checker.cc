@@ -21,6 +21,9 @@ const char* Culprit(const config::JobSpec& spec, const state::StateList& list, u
   if (spec.model.IsTransformer()) {
     return spec.model.from.empty() ? "spec.model.width" : "spec.model.from";
   }
+  if (spec.model.recipe == config::Recipe::kResNet) {
+    return spec.model.from.empty() ? "spec.model.depth" : "spec.model.from";
+  }
   auto largest = std::max_element(
       list.tensors.begin(), list.tensors.end(),
       [](const blob::TensorInfo& a, const blob::TensorInfo& b) { return a.bytes() < b.bytes(); });

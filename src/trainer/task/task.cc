@@ -9,6 +9,7 @@
 #include "trainer/blob/text.h"
 #include "trainer/task/collector.h"
 #include "trainer/task/idx_checker.h"
+#include "trainer/task/image_model_checker.h"
 #include "trainer/task/memory_checker.h"
 #include "trainer/task/own_model_checker.h"
 #include "trainer/task/resume_checker.h"
@@ -159,9 +160,7 @@ absl::Status CheckData(const Context& context, ordered_json* result, std::string
                                 static_cast<int64_t>(train->height),
                                 static_cast<int64_t>(train->width)};
   absl::StatusOr<state::StateList> list =
-      context.spec.model.IsOwn()
-          ? CheckOwnModel(context.spec, SamplesOf(image, data.classes), context.Settings("model"))
-          : state::ListState(context.spec, image);
+      CheckImageModel(context.spec, image, context.Settings("model"));
   if (!list.ok()) return list.status();
   auto samples = static_cast<int64_t>(train->samples);
   if (data.limit > 0) samples = std::min(data.limit, samples);

@@ -102,6 +102,52 @@ absl::Status ReadLlama(const Json& file, config::Transformer* out) {
   return below.status();
 }
 
+absl::Status ReadResNet(const Json& file, config::Model* out) {
+  Keys keys(file);
+  keys.Only("hidden_act", "relu");
+  keys.Only("embedding_size", 64);
+  keys.Only("downsample_in_first_stage", false);
+  keys.Only("downsample_in_bottleneck", false);
+  if (!keys.status().ok()) return keys.status();
+  const auto given = [&](const char* key, const Json& otherwise) {
+    auto found = file.find(key);
+    return found == file.end() ? otherwise : *found;
+  };
+  const config::ResNetShape usual = config::ResNetOf(50);
+  const Json depths = given("depths", usual.depths),
+             sizes = given("hidden_sizes", usual.hidden_sizes),
+             type = given("layer_type", "bottleneck");
+  for (int64_t depth : {18, 34, 50}) {
+    const config::ResNetShape shape = config::ResNetOf(depth);
+    if (depths != Json(shape.depths) || sizes != Json(shape.hidden_sizes)) continue;
+    if (type != (shape.bottleneck ? "bottleneck" : "basic")) continue;
+    out->depth = depth;
+    out->small_stem = false;
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError("depths: found " + depths.dump() + " layers (" + type.dump() +
+                                    ") of " + sizes.dump() +
+                                    " channels, expected those of 18, 34 or 50 layers");
+}
+
+// What an earlier job of ours has written.
+bool ReadOwnResNet(const Json& file, config::Model* out) {
+  auto own = file.find("model");
+  if (own == file.end() || !own->is_object()) return false;
+  const auto is = [&](const char* key, const Json& value) {
+    auto found = own->find(key);
+    return found != own->end() && *found == value;
+  };
+  if (!is("recipe", "resnet")) return false;
+  for (int64_t depth : {18, 34, 50}) {
+    if (!is("depth", depth)) continue;
+    out->depth = depth;
+    out->small_stem = is("stem", "small");
+    return true;
+  }
+  return false;
+}
+
 Json GptConfig(const config::Model& model) {
   const config::Transformer& t = model.transformer;
   return {{"architectures", {"GPT2LMHeadModel"}},
@@ -152,14 +198,19 @@ absl::StatusOr<config::Model> WithShapesOf(const config::Model& model, const std
   const bool llama = model.recipe == config::Recipe::kLlama;
   auto type = file.find("model_type");
   const std::string found = type != file.end() && type->is_string() ? type->get<std::string>() : "";
-  const std::string expected = llama ? "llama" : "gpt2";
+  config::Model out = model;
+  const bool resnet = model.recipe == config::Recipe::kResNet;
+  if (resnet && ReadOwnResNet(file, &out)) return out;
+  const std::string expected = llama ? "llama" : resnet ? "resnet" : "gpt2";
   if (found != expected) {
     return absl::InvalidArgumentError("model_type: found \"" + found + "\", expected \"" +
                                       expected + "\", as spec.model.recipe says");
   }
-  config::Model out = model;
-  absl::Status read = llama ? ReadLlama(file, &out.transformer) : ReadGpt(file, &out.transformer);
+  absl::Status read = resnet  ? ReadResNet(file, &out)
+                      : llama ? ReadLlama(file, &out.transformer)
+                              : ReadGpt(file, &out.transformer);
   if (!read.ok()) return read;
+  if (resnet) return out;
   std::string wrong = config::WrongTransformer(out, {});
   if (!wrong.empty()) return absl::InvalidArgumentError(wrong);
   return out;

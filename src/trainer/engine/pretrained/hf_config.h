@@ -1,4 +1,5 @@
-// What Hugging Face's config.json says of a gpt (GPT2LMHeadModel) or llama (LlamaForCausalLM).
+// What Hugging Face's config.json says of a gpt (GPT2LMHeadModel), llama (LlamaForCausalLM) or
+// resnet (ResNetForImageClassification).
 #pragma once
 
 #include <string>
@@ -9,7 +10,8 @@
 namespace coxswain::trainer::pretrained {
 
 // `model` with the shapes of the file. INVALID_ARGUMENT: another kind of model than its recipe, or
-// one with parts that the recipe lacks; says what was found and expected.
+// one with parts that the recipe lacks; says what was found and expected. Of a resnet our own file
+// does too, for the small stem.
 absl::StatusOr<config::Model> WithShapesOf(const config::Model& model, const std::string& json);
 
 // JSON members that `transformers` reads, of a resolved model; `end_of_text` below 0: none.

@@ -31,12 +31,12 @@ struct Place {
 // Buffers that older files have beside the parameters.
 bool IsIgnored(const std::string& name) {
   return name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias") ||
-         name.ends_with(".rotary_emb.inv_freq");
+         name.ends_with(".rotary_emb.inv_freq") || name.ends_with(".num_batches_tracked");
 }
 
 // Files of the bare model lack the first part of the names.
 std::string WithoutHead(const std::string& name) {
-  for (const char* head : {"transformer.", "model."}) {
+  for (const char* head : {"transformer.", "model.", "resnet."}) {
     if (name.starts_with(head)) return name.substr(std::string(head).size());
   }
   return name;
@@ -54,6 +54,13 @@ bool IsFloat(blob::DType type) {
   return type == blob::DType::kFloat16 || type == blob::DType::kBFloat16 ||
          type == blob::DType::kFloat32 || type == blob::DType::kFloat64;
 }
+
+// A resnet's last layer; after it, what to do about another number of classes.
+constexpr char kHead[] = "classifier.";
+constexpr char kNewHead[] =
+    "; for other classes than spec.data.classes, spec.model.head: new begins the last layer anew";
+
+const char* HintFor(const std::string& name) { return name.starts_with(kHead) ? kNewHead : ""; }
 
 class Folder {
  public:
@@ -97,22 +104,29 @@ class Folder {
       if (at == places_.end()) at = places_.find(WithoutHead(tensor.name));
       if (at == places_.end()) {
         return absl::InvalidArgumentError(
-            Cat(store_->uri(), ": has no tensor '", tensor.name, "'"));
+            Cat(store_->uri(), ": has no tensor '", tensor.name, "'", HintFor(tensor.name)));
       }
       const TensorInfo& there = at->second.info;
       if (there.shape != tensor.shape || !IsFloat(there.dtype)) {
-        return Wrong(at->second.file,
-                     Cat("the tensor '", there.name, "' is ", ToString(there.dtype), " ",
-                         Shape(there), ", expected floats of ", Shape(tensor)));
+        return Wrong(
+            at->second.file,
+            Cat("the tensor '", there.name, "' is ", ToString(there.dtype), " ", Shape(there),
+                ", expected floats of ", Shape(tensor), HintFor(tensor.name)));
       }
       used.insert(at->first);
       found.push_back(at->second);
     }
     const bool untied = std::any_of(wanted.begin(), wanted.end(),
                                     [](const TensorInfo& t) { return t.name == "lm_head.weight"; });
+    const auto begins = [&](const char* with) {
+      return std::any_of(wanted.begin(), wanted.end(),
+                         [&](const TensorInfo& t) { return t.name.starts_with(with); });
+    };
+    const bool new_head = begins("resnet.") && !begins(kHead);
     for (const auto& [name, place] : places_) {
       const bool tied_copy = name == "lm_head.weight" && !untied;
-      if (used.contains(name) || IsIgnored(name) || tied_copy) continue;
+      const bool old_head = name.starts_with(kHead) && new_head;
+      if (used.contains(name) || IsIgnored(name) || tied_copy || old_head) continue;
       return Wrong(place.file, Cat("the tensor '", name, "' has no place in the model"));
     }
     return found;
@@ -202,6 +216,14 @@ absl::StatusOr<config::Model> ResolveModel(const config::Model& model,
   auto resolved = WithShapesOf(model, *json);
   if (!resolved.ok()) return under(resolved.status(), true);
   return resolved;
+}
+
+std::vector<TensorInfo> WithoutNewHead(const config::Model& model,
+                                       std::vector<TensorInfo> tensors) {
+  if (model.new_head) {
+    std::erase_if(tensors, [](const TensorInfo& each) { return each.name.starts_with(kHead); });
+  }
+  return tensors;
 }
 
 absl::StatusOr<Weights> ReadWeights(const std::string& uri, std::vector<TensorInfo> wanted,

@@ -23,6 +23,10 @@ struct Weights {
   std::vector<std::unique_ptr<char[]>> data;  // by tensor
 };
 
+// What such a job reads of its model's tensors: all, or all but a resnet's head that begins anew.
+std::vector<blob::TensorInfo> WithoutNewHead(const config::Model& model,
+                                             std::vector<blob::TensorInfo> tensors);
+
 // Reads exactly `wanted`: names of the job's model (what the folder calls otherwise is found),
 // shapes and precision; 16-, 32- and 64-bit floats are converted. INVALID_ARGUMENT: one is missing,
 // has another shape, or something is left over that the model has no place for.

@@ -3,6 +3,7 @@
     peer.py logits FOLDER IDS ROWS OUT         loads a model that we wrote; its logits as 64-bit numbers
     peer.py classes FOLDER PIXELS ROWS OUT       likewise, of a resnet for images of 3 x 40 x 40 pixels
     peer.py make KIND DTYPE FOLDER IDS ROWS OUT  makes a model of its own and saves it; its logits likewise
+    peer.py make-resnet KIND DTYPE FOLDER PIXELS ROWS OUT  likewise, a resnet for 5 classes, away from its running statistics
     peer.py train FOLDER BATCHES LENGTH OUT    trains a model that we wrote (fused AdamW, 64 bits); the loss of each step
     peer.py train_bf16 ...                     the same in 32 bits under torch.autocast with bfloat16
 """
@@ -13,7 +14,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import numpy  # noqa: E402
 import torch  # noqa: E402
 from transformers import (AutoModelForCausalLM, AutoModelForImageClassification, GPT2Config,  # noqa: E402
-                          GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM)
+                          GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, ResNetConfig,
+                          ResNetForImageClassification)
 
 
 def logits(model, ids, rows, out):
@@ -46,11 +48,26 @@ def load(folder, kind=AutoModelForCausalLM, **how):
     return loaded
 
 
-def classes(folder, pixels, rows, out):
-    model = load(folder, AutoModelForImageClassification, dtype=torch.float64).eval()
+def make_resnet(kind, dtype):
+    torch.manual_seed(4)
+    shape = {"basic": ([2, 2, 2, 2], [64, 128, 256, 512]), "bottleneck": ([3, 4, 6, 3], [256, 512, 1024, 2048])}[kind]
+    model = ResNetForImageClassification(ResNetConfig(depths=shape[0], hidden_sizes=shape[1], layer_type=kind, num_labels=5))
+    with torch.no_grad():
+        for buffer in model.buffers():
+            if buffer.is_floating_point():
+                buffer += 0.1 * torch.rand_like(buffer)
+    return model.to(getattr(torch, dtype))
+
+
+def classes_of(model, pixels, rows, out):
+    model = model.double().eval()
     images = torch.from_numpy(numpy.fromfile(pixels, dtype="<i8").reshape(int(rows), 3, 40, 40)).double() / 255
     with torch.no_grad():
         model(images).logits.numpy().astype("<f8").tofile(out)
+
+
+def classes(folder, pixels, rows, out):
+    classes_of(load(folder, AutoModelForImageClassification, dtype=torch.float64), pixels, rows, out)
 
 
 def train(model, batches, length, out, mixed):
@@ -77,6 +94,11 @@ if sys.argv[1] == "logits":
     logits(load(folder), ids, rows, out)
 elif sys.argv[1] == "classes":
     classes(*sys.argv[2:])
+elif sys.argv[1] == "make-resnet":
+    kind, dtype, folder, pixels, rows, out = sys.argv[2:]
+    made = make_resnet(kind, dtype)
+    made.save_pretrained(folder)
+    classes_of(made, pixels, rows, out)
 elif sys.argv[1] in ("train", "train_bf16"):
     folder, batches, length, out = sys.argv[2:]
     train(load(folder), batches, int(length), out, sys.argv[1] == "train_bf16")

@@ -61,5 +61,18 @@ TEST(OwnModel, NoRecipesKeysBesideIt) {
               ElementsAre("job.yaml:5: spec.model.options: needs spec.model.plugin"));
 }
 
+TEST(ResNetFrom, AFolderGivesTheShape) {
+  const Model model = Parsed(Job("{recipe: resnet, from: resnet-18, head: new}")).spec.model;
+  EXPECT_EQ(model.from, "resnet-18");
+  EXPECT_TRUE(model.new_head);
+  EXPECT_THAT(MistakesIn(Job("{recipe: resnet, from: resnet-18, depth: 18, stem: small}")),
+              ElementsAre(HasSubstr("spec.model.depth: cannot stand beside 'from'"),
+                          HasSubstr("spec.model.stem: cannot stand beside 'from'")));
+  EXPECT_THAT(MistakesIn(Job("{recipe: resnet, head: new}")),
+              ElementsAre("job.yaml:5: spec.model.head: needs spec.model.from"));
+  EXPECT_THAT(MistakesIn(Job("{recipe: cnn, from: resnet-18}")),
+              ElementsAre(HasSubstr("spec.model.from: belongs to recipe gpt, llama or resnet")));
+}
+
 }  // namespace
 }  // namespace coxswain::config

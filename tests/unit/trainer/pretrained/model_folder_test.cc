@@ -118,6 +118,55 @@ TEST_F(ModelFolderTest, ShapesComeFromTheConfig) {
               HasSubstr("config.json: activation_function: found \"relu\", expected \"gelu_new\""));
 }
 
+TEST_F(ModelFolderTest, ResNet_ItsHeadIsKeptOrNew) {
+  const std::vector<TensorInfo> wanted = {{"resnet.embedder.weight", DType::kFloat32, {2}},
+                                          {"classifier.1.bias", DType::kFloat32, {1}}};
+  WriteTensors("model.safetensors",
+               {{"resnet.embedder.weight", DType::kBFloat16, {2}},
+                {"resnet.embedder.num_batches_tracked", DType::kUint8, {1}},
+                {"classifier.1.bias", DType::kFloat16, {2}}},
+               kBrains + "n" + kHalves);
+  EXPECT_THAT(Why(wanted),
+              HasSubstr("the tensor 'classifier.1.bias' is F16 [2], expected floats of "
+                        "[1]; for other classes than spec.data.classes, "
+                        "spec.model.head: new begins the last layer anew"));
+  config::Model model = Recipe(config::Recipe::kResNet);
+  EXPECT_EQ(WithoutNewHead(model, wanted), wanted);
+  model.new_head = true;
+  auto numbers = Read(WithoutNewHead(model, wanted));
+  ASSERT_TRUE(numbers.ok()) << numbers.status();
+  EXPECT_THAT(*numbers, ElementsAre(1, -2));
+  // A model without a head at all, by its own names.
+  WriteTensors("model.safetensors", {{"embedder.weight", DType::kBFloat16, {2}}}, kBrains);
+  EXPECT_TRUE(Read(WithoutNewHead(model, wanted)).ok());
+  EXPECT_THAT(Why(wanted), HasSubstr("has no tensor 'classifier.1.bias'; for other classes"));
+}
+
+TEST(HfConfig, ResNets_AreReadAgain) {
+  for (int64_t depth : {18, 34, 50}) {
+    config::Model model = Recipe(config::Recipe::kResNet);
+    model.depth = depth;
+    auto read = WithShapesOf(Recipe(config::Recipe::kResNet), HfResNetConfig(model, false, 3, 10));
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_EQ(read->depth, depth);
+    EXPECT_FALSE(read->small_stem);
+  }
+  auto own = WithShapesOf(Recipe(config::Recipe::kResNet),
+                          R"({"model": {"recipe": "resnet", "depth": 34, "stem": "small"}})");
+  ASSERT_TRUE(own.ok()) << own.status();
+  EXPECT_EQ(own->depth, 34);
+  EXPECT_TRUE(own->small_stem);
+  auto why = [](const char* json) {
+    return std::string(WithShapesOf(Recipe(config::Recipe::kResNet), json).status().message());
+  };
+  EXPECT_THAT(why(R"({"model_type": "resnet", "depths": [3, 4, 23, 3]})"),
+              HasSubstr("depths: found [3,4,23,3] layers (\"bottleneck\") of [256,512,1024,2048] "
+                        "channels, expected those of 18, 34 or 50 layers"));
+  EXPECT_THAT(why(R"({"model_type": "resnet", "downsample_in_first_stage": true})"),
+              HasSubstr("downsample_in_first_stage: found true, expected false"));
+  EXPECT_THAT(why(R"({"model_type": "vit"})"), HasSubstr("found \"vit\", expected \"resnet\""));
+}
+
 TEST(HfConfig, WhatIsWritten_IsReadAgain) {
   for (auto recipe : {config::Recipe::kGpt, config::Recipe::kLlama}) {
     config::Model model = Recipe(recipe);
