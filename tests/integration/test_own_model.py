@@ -1,5 +1,6 @@
 """A model that the user brings along: a TorchScript file, trained as it is."""
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -127,3 +128,48 @@ spec:
     assert code == 0 and "j2 COMPLETED" in out, out
     models = list((tmp_path / "run").rglob("model.pt"))
     assert len(models) == 2
+
+
+PYTORCH = pathlib.Path(os.environ.get("COXSWAIN_PEERS") or
+                       pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "coxswain" / "peers") / "bin" / "python"
+BY_PYTORCH = '''
+import sys
+import torch
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(1, 8, 3, padding=1)
+        self.norm = torch.nn.BatchNorm2d(8)
+        self.dropout = torch.nn.Dropout(0.2)
+        self.one, self.two = torch.nn.Linear(8, 8), torch.nn.Linear(8, 8)
+        self.two.weight = self.one.weight
+        self.last = torch.nn.Linear(8, 10)
+        self.frozen = torch.nn.Linear(10, 10).requires_grad_(False)
+
+    def forward(self, x):
+        x = torch.relu(self.norm(self.conv(x))).mean([2, 3])
+        return self.frozen(self.last(self.dropout(self.two(torch.relu(self.one(x))))))
+
+if sys.argv[1] == "make":
+    torch.manual_seed(1)
+    torch.jit.script(Net()).save(sys.argv[2])
+else:
+    before, after = (torch.jit.load(path) for path in sys.argv[2:])
+    assert not after.training and after(torch.zeros(3, 1, 28, 28)).shape == (3, 10)
+    assert torch.equal(before.frozen.weight, after.frozen.weight) and not torch.equal(before.last.weight, after.last.weight)
+    assert after.one.weight.data_ptr() == after.two.weight.data_ptr()
+    assert after.norm.num_batches_tracked == 12 and after.norm.running_mean.abs().sum() > 0
+'''
+
+
+@pytest.mark.skipif(not PYTORCH.exists(), reason=f"no Python with torch at {PYTORCH}")
+def test_what_pytorch_has_saved_comes_back_to_it(bare_cluster, tiny_data, tmp_path):
+    script = tmp_path / "net.py"
+    script.write_text(BY_PYTORCH)
+    subprocess.run([PYTORCH, script, "make", tmp_path / "model.pt"], check=True)
+    file = job_file(bare_cluster, tiny_data, epochs=1)
+    code, out = Run(bare_cluster, file, "--set", "spec.train.max_steps=12", "--set", "spec.train.precision=float32").end()
+    assert code == 0, out
+    trained = next(p for p in (tmp_path / "run").rglob("model.pt"))
+    subprocess.run([PYTORCH, script, "look", tmp_path / "model.pt", trained], check=True)

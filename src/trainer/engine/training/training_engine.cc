@@ -166,6 +166,8 @@ std::string TrainingEngine::ModelConfig() const {
 absl::StatusOr<std::vector<ModelFile>> TrainingEngine::ModelFiles() {
   std::vector<ModelFile> files;
   absl::Status written = Guard(absl::StatusCode::kInternal, [&] {
+    at::NoGradGuard no_grad;
+    AverageInPlace exported(average_.get());
     std::string bytes = model_->Serialized();
     if (!bytes.empty()) files.push_back({"model.pt", std::move(bytes)});
   });
