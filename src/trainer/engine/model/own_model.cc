@@ -131,7 +131,12 @@ at::Tensor OwnModel::CallOnce(const Inputs& inputs, const ForwardPass& pass,
   const std::vector<int64_t> versions = Versions();
   const int64_t rows = inputs.dense.defined() ? inputs.dense.size(0) : inputs.ids.size(0);
   const auto call = [&] { out = Checked(Call(inputs, pass), rows); };
-  pass.training ? AskSeeded(SeedOf(pass), call) : Ask(call);
+  try {
+    pass.training ? AskSeeded(SeedOf(pass), call) : Ask(call);
+  } catch (...) {
+    TakeBuffers(lent);  // it has its own again
+    throw;
+  }
   at::NoGradGuard no_grad;
   *taken = TakeBuffers(lent);
   for (size_t i = 0, at = 0; i < versions.size(); ++i) {

@@ -11,10 +11,13 @@ absl::Status TrainingEngine::PassFewer(const absl::Status& out_of_memory) {
   if (at_once_ <= 1) {
     return absl::ResourceExhaustedError(why + " (with one sample at a time)");
   }
-  if (settings_.spec.model.HasBatchNorm()) {
+  const config::Model& model = settings_.spec.model;
+  if (model.ByMicroBatch()) {
     return absl::ResourceExhaustedError(
         why + " (with " + std::to_string(at_once_) +
-        " samples at a time; fewer would change what batch norm computes: set a smaller "
+        " samples at a time; fewer would change what " +
+        (model.IsOwn() ? "the model may compute" : "batch norm computes") +
+        ": set a smaller "
         "spec.train.micro_batch_size)");
   }
   most_at_once_ = at_once_ / 2;
