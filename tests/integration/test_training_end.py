@@ -30,7 +30,7 @@ early_stopping: {metric: loss, patience: 4, min_delta: 0.001}""")
     assert folder_of(done["modelUri"]).joinpath("model.safetensors").exists()
     more = cluster.submit(file, "--set", "metadata.name=more", "--resume-from", job)
     assert cluster.cox("wait", more).returncode == 0
-    assert cluster.job(more)["reason"] == "early stopping at step 1,000 of 128,000", "another job counts anew"
+    assert cluster.job(more)["reason"] == "early stopping at step 900 of 128,000", "from its first evaluation on, of step 500"
 
 
 def test_a_job_at_its_time_limit_has_saved_and_says_so(cluster, tiny_data):
