@@ -182,7 +182,9 @@ Fate FateOf(const Tables& tables, const Soft& soft, JobId job) {
   if (attempt == nullptr || attempt->cause != Cause::kNone) return Fate::kStops;
   for (const RankRow* rank : tables.ranks().Of(job, attempt->number)) {
     auto node = soft.nodes.find(rank->node);
-    if (!rank->exit && node != soft.nodes.end() && node->second.reachable) return Fate::kGoesOn;
+    // One that has disconnected is reachable until its lease ends.
+    if (rank->exit || node == soft.nodes.end() || !node->second.session) continue;
+    if (node->second.reachable) return Fate::kGoesOn;
   }
   const JobRow& row = tables.jobs().Get(job);
   const std::optional<Holder> holder = HolderOf(tables, row);

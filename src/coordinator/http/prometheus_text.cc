@@ -196,7 +196,7 @@ void AddHeartbeats(Page& page, const std::vector<runtime::NodeView>& nodes, base
              "Since a node was last heard of, in this life of the coordinator");
   for (const runtime::NodeView& node : nodes) {
     if (!node.live.last_heartbeat) continue;
-    page.Add(Seconds(now - node.live.last_heartbeat), labels(node));
+    page.Add(std::max(0.0, Seconds(now - node.live.last_heartbeat)), labels(node));
   }
 }
 

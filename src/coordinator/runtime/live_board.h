@@ -20,7 +20,9 @@ class LiveBoard {
       auto known = nodes_.find(node.id);
       if (known == nodes_.end()) continue;
       base::WallTime& last = known->second.last_heartbeat;
-      last = std::max(last, node.last_heartbeat);
+      // What comes late is of a moment ago; more than that is a clock that was set back.
+      const bool late = last > node.last_heartbeat && last - node.last_heartbeat < kMostLate;
+      if (!late) last = node.last_heartbeat;
     }
   }
   void Put(std::vector<core::LiveQueue> queues) {
@@ -56,6 +58,8 @@ class LiveBoard {
   }
 
  private:
+  static constexpr base::Duration kMostLate = base::seconds(10);
+
   template <class Map, class View>
   static void Put(Map& map, View view) {
     if (view.gone) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/duration_text.h"
 #include "coordinator/core/handlers/attempt_handler.h"
 #include "coordinator/core/handlers/capacity.h"
 #include "coordinator/core/handlers/node_handler.h"
@@ -44,9 +45,26 @@ std::map<JobId, std::string> WhoLosesAll(const Turn& turn, const NodeId& node) {
   return texts;
 }
 
+// "j1 (train) may take 30 s to save, and has 5 s: what is not saved by then is lost".
+std::map<JobId, std::string> WhoIsCutShort(const Turn& turn, const NodeId& node) {
+  std::map<JobId, std::string> texts;
+  const NodeRow& row = *turn.tables.FindNode(node);
+  if (!row.drain_by) return texts;
+  const Duration left = std::max(Duration(0), row.drain_by - turn.wall);
+  for (JobId id : JobsOn(turn, node)) {
+    const JobRow* job = turn.tables.jobs().Find(id);
+    if (job == nullptr || left >= JobGrace(turn, *job)) continue;
+    texts[id] = JobText(*job) + " may take " + base::DurationText(JobGrace(turn, *job)) +
+                " to save, and has " + base::DurationText(left) +
+                ": what is not saved by then is lost";
+  }
+  return texts;
+}
+
 std::map<JobId, std::string> Warnings(const Turn& turn, const NodeId& node) {
   std::map<JobId, std::string> texts = WhoIsTied(turn, node);
-  texts.merge(WhoLosesAll(turn, node));  // no job is of both kinds, but with --resume-from
+  texts.merge(WhoLosesAll(turn, node));    // no job is of both kinds, but with --resume-from
+  texts.merge(WhoIsCutShort(turn, node));  // of one that is told more already, that will do
   return texts;
 }
 
@@ -112,6 +130,12 @@ void Handle(Turn& turn, const DrainRequested& event) {
   Reply reply{.call = event.call, .text = "", .job = {}, .node = id};
   for (auto& [job, text] : event.undo ? std::map<JobId, std::string>() : Warnings(turn, id)) {
     reply.warnings.push_back(text);
+  }
+  auto soft = turn.soft.nodes.find(id);
+  const bool away = soft == turn.soft.nodes.end() || !soft->second.reachable;
+  if (away && !event.undo && turn.tables.FindNode(id)->drain_by && !JobsOn(turn, id).empty()) {
+    reply.warnings.push_back(turn.NodeName(id) +
+                             " is unreachable: what runs there is told only when it is back");
   }
   turn.Reply(std::move(reply));
 }

@@ -77,7 +77,7 @@ std::string Prefix(Turn& turn, JobId job) {
   if (!soft.back_off_reason.empty()) return soft.back_off_reason + "; ";
   const JobRow& row = turn.tables.jobs().Get(job);
   if (row.check == CheckState::kPassed) return "";
-  return "not yet checked" + (soft.check_note.empty() ? "" : ": " + soft.check_note) + "; ";
+  return "not yet checked" + (soft.check_note.empty() ? "" : " (" + soft.check_note + ")") + "; ";
 }
 
 // "; j1 (mnist) holds 2 CPU slots and 2 GPUs": who has what the first in the queue waits for.

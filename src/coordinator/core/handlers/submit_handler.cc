@@ -94,7 +94,10 @@ void Accept(Turn& turn, JobSubmitted event, const std::vector<CallId>& calls,
   row.resume_uri = event.resume_uri;
   row.allow_uncommitted = event.allow_uncommitted;
   turn.Persist(row);
-  turn.soft.jobs[row.id].check_note = finding.note;
+  // What was so then; it is checked when its turn comes.
+  if (!finding.note.empty()) {
+    turn.soft.jobs[row.id].check_note = "at its submission: " + finding.note;
+  }
   turn.soft.jobs[row.id].waiting_since = turn.now;
   StoreProven(turn, row.id, finding.store_proven);
   std::string who = event.submitted_by.empty() ? "" : " by " + event.submitted_by;
@@ -259,7 +262,7 @@ void JobChecked(Turn& turn, const TaskSoft& task, const protocol::TaskEnded& end
   if (end.user_error && !lost) {
     return EndJob(turn, task.job, {JobState::kFailed, Cause::kUser, why, std::nullopt});
   }
-  soft.check_note = why;
+  soft.check_note = "last tried: " + why;
   soft.not_before = turn.now + turn.deadlines().lease;
   soft.back_off_reason = "not yet checked: " + why;
   turn.WakeJob(task.job, *soft.not_before);

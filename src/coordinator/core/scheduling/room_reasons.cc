@@ -23,7 +23,7 @@ bool RoomFinder::IsPromised(JobId job) const {
 // The end of a job that has not begun is that of a plan, not of something that can be looked at.
 std::string RoomFinder::EndNotKnown(const RunningJob& last) const {
   if (IsPromised(last.id)) {
-    return "; start not known: it starts after " + in_.name(last.id) + ", which waits too";
+    return "; start not known, as the end of " + in_.name(last.id) + ", which waits too, is not";
   }
   if (placed_.contains(last.id)) {
     return "; start not known, as the end of " + in_.name(last.id) +
