@@ -135,7 +135,7 @@ TEST(Ends, OfOneThatWaits_AreNotTakenForThoseOfOneThatRuns) {
   world.settings.queues = {Queue("x", 8), Queue("default", 8)};
   world.Wait(Job(4, 4), {.queue = "x"});
   EXPECT_THAT(WhyOf(world.MakePlan(), 4).text,
-              HasSubstr("; start not known: it starts after j2, which waits too"));
+              HasSubstr("; start not known, as the end of j2, which waits too, is not"));
 }
 
 TEST(Away, NodesThatAreMissing_AreNamed_AndNoRelease) {
