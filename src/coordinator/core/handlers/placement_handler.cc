@@ -255,8 +255,10 @@ bool MoveHeld(Turn& turn, const Plan& plan) {
   return moved;
 }
 
-// Those that wait for a node which may not be back for long, with their checkpoints.
+// Those that wait for a node with their checkpoints which others hold, or which may not be back for
+// long. What this plan has given away is not free for them.
 void LookForOthers(Turn& turn, const Plan& plan) {
+  RefreshCapacity(turn);
   for (const Why& why : plan.why) {
     const JobRow* row = turn.tables.jobs().Find(why.job);
     if (row == nullptr || !row->request.local_store || !row->attempt) continue;

@@ -39,8 +39,17 @@ bool EnoughSee(const Turn& turn, const JobSoft& soft, const PendingJob& needs) {
   return room >= needs.ranks;
 }
 
-// The one with the most room now, of those that could run a rank of it.
-std::optional<NodeId> NextToAsk(Turn& turn, const JobSoft& soft, const PendingJob& needs) {
+// The node it is tied to is there, and others hold what it needs of it.
+bool IsTaken(const Turn& turn, const PendingJob& needs) {
+  if (!needs.local_store || !needs.only) return false;
+  auto node = turn.soft.capacity.find(*needs.only);
+  return node != turn.soft.capacity.end() && node->second.why_not.empty() &&
+         RoomOn(node->second, needs, Extent::kFree) < needs.ranks;
+}
+
+// The one with the most room now, of those that could run a rank of it. `least`: room for so many.
+std::optional<NodeId> NextToAsk(Turn& turn, const JobSoft& soft, const PendingJob& needs,
+                                uint32_t least) {
   std::optional<NodeId> best;
   uint32_t most = 0;
   for (const auto& [id, node] : turn.soft.capacity) {
@@ -48,7 +57,7 @@ std::optional<NodeId> NextToAsk(Turn& turn, const JobSoft& soft, const PendingJo
     if (soft.store_unseen.contains(id) || soft.store_place.contains(id)) continue;
     if (RoomOn(node, needs, Extent::kWhole) == 0) continue;
     uint32_t room = RoomOn(node, needs, Extent::kFree);
-    if (best && room <= most) continue;
+    if (room < least || (best && room <= most)) continue;
     best = id;
     most = room;
   }
@@ -74,10 +83,12 @@ void LookElsewhere(Turn& turn, const JobRow& job, const PendingJob& needs) {
   std::optional<Holder> holder = HolderOf(turn, job);
   if (!holder || !holder->checkpoint) return;
   JobSoft& soft = turn.soft.jobs[job.id];
-  if (!turn.soft.held.contains(job.id) && !IsGone(turn, soft, holder->node)) return;
+  const bool gone = turn.soft.held.contains(job.id) || IsGone(turn, soft, holder->node);
+  if (!gone && !IsTaken(turn, needs)) return;
   if (soft.check || soft.look_after > turn.now || soft.store_unseen.size() >= kMostBlind) return;
-  if (EnoughSee(turn, soft, needs)) return;
-  if (std::optional<NodeId> node = NextToAsk(turn, soft, needs)) {
+  if (gone && EnoughSee(turn, soft, needs)) return;
+  // A node that is there will have room again: others are asked only if it could start there now.
+  if (std::optional<NodeId> node = NextToAsk(turn, soft, needs, gone ? 0 : needs.ranks)) {
     LookFor(turn, job, holder->checkpoint, *node);
   }
 }

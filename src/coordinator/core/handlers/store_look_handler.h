@@ -1,6 +1,7 @@
 // A job whose checkpoints are in a file:// folder is tied to the node that wrote them, until
-// another node is found to see the same folder. When that node drains or is away, others are asked,
-// one at a time: does the newest checkpoint read there as it was written?
+// another node is found to see the same folder. When that node drains, is away, or is held by
+// others while there is room elsewhere, others are asked, one at a time: does the newest checkpoint
+// read there as it was written?
 #pragma once
 
 #include "coordinator/core/turn.h"
@@ -8,7 +9,8 @@
 namespace coxswain::coordinator::core {
 
 // Asks the next node that could run the job, if its checkpoints are where it cannot stay and too
-// few others are known to see them. `needs`: of the job.
+// few others are known to see them, or where it has no room now and that node has. `needs`: of the
+// job.
 void LookElsewhere(Turn& turn, const JobRow& job, const PendingJob& needs);
 
 // A node has looked, or nobody will ever say what it saw (`lost`).
