@@ -19,7 +19,8 @@ constexpr size_t kMostReservations = 16;
 constexpr size_t kNodesToTellHolders = 16;
 constexpr size_t kHoldersToTell = 4;
 
-// The waiting jobs of one user in one queue, in order.
+// The waiting jobs of one user in one queue, in order: those that its quota would cover now, or the
+// others. A lane of its own, so that one that borrows does not hold up those that do not.
 struct Lane {
   std::vector<WaitingJob*> jobs;
   size_t at = 0;
@@ -74,9 +75,10 @@ class Pass {
  private:
   void MakeLanes() {
     // The lost ones hold their share of quotas and limits: those bar the others only.
-    std::map<std::tuple<QueueIndex, std::string_view, bool>, Lane> by_user;
+    std::map<std::tuple<QueueIndex, std::string_view, bool, bool>, Lane> by_user;
     for (WaitingJob& job : in_.waiting) {
-      by_user[{job.queue, job.user, job.lost}].jobs.push_back(&job);
+      const bool covered = in_.tree->IsWithinQuota(job.queue, LeastDemand(job));
+      by_user[{job.queue, job.user, job.lost, covered}].jobs.push_back(&job);
     }
     for (auto& [key, lane] : by_user) {
       std::vector<std::pair<SortKey, WaitingJob*>> order;
@@ -243,7 +245,15 @@ class Pass {
               HeldText(queue.user_limit, has.held) + ", this needs " +
               HeldText(queue.user_limit, job.demand);
     }
-    const size_t first = --lane->at;
+    SkipLane(lane, text, --lane->at);
+    for (Lane& other : lanes_) {  // those of his that the quota covers, or does not
+      const WaitingJob& his = *other.jobs.front();
+      const bool same = his.queue == job.queue && his.user == job.user && his.lost == job.lost;
+      if (same && &other != lane) SkipLane(&other, text, other.jobs.size());
+    }
+  }
+
+  void SkipLane(Lane* lane, const std::string& text, size_t first) {
     for (; lane->at < lane->jobs.size(); ++lane->at) {
       if (plan_.why.size() >= kMostUnplaced) plan_.all = false;
       if (!plan_.all) continue;
