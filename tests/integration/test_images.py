@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from cluster import ROOT
-from test_train import path_of, points, read_safetensors
+from test_train import losses, path_of, read_safetensors
 
 DATA = pathlib.Path("/usr/share/datasets/fashion-mnist")
 
@@ -24,11 +24,6 @@ spec:
   train: {{epochs: 1, max_steps: {steps}, global_batch_size: 32, optimizer: {{learning_rate: 1e-3}}}}
 """)
     return path
-
-
-def losses(cluster, job, steps):
-    cluster.wait_point(job, steps)
-    return [p["value"] for p in sorted(points(cluster, job, "loss"), key=lambda p: int(p["step"]))]
 
 
 def test_a_resnet_begins_with_an_earlier_jobs_and_with_a_new_head(cluster, tiny_data):

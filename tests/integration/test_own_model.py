@@ -9,7 +9,7 @@ import pytest
 
 from cluster import BIN, kill, wait_until
 from test_run import Run
-from test_train import path_of, points, read_safetensors
+from test_train import losses, path_of, read_safetensors
 
 IRIS = pathlib.Path(__file__).parent / "data" / "iris.csv"
 
@@ -38,11 +38,6 @@ def module(tmp_path):
         subprocess.run([BIN / "torchscript_file", kind, tmp_path / name], check=True)
         return tmp_path / name
     return make
-
-
-def losses(cluster, job, steps):
-    cluster.wait_point(job, steps)
-    return [p["value"] for p in sorted(points(cluster, job, "loss"), key=lambda p: int(p["step"]))]
 
 
 def test_a_torchscript_file_is_trained_killed_and_goes_on(cluster, tiny_data, module):

@@ -23,6 +23,12 @@ def points(cluster, job, name):
     return [p for p in cluster.json("metrics", job, "--name", name)["points"] if p["name"] == name]
 
 
+def losses(cluster, job, steps):
+    """Of each step, once that of step `steps` is there."""
+    cluster.wait_point(job, steps)
+    return [p["value"] for p in sorted(points(cluster, job, "loss"), key=lambda p: int(p["step"]))]
+
+
 def test_two_ranks_train_to_the_end(cluster, tiny_data):
     file = cluster.job_file(tiny_data, epochs=3, checkpoint="every_steps: 20")
     job = cluster.submit(file)

@@ -26,17 +26,9 @@ std::string Bytes() {
 }
 
 config::JobSpec Spec(std::map<std::string, std::string> options) {
-  config::JobSpec spec;
-  spec.workers = 2;
-  spec.model.recipe = config::Recipe::kPlugin;
+  config::JobSpec spec = OwnModelJob(config::Recipe::kPlugin);
   spec.model.plugin = std::string("file://") + COXSWAIN_TEST_PLUGIN;
   spec.model.options = std::move(options);
-  spec.data.classes = 4;
-  spec.train.precision = config::Precision::kFloat64;
-  spec.train.global_batch_size = 13;
-  spec.train.micro_batch_size = 5;
-  spec.train.epochs = 6;
-  spec.train.optimizer.learning_rate = 3e-3;
   return spec;
 }
 

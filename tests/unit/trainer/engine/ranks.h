@@ -51,6 +51,20 @@ inline std::unique_ptr<data::ImageDataset> MakeImages(uint32_t count, uint32_t s
   return *std::move(set);
 }
 
+// A job of a user's own model on 60 of them: ranks get unequal shares, in micro-batches.
+inline config::JobSpec OwnModelJob(config::Recipe recipe) {
+  config::JobSpec spec;
+  spec.workers = 2;
+  spec.model.recipe = recipe;
+  spec.data.classes = 4;
+  spec.train.precision = config::Precision::kFloat64;
+  spec.train.global_batch_size = 13;
+  spec.train.micro_batch_size = 5;
+  spec.train.epochs = 6;
+  spec.train.optimizer.learning_rate = 3e-3;
+  return spec;
+}
+
 struct Listener {
   int fd = -1;
   uint16_t port = 0;

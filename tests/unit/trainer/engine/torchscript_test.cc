@@ -25,18 +25,10 @@ const data::Dataset& TestImages() {
 }
 
 config::JobSpec Spec(config::Recipe recipe) {
-  config::JobSpec spec;
-  spec.workers = 2;
-  spec.model.recipe = recipe;
+  config::JobSpec spec = OwnModelJob(recipe);
   spec.model.hidden = {12};
   spec.model.channels = {4, 6};
   spec.model.module = "model.pt";
-  spec.data.classes = 4;
-  spec.train.precision = config::Precision::kFloat64;
-  spec.train.global_batch_size = 13;
-  spec.train.micro_batch_size = 5;
-  spec.train.epochs = 6;
-  spec.train.optimizer.learning_rate = 3e-3;
   return spec;
 }
 
