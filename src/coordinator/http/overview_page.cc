@@ -124,6 +124,7 @@ std::string Tiles(const Facts& f) {
     used += node.live.gpu_jobs.size();
   }
   const uint64_t recovering = Count(f, JobState::kRecovering);
+  const std::string where = ready < all ? " of nodes reachable" : "";
   std::string out = "<ul class=\"tiles\">";
   absl::StrAppend(&out, Tile(CountText(Count(f, JobState::kRunning)), "running"),
                   Tile(CountText(recovering), "recovering", recovering > 0 ? "warn" : ""),
@@ -131,8 +132,8 @@ std::string Tiles(const Facts& f) {
                   Tile(absl::StrCat(f.failed, f.failed == kMostShown ? "+" : ""), "failed in 24 h",
                        f.bad.empty() ? "" : "bad"),
                   Tile(OutOf(ready, all), "nodes reachable", ready < all ? "bad" : ""),
-                  Tile(OutOf(slots - std::min(slots, free), slots), "CPU slots used"));
-  if (gpus > 0) absl::StrAppend(&out, Tile(OutOf(used, gpus), "GPUs used"));
+                  Tile(OutOf(slots - std::min(slots, free), slots), "CPU slots used" + where));
+  if (gpus > 0) absl::StrAppend(&out, Tile(OutOf(used, gpus), "GPUs used" + where));
   return out + "</ul>";
 }
 

@@ -155,10 +155,11 @@ void Runtime::KeepNodes(const std::vector<core::Change>& committed) {
 
 namespace {
 
-// What went wrong with the fleet or the store. What goes wrong with jobs is their users' to read.
-void LogIfWarning(const core::EventRow& event) {
-  if (event.job || event.severity == "info") return;
-  log::Warn(absl::StrCat(event.kind, ": ", event.text));
+// What happens to the fleet and the store. What happens to jobs is their users' to read.
+void LogOfFleet(const core::EventRow& event) {
+  if (event.job) return;
+  const std::string line = absl::StrCat(event.kind, ": ", event.text);
+  event.severity == "info" ? log::Info(line) : log::Warn(line);
 }
 
 }  // namespace
@@ -171,7 +172,7 @@ void Runtime::Release(Outbox outbox) {
     if (const auto* row = std::get_if<core::ClusterRow>(&change)) term_ = row->term.value;
     if (const auto* event = std::get_if<core::EventRow>(&change)) {
       last_event_ = event->seq.value;
-      LogIfWarning(*event);
+      LogOfFleet(*event);
     }
     if (const auto* gone = std::get_if<core::DeleteJob>(&change)) deleted.push_back(gone->job);
   }
