@@ -52,6 +52,7 @@ void AddJob(RowHash& hash, const JobSoft& job) {
       .Add(job.resizing.to)
       .Add(job.resizing.vain)
       .Add(job.resizing.lost_steps)
+      .Add(job.resizing.let_go)
       .Add(job.resizing.why)
       .Add(job.speed)
       .Add(job.refused_step);

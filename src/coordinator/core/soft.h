@@ -45,6 +45,7 @@ struct Resizing {
   uint32_t to = 0;          // ranks of the next attempt, as decided; 0: open
   uint32_t vain = 0;        // in a row: no room for the size that it let go for, or steps were lost
   bool lost_steps = false;  // the last time: they were not saved when it let go
+  bool let_go = false;      // a rank said that it stopped as asked, with nothing left to save
   std::string why;          // it keeps as many as it has, by the last plan
 };
 

@@ -107,7 +107,7 @@ COX_FIELDS_OF(core::QueueSettings, 7);
 COX_FIELDS_OF(core::SchedulingSettings, 11);
 COX_FIELDS_OF(core::RankSoft, 9);
 COX_FIELDS_OF(core::Forming, 4);
-COX_FIELDS_OF(core::Resizing, 4);
+COX_FIELDS_OF(core::Resizing, 5);
 COX_FIELDS_OF(core::Outlook, 5);
 COX_FIELDS_OF(core::JobSoft, 30);
 COX_FIELDS_OF(core::NodeSoft, 17);

@@ -158,6 +158,9 @@ void PretendWorker::On(const protocol::ToTrainer& order) {
     rank->second.generation = form->generation;
     Tell(order.key, rank->second, protocol::GenerationFormed{.generation = form->generation});
   } else if (std::holds_alternative<protocol::StopTraining>(order.order)) {
+    // Its application goes on where it was: there is nothing to save.
+    Tell(order.key, rank->second,
+         protocol::TrainingFinished{.generation = rank->second.generation, .stopped = true});
     Exit(order.key, protocol::kExitStopped);
   } else if (std::holds_alternative<protocol::FinishAcknowledged>(order.order)) {
     Exit(order.key, protocol::kExitOk);

@@ -2,6 +2,7 @@
 
 #include "coordinator/core/handlers/attempt_handler.h"
 #include "coordinator/core/handlers/checkpoint_handler.h"
+#include "coordinator/core/handlers/retry_verdict.h"
 #include "coordinator/core/handlers/speed_handler.h"
 #include "coordinator/core/text.h"
 
@@ -304,6 +305,7 @@ void Handle(Turn& turn, const RankRow& rank, const protocol::TrainingFinished& r
   if (generation == nullptr || generation->generation != report.generation) return;
   turn.soft.jobs[job].best_step = std::max(turn.soft.jobs[job].best_step, report.step);
   if (report.stopped && GivesShareOfLastSave(turn, rank)) return;  // it asks again
+  if (report.stopped) turn.soft.jobs[job].resizing.let_go = report.step <= SavedStep(turn, job);
   // Stopped by us: it may go. Stopped from outside: its exit says so, and the job is tried again.
   if (report.stopped) return turn.OrderRank(rank, protocol::FinishAcknowledged{});
   turn.EditRow(rank, [](RankRow& row) { row.finished = true; });

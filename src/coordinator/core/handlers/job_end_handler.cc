@@ -31,7 +31,7 @@ void WaitAgain(Turn& turn, const JobRow& job, const AttemptRow& attempt) {
             {.job = job.id, .attempt = attempt.number});
   JobSoft& soft = turn.soft.jobs[job.id];
   uint32_t size = attempt.cause == Cause::kResized ? soft.resizing.to : 0;
-  if (size > 0) soft.resizing.lost_steps = !unsaved.empty();
+  if (size > 0) soft.resizing.lost_steps = !unsaved.empty() && !soft.resizing.let_go;
   soft.ForgetAttempt();
   soft.resizing.to = size;
   soft.waiting_since = turn.now;

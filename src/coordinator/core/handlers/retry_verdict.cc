@@ -153,13 +153,18 @@ std::optional<JobEnd> JudgeAttempt(const Turn& turn, const JobRow& job, const At
   return std::nullopt;
 }
 
+int64_t SavedStep(const Turn& turn, JobId job) {
+  int64_t saved = 0;
+  for (const CheckpointRow* row : turn.tables.checkpoints().OfJob(job)) {
+    if (CanRestore(*row)) saved = std::max(saved, row->step);
+  }
+  return saved;
+}
+
 std::string UnsavedText(const Turn& turn, const JobRow& job, const AttemptRow& attempt) {
   auto soft = turn.soft.jobs.find(job.id);
   if (soft == turn.soft.jobs.end() || !soft->second.saves_last) return "";
-  int64_t saved = 0;
-  for (const CheckpointRow* row : turn.tables.checkpoints().OfJob(job.id)) {
-    if (CanRestore(*row)) saved = std::max(saved, row->step);
-  }
+  const int64_t saved = SavedStep(turn, job.id);
   const bool lost = saved < attempt.last_step;
   const std::string at = lost ? " (it was at " + StepText(attempt.last_step) + ")" : "";
   // A program may tell no steps, and what goes on elsewhere loses all that it has done.

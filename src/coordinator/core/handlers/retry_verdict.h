@@ -13,6 +13,9 @@ namespace coxswain::coordinator::core {
 // How the job ends with this attempt; nothing: it is tried again.
 std::optional<JobEnd> JudgeAttempt(const Turn& turn, const JobRow& job, const AttemptRow& attempt);
 
+// Of its newest checkpoint that can be restored; 0: there is none.
+int64_t SavedStep(const Turn& turn, JobId job);
+
 // "; its last save did not succeed: nothing is saved after step 200 (it was at step 6400)": of a
 // job whose ranks were told to save before they stopped. Empty: they did. Programs are not known to
 // have tried: "; it has saved nothing (it was at step 29)".
