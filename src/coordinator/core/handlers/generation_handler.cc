@@ -323,12 +323,9 @@ void Handle(Turn& turn, const RankRow& rank, const protocol::TrainingFinished& r
 }
 
 void Handle(Turn& turn, const RankRow& rank, const protocol::TrainingFailed& report) {
-  const AttemptRow* attempt = turn.tables.attempts().Active(rank.key.job);
-  if (attempt->cause != Cause::kNone) return;
-  using protocol::FailureKind;
-  FailureKind kind = report.kind;  // none: of an earlier version
-  if (kind == FailureKind::kNone)
-    kind = report.user_error ? FailureKind::kSettings : FailureKind::kStore;
+  if (turn.tables.attempts().Active(rank.key.job)->cause != Cause::kNone) return;
+  using enum protocol::FailureKind;  // none: of an earlier version
+  const auto kind = report.kind != kNone ? report.kind : report.user_error ? kSettings : kStore;
   std::string reason = "rank " + std::to_string(rank.key.rank) + " on " + turn.NodeName(rank.node) +
                        ": " + report.reason;
   turn.Note("TrainingFailed", reason, {rank.key.job, rank.node, rank.key.attempt, {}}, "error");
