@@ -14,6 +14,7 @@
 #include "coordinator/core/handlers/store_look_handler.h"
 #include "coordinator/core/handlers/submit_handler.h"
 #include "coordinator/core/handlers/time_handler.h"
+#include "coordinator/core/in_order.h"
 #include "coordinator/core/placement/gang_fit.h"
 #include "coordinator/core/placement/placement_text.h"
 #include "coordinator/core/scheduling/usage.h"
@@ -72,12 +73,14 @@ std::vector<Holding> KeptSlots(const Turn& turn) {
   return kept;
 }
 
-std::string Prefix(Turn& turn, JobId job) {
-  const JobSoft& soft = turn.soft.jobs[job];
+std::string Prefix(const JobRow& row, const JobSoft& soft) {
   if (!soft.back_off_reason.empty()) return soft.back_off_reason + "; ";
-  const JobRow& row = turn.tables.jobs().Get(job);
   if (row.check == CheckState::kPassed) return "";
   return "not yet checked" + (soft.check_note.empty() ? "" : " (" + soft.check_note + ")") + "; ";
+}
+
+std::string Prefix(Turn& turn, JobId job) {
+  return Prefix(turn.tables.jobs().Get(job), turn.soft.jobs[job]);
 }
 
 // "; j1 (mnist) holds 2 CPU slots and 2 GPUs": who has what the first in the queue waits for.
@@ -104,15 +107,6 @@ std::string HoldersText(const Turn& turn, const std::vector<JobId>& jobs) {
     if (gpus > 0) out += " and " + Plural(gpus, "GPU");
   }
   return out;
-}
-
-// "; slots are kept for j1 (mnist), ...". A walk over all that wait: once a plan.
-std::string KeptText(const Turn& turn) {
-  for (JobId id : turn.tables.waiting()) {
-    if (!KeepsPlace(turn, id)) continue;
-    return "; slots are kept for " + NameOf(turn, id) + ", which starts again in a moment";
-  }
-  return "";
 }
 
 // Starts it, or has what is not yet known about it checked first. True: started.
@@ -206,7 +200,11 @@ Outlook OutlookOf(const Turn& turn, const Why& why) {
 
 void TellWhy(Turn& turn, const Plan& plan) {
   std::set<JobId> told;
-  const std::string kept = plan.why.empty() ? "" : KeptText(turn);
+  std::string kept;
+  if (plan.keeps_place) {
+    kept = "; slots are kept for " + NameOf(turn, *plan.keeps_place) +
+           ", which starts again in a moment";
+  }
   for (const Why& why : plan.why) {
     told.insert(why.job);
     TellOutlook(turn, why.job, OutlookOf(turn, why));
@@ -214,12 +212,16 @@ void TellWhy(Turn& turn, const Plan& plan) {
                               (why.first ? HoldersText(turn, why.waits_for) + kept : ""));
   }
   if (plan.all) return;
+  InOrder rows(turn.tables.jobs().live());
+  InOrder softs(turn.soft.jobs);
   for (JobId job : turn.tables.waiting()) {
-    const JobSoft& soft = turn.soft.jobs[job];
-    bool pause = soft.not_before || soft.check;
+    const JobSoft* soft = softs.Find(job);
+    bool pause = soft != nullptr && (soft->not_before || soft->check);
     if (pause || told.contains(job)) continue;
+    std::string why = soft == nullptr ? kFarBack : Prefix(*rows.Find(job), *soft) + kFarBack;
+    if (soft != nullptr && soft->reason == why && soft->outlook == Outlook()) continue;
     TellOutlook(turn, job, {});
-    turn.Explain(job, Prefix(turn, job) + kFarBack);
+    turn.Explain(job, std::move(why));
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "coordinator/core/handlers/attempt_handler.h"
+#include "coordinator/core/in_order.h"
 #include "coordinator/core/run_times.h"
 #include "coordinator/core/scheduling/usage.h"
 #include "coordinator/core/text.h"
@@ -55,6 +56,29 @@ void LetGoFor(Turn& turn, JobId job, Cause cause, const char* kind, const std::s
   StopAttempt(turn, job, cause, prefix + why, !lost);
 }
 
+// `soft`: nullptr where there is none.
+WaitingJob AsWaiting(const Turn& turn, const JobRow& row, const JobSoft* soft,
+                     const QueueTree& tree) {
+  Duration waited{0};
+  uint32_t decided = 0;
+  if (soft != nullptr) {
+    waited = turn.now - soft->waiting_since;
+    // What was decided for it holds while it changes hands; later its slots may be gone.
+    if (waited < turn.deadlines().lease) decided = soft->resizing.to;
+  }
+  WaitingJob job{Planned(row, tree, decided > 0 ? decided : MinWorkers(row.request))};
+  job.sized = decided > 0;
+  job.waited = waited;
+  return job;
+}
+
+// In a pause, its failed attempt is followed by another one within a lease: its slots are kept.
+bool KeepsPlace(const Turn& turn, const JobRow& row, const JobSoft& soft) {
+  // Whoever was given its slots for so short a while would have to give them back at once.
+  return *soft.not_before - turn.now <= turn.deadlines().lease &&
+         row.state == JobState::kRecovering;
+}
+
 }  // namespace
 
 std::optional<Time> ExpectedEnd(const Turn& turn, const JobRow& job) {
@@ -67,17 +91,7 @@ std::optional<Time> ExpectedEnd(const Turn& turn, const JobRow& job) {
 
 WaitingJob AsWaiting(const Turn& turn, const JobRow& row, const QueueTree& tree) {
   auto soft = turn.soft.jobs.find(row.id);
-  Duration waited{0};
-  uint32_t decided = 0;
-  if (soft != turn.soft.jobs.end()) {
-    waited = turn.now - soft->second.waiting_since;
-    // What was decided for it holds while it changes hands; later its slots may be gone.
-    if (waited < turn.deadlines().lease) decided = soft->second.resizing.to;
-  }
-  WaitingJob job{Planned(row, tree, decided > 0 ? decided : MinWorkers(row.request))};
-  job.sized = decided > 0;
-  job.waited = waited;
-  return job;
+  return AsWaiting(turn, row, soft == turn.soft.jobs.end() ? nullptr : &soft->second, tree);
 }
 
 std::optional<Duration> ExpectedRun(const Turn& turn, const JobRow& row) {
@@ -100,22 +114,18 @@ bool IsLost(const Turn& turn, JobId id) {
   return attempt != nullptr && attempt->cause == Cause::kNone && turn.soft.held.contains(id);
 }
 
-bool KeepsPlace(const Turn& turn, JobId id) {
-  auto soft = turn.soft.jobs.find(id);
-  if (soft == turn.soft.jobs.end() || !soft->second.not_before) return false;
-  // Whoever was given its slots for so short a while would have to give them back at once.
-  return *soft->second.not_before - turn.now <= turn.deadlines().lease &&
-         turn.tables.jobs().Get(id).state == JobState::kRecovering;
-}
-
 std::vector<WaitingJob> WaitingJobs(const Turn& turn, const QueueTree& tree) {
   std::vector<WaitingJob> jobs;
+  jobs.reserve(turn.tables.waiting().size() + turn.soft.held.size());
+  InOrder rows(turn.tables.jobs().live());
+  InOrder softs(turn.soft.jobs);
   for (JobId id : turn.tables.waiting()) {
-    auto soft = turn.soft.jobs.find(id);
-    const bool pause = soft != turn.soft.jobs.end() && soft->second.not_before;
-    const bool keeps = pause && KeepsPlace(turn, id);
+    const JobRow& row = *rows.Find(id);
+    const JobSoft* soft = softs.Find(id);
+    const bool pause = soft != nullptr && soft->not_before;
+    const bool keeps = pause && KeepsPlace(turn, row, *soft);
     if (pause && !keeps) continue;
-    jobs.push_back(AsWaiting(turn, turn.tables.jobs().Get(id), tree));
+    jobs.push_back(AsWaiting(turn, row, soft, tree));
     jobs.back().paused = keeps;
   }
   for (const auto& [id, told] : turn.soft.held) {

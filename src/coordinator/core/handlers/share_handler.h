@@ -7,8 +7,6 @@
 
 namespace coxswain::coordinator::core {
 
-// Its failed attempt is followed by another one within a lease: its slots are kept.
-bool KeepsPlace(const Turn& turn, JobId id);
 // Those that may be placed now, or keep slots: none in a longer pause. And those that are held.
 std::vector<WaitingJob> WaitingJobs(const Turn& turn, const QueueTree& tree);
 WaitingJob AsWaiting(const Turn& turn, const JobRow& row, const QueueTree& tree);

@@ -1,6 +1,7 @@
 #include "coordinator/core/scheduling/planner.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <map>
 
@@ -74,21 +75,31 @@ class Pass {
 
  private:
   void MakeLanes() {
-    // The lost ones hold their share of quotas and limits: those bar the others only.
-    std::map<std::tuple<QueueIndex, std::string_view, bool, bool>, Lane> by_user;
+    // By queue and user. The lost ones hold their share of quotas and limits: those bar the others
+    // only.
+    std::vector<std::map<std::string_view, std::array<Lane, 4>>> by_user(in_.tree->size());
     for (WaitingJob& job : in_.waiting) {
+      if (job.paused && !plan_.keeps_place) plan_.keeps_place = job.id;
       const bool covered = in_.tree->IsWithinQuota(job.queue, LeastDemand(job));
-      by_user[{job.queue, job.user, job.lost, covered}].jobs.push_back(&job);
+      by_user[job.queue][job.user][(job.lost ? 2 : 0) + (covered ? 1 : 0)].jobs.push_back(&job);
     }
-    for (auto& [key, lane] : by_user) {
-      std::vector<std::pair<SortKey, WaitingJob*>> order;
-      for (WaitingJob* job : lane.jobs) order.push_back({policy_->InQueue(*job), job});
-      std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
-        return std::tie(a.first, a.second->id) < std::tie(b.first, b.second->id);
-      });
-      for (size_t i = 0; i < order.size(); ++i) lane.jobs[i] = order[i].second;
-      lanes_.push_back(std::move(lane));
+    for (auto& users : by_user) {
+      for (auto& [user, lanes] : users) {
+        for (Lane& lane : lanes) AddLane(std::move(lane));
+      }
     }
+  }
+
+  void AddLane(Lane lane) {
+    if (lane.jobs.empty()) return;
+    std::vector<std::pair<SortKey, WaitingJob*>> order;
+    order.reserve(lane.jobs.size());
+    for (WaitingJob* job : lane.jobs) order.push_back({policy_->InQueue(*job), job});
+    std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
+      return std::tie(a.first, a.second->id) < std::tie(b.first, b.second->id);
+    });
+    for (size_t i = 0; i < order.size(); ++i) lane.jobs[i] = order[i].second;
+    lanes_.push_back(std::move(lane));
   }
 
   Lane* NextLane() {

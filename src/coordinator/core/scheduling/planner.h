@@ -96,6 +96,7 @@ struct Plan {
   std::vector<NoRoom> no_room;  // other lost ones that were looked at
   std::vector<Why> why;         // of each job that was looked at and not placed
   bool all = true;              // every waiting job was looked at
+  std::optional<JobId> keeps_place = std::nullopt;  // the first that is paused and has slots kept
 };
 
 Plan PlanPlacements(PlanRequest request);
