@@ -161,7 +161,9 @@ LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
   const bool heard = std::any_of(live.ranks.begin(), live.ranks.end(),
                                  [](const LiveRank& rank) { return rank.reachable; });
   if (heard && !live.held) {
-    live.expected_end = ExpectedEnd(soft, tables.jobs().Get(id), *attempt);
+    if (auto left = RemainingOf(soft, tables.jobs().Get(id))) {
+      live.expected_end = (left->reported ? job.progress_wall : attempt->started) + left->time;
+    }
   }
   const bool saves = running && attempt->cause == Cause::kNone;
   TellConditions(running, WaitsForRanks(tables, soft, *attempt), away,

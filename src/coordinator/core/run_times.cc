@@ -15,14 +15,14 @@ Duration WholeRun(const Soft& soft, const JobRow& job) {
   return learnt != soft.run_times.end() ? learnt->second : job.request.time_limit;
 }
 
-WallTime ExpectedEnd(const Soft& soft, const JobRow& job, const AttemptRow& attempt) {
+std::optional<Remaining> RemainingOf(const Soft& soft, const JobRow& job) {
   const JobSoft& of_job = soft.jobs.at(job.id);
   if (of_job.progress && of_job.progress->remaining_ms >= 0) {
-    return of_job.progress_wall + base::milliseconds(of_job.progress->remaining_ms);
+    return Remaining{base::milliseconds(of_job.progress->remaining_ms), true};
   }
   Duration whole = WholeRun(soft, job);
-  if (whole.count() <= 0) return {};
-  return attempt.started + std::max(Duration{0}, whole - job.ran);
+  if (whole.count() <= 0) return std::nullopt;
+  return Remaining{std::max(Duration{0}, whole - job.ran), false};
 }
 
 void LearnRunTime(Soft* soft, const std::string& user, const std::string& name, Duration ran) {

@@ -48,6 +48,7 @@ void AddJob(RowHash& hash, const JobSoft& job) {
       .Add(job.progress)
       .Add(job.progress_rank)
       .Add(job.progress_wall)
+      .Add(job.progress_heard)
       .Add(job.shards)
       .Add(job.resizing.to)
       .Add(job.resizing.vain)

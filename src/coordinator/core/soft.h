@@ -88,7 +88,8 @@ struct JobSoft {
   std::optional<protocol::GenerationFormed> formed;   // rank 0's
   std::optional<protocol::TrainerProgress> progress;  // lowest rank's
   Rank progress_rank = 0;
-  WallTime progress_wall;
+  WallTime progress_wall;  // when that came
+  Time progress_heard;     // the same, by the clock that does not jump
   std::map<CheckpointId, std::map<Rank, protocol::Shard>> shards;
   Resizing resizing;
   Speed speed;                // as measured, that of the attempts before included

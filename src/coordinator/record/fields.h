@@ -109,7 +109,7 @@ COX_FIELDS_OF(core::RankSoft, 9);
 COX_FIELDS_OF(core::Forming, 4);
 COX_FIELDS_OF(core::Resizing, 5);
 COX_FIELDS_OF(core::Outlook, 5);
-COX_FIELDS_OF(core::JobSoft, 30);
+COX_FIELDS_OF(core::JobSoft, 31);
 COX_FIELDS_OF(core::NodeSoft, 17);
 COX_FIELDS_OF(core::Blame, 3);
 COX_FIELDS_OF(core::StoreProof, 4);

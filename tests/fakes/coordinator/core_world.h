@@ -33,13 +33,16 @@ class CoreWorld {
   const std::vector<coordinator::core::Event>& history() const { return history_; }
   base::Term first_term() const { return first_term_; }  // of this life
 
-  base::WallTime Wall() const { return base::WallTime{1'700'000'000'000'000 + now_.us}; }
+  base::WallTime Wall() const { return base::WallTime{1'700'000'000'000'000 + now_.us} + jumped_; }
+  // The clock that people read is set; the other one goes on.
+  void JumpWall(base::Duration by) { jumped_ += by; }
 
  private:
   coordinator::core::Settings settings_;
   uint64_t seed_;
   FakeRowStore store_;
   base::Time now_{1'000'000'000};
+  base::Duration jumped_{};
   uint64_t seq_ = 0;
   std::unique_ptr<coordinator::core::Coordinator> core_;
   std::vector<coordinator::core::Event> history_;  // since the last start

@@ -283,6 +283,12 @@ void CoreScript::AddTimeCommands() {
     world_.set_now(world_.now() + by);
     return Decide(core::TimePassed{by});
   };
+  commands_["jump"] = [this](const Arguments& args) {
+    std::string by = args.words.at(0);
+    const bool back = by.front() == '-';
+    world_.JumpWall(ParseLength(by.substr(back ? 1 : 0)) * (back ? -1 : 1));
+    return std::string();
+  };
   commands_["restart"] = [this](const Arguments&) {
     uint64_t before = world_.core().HardDigest();
     world_.Restart();

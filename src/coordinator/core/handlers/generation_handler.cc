@@ -276,6 +276,7 @@ void Handle(Turn& turn, const RankRow& rank, const protocol::TrainerProgress& re
     if (report.total_steps == 0) soft.progress->total_steps = known;
     soft.progress_rank = rank.key.rank;
     soft.progress_wall = turn.wall;
+    soft.progress_heard = turn.now;
     MeasureStep(turn, *attempt, *generation, report);
   }
   turn.TouchJob(rank.key.job);

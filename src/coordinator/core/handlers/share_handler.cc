@@ -82,11 +82,11 @@ bool KeepsPlace(const Turn& turn, const JobRow& row, const JobSoft& soft) {
 }  // namespace
 
 std::optional<Time> ExpectedEnd(const Turn& turn, const JobRow& job) {
-  const AttemptRow* attempt = turn.tables.attempts().Active(job.id);
-  if (attempt == nullptr) return std::nullopt;
-  const WallTime end = ExpectedEnd(turn.soft, job, *attempt);
-  if (!end) return std::nullopt;
-  return turn.now + (end - turn.wall);
+  if (turn.tables.attempts().Active(job.id) == nullptr) return std::nullopt;
+  const std::optional<Remaining> left = RemainingOf(turn.soft, job);
+  if (!left) return std::nullopt;
+  const JobSoft& soft = turn.soft.jobs.at(job.id);
+  return (left->reported ? soft.progress_heard : soft.attempt_started) + left->time;
 }
 
 WaitingJob AsWaiting(const Turn& turn, const JobRow& row, const QueueTree& tree) {
