@@ -204,8 +204,10 @@ void Server::AddPages() {
     NodesQuery query{
         .page = 1, .name = q.get_param_value("name"), .state = q.get_param_value("state")};
     const std::string page = q.get_param_value("page");
-    const bool digits = !page.empty() && page.find_first_not_of("0123456789") == std::string::npos;
-    if (!absl::SimpleAtoi(page, &query.page) && !digits) query.page = 1;
+    if (page.find_first_not_of("0123456789") != std::string::npos) {
+      return Show(r, absl::InvalidArgumentError("page: found '" + page + "', expected 1 or more"));
+    }
+    if (!page.empty()) (void)absl::SimpleAtoi(page, &query.page);  // too large: the last one
     Show(r, NodesPage(*api_, query));
   });
   server_.Get("/jobs/([^/]+)",

@@ -46,6 +46,11 @@ constexpr char kUsage[] =
     "  --gpus-in-use     by other programs, until SIGUSR1: jobs are checked, and wait\n"
     "  --prefix          of their names (default pretend: pretend-00001 ...)\n"
     "  --quiet           nothing on stderr but errors\n"
+    "\n"
+    "Examples:\n"
+    "  cox-sim fleet --nodes 500 --coordinator 127.0.0.1:7071 --token-file data/token\n"
+    "  cox-sim fleet --nodes 20 --cpus 60 --gpus 0 --run-time 0.2 --seconds 60 --quiet ...\n"
+    "\n"
     "Exit codes: 0 ended as asked, 2 usage, 78 no worker was let in (wrong address, wrong "
     "token).\n";
 

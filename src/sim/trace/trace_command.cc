@@ -39,7 +39,16 @@ constexpr char kUsage[] =
     "                      from its end it begins anew\n"
     "  --nodes N --gpus N  of a fleet that stays (default 16 nodes of 4 GPUs)\n"
     "  --interval SECONDS  between two plans (default 60); --penalty of each (re)start (default "
-    "30)\n";
+    "30)\n"
+    "  --las-threshold H   GPU hours after which a job of las counts as long\n"
+    "  --no-rows           the sums alone\n"
+    "\n"
+    "Examples:\n"
+    "  cox-sim trace --pollux traces/pollux --workload 1 --no-rows\n"
+    "  cox-sim trace --pollux traces/pollux --workload 1 --policy elastic --bamboo spot.csv\n"
+    "  cox-sim trace --philly jobs.csv --policy fair --nodes 64 --gpus 8\n"
+    "\n"
+    "Exit codes: 0 all jobs ended, 1 not all of them can, 2 wrong arguments or a wrong file.\n";
 
 struct Arguments {
   std::map<std::string, std::string> values;

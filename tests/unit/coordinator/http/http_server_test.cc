@@ -51,6 +51,15 @@ TEST_F(HttpServerTest, Pages_AreHtmlUnderAPolicyWithoutInline) {
   EXPECT_EQ(Get("/refresh.js").status, 200);
 }
 
+TEST_F(HttpServerTest, NodesPage_NoNumberIsRefused) {
+  EXPECT_EQ(Get("/nodes?page=99").status, 200);  // the last one
+  for (const char* page : {"-1", "x", "1.5"}) {
+    httplib::Response wrong = Get(std::string("/nodes?page=") + page);
+    EXPECT_EQ(wrong.status, 400);
+    EXPECT_THAT(wrong.body, HasSubstr("expected 1 or more"));
+  }
+}
+
 TEST_F(HttpServerTest, Jobs_FilteredAndPaged) {
   json all = json::parse(Get("/api/v1/jobs").body);
   EXPECT_EQ(all["jobs"].size(), api_.jobs.size());
