@@ -322,13 +322,14 @@ spec:
     # -- job files ------------------------------------------------------------------------------------
 
     def job_file(self, data, name="job", workers=2, epochs=2, batch=64, model="mlp", extra_spec="", checkpoint="",
-                 train="", evaluate=True):
-        """A small real job on `data`; 2,048 samples are 32 steps an epoch at batch 64."""
+                 train="", evaluate=True, classes=0):
+        """A small real job on `data`; 2,048 samples are 32 steps an epoch at batch 64. `model`: a recipe, or YAML."""
         models = {"mlp": "recipe: mlp\n    hidden: [64]", "cnn": "recipe: cnn\n    channels: [8, 16]\n    hidden: [32]"}
         evaluation = f"""
     evaluate:
       images: file://{data}/test-images.idx.gz
       labels: file://{data}/test-labels.idx.gz""" if evaluate else ""
+        evaluation += f"\n    classes: {classes}" if classes else ""
         text = f"""apiVersion: coxswain/v1
 kind: TrainingJob
 metadata:
@@ -336,7 +337,7 @@ metadata:
 spec:
   workers: {workers}
   model:
-    {models[model]}
+    {models.get(model, model)}
   data:
     format: idx
     train:

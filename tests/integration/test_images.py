@@ -11,23 +11,12 @@ DATA = pathlib.Path("/usr/share/datasets/fashion-mnist")
 
 
 def job_file(cluster, data, name, model, classes=10, steps=4):
-    path = cluster.folder / f"{name}.yaml"
-    path.write_text(f"""apiVersion: coxswain/v1
-kind: TrainingJob
-metadata: {{name: {name}}}
-spec:
-  workers: 2
-  model: {model}
-  data:
-    train: {{images: {data}/train-images.idx.gz, labels: {data}/train-labels.idx.gz}}
-    classes: {classes}
-  train: {{epochs: 1, max_steps: {steps}, global_batch_size: 32, optimizer: {{learning_rate: 1e-3}}}}
-""")
-    return path
+    return cluster.job_file(data, name, epochs=1, batch=32, model=model, classes=classes, evaluate=False,
+                            train=f"max_steps: {steps}\noptimizer: {{learning_rate: 1e-3}}")
 
 
 def test_a_resnet_begins_with_an_earlier_jobs_and_with_a_new_head(cluster, tiny_data):
-    first = cluster.submit(job_file(cluster, tiny_data, "first", "{recipe: resnet}", steps=16))
+    first = cluster.submit(job_file(cluster, tiny_data, "first", "recipe: resnet", steps=16))
     assert cluster.cox("wait", first).returncode == 0
     before = losses(cluster, first, 16)
     folder = path_of(cluster.job(first)["modelUri"])
@@ -39,19 +28,19 @@ def test_a_resnet_begins_with_an_earlier_jobs_and_with_a_new_head(cluster, tiny_
         for word in words:
             assert word in done.stderr, done.stderr
 
-    second = cluster.submit(job_file(cluster, tiny_data, "second", f"{{recipe: resnet, from: {folder}}}"))
+    second = cluster.submit(job_file(cluster, tiny_data, "second", f"recipe: resnet\n    from: {folder}"))
     assert cluster.cox("wait", second).returncode == 0
     assert losses(cluster, second, 4)[0] < 0.6 * before[0], "it goes on from the weights"
-    refused(f"{{recipe: resnet, from: {folder}}}", "wrong.yaml:6: spec.model.from: ", "[10, 512], expected floats of [12, 512]",
+    refused(f"recipe: resnet\n    from: {folder}", "wrong.yaml:9: spec.model.from: ", "[10, 512], expected floats of [12, 512]",
             "spec.model.head: new begins the last layer anew", classes=12)
-    third = cluster.submit(job_file(cluster, tiny_data, "third", f"{{recipe: resnet, from: {folder}, head: new}}", classes=12))
+    third = cluster.submit(job_file(cluster, tiny_data, "third", f"recipe: resnet\n    from: {folder}\n    head: new", classes=12))
     assert cluster.cox("wait", third).returncode == 0
     tensors, _ = read_safetensors(path_of(cluster.job(third)["modelUri"]) / "model.safetensors")
     assert tensors["classifier.1.weight"]["shape"] == [12, 512]
     assert losses(cluster, third, 4)[0] > losses(cluster, second, 4)[0], "its head knows nothing yet"
-    refused(f"{{recipe: resnet, from: {cluster.folder}}}", "wrong.yaml:6: spec.model.from: ", "config.json")
+    refused(f"recipe: resnet\n    from: {cluster.folder}", "wrong.yaml:9: spec.model.from: ", "config.json")
     (cluster.folder / "config.json").write_text('{"model_type": "vit"}')
-    refused(f"{{recipe: resnet, from: {cluster.folder}}}", 'model_type: found "vit", expected "resnet"')
+    refused(f"recipe: resnet\n    from: {cluster.folder}", 'model_type: found "vit", expected "resnet"')
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="no Fashion-MNIST (Debian: dataset-fashion-mnist)")

@@ -14,21 +14,9 @@ from test_train import losses, path_of, read_safetensors
 IRIS = pathlib.Path(__file__).parent / "data" / "iris.csv"
 
 
-def job_file(cluster, data, name="own", model="{module: model.pt}", epochs=6, spec=""):
-    path = cluster.folder / f"{name}.yaml"
-    path.write_text(f"""apiVersion: coxswain/v1
-kind: TrainingJob
-metadata: {{name: {name}}}
-spec:
-  workers: 2
-  model: {model}
-  data:
-    train: {{images: {data}/train-images.idx.gz, labels: {data}/train-labels.idx.gz}}
-    evaluate: {{images: {data}/test-images.idx.gz, labels: {data}/test-labels.idx.gz}}
-  train: {{epochs: {epochs}, global_batch_size: 64, precision: float64, micro_batch_size: 16, evaluate_every_epochs: 100}}
-  checkpoint: {{every_steps: 25}}
-{spec}""")
-    return path
+def job_file(cluster, data, name="own", model="module: model.pt", epochs=6, spec=""):
+    return cluster.job_file(data, name, epochs=epochs, model=model, extra_spec=spec, checkpoint="every_steps: 25",
+                            train="precision: float64\nmicro_batch_size: 16\nevaluate_every_epochs: 100")
 
 
 @pytest.fixture
@@ -65,12 +53,12 @@ def test_a_torchscript_file_is_trained_killed_and_goes_on(cluster, tiny_data, mo
     config = json.loads((model / "config.json").read_text())
     assert config["model"]["recipe"] == "torchscript" and config["model"]["file"] == "model.pt"
     # The trained file is a module again, and another job goes on with it.
-    more = cluster.submit(job_file(cluster, tiny_data, "more", model=f"{{module: {model}/model.pt}}", epochs=1))
+    more = cluster.submit(job_file(cluster, tiny_data, "more", model=f"module: {model}/model.pt", epochs=1))
     assert cluster.cox("wait", more).returncode == 0
     assert losses(cluster, more, 32)[0] < 0.5 * expected[0]
     # What it was trained with belongs to it: another module cannot go on with its checkpoint.
     module("narrow", "other.pt")
-    refused = cluster.cox("submit", job_file(cluster, tiny_data, "other", model="{recipe: mlp}"), "--resume-from", job, check=False)
+    refused = cluster.cox("submit", job_file(cluster, tiny_data, "other", model="recipe: mlp"), "--resume-from", job, check=False)
     assert refused.returncode == 106 and "it has no tensor 'layers.0.weight'" in refused.stderr, refused.stderr
 
 
@@ -81,16 +69,16 @@ def test_what_is_wrong_with_a_module_is_said_at_the_submission(cluster, tiny_dat
         for word in words:
             assert word in done.stderr, done.stderr
     file = job_file(cluster, tiny_data)
-    refused(file, "own.yaml:6: spec.model.module", "model.pt", "the file has to be on every machine")
+    refused(file, "own.yaml:8: spec.model.module", "model.pt", "the file has to be on every machine")
     (cluster.folder / "model.pt").write_bytes(b"no model")
-    refused(file, "own.yaml:6: spec.model.module", "is no TorchScript file; write one with torch.jit.script(model).save")
+    refused(file, "own.yaml:8: spec.model.module", "is no TorchScript file; write one with torch.jit.script(model).save")
     module("narrow")
     refused(file, "gives Double of (2, 9) for 2 rows, expected (2, 10): a number for each of the 10 classes")
     module("text")
-    refused(file, "own.yaml:6: spec.model.module")
+    refused(file, "own.yaml:8: spec.model.module")
     module("images")
-    refused(job_file(cluster, tiny_data, spec="  resources: {memory: 1KiB}\n"), "spec.resources.memory", "spec.model.module smaller")
-    refused(job_file(cluster, tiny_data, model="{module: model.pt, recipe: mlp}"), "spec.model.recipe: cannot stand beside 'module'")
+    refused(job_file(cluster, tiny_data, spec="resources: {memory: 1KiB}"), "spec.resources.memory", "spec.model.module smaller")
+    refused(job_file(cluster, tiny_data, model="module: model.pt\n    recipe: mlp"), "spec.model.recipe: cannot stand beside 'module'")
 
 
 def test_a_module_for_tables_and_one_for_text(bare_cluster, tmp_path, module):
