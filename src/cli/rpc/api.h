@@ -93,6 +93,8 @@ struct Checkpoint {
   int64_t verified_us = 0;
   std::string reason;
   bool final = false;
+  bool best = false;  // when it was saved, by an evaluation, which is `metric`
+  double metric = 0;
 };
 
 struct Job {

@@ -204,7 +204,9 @@ Checkpoint FromWire(const wire::Checkpoint& in) {
           .committed_us = in.committed_us(),
           .verified_us = in.verified_us(),
           .reason = in.reason(),
-          .final = in.final()};
+          .final = in.final(),
+          .best = in.best(),
+          .metric = in.metric()};
 }
 
 Node FromWire(const wire::Node& in) {

@@ -14,6 +14,20 @@ struct Flags {
   bool all = false;
 };
 
+// The newest best one is the best.
+std::string BestOf(const std::vector<rpc::Checkpoint>& newest_first) {
+  for (const rpc::Checkpoint& c : newest_first) {
+    if (c.best && (c.state == "COMMITTED" || c.state == "VERIFIED")) return c.id;
+  }
+  return "";
+}
+
+std::string Marks(const rpc::Checkpoint& c, bool best) {
+  std::string marks = c.final ? "final" : "";
+  if (best) marks += (c.final ? ", best: " : "best: ") + output::Number(c.metric);
+  return marks.empty() ? "" : " (" + marks + ")";
+}
+
 int List(const Session& session, const Flags& flags) {
   auto client = session.Connect();
   if (!client.ok()) return session.Fail(client.status());
@@ -32,11 +46,12 @@ int List(const Session& session, const Flags& flags) {
     headings.insert(headings.end(), {"SAMPLES", "SHARDS", "GENERATION", "VERIFIED", "REASON"});
   output::Table table(headings);
   const int64_t now = base::WallNow().us;
+  const std::string best = BestOf(listed->items);
   for (const rpc::Checkpoint& c : listed->items) {
     std::vector<output::Cell> row = {
         c.id,
         {c.state, output::ColourOfState(c.state)},
-        output::Count(c.step) + (c.final ? " (final)" : ""),
+        output::Count(c.step) + Marks(c, c.id == best),
         c.bytes > 0 ? base::BytesText(static_cast<uint64_t>(c.bytes)) : "",
         output::Ago(c.committed_us > 0 ? c.committed_us : c.opened_us, now),
         c.uri};

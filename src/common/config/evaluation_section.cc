@@ -5,12 +5,12 @@
 namespace coxswain::config {
 namespace {
 
-void ReadMetric(Section& in, const Data& data, Metric* out) {
+bool ReadMetric(Section& in, const Data& data, Metric* out) {
   in.Require("metric", "what evaluations are judged by: loss, accuracy or r2");
   const bool read = in.Choice<Metric>(
       "metric", {{"loss", Metric::kLoss}, {"accuracy", Metric::kAccuracy}, {"r2", Metric::kR2}},
       out);
-  if (!read) return;
+  if (!read) return false;
   const bool numbers = data.IsTable() && data.table.task == TableTask::kRegression;
   if (*out == Metric::kAccuracy && numbers) {
     in.Wrong("metric", "found accuracy, but spec.data.task is regression; expected loss or r2");
@@ -20,6 +20,7 @@ void ReadMetric(Section& in, const Data& data, Metric* out) {
              "found r2, which belongs to a regression (spec.data.task); expected loss or accuracy");
   }
   if (!data.HasEvaluation()) in.Wrong("metric", "needs an evaluation set (spec.data.evaluate)");
+  return true;
 }
 
 }  // namespace
@@ -30,6 +31,17 @@ void ReadEarlyStopping(Section& train, const Data& data, EarlyStopping* out) {
     in.Require("patience", "a number of evaluations, such as 5");
     in.Integer("patience", int64_t{1}, int64_t{1'000'000}, &out->patience);
     in.Real("min_delta", {.low = 0, .high = 1e9}, &out->min_delta);
+  });
+}
+
+void ReadBest(Section& checkpoint, bool own_program, const Data& data, Checkpoint* out) {
+  if (checkpoint.Has("best") && own_program) {
+    checkpoint.Wrong("best", "belongs to recipes: a program of your own judges for itself");
+  }
+  checkpoint.Below("best", [&](Section& in) {
+    Metric metric = Metric::kLoss;
+    if (ReadMetric(in, data, &metric)) out->best = metric;
+    in.Bool("export", &out->export_best);
   });
 }
 

@@ -214,8 +214,10 @@ void ReadSpec(Section& in, const JobSite& site, JobSpec* job, std::vector<std::s
                             " has no effect without spec.data.evaluate");
       }
     });
-  in.Below("checkpoint",
-           [&](Section& below) { ReadCheckpoint(below, own_program, &job->checkpoint); });
+  in.Below("checkpoint", [&](Section& below) {
+    ReadCheckpoint(below, own_program, &job->checkpoint);
+    ReadBest(below, own_program, job->data, &job->checkpoint);
+  });
   in.Below("retries", [&](Section& below) {
     below.Integer("max_attempts", 1, 100, &job->retries.max_attempts);
   });

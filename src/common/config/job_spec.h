@@ -231,6 +231,8 @@ struct Checkpoint {
   int64_t every_steps = 0;      // 0: only by time and at the end
   base::Duration every_time{};  // "5m"; 0: off
   uint32_t keep = 3;            // newest verified ones kept; the final one always
+  std::optional<Metric> best;   // the best one by this is saved, and kept too
+  bool export_best = false;     // the model of that one, at the end; else the last one's
   std::string endpoint;        // s3: "http://127.0.0.1:7480"; empty: AWS_ENDPOINT_URL or AWS itself
   std::string region;          // s3: empty: AWS_REGION or us-east-1
   bool by_every_rank = false;  // saved_by, with spec.command: each rank gives files; else rank 0

@@ -79,6 +79,10 @@ struct FormGeneration {
   std::vector<RestoreCandidate> restore;  // newest first; empty: start afresh
   bool allow_uncommitted = false;
   int64_t global_batch = 0;  // samples per optimizer step; 0: as the job file says
+  // spec.checkpoint.best: the newest that was the best when it was saved, and its evaluation.
+  bool has_best = false;
+  RestoreCandidate best{};
+  double best_metric = 0;
 };
 // The row exists: shares of the save at `step` may now be uploaded below `uri`.
 struct CheckpointOpened {
@@ -179,6 +183,8 @@ struct OpenCheckpoint {
   int64_t step = 0;
   int64_t position = 0;
   bool final = false;
+  bool best = false;  // by its evaluation, which is `metric`
+  double metric = 0;
 };
 // Every rank, until a WriteManifest/CheckpointCommitted/CheckpointRefused for it arrives.
 struct ShardStored {
@@ -214,6 +220,7 @@ struct TrainingFinished {
   int64_t position = 0;
   std::string model_uri;  // rank 0: where model.safetensors and config.json are
   bool stopped = false;   // ended by StopTraining, not at the last step
+  std::string reason{};   // of a job that ended before its last step (early stopping); or empty
 };
 // The user's job cannot go on (bad data, non-finite loss ...). The process exits with code 10 after
 // it.

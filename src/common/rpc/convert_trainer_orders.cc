@@ -15,14 +15,19 @@ struct OrderWriter {
       m->set_incarnation(member.incarnation.value);
       m->set_address(Utf8(member.address));
     }
-    for (const protocol::RestoreCandidate& candidate : in.restore) {
-      wire::RestoreCandidate* c = to->add_restore();
+    auto fill = [](const protocol::RestoreCandidate& candidate, wire::RestoreCandidate* c) {
       c->set_id(candidate.id.value);
       c->set_uri(Utf8(candidate.uri));
       c->set_manifest_hash(Utf8(candidate.manifest_hash));
+    };
+    for (const protocol::RestoreCandidate& candidate : in.restore) {
+      fill(candidate, to->add_restore());
     }
     to->set_allow_uncommitted(in.allow_uncommitted);
     to->set_global_batch(in.global_batch);
+    if (!in.has_best) return;
+    fill(in.best, to->mutable_best());
+    to->set_best_metric(in.best_metric);
   }
   void operator()(const protocol::CheckpointOpened& in) const {
     wire::CheckpointOpened* to = out->mutable_checkpoint_opened();
@@ -60,6 +65,12 @@ struct OrderWriter {
 
 }  // namespace
 
+static absl::Status FromProto(const wire::RestoreCandidate& in, protocol::RestoreCandidate* out) {
+  if (in.uri().empty()) return Missing("RestoreCandidate", "uri");
+  *out = {.id = base::CheckpointId(in.id()), .uri = in.uri(), .manifest_hash = in.manifest_hash()};
+  return absl::OkStatus();
+}
+
 static absl::Status FromProto(const wire::FormGeneration& in, protocol::FormGeneration* out) {
   if (in.generation() == 0) return OutOfRange("FormGeneration", "generation", 0, 1, UINT64_MAX);
   if (in.members().empty()) return Missing("FormGeneration", "members");
@@ -71,10 +82,7 @@ static absl::Status FromProto(const wire::FormGeneration& in, protocol::FormGene
                             .address = member.address()});
   }
   for (const wire::RestoreCandidate& candidate : in.restore()) {
-    if (candidate.uri().empty()) return Missing("RestoreCandidate", "uri");
-    out->restore.push_back({.id = base::CheckpointId(candidate.id()),
-                            .uri = candidate.uri(),
-                            .manifest_hash = candidate.manifest_hash()});
+    COX_RETURN_IF_ERROR(FromProto(candidate, &out->restore.emplace_back()));
   }
   out->allow_uncommitted = in.allow_uncommitted();
   if (in.global_batch() < 0) {
@@ -82,6 +90,9 @@ static absl::Status FromProto(const wire::FormGeneration& in, protocol::FormGene
                       INT64_MAX);
   }
   out->global_batch = in.global_batch();
+  out->has_best = in.has_best();
+  out->best_metric = in.best_metric();
+  if (in.has_best()) return FromProto(in.best(), &out->best);
   return absl::OkStatus();
 }
 

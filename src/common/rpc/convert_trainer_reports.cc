@@ -46,6 +46,8 @@ struct ReportWriter {
     to->set_step(in.step);
     to->set_position(in.position);
     to->set_final(in.final);
+    to->set_best(in.best);
+    to->set_metric(in.metric);
   }
   void operator()(const protocol::ShardStored& in) const {
     wire::ShardStored* to = out->mutable_shard_stored();
@@ -81,6 +83,7 @@ struct ReportWriter {
     to->set_position(in.position);
     to->set_model_uri(Utf8(in.model_uri));
     to->set_stopped(in.stopped);
+    to->set_reason(Utf8(in.reason));
   }
   void operator()(const protocol::TrainingFailed& in) const {
     out->mutable_training_failed()->set_reason(Utf8(in.reason));
@@ -130,6 +133,8 @@ static absl::Status FromProto(const wire::OpenCheckpoint& in, protocol::OpenChec
   out->step = in.step();
   out->position = in.position();
   out->final = in.final();
+  out->best = in.best();
+  out->metric = in.metric();
   return absl::OkStatus();
 }
 
@@ -171,6 +176,7 @@ static absl::Status FromProto(const wire::TrainingFinished& in, protocol::Traini
   out->position = in.position();
   out->model_uri = in.model_uri();
   out->stopped = in.stopped();
+  out->reason = in.reason();
   return absl::OkStatus();
 }
 

@@ -219,6 +219,8 @@ RowHash& RowHash::Add(const CheckpointRow& row) {
       .Add(row.bytes)
       .Add(row.shards)
       .Add(row.final)
+      .Add(row.best)
+      .Add(row.metric)
       .Add(row.collect)
       .Add(row.node)
       .Add(row.opened)

@@ -263,6 +263,8 @@ struct CheckpointRow {
   uint64_t bytes = 0;
   uint32_t shards = 0;
   bool final = false;
+  bool best = false;  // so far, by an evaluation (spec.checkpoint.best), which is `metric`
+  double metric = 0;
   bool collect = false;  // its objects are to be deleted (then: kDeleted)
   NodeId node;           // where rank 0 ran: the machine that holds a file:// checkpoint
   WallTime opened, committed, verified;

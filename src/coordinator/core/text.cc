@@ -20,6 +20,11 @@ std::string TimesText(double factor) {
   return std::to_string(percent / 100) + (part.size() < 2 ? ".0" : ".") + part + " times";
 }
 
+std::string MarksOf(const CheckpointRow& row) {
+  if (!row.final && !row.best) return "";
+  return !row.best ? " (final)" : row.final ? " (final, the best so far)" : " (the best so far)";
+}
+
 std::string JobText(const JobRow& job) {
   return base::ToString(job.id) + " (" + job.request.name + ")";
 }

@@ -21,7 +21,8 @@ std::string Hex8(uint64_t bits);                                 // low 32 bits,
 std::string StepText(int64_t step);                              // "step 5,109"
 std::string ParentUri(std::string_view uri);                     // "a/b" -> "a"; no '/': itself
 
-std::string JobText(const JobRow& job);  // "j12 (mnist)"
+std::string MarksOf(const CheckpointRow& row);  // "", " (final)", " (final, the best so far)"
+std::string JobText(const JobRow& job);         // "j12 (mnist)"
 
 // "next release j12 (mnist) in about 40 min" and "it starts in about 40 min", or that the time it
 // was expected at has passed.

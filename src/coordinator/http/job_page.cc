@@ -231,10 +231,15 @@ std::string Attempts(const runtime::JobView& job, base::WallTime now) {
 
 std::string Checkpoints(const std::vector<core::CheckpointRow>& checkpoints, base::WallTime now) {
   if (checkpoints.empty()) return "";
+  core::CheckpointId best;  // the newest that was the best when it was saved
+  for (const core::CheckpointRow& row : checkpoints) {
+    if (row.best && core::CanRestore(row)) best = std::max(best, row.id);
+  }
   std::string rows;
   for (const core::CheckpointRow& row : checkpoints) {
     rows += kCheckpointColumns.Row(
-        {base::ToString(row.id) + (row.final ? " (final)" : ""),
+        {base::ToString(row.id) + (row.final ? " (final)" : "") +
+             (row.id == best ? absl::StrCat(" (best: ", row.metric, ")") : ""),
          NodeBadgeHtml(core::ToString(core::ShownState(row))) + " " + Escape(row.reason),
          CountText(row.step), base::BytesText(row.bytes),
          AgoHtml(row.committed ? row.committed : row.opened, now),

@@ -90,6 +90,8 @@ json CheckpointJson(const core::CheckpointRow& row) {
           {"bytes", row.bytes},
           {"shards", row.shards},
           {"final", row.final},
+          {"best", row.best},
+          {"metric", row.metric},
           {"opened_us", row.opened.us},
           {"committed_us", row.committed.us},
           {"verified_us", row.verified.us},

@@ -196,6 +196,8 @@ void Fill(const core::CheckpointRow& in, v1::Checkpoint* out) {
   out->set_reason(Utf8(in.reason));
   out->set_manifest_hash(Utf8(in.manifest_hash));
   out->set_final(in.final);
+  out->set_best(in.best);
+  out->set_metric(in.metric);
 }
 
 void Fill(const core::EventRow& in, const NodeNames& names, v1::Event* out) {

@@ -94,6 +94,10 @@ ALTER TABLE jobs ADD COLUMN speed TEXT NOT NULL DEFAULT '';
 ALTER TABLE jobs ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE attempts ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE generations ADD COLUMN batch INTEGER NOT NULL DEFAULT 0;
+)sql",
+                                   R"sql(
+ALTER TABLE checkpoints ADD COLUMN best INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE checkpoints ADD COLUMN metric REAL NOT NULL DEFAULT 0;
 )sql"};
 
 const char* const kMetricSteps[] = {R"sql(

@@ -129,12 +129,12 @@ struct Table<core::CheckpointRow> {
   static constexpr char kKey[] = "id";
   static constexpr char kColumns[] =
       "id, job, generation, state, step, position, uri, manifest_hash, bytes, shards, final, "
-      "collect, node, opened_us, committed_us, verified_us, reason";
+      "best, metric, collect, node, opened_us, committed_us, verified_us, reason";
   template <class R>
   static auto FieldsOf(R& r) {
     return Fields(r.id, r.job, r.generation, r.state, r.step, r.position, r.uri, r.manifest_hash,
-                  r.bytes, r.shards, r.final, r.collect, r.node, r.opened, r.committed, r.verified,
-                  r.reason);
+                  r.bytes, r.shards, r.final, r.best, r.metric, r.collect, r.node, r.opened,
+                  r.committed, r.verified, r.reason);
   }
 };
 

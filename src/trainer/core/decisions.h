@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -27,8 +28,15 @@ struct RunStep {
 struct TakeSnapshot {
   int64_t step = 0;
 };
-struct Evaluate {};
-struct ExportModel {};
+// The ranks agree on what rank 0 says of best checkpoints.
+struct Evaluate {
+  bool has_best = false;
+  double best = 0;        // evaluation of the best one that is saved or on its way
+  int64_t held_step = 0;  // of a best one that nothing has been stored of yet; 0: none
+};
+struct ExportModel {
+  std::optional<protocol::RestoreCandidate> best;  // of this checkpoint; none: the present one
+};
 
 using EngineCommand = std::variant<JoinGroup, RunStep, TakeSnapshot, Evaluate, ExportModel>;
 

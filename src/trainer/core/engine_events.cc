@@ -26,7 +26,9 @@ void TrainerCore::On(const GroupFormed& event) {
   // of several ranks come to the same end, each counts on the saves of this generation alone.
   committed_step_ = world_size_ == 1 && event.restored ? event.step : -1;
   evaluation_due_ = plan_.EvaluationDue(step_, position_);
-  ended_early_ = false;
+  evaluating_ = false;
+  ended_early_.clear();
+  best_here_.reset();
   formed_ = protocol::GenerationFormed{generation_,    event.refused, event.restored_uri,
                                        event.restored, event.step,    event.position};
   Report(*formed_);
@@ -35,6 +37,7 @@ void TrainerCore::On(const GroupFormed& event) {
 
 void TrainerCore::On(const CollectiveFailed& event) {
   running_.reset();
+  evaluating_ = false;
   if (mode_ != Mode::kForming && mode_ != Mode::kTraining) return;
   mode_ = Mode::kWaiting;
   snapshot_due_.reset();
@@ -97,7 +100,8 @@ void TrainerCore::On(const SnapshotTaken& event) {
   running_.reset();
   Save* save = saves_.FindStep(event.step);
   if (save == nullptr || save->stage != SaveStage::kSnapshot) return;
-  save->stage = SaveStage::kOpening;
+  const bool may_wait = settings_.keeps_best && rank_ == 0 && mode_ == Mode::kTraining;
+  save->stage = may_wait && !save->id ? SaveStage::kHeld : SaveStage::kOpening;
   UploadIfOpened(*save);
   if (save->stage == SaveStage::kOpening) {
     SendOf(*save);
@@ -108,9 +112,11 @@ void TrainerCore::On(const SnapshotTaken& event) {
 void TrainerCore::On(const Evaluated& event) {
   running_.reset();
   evaluation_ = event;
+  evaluating_ = false;
   if (mode_ != Mode::kTraining) return;
-  ended_early_ = !event.stop.empty();
-  if (ended_early_ && rank_ == 0) Do(Note{event.stop});
+  ended_early_ = event.stop;
+  if (!event.stop.empty() && rank_ == 0) Do(Note{event.stop});
+  TakeBest(event);
   SendProgress();
 }
 
@@ -166,6 +172,9 @@ void TrainerCore::On(const CommittedStored& event) {
   Save* save = saves_.FindId(event.id);
   if (save == nullptr) return;
   committed_step_ = std::max(committed_step_, save->step);
+  if (save->best) {
+    best_ = Best{{save->id, save->uri, save->manifest_hash}, save->step, save->metric};
+  }
   saves_.Erase(save->step);
 }
 

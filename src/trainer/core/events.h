@@ -35,7 +35,12 @@ struct TimerFired {
 struct Evaluated {
   double loss = 0;
   double accuracy = 0;  // below 0: the model gives numbers, not classes
-  std::string stop{};   // not empty: training ends here, for this reason. The same on every rank
+  // What the job's best checkpoint is judged by, and what Evaluate said on rank 0.
+  double metric = std::numeric_limits<double>::quiet_NaN();
+  bool has_best = false;
+  double best = 0;
+  int64_t held_step = 0;
+  std::string stop{};  // not empty: training ends here, for this reason. The same on every rank
 };
 
 // Answers JoinGroup.

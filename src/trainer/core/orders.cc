@@ -129,6 +129,7 @@ void TrainerCore::RefuseSave(int64_t step, base::CheckpointId id, const std::str
   Do(DropSave{save->step, save->uri});
   if (!save->uri.empty()) ended_.insert(save->uri);
   bool last = LastStepDone() && (settings_.own_program ? rank_ == 0 : save->step == step_);
+  if (last && save->best) best_here_ = {save->step, save->metric};
   if (last && settings_.own_program && !saved_) saved_ = save->step;
   saves_.Erase(save->step);
   if (!last) return;

@@ -13,6 +13,7 @@ namespace coxswain::trainer::core {
 
 enum class SaveStage : uint8_t {
   kSnapshot,    // the engine is copying
+  kHeld,        // rank 0: copied; another is on its way, or the step's evaluation is to come
   kOpening,     // copied; waiting for CheckpointOpened
   kUploading,   // the share is on its way
   kStored,      // ShardStored is being repeated
@@ -27,6 +28,8 @@ struct Save {
   int64_t position = 0;
   base::Generation generation;
   bool final = false;
+  bool best = false;  // by its evaluation, which is `metric`
+  double metric = 0;
   SaveStage stage = SaveStage::kSnapshot;
   base::CheckpointId id;      // 0: not opened
   std::string uri;            // may be known while still in kSnapshot
@@ -37,7 +40,7 @@ struct Save {
   std::string failure;  // from kFailed
 };
 
-// Keyed by step. At most one is not yet stored by this rank.
+// Keyed by step. At most one is being stored; a best one may wait for the end of another.
 class SaveTable {
  public:
   Save& Begin(int64_t step, int64_t position, base::Generation generation, bool final);

@@ -9,6 +9,7 @@ Decisions TrainerCore::Decide(base::Time now, const Event& event) {
   out_ = Decisions{};
   if (mode_ == Mode::kExited) return {};
   std::visit([this](const auto& body) { On(body); }, event);
+  OpenHeld();
   Pump();
   return std::move(out_);
 }
@@ -42,6 +43,8 @@ void TrainerCore::Pump() {
   if (running_ || mode_ == Mode::kExited) return;
   if (pending_) {
     generation_ = pending_->generation;
+    best_.reset();
+    if (pending_->has_best) best_ = Best{pending_->best, -1, pending_->best_metric};
     world_size_ = static_cast<uint32_t>(pending_->members.size());
     mode_ = Mode::kForming;
     collective_failure_.reset();
@@ -61,8 +64,10 @@ void TrainerCore::Pump() {
     return Command(TakeSnapshot{*std::exchange(snapshot_due_, std::nullopt)});
   }
   if (evaluation_due_ && !stop_agreed_) {
+    Command(NextEvaluation());
     evaluation_due_ = false;
-    return Command(Evaluate{});
+    evaluating_ = true;
+    return;
   }
   if (LastStepDone()) return PumpAfterLastStep();
   Command(NextStep());
@@ -79,6 +84,9 @@ void TrainerCore::PumpAfterLastStep() {
     return Command(TakeSnapshot{step_});
   }
   if (!stop_agreed_ && rank_ == 0 && settings_.exports && !exported_) {
+    if (!settings_.exports_best || !may_save) return Command(ExportModel{});
+    if (must_save || SaveInFlight()) return;  // the best one may be on its way
+    if (best_ && best_->step != step_) return Command(ExportModel{best_->checkpoint});
     return Command(ExportModel{});
   }
   // A stop without saving waits for nothing; what is on its way may end after the next start.
@@ -111,7 +119,15 @@ void TrainerCore::BeginSave(int64_t step, int64_t position, bool final) {
   // Rank 0 began this one, so it saw the end of the earlier: what we have not stored of that is of
   // no use.
   DropSavesIf([](const Save& save, base::Generation) { return save.stage < SaveStage::kStored; });
+  StartSave(step, position, final);
+}
+
+Save& TrainerCore::StartSave(int64_t step, int64_t position, bool final) {
   Save& save = saves_.Begin(step, position, generation_, final);
+  if (best_here_ && best_here_->first == step) {
+    save.best = true;
+    save.metric = best_here_->second;
+  }
   last_save_ = now_;
   snapshot_due_ = step;
   if (early_ && early_->step == step && early_->generation == generation_) {
@@ -119,6 +135,7 @@ void TrainerCore::BeginSave(int64_t step, int64_t position, bool final) {
     save.uri = early_->uri;
   }
   early_.reset();
+  return save;
 }
 
 void TrainerCore::UploadIfOpened(Save& save) {
@@ -140,7 +157,8 @@ void TrainerCore::FinishNow(bool stopped) {
   stopped_ = stopped;
   phase_ = protocol::Phase::kDone;
   SendProgress();  // what people see of the job from now on
-  Report(protocol::TrainingFinished{generation_, step_, position_, model_uri_, stopped});
+  Report(protocol::TrainingFinished{generation_, step_, position_, model_uri_, stopped,
+                                    stopped ? "" : ended_early_});
   repeat_at_ = now_ + settings_.deadlines.Repeat();
   if (stop_ && stop_->by_signal) Leave(protocol::kExitStopped, stop_->reason);
 }
@@ -163,7 +181,8 @@ void TrainerCore::SendOf(const Save& save) {
   switch (save.stage) {
     case SaveStage::kOpening:
       if (rank_ == 0) {
-        Report(protocol::OpenCheckpoint{save.generation, save.step, save.position, save.final});
+        Report(protocol::OpenCheckpoint{save.generation, save.step, save.position, save.final,
+                                        save.best, save.metric});
       }
       break;
     case SaveStage::kStored:
@@ -177,6 +196,7 @@ void TrainerCore::SendOf(const Save& save) {
       Report(protocol::CheckpointFailed{save.id, save.step, save.generation, save.failure});
       break;
     case SaveStage::kSnapshot:
+    case SaveStage::kHeld:
     case SaveStage::kUploading:
     case SaveStage::kManifest:
     case SaveStage::kCommitting:
@@ -195,7 +215,8 @@ void TrainerCore::SendUnanswered() {
   }
   for (const auto& [step, save] : saves_.all()) SendOf(save);
   if (mode_ == Mode::kFinished) {
-    Report(protocol::TrainingFinished{generation_, step_, position_, model_uri_, stopped_});
+    Report(protocol::TrainingFinished{generation_, step_, position_, model_uri_, stopped_,
+                                      stopped_ ? "" : ended_early_});
   }
 }
 

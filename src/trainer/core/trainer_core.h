@@ -27,7 +27,10 @@ struct Settings {
   base::Duration save_every_time{};  // 0: off
   bool saves = true;                 // false: no checkpoint at all (standalone)
   bool exports = true;               // rank 0 exports the model at the end
-  bool own_program = false;          // of the user's: it steps and saves by itself, and says so
+  bool keeps_best = false;           // saves what is evaluated best
+  bool higher_is_best = false;
+  bool exports_best = false;  // not the last one
+  bool own_program = false;   // of the user's: it steps and saves by itself, and says so
   base::Duration grace = base::seconds(30);
 };
 
@@ -106,7 +109,13 @@ class TrainerCore {
   void Command(EngineCommand command);
   protocol::Phase PhaseNow(protocol::Phase of_engine) const;
   void BeginSave(int64_t step, int64_t position, bool final);
+  Save& StartSave(int64_t step, int64_t position, bool final);  // besides what is in flight
   void UploadIfOpened(Save& save);
+  // Of best checkpoints.
+  Evaluate NextEvaluation() const;
+  void TakeBest(const Evaluated& event);
+  void OpenHeld();
+  bool MayOpen(const Save& save) const;
   void DropSavesIf(bool (*predicate)(const Save&, base::Generation current));
   void RefuseSave(int64_t step, base::CheckpointId id, const std::string& reason);
   void FinishNow(bool stopped);
@@ -119,7 +128,7 @@ class TrainerCore {
   void Do(Action action) { out_.actions.push_back(std::move(action)); }
   bool AnythingUnanswered() const;
   bool LastStepDone() const {
-    return stop_agreed_ || ended_early_ ||
+    return stop_agreed_ || !ended_early_.empty() ||
            (settings_.own_program ? ended_well_ : plan_.Done(step_, position_));
   }
   base::Duration StopLimit(bool save) const;
@@ -149,7 +158,16 @@ class TrainerCore {
   double rate_ = 0;                                         // samples per second, smoothed
   std::optional<Evaluated> evaluation_;
   bool evaluation_due_ = false;
-  bool ended_early_ = false;  // for what an evaluation gave
+  bool evaluating_ = false;
+  std::string ended_early_;  // why; empty: it has not
+  // Rank 0: the best checkpoint that is committed. Its step is -1 if another generation saved it.
+  struct Best {
+    protocol::RestoreCandidate checkpoint;
+    int64_t step = -1;
+    double metric = 0;
+  };
+  std::optional<Best> best_;
+  std::optional<std::pair<int64_t, double>> best_here_;  // the last step, and its evaluation
 
   SaveTable saves_;
   bool save_due_ = false;                // rank 0: save as soon as no other is in flight

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -126,6 +127,13 @@ struct StepResult {
   base::Duration data{}, forward{}, backward{}, all_reduce{}, optimizer{}, total{};
 };
 
+// What rank 0 says of the best checkpoint as all evaluate (trainer/core): the others say nothing.
+struct BestFlags {
+  bool has_best = false;
+  double best = 0;
+  int64_t held_step = 0;
+};
+
 struct EvaluationResult {
   double loss = 0;        // mean over the evaluation set
   double accuracy = 0;    // 0..1; below 0: targets are numbers, and the next two are told
@@ -133,6 +141,9 @@ struct EvaluationResult {
   double r2 = 0;          // coefficient of determination
   double perplexity = 0;  // of text: exp(loss); otherwise 0
   int64_t samples = 0;
+  // What spec.checkpoint.best goes by (not a number: there is no such key), and rank 0's flags.
+  double metric = std::numeric_limits<double>::quiet_NaN();
+  BestFlags agreed;
   std::string stop;  // not empty: training ends here, for this reason (spec.train.early_stopping)
 };
 
@@ -160,7 +171,7 @@ class Engine {
   // One optimizer step over the next global batch. Collective.
   virtual absl::StatusOr<StepResult> Step(const StepFlags& flags) = 0;
   // The evaluation set, divided over the ranks. Collective.
-  virtual absl::StatusOr<EvaluationResult> Evaluate() = 0;
+  virtual absl::StatusOr<EvaluationResult> Evaluate(const BestFlags& flags) = 0;
 
   // The whole state (parameters, buffers, optimizer, average of the weights), in a fixed order, and
   // its bytes: the same on every rank, valid until the next Step, Join or destruction.
@@ -171,6 +182,8 @@ class Engine {
   // What is evaluated and exported as the model's tensors[index]: the average of the weights
   // (spec.train.ema), or they themselves. As StateBytes.
   virtual const char* ModelBytes(size_t index) const = 0;
+  // Which of the state's tensors that is.
+  virtual std::string ModelName(size_t index) const = 0;
   // Belongs to the state, but depends on no job's tensors.
   virtual NoiseAverages Noise() const = 0;
   virtual EvaluationRecord Evaluations() const = 0;
@@ -179,8 +192,9 @@ class Engine {
   virtual int64_t MostAtOnce() const = 0;
   // config.json of the exported model: recipe, shapes, classes, preprocessing.
   virtual std::string ModelConfig() const = 0;
-  // What else belongs to it: a TorchScript module as a file again.
-  virtual absl::StatusOr<std::vector<ModelFile>> ModelFiles() = 0;
+  // What else belongs to it: a TorchScript module as a file again. `instead`: not empty: bytes of
+  // each of the model's tensors, which it then holds; they and the engine are the same afterwards.
+  virtual absl::StatusOr<std::vector<ModelFile>> ModelFiles(const std::vector<char*>& instead) = 0;
 
   // Where the engine's thread is. From any thread.
   virtual protocol::Phase phase() const = 0;

@@ -154,8 +154,8 @@ core::Event EngineLoop::Run(const core::TakeSnapshot& command) {
   return core::SnapshotTaken{command.step};
 }
 
-core::Event EngineLoop::Run(const core::Evaluate&) {
-  auto result = doors_.engine->Evaluate();
+core::Event EngineLoop::Run(const core::Evaluate& command) {
+  auto result = doors_.engine->Evaluate({command.has_best, command.best, command.held_step});
   if (absl::IsUnavailable(result.status())) {
     return core::CollectiveFailed{std::string(result.status().message())};
   }
@@ -170,20 +170,25 @@ core::Event EngineLoop::Run(const core::Evaluate&) {
     log::Info("step " + std::to_string(step_) + ": evaluation loss " + Fixed(result->loss, 4) +
               quality + " of " + std::to_string(result->samples));
   }
-  return core::Evaluated{result->loss, result->accuracy, result->stop};
+  return core::Evaluated{
+      result->loss,        result->accuracy,         result->metric, result->agreed.has_best,
+      result->agreed.best, result->agreed.held_step, result->stop};
 }
 
-core::Event EngineLoop::Run(const core::ExportModel&) {
+core::Event EngineLoop::Run(const core::ExportModel& command) {
   blob::StoreSettings settings = doors_.store_settings;
   settings.patience = std::make_shared<blob::Patience>(blob::kSavePolicy, "store " + doors_.store);
-  auto uri = ExportModel(*doors_.engine, doors_.tokenizer_json, doors_.store, doors_.model_folder,
-                         settings);
+  auto uri = command.best ? ExportBest(*doors_.engine, *command.best, doors_.tokenizer_json,
+                                       doors_.store, doors_.model_folder, settings)
+                          : ExportModel(*doors_.engine, doors_.tokenizer_json, doors_.store,
+                                        doors_.model_folder, settings);
   if (!uri.ok()) {
     return core::EngineFailed{
         "the model could not be exported: " + std::string(uri.status().message()),
         protocol::kExitInfrastructure, protocol::FailureKind::kStore};
   }
-  log::Info("model exported to " + *uri);
+  log::Info("model exported to " + *uri +
+            (command.best ? ", that of the best checkpoint, " + command.best->uri : ""));
   return core::ModelExported{*uri};
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "common/protocol/trainer_messages.h"
 #include "trainer/blob/blob_store.h"
 #include "trainer/engine/engine.h"
 
@@ -16,5 +17,12 @@ namespace coxswain::trainer {
 absl::StatusOr<std::string> ExportModel(engine::Engine& engine, const std::string& tokenizer_json,
                                         const std::string& store, const std::string& folder,
                                         const blob::StoreSettings& settings);
+
+// The same of the model in a checkpoint of this job.
+absl::StatusOr<std::string> ExportBest(engine::Engine& engine,
+                                       const protocol::RestoreCandidate& checkpoint,
+                                       const std::string& tokenizer_json, const std::string& store,
+                                       const std::string& folder,
+                                       const blob::StoreSettings& settings);
 
 }  // namespace coxswain::trainer

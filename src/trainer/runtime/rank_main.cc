@@ -45,6 +45,11 @@ core::Settings CoreSettingsOf(const RankSettings& settings) {
   out.save_every_steps = settings.spec.checkpoint.every_steps;
   out.save_every_time = settings.spec.checkpoint.every_time;
   out.saves = settings.saves && !settings.store.empty();
+  if (auto best = settings.spec.checkpoint.best) {
+    out.keeps_best = true;
+    out.higher_is_best = config::HigherIsBetter(*best);
+    out.exports_best = settings.spec.checkpoint.export_best;
+  }
   out.own_program = settings.spec.HasProgram();
   out.exports = !settings.store.empty() && !out.own_program;
   out.grace = settings.spec.grace;

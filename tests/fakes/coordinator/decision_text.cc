@@ -83,6 +83,7 @@ std::string Line(const core::CheckpointRow& r) {
   std::string out =
       "checkpoint " + base::ToString(r.id) + " " + core::ToString(r.state) + " " + UriText(r.uri);
   if (r.final) out += " final";
+  if (r.best) out += " best=" + std::to_string(r.metric);
   if (r.collect) out += " collect";
   if (!r.reason.empty()) out += " (" + r.reason + ")";
   return out;
@@ -117,6 +118,7 @@ std::string Line(const protocol::FormGeneration& o) {
   for (const auto& candidate : o.restore) {
     out += " restore=" + (candidate.id ? base::ToString(candidate.id) : candidate.uri);
   }
+  if (o.has_best) out += " best=" + base::ToString(o.best.id);
   return out;
 }
 std::string Line(const protocol::CheckpointOpened& o) {

@@ -66,9 +66,9 @@ void CoreScript::AddTrainerCommands() {
                        protocol::CollectiveFailed{G(args), args.Number("step"), "peer closed"});
   };
   commands_["finished"] = [this](const Arguments& args) {
-    return FromTrainer(args.words.at(0),
-                       protocol::TrainingFinished{G(args), args.Number("step"), 0,
-                                                  args.Text("model"), args.Has("stopped")});
+    return FromTrainer(args.words.at(0), protocol::TrainingFinished{
+                                             G(args), args.Number("step"), 0, args.Text("model"),
+                                             args.Has("stopped"), args.Text("reason")});
   };
   commands_["failed"] = [this](const Arguments& args) {
     std::string whose = args.words.size() > 1 ? args.words[1] : "";
@@ -100,9 +100,10 @@ std::string CoreScript::RunJob(const std::string& job) {
 
 void CoreScript::AddCheckpointCommands() {
   commands_["open"] = [this](const Arguments& args) {
-    return FromTrainer(args.words.at(0),
-                       protocol::OpenCheckpoint{G(args), args.Number("step"),
-                                                args.Number("step") * 32, args.Has("final")});
+    return FromTrainer(args.words.at(0), protocol::OpenCheckpoint{
+                                             G(args), args.Number("step"), args.Number("step") * 32,
+                                             args.Has("final"), !args.Text("best").empty(),
+                                             std::stod(args.Text("best", "0"))});
   };
   commands_["stored"] = [this](const Arguments& args) {
     protocol::ShardStored report{C(args), G(args), {}};
@@ -123,7 +124,9 @@ void CoreScript::AddCheckpointCommands() {
   commands_["save"] = [this](const Arguments& args) {
     std::string attempt = args.words.at(0) + "/";
     std::string g = " g=" + args.Text("g", "1") + " step=" + args.Text("step");
-    Run("open " + attempt + "0" + g + (args.Has("final") ? " final" : ""));
+    const std::string best = args.Text("best");
+    Run("open " + attempt + "0" + g + (args.Has("final") ? " final" : "") +
+        (best.empty() ? "" : " best=" + best));
     std::string id = base::ToString(world_.store().cluster().last_checkpoint);
     for (int64_t rank = 0; rank < args.Number("ranks", 1); ++rank) {
       Run("stored " + attempt + std::to_string(rank) + g + " c=" + id);

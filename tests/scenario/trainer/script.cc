@@ -49,6 +49,9 @@ std::string Script::Run(const std::string& line) {
     settings.save_every_steps = Number(words, "every_steps", 0);
     settings.save_every_time = base::milliseconds(Number(words, "every_time", 0));
     settings.saves = Number(words, "saves", 1) != 0;
+    settings.keeps_best = words.contains("best");
+    settings.higher_is_best = settings.keeps_best && words.at("best") == "highest";
+    settings.exports_best = Number(words, "export_best", 0) != 0;
     core_ = std::make_unique<TrainerCore>(settings);
     now_ = base::Time{1'000'000};
     return "";
@@ -100,6 +103,11 @@ bool Script::Order(const std::string& verb, const Words& words, Event* event) {
     for (int64_t id : Numbers(words, "restore")) {
       form.restore.push_back({base::CheckpointId(static_cast<uint64_t>(id)),
                               "file:///c" + std::to_string(id), "hash"});
+    }
+    if (words.contains("best")) {
+      form.has_best = true;
+      form.best = {Checkpoint(words), "file:///c" + std::to_string(Number(words, "c", 0)), "hash"};
+      form.best_metric = std::stod(words.at("best"));
     }
     order = form;
   } else if (verb == "opened") {
@@ -167,7 +175,13 @@ bool Script::FromEngine(const std::string& verb, const Words& words, Event* even
   } else if (verb == "copied") {
     *event = SnapshotTaken{step_};
   } else if (verb == "evaluated") {
-    *event = Evaluated{0.4, 0.9, words.contains("stop") ? "early stopping: no better" : ""};
+    Evaluated evaluated{0.4, 0.9};
+    if (words.contains("metric")) evaluated.metric = std::stod(words.at("metric"));
+    evaluated.has_best = words.contains("best");
+    if (evaluated.has_best) evaluated.best = std::stod(words.at("best"));
+    evaluated.held_step = Number(words, "held", 0);
+    if (words.contains("stop")) evaluated.stop = "early stopping: no better";
+    *event = evaluated;
   } else if (verb == "exported") {
     *event = ModelExported{"file:///model"};
   } else if (verb == "failed") {

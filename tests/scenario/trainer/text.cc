@@ -20,6 +20,7 @@ struct Text {
   void operator()(const protocol::OpenCheckpoint& r) {
     out << "OpenCheckpoint step " << r.step << " position " << r.position << G(r)
         << (r.final ? " final" : "");
+    if (r.best) out << " best " << r.metric;
   }
   void operator()(const protocol::ShardStored& r) {
     out << "ShardStored " << base::ToString(r.id) << G(r);
@@ -36,6 +37,7 @@ struct Text {
   void operator()(const protocol::TrainingFinished& r) {
     out << "TrainingFinished step " << r.step << (r.stopped ? " stopped" : "")
         << (r.model_uri.empty() ? "" : " ") << r.model_uri;
+    if (!r.reason.empty()) out << " (" << r.reason << ")";
   }
   void operator()(const protocol::TrainingFailed& r) {
     out << "TrainingFailed" << (r.user_error ? " (user) " : " ") << protocol::ToString(r.kind)
@@ -68,8 +70,14 @@ struct Text {
         << (e.stop ? " stop" : "") << (e.stop_with_save ? " with-save" : "");
   }
   void operator()(const TakeSnapshot& e) { out << "TakeSnapshot step " << e.step; }
-  void operator()(const Evaluate&) { out << "Evaluate"; }
-  void operator()(const ExportModel&) { out << "ExportModel"; }
+  void operator()(const Evaluate& c) {
+    out << "Evaluate";
+    if (c.has_best) out << " best " << c.best;
+    if (c.held_step > 0) out << " held " << c.held_step;
+  }
+  void operator()(const ExportModel& c) {
+    out << "ExportModel" << (c.best ? " of " + c.best->uri : "");
+  }
 
   template <class R>
   std::string G(const R& report) {

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "coordinator/core/handlers/checkpoint_handler.h"
 #include "coordinator/core/handlers/drain_handler.h"
 #include "coordinator/core/handlers/exit_verdict.h"
-#include "coordinator/core/handlers/generation_handler.h"
 #include "coordinator/core/handlers/job_end_handler.h"
 #include "coordinator/core/text.h"
 

@@ -7,6 +7,8 @@
 namespace coxswain::coordinator::core {
 namespace {
 
+constexpr size_t kRestoreCandidates = 8;
+
 std::string Digits(int64_t number, size_t width) {
   std::string out = std::to_string(number);
   return out.size() >= width ? out : std::string(width - out.size(), '0') + out;
@@ -88,6 +90,8 @@ CheckpointRow OpenRow(Turn& turn, const TrainerSender& from,
             "/step-" + Digits(report.step, 8) + "-g" + std::to_string(report.generation.value) +
             "-" + Hex8(turn.RandomBits());
   row.final = report.final;
+  row.best = report.best;
+  row.metric = report.metric;
   row.node = from.rank->node;
   row.opened = turn.wall;
   turn.Persist(row);
@@ -118,6 +122,22 @@ bool AnswerIfSettled(Turn& turn, const TrainerSender& from, CheckpointId id,
 }
 
 }  // namespace
+
+std::vector<protocol::RestoreCandidate> RestoreCandidates(const Turn& turn, const JobRow& job) {
+  std::vector<protocol::RestoreCandidate> found;
+  std::vector<const CheckpointRow*> rows = turn.tables.checkpoints().OfJob(job.id);
+  for (auto row = rows.rbegin(); row != rows.rend() && found.size() < kRestoreCandidates; ++row) {
+    if (CanRestore(**row)) found.push_back({(*row)->id, (*row)->uri, (*row)->manifest_hash});
+  }
+  // Without an id: asked for by the user, so that a start afresh is no way out.
+  for (const protocol::RestoreCandidate& asked : job.request.resume_from) {
+    found.push_back({CheckpointId(), asked.uri, asked.manifest_hash});
+  }
+  if (job.request.resume_from.empty() && !job.resume_uri.empty()) {
+    found.push_back({CheckpointId(), job.resume_uri, ""});
+  }
+  return found;
+}
 
 void Handle(Turn& turn, const TrainerSender& from, const protocol::OpenCheckpoint& report) {
   std::string why = WhyStale(turn, from, report.generation);
@@ -164,8 +184,8 @@ void Handle(Turn& turn, const TrainerSender& from, const protocol::ManifestWritt
   });
   turn.soft.jobs[job].shards.erase(report.id);
   turn.Note("CheckpointCommitted",
-            base::ToString(row.id) + (row.final ? " (final)" : "") + " of " + StepText(row.step) +
-                ": " + base::ExactBytesText(row.bytes) + " in " + Plural(row.shards, "shard"),
+            base::ToString(row.id) + MarksOf(row) + " of " + StepText(row.step) + ": " +
+                base::ExactBytesText(row.bytes) + " in " + Plural(row.shards, "shard"),
             {job, from.node, from.key.attempt, row.generation});
   Tell(turn, job, protocol::CheckpointCommitted{row.id, row.manifest_hash});
   turn.TouchJob(job);

@@ -6,6 +6,9 @@
 
 namespace coxswain::coordinator::core {
 
+// What a new attempt of the job may restore, the first that can be used; empty: from the start.
+std::vector<protocol::RestoreCandidate> RestoreCandidates(const Turn& turn, const JobRow& job);
+
 // `rank` is what the tables have of the sender; null: nothing that lives. `key` and `incarnation`
 // are the sender's, on `session`.
 struct TrainerSender {

@@ -11,7 +11,6 @@ namespace {
 
 constexpr uint32_t kFormTries = 3;
 constexpr base::Duration kBatchPause = base::seconds(15);  // between two looks at the batch
-constexpr size_t kRestoreCandidates = 8;
 
 // The generation of the active attempt that is in force; null: none yet.
 const GenerationRow* Current(const Turn& turn, const AttemptRow& attempt) {
@@ -25,9 +24,18 @@ const GenerationRow* Current(const Turn& turn, const AttemptRow& attempt) {
 void SendFormGeneration(Turn& turn, const RankRow& rank, const GenerationRow& generation) {
   const JobRow& job = turn.tables.jobs().Get(rank.key.job);
   turn.soft.jobs[job.id].ranks[rank.key.rank].next_form = turn.now + turn.deadlines().Repeat();
-  turn.OrderRank(rank, protocol::FormGeneration{generation.generation, generation.members,
-                                                RestoreCandidates(turn, job), job.allow_uncommitted,
-                                                generation.batch});
+  protocol::FormGeneration order;
+  order.generation = generation.generation;
+  order.members = generation.members;
+  order.restore = RestoreCandidates(turn, job);
+  order.allow_uncommitted = job.allow_uncommitted;
+  order.global_batch = generation.batch;
+  if (const CheckpointRow* best = turn.tables.checkpoints().Best(job.id)) {
+    order.has_best = true;
+    order.best = {best->id, best->uri, best->manifest_hash};
+    order.best_metric = best->metric;
+  }
+  turn.OrderRank(rank, std::move(order));
 }
 
 void MakeGeneration(Turn& turn, const AttemptRow& attempt) {
@@ -201,22 +209,6 @@ std::optional<Time> TickBatch(Turn& turn, const AttemptRow& attempt,
 
 }  // namespace
 
-std::vector<protocol::RestoreCandidate> RestoreCandidates(const Turn& turn, const JobRow& job) {
-  std::vector<protocol::RestoreCandidate> found;
-  std::vector<const CheckpointRow*> rows = turn.tables.checkpoints().OfJob(job.id);
-  for (auto row = rows.rbegin(); row != rows.rend() && found.size() < kRestoreCandidates; ++row) {
-    if (CanRestore(**row)) found.push_back({(*row)->id, (*row)->uri, (*row)->manifest_hash});
-  }
-  // Without an id: asked for by the user, so that a start afresh is no way out.
-  for (const protocol::RestoreCandidate& asked : job.request.resume_from) {
-    found.push_back({CheckpointId(), asked.uri, asked.manifest_hash});
-  }
-  if (job.request.resume_from.empty() && !job.resume_uri.empty()) {
-    found.push_back({CheckpointId(), job.resume_uri, ""});
-  }
-  return found;
-}
-
 void Handle(Turn& turn, const RankRow& rank, const protocol::TrainerReady& report) {
   const AttemptRow* attempt = turn.tables.attempts().Active(rank.key.job);
   turn.soft.jobs[rank.key.job].ranks[rank.key.rank].ready = report;
@@ -312,6 +304,9 @@ void Handle(Turn& turn, const RankRow& rank, const protocol::TrainingFinished& r
   turn.EditRow(rank, [](RankRow& row) { row.finished = true; });
   if (rank.key.rank == 0) {
     turn.EditJob(job, [&](JobRow& row) { row.model_uri = report.model_uri; });
+    if (!report.reason.empty()) {
+      turn.EditRow(*attempt, [&](AttemptRow& row) { row.reason = report.reason; });
+    }
   }
   // Nobody leaves while another rank may still need it.
   std::vector<const RankRow*> ranks = turn.tables.ranks().Of(job, attempt->number);

@@ -6,9 +6,6 @@
 
 namespace coxswain::coordinator::core {
 
-// What a new attempt of the job may restore, the first that can be used; empty: from the start.
-std::vector<protocol::RestoreCandidate> RestoreCandidates(const Turn& turn, const JobRow& job);
-
 // Reports of a trainer whose rank row is live and has that incarnation.
 void Handle(Turn& turn, const RankRow& rank, const protocol::TrainerReady& report);
 void Handle(Turn& turn, const RankRow& rank, const protocol::GenerationFormed& report);

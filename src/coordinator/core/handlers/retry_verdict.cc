@@ -88,6 +88,7 @@ std::string DoneText(const Turn& turn, const JobRow& job, const AttemptRow& atte
     return "its program ended with exit code 0" +
            (attempt.last_step > 0 ? ", at " + StepText(attempt.last_step) : std::string());
   }
+  if (!attempt.reason.empty()) return attempt.reason;  // its ranks said why it ended early
   const auto& formed = turn.soft.jobs[job.id].formed;
   bool all_before = attempt.number.value == 1 && !job.resume_uri.empty() && formed &&
                     formed->step == attempt.last_step;
@@ -95,13 +96,6 @@ std::string DoneText(const Turn& turn, const JobRow& job, const AttemptRow& atte
     return "nothing was left to train: the checkpoint it began with is of " +
            StepText(attempt.last_step) +
            ", the last one (spec.train.epochs and spec.train.max_steps say how many there are)";
-  }
-  // With one batch size nothing else makes a recipe end well before its last step.
-  const protocol::TrainerProgress last =
-      job.last_progress ? job.last_progress->progress : protocol::TrainerProgress{};
-  if (job.request.max_batch == 0 && last.phase == protocol::Phase::kDone &&
-      last.step == attempt.last_step && last.step < last.total_steps) {
-    return "early stopping at " + StepText(last.step) + " of " + base::CountText(last.total_steps);
   }
   if (attempt.last_step == 1) return "its one step is done";
   return "all " + std::to_string(attempt.last_step) + " steps are done";

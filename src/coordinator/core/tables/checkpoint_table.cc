@@ -40,15 +40,27 @@ std::vector<const CheckpointRow*> CheckpointTable::NotKept(JobId job, uint32_t k
   std::vector<const CheckpointRow*> rows = OfJob(job);
   std::vector<const CheckpointRow*> surplus;
   uint32_t verified = 0;
+  bool best_verified = false;
   for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
     const CheckpointRow& each = **row;
+    const bool best = each.best && CanRestore(each) && !best_verified;
+    best_verified |= best && each.state == CheckpointState::kVerified;
     if (each.state == CheckpointState::kVerified && ++verified <= keep) continue;
     // Newer than enough verified ones: still needed, or on its way.
     bool behind = verified >= keep;
-    if (each.final || !behind || each.state == CheckpointState::kOpen || each.collect) continue;
+    if (each.final || best || !behind || each.state == CheckpointState::kOpen || each.collect)
+      continue;
     surplus.push_back(&each);
   }
   return surplus;
+}
+
+const CheckpointRow* CheckpointTable::Best(JobId job) const {
+  const CheckpointRow* found = nullptr;
+  for (const CheckpointRow* row : OfJob(job)) {
+    if (row->best && CanRestore(*row)) found = row;
+  }
+  return found;
 }
 
 bool CheckpointTable::HasStoreWork(JobId job, uint32_t keep) const {

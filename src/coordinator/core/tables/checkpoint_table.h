@@ -28,9 +28,11 @@ class CheckpointTable {
 
   const CheckpointRow* Find(CheckpointId id) const;
   std::vector<const CheckpointRow*> OfJob(JobId job) const;  // ascending by id
-  // What is neither final nor among the newest `keep` verified ones, nor newer than those; without
-  // what is open or to be collected already.
+  // What is neither final nor the newest best one that is verified, nor among the newest `keep`
+  // verified ones, nor newer than those; without what is open or to be collected already.
   std::vector<const CheckpointRow*> NotKept(JobId job, uint32_t keep) const;
+  // The newest best one that a restore may use; null: none.
+  const CheckpointRow* Best(JobId job) const;
   // Of a job that has ended: some are to be verified or deleted.
   bool HasStoreWork(JobId job, uint32_t keep) const;
   std::vector<JobId> Jobs() const;

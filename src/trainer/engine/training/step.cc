@@ -298,11 +298,13 @@ void TrainingEngine::ApplyUpdate(StepResult& result) {
   has_state_ = true;
 }
 
-absl::StatusOr<EvaluationResult> TrainingEngine::Evaluate() {
+absl::StatusOr<EvaluationResult> TrainingEngine::Evaluate(const BestFlags& flags) {
   SetPhase(protocol::Phase::kEvaluation);
   if (sets_.evaluate == nullptr) return absl::InternalError("there is no evaluation set");
   bool alone = group_->size() == 1;
   EvaluationSums sums;
+  // Summed too: the others say nothing.
+  double flag[] = {flags.has_best ? 1.0 : 0.0, flags.best, static_cast<double>(flags.held_step)};
   absl::Status read;
   absl::Status done =
       Guard(alone ? absl::StatusCode::kInternal : absl::StatusCode::kUnavailable, [&] {
@@ -320,6 +322,9 @@ absl::StatusOr<EvaluationResult> TrainingEngine::Evaluate() {
         }
         at::Tensor all = at::from_blob(sums.data(), {EvaluationSums::kCount}, Options(at::kDouble));
         group_->AllReduce(all)->Wait();
+        if (settings_.spec.checkpoint.best) {
+          group_->AllReduce(at::from_blob(flag, {3}, Options(at::kDouble)))->Wait();
+        }
       });
   if (!done.ok() || !read.ok()) {
     LeaveGroup(!alone);
@@ -327,6 +332,8 @@ absl::StatusOr<EvaluationResult> TrainingEngine::Evaluate() {
     return done.ok() ? OfData(read) : done;
   }
   EvaluationResult result = loss_->Finish(sums, sets_.train->target_std());
+  result.agreed = {flag[0] > 0, flag[1], static_cast<int64_t>(flag[2])};
+  if (auto best = settings_.spec.checkpoint.best) result.metric = ValueOf(*best, result);
   result.stop = stopping_.Take(step_, result);
   return result;
 }

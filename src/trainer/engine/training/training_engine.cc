@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <c10/util/Logging.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "trainer/blob/hasher.h"
@@ -51,6 +52,30 @@ const std::string& FileOf(const EngineSettings& settings) {
   static const std::string none;
   return settings.model_file == nullptr ? none : *settings.model_file;
 }
+
+// While it lives the first tensors hold these bytes, and these those of the tensors.
+class BytesInPlace {
+ public:
+  BytesInPlace(const std::vector<NamedTensor>& tensors, const std::vector<char*>& bytes)
+      : tensors_(tensors), bytes_(bytes) {
+    Swap();
+  }
+  ~BytesInPlace() { Swap(); }
+  BytesInPlace(const BytesInPlace&) = delete;
+  BytesInPlace& operator=(const BytesInPlace&) = delete;
+
+ private:
+  void Swap() {
+    for (size_t i = 0; i < bytes_.size(); ++i) {
+      const at::Tensor& tensor = tensors_[i].tensor;
+      std::swap_ranges(bytes_[i], bytes_[i] + tensor.nbytes(),
+                       static_cast<char*>(tensor.mutable_data_ptr()));
+    }
+  }
+
+  const std::vector<NamedTensor>& tensors_;
+  const std::vector<char*>& bytes_;
+};
 
 int64_t HashOf(const std::string& file) {
   return static_cast<int64_t>(std::stoull(blob::HashHex(file), nullptr, 16));
@@ -159,15 +184,21 @@ const char* TrainingEngine::ModelBytes(size_t index) const {
   return static_cast<const char*>(tensors[index].tensor.const_data_ptr());
 }
 
+std::string TrainingEngine::ModelName(size_t index) const {
+  return average_ != nullptr ? average_->state()[index].name : state_[index].name;
+}
+
 std::string TrainingEngine::ModelConfig() const {
   return DescribeModel(settings_.spec, *sets_.train, state_info_, model_tensors_);
 }
 
-absl::StatusOr<std::vector<ModelFile>> TrainingEngine::ModelFiles() {
+absl::StatusOr<std::vector<ModelFile>> TrainingEngine::ModelFiles(
+    const std::vector<char*>& instead) {
   std::vector<ModelFile> files;
   absl::Status written = Guard(absl::StatusCode::kInternal, [&] {
     at::NoGradGuard no_grad;
-    AverageInPlace exported(average_.get());
+    AverageInPlace average(instead.empty() ? average_.get() : nullptr);
+    BytesInPlace bytes_instead(state_, instead);
     std::string bytes = model_->Serialized();
     if (!bytes.empty()) files.push_back({"model.pt", std::move(bytes)});
   });

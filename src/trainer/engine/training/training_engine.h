@@ -31,16 +31,17 @@ class TrainingEngine : public Engine {
   absl::StatusOr<Joined> Join(const GroupSettings& group, const Restore& restore) override;
   void Abort() override;
   absl::StatusOr<StepResult> Step(const StepFlags& flags) override;
-  absl::StatusOr<EvaluationResult> Evaluate() override;
+  absl::StatusOr<EvaluationResult> Evaluate(const BestFlags& flags) override;
   const std::vector<blob::TensorInfo>& StateTensors() const override { return state_info_; }
   const char* StateBytes(size_t index) const override;
   const char* ModelBytes(size_t index) const override;
+  std::string ModelName(size_t index) const override;
   size_t ModelTensorCount() const override { return model_tensors_; }
   NoiseAverages Noise() const override { return meter_.noise().averages(); }
   EvaluationRecord Evaluations() const override { return stopping_.record(); }
   int64_t MostAtOnce() const override { return most_at_once_; }
   std::string ModelConfig() const override;
-  absl::StatusOr<std::vector<ModelFile>> ModelFiles() override;
+  absl::StatusOr<std::vector<ModelFile>> ModelFiles(const std::vector<char*>& instead) override;
   protocol::Phase phase() const override { return phase_.load(std::memory_order_relaxed); }
 
  private:

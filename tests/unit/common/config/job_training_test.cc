@@ -1,4 +1,4 @@
-// How training goes on and ends: evaluation, early stopping.
+// How training goes on and ends: evaluation, the best checkpoint, early stopping.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -22,12 +22,16 @@ TEST(JobTraining, EvaluationBySteps_ReplacesThatByEpochsUnlessBothAreGiven) {
   EXPECT_EQ(both.evaluate_every_epochs, 2);
 }
 
-TEST(JobTraining, EarlyStopping_IsRead) {
-  const JobSpec job =
-      Parsed(kJob, {"spec.train.early_stopping={metric: accuracy, patience: 3}"}).spec;
+TEST(JobTraining, EarlyStoppingAndBest_AreRead) {
+  const JobSpec job = Parsed(kJob, {"spec.train.early_stopping={metric: accuracy, patience: 3}",
+                                    "spec.checkpoint.best={metric: loss, export: true}"})
+                          .spec;
   EXPECT_EQ(job.train.early_stopping.metric, Metric::kAccuracy);
   EXPECT_EQ(job.train.early_stopping.patience, 3);
   EXPECT_EQ(job.train.early_stopping.min_delta, 0);
+  EXPECT_EQ(job.checkpoint.best, Metric::kLoss);
+  EXPECT_TRUE(job.checkpoint.export_best);
+  EXPECT_FALSE(Parsed(kJob).spec.checkpoint.best);
   EXPECT_EQ(Parsed(kJob).spec.train.early_stopping.patience, 0);
 }
 
@@ -35,10 +39,10 @@ TEST(JobTraining, MetricOfOtherData_IsRefused) {
   EXPECT_THAT(MistakesIn(kJob, {"spec.train.early_stopping={metric: r2, patience: 3}"}),
               ElementsAre(HasSubstr("spec.train.early_stopping.metric: found r2, which belongs to "
                                     "a regression (spec.data.task); expected loss or accuracy")));
-  EXPECT_THAT(MistakesIn(kJob, {"spec.train.early_stopping={metric: perplexity, patience: 1}"}),
-              ElementsAre(HasSubstr("spec.train.early_stopping.metric: found")));
-  EXPECT_THAT(MistakesIn(kJob, {"spec.train.early_stopping={metric: loss}"}),
-              ElementsAre(HasSubstr("spec.train.early_stopping")));
+  EXPECT_THAT(MistakesIn(kJob, {"spec.checkpoint.best={metric: perplexity}"}),
+              ElementsAre(HasSubstr("spec.checkpoint.best.metric: found")));
+  EXPECT_THAT(MistakesIn(kJob, {"spec.checkpoint.best={export: true}"}),
+              ElementsAre(HasSubstr("spec.checkpoint.best.metric")));
 }
 
 TEST(JobTraining, WithoutEvaluation_NothingCanBeJudged) {

@@ -154,6 +154,8 @@ inline core::CheckpointRow SampleCheckpoint(uint64_t id, uint64_t job,
   row.bytes = uint64_t{1} << 40;
   row.shards = 2;
   row.final = true;
+  row.best = true;
+  row.metric = 0.1;
   row.node = core::NodeId("node-b");
   row.opened = base::WallTime{1};
   row.committed = base::WallTime{2};

@@ -16,12 +16,13 @@ constexpr int kRanks = 3;
 
 class World {
  public:
-  explicit World(uint64_t seed) : rng_(seed) {
+  explicit World(uint64_t seed, bool keeps_best = false) : keeps_best_(keeps_best), rng_(seed) {
     for (int rank = 0; rank < kRanks; ++rank) {
       Settings settings;
       settings.rank = static_cast<base::Rank>(rank);
       settings.incarnation = base::Incarnation(static_cast<uint64_t>(rank) + 1);
       settings.save_every_steps = 3;
+      settings.keeps_best = settings.exports_best = keeps_best;
       cores_.push_back(std::make_unique<TrainerCore>(settings));
     }
     commands_.resize(kRanks);
@@ -62,6 +63,10 @@ class World {
   std::map<int, std::vector<int64_t>> copied_;  // by rank
   std::set<int64_t> committed_;                 // steps
   size_t most_open_ = 0;
+  double lowest_ = std::numeric_limits<double>::infinity();  // of the evaluations
+  std::map<base::CheckpointId, double> best_;                // rows that were opened as the best
+  base::CheckpointId exported_;
+  std::map<int64_t, base::CheckpointId> rows_;  // by step
 
  private:
   void Give(int rank, const Event& event) {
@@ -87,7 +92,9 @@ class World {
         copied_[rank].push_back(copy->step);
         return Finish(rank, SnapshotTaken{copy->step});
       }
-      if (std::holds_alternative<ExportModel>(*commands_[rank])) {
+      if (const auto* model = std::get_if<ExportModel>(&*commands_[rank])) {
+        if (model->best) exported_ = model->best->id;
+        if (!model->best && rows_.contains(steps_)) exported_ = rows_.at(steps_);
         return Finish(rank, ModelExported{"file:///m"});
       }
     }
@@ -103,10 +110,17 @@ class World {
     if (std::holds_alternative<JoinGroup>(*commands_[0])) {
       GroupFormed formed;
       formed.generation = base::Generation(1);
-      formed.plan = {100, 10, 2, 0, 1};
+      formed.plan = {100, 10, 2, 0, 1, keeps_best_ ? 1 : 0};
       for (int rank = 0; rank < kRanks; ++rank) Finish(rank, formed);
     } else if (std::holds_alternative<Evaluate>(*commands_[0])) {
-      for (int rank = 0; rank < kRanks; ++rank) Finish(rank, Evaluated{});
+      const auto& of_first = std::get<Evaluate>(*commands_[0]);
+      Evaluated evaluated;
+      if (keeps_best_) evaluated.metric = static_cast<double>(rng_.Below(1000));
+      lowest_ = std::min(lowest_, evaluated.metric);
+      evaluated.has_best = of_first.has_best;
+      evaluated.best = of_first.best;
+      evaluated.held_step = of_first.held_step;
+      for (int rank = 0; rank < kRanks; ++rank) Finish(rank, evaluated);
     } else {
       step.step = ++steps_;
       step.position = steps_ * 10;
@@ -149,6 +163,7 @@ class World {
       Order(rank, form);
     } else if (const auto* open = std::get_if<protocol::OpenCheckpoint>(&report)) {
       auto [it, fresh] = rows_.try_emplace(open->step, base::CheckpointId(rows_.size() + 1));
+      if (open->best) best_[it->second] = open->metric;
       size_t open_now = 0;
       for (auto [step, id] : rows_) open_now += !committed_.contains(step);
       most_open_ = std::max(most_open_, open_now);
@@ -188,6 +203,7 @@ class World {
     if (rng_.Below(4) != 0) Give(rank, OrderReceived{std::move(order)});
   }
 
+  const bool keeps_best_;
   base::Rng rng_;
   base::Time now_;
   std::vector<std::unique_ptr<TrainerCore>> cores_;
@@ -195,7 +211,6 @@ class World {
   std::vector<std::pair<int, protocol::TrainerReport>> reports_;
   std::map<int, std::vector<Action>> work_;
   std::set<int> ready_;
-  std::map<int64_t, base::CheckpointId> rows_;
   std::map<base::CheckpointId, std::map<base::Rank, protocol::Shard>> shards_;
   std::set<base::CheckpointId> hashes_;
   int64_t steps_ = 0;
@@ -212,6 +227,26 @@ TEST(Agreement, LossyNetwork_AllRanksCopyTheSameStepsAndFinish) {
     EXPECT_TRUE(world.committed_.contains(20)) << "the last step, seed " << seed;
     EXPECT_EQ(world.most_open_, 1u) << "seed " << seed;
   }
+}
+
+TEST(Agreement, LossyNetwork_TheBestIsCommittedAndExported) {
+  size_t not_last = 0;
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    World world(seed, true);
+    world.Run();
+    ASSERT_TRUE(world.Over()) << "seed " << seed;
+    for (int code : world.exits_) EXPECT_EQ(code, 0) << "seed " << seed;
+    EXPECT_EQ(world.copied_[0], world.copied_[1]) << "seed " << seed;
+    EXPECT_EQ(world.copied_[0], world.copied_[2]) << "seed " << seed;
+    EXPECT_EQ(world.most_open_, 1u) << "seed " << seed;
+    ASSERT_FALSE(world.best_.empty()) << "seed " << seed;
+    // Each row is better than those before it; the newest is the best of all, and what is exported.
+    EXPECT_EQ(world.best_.rbegin()->second, world.lowest_) << "seed " << seed;
+    EXPECT_EQ(world.exported_, world.best_.rbegin()->first) << "seed " << seed;
+    EXPECT_EQ(world.committed_.size(), world.rows_.size()) << "seed " << seed;
+    not_last += world.rows_.at(20) != world.exported_;
+  }
+  EXPECT_GT(not_last, 20u);
 }
 
 }  // namespace

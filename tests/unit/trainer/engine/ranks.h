@@ -171,7 +171,7 @@ inline Curve Train(const config::JobSpec& spec, const Datasets& sets, uint32_t w
       curve.results.push_back(*result);
     }
     if (sets.evaluate != nullptr) {
-      auto evaluation = engine->Evaluate();
+      auto evaluation = engine->Evaluate({});
       CHECK(evaluation.ok()) << evaluation.status().ToString();
       if (rank == 0) curve.evaluation = *evaluation;
     }

@@ -199,7 +199,7 @@ TEST(TorchScript, TrainedModel_IsAFileAgain) {
                          StartAfresh)
                   .ok());
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(engine->Step({}).ok());
-  auto files = engine->ModelFiles();
+  auto files = engine->ModelFiles({});
   ASSERT_TRUE(files.ok()) << files.status();
   ASSERT_EQ(files->size(), 1u);
   EXPECT_EQ(files->front().name, "model.pt");
@@ -220,6 +220,32 @@ TEST(TorchScript, TrainedModel_IsAFileAgain) {
   EXPECT_EQ(module.forward({at::zeros({5, 1, 8, 8}, at::kDouble)}).toTensor().sizes().vec(),
             (std::vector<int64_t>{5, 4}));
   EXPECT_THAT(engine->ModelConfig(), HasSubstr("\"file\": \"model.pt\""));
+}
+
+TEST(TorchScript, ModelOfACheckpoint_IsAFileTooAndTheTrainedOneStays) {
+  std::unique_ptr<Engine> engine = MakeEngine();
+  EngineSettings settings;
+  settings.spec = Spec(config::Recipe::kTorchScript);
+  settings.model_file = With(DropoutFile()).model_file;
+  ASSERT_TRUE(engine->Prepare(settings, {&Images(), nullptr}).ok());
+  std::vector<std::string> saved, now;
+  std::vector<char*> bytes;
+  for (size_t i = 0; i < engine->ModelTensorCount(); ++i) {
+    now.emplace_back(engine->StateBytes(i), engine->StateTensors()[i].bytes());
+    saved.emplace_back(now.back().size(), '\1');
+  }
+  for (std::string& each : saved) bytes.push_back(each.data());
+  auto files = engine->ModelFiles(bytes);
+  ASSERT_TRUE(files.ok()) << files.status();
+  std::istringstream in(files->front().bytes);
+  torch::jit::Module module = torch::jit::load(in);
+  for (size_t i = 0; i < now.size(); ++i) {
+    const blob::TensorInfo& info = engine->StateTensors()[i];
+    at::Tensor value = module.attr(info.name).toTensor();
+    EXPECT_EQ(std::memcmp(value.const_data_ptr(), saved[i].data(), info.bytes()), 0) << info.name;
+    EXPECT_EQ(saved[i], std::string(info.bytes(), '\1')) << info.name;
+    EXPECT_EQ(std::memcmp(engine->StateBytes(i), now[i].data(), info.bytes()), 0) << info.name;
+  }
 }
 
 // What Inspect says of a file for images of 1 x 8 x 8 and 4 classes.
