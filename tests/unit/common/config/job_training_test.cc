@@ -42,7 +42,7 @@ TEST(JobTraining, MetricOfOtherData_IsRefused) {
   EXPECT_THAT(MistakesIn(kJob, {"spec.checkpoint.best={metric: perplexity}"}),
               ElementsAre(HasSubstr("spec.checkpoint.best.metric: found")));
   EXPECT_THAT(MistakesIn(kJob, {"spec.checkpoint.best={export: true}"}),
-              ElementsAre(HasSubstr("spec.checkpoint.best.metric")));
+              ElementsAre(HasSubstr("missing key 'metric' in spec.checkpoint.best")));
 }
 
 TEST(JobTraining, WithoutEvaluation_NothingCanBeJudged) {
