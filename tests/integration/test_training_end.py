@@ -68,6 +68,9 @@ def check_best(cluster, job, name, sign, last, prefix=""):
     assert best["best"] and best["metric"] == values[step], (values, listed)
     shown = cluster.cox("checkpoints", job).stdout
     assert shown.count("best: ") == 1 and best["id"] in next(line for line in shown.splitlines() if "best: " in line), shown
+    described = next(line for line in cluster.cox("describe", job).stdout.splitlines() if line.startswith("Best"))
+    assert best["id"] in described and best["uri"] in described, described
+    assert cluster.job(job)["bestCheckpoint"]["id"] == best["id"]
     model = tensors(folder_of(cluster.job(job)["modelUri"]) / "model.safetensors")
     whole = {name: data for name, data in model.items() if len(data) < 300}  # small enough to be in one shard
     assert whole, {name: len(data) for name, data in model.items()}

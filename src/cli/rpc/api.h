@@ -120,6 +120,8 @@ struct Job {
   std::string model_uri;
   bool has_checkpoint = false;
   Checkpoint last_checkpoint;
+  bool has_best = false;
+  Checkpoint best_checkpoint;  // by its evaluations
   std::string submitted_by;
   std::string queue;  // empty: the default one
   int32_t priority = 0;

@@ -167,6 +167,8 @@ Job FromWire(const wire::Job& in) {
   out.model_uri = in.model_uri();
   out.has_checkpoint = in.has_last_checkpoint();
   if (out.has_checkpoint) out.last_checkpoint = FromWire(in.last_checkpoint());
+  out.has_best = in.has_best_checkpoint();
+  if (out.has_best) out.best_checkpoint = FromWire(in.best_checkpoint());
   out.submitted_by = in.submitted_by();
   out.queue = in.queue();
   out.priority = in.priority();

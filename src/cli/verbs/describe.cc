@@ -18,10 +18,9 @@ std::string ExitText(const rpc::ExitInfo& exit) {
          (exit.node.empty() ? "" : " on " + exit.node);
 }
 
-std::string CheckpointText(const rpc::Job& job) {
-  if (!job.has_checkpoint) return "";
-  const rpc::Checkpoint& c = job.last_checkpoint;
-  return c.id + " " + c.state + " at step " + output::Count(c.step) + ", " + c.uri;
+std::string CheckpointText(const rpc::Checkpoint& c) {
+  return c.id + " " + c.state + " at step " + output::Count(c.step) +
+         (c.best ? " (" + output::Number(c.metric) + ")" : "") + ", " + c.uri;
 }
 
 // Of a job that is not training.
@@ -83,7 +82,8 @@ std::string Summary(const Session& session, const rpc::Job& job) {
                             std::to_string(job.failed_attempts) + " of at most " +
                             std::to_string(job.max_attempts) + " failed");
   for (const auto& [name, value] : job.labels) fields.Add("Label", name + "=" + value);
-  fields.Add("Checkpoint", CheckpointText(job));
+  if (job.has_checkpoint) fields.Add("Checkpoint", CheckpointText(job.last_checkpoint));
+  if (job.has_best) fields.Add("Best", CheckpointText(job.best_checkpoint));
   fields.Add("Model", job.model_uri);
   return fields.ToString(session.out());
 }

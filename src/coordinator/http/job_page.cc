@@ -126,6 +126,10 @@ std::string FactsHtml(const runtime::JobView& job, base::WallTime now) {
     out += FactHtml("Checkpoint",
                     absl::StrCat("step ", CountText(c.step), ", ", AgoHtml(c.committed, now)));
   }
+  if (job.record.best_checkpoint) {
+    const core::CheckpointRow& c = *job.record.best_checkpoint;
+    out += FactHtml("Best", absl::StrCat("step ", CountText(c.step), " (", c.metric, ")"));
+  }
   if (!row.model_uri.empty())
     out += FactHtml("Model", "<code>" + Escape(row.model_uri) + "</code>");
   if (!row.resume_uri.empty())

@@ -154,6 +154,9 @@ json SummaryJson(const runtime::JobView& view, const NodeNames& names) {
   if (view.record.last_checkpoint) {
     j["last_checkpoint"] = CheckpointJson(*view.record.last_checkpoint);
   }
+  if (view.record.best_checkpoint) {
+    j["best_checkpoint"] = CheckpointJson(*view.record.best_checkpoint);
+  }
   return j;
 }
 

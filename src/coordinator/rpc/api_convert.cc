@@ -109,6 +109,9 @@ void Fill(const runtime::JobView& in, JobParts parts, const NodeNames& names, v1
   if (in.record.last_checkpoint) {
     Fill(*in.record.last_checkpoint, out->mutable_last_checkpoint());
   }
+  if (in.record.best_checkpoint) {
+    Fill(*in.record.best_checkpoint, out->mutable_best_checkpoint());
+  }
   out->set_submitted_by(Utf8(row.submitted_by));
   out->set_queue(Utf8(row.request.queue));
   out->set_priority(row.request.priority);

@@ -145,7 +145,15 @@ absl::StatusOr<JobRecord> SqliteStateReader::GetJob(core::JobId job) {
     if (!spec.ok()) return spec.status();
     record.job.spec_yaml = *std::move(spec);
     status = Complete(record);
+    std::vector<core::CheckpointRow> best;
+    if (status.ok()) {
+      status = Query(best,
+                     "WHERE job = ? AND state IN (2, 3) AND best AND NOT collect "
+                     "ORDER BY id DESC LIMIT 1",
+                     job);
+    }
     if (!status.ok()) return status;
+    if (!best.empty()) record.best_checkpoint = std::move(best.front());
     return record;
   });
 }

@@ -27,6 +27,8 @@ struct JobRecord {                                     // everything of one job
   std::vector<core::AttemptRow> attempts;              // ascending
   std::vector<core::RankRow> ranks;                    // of the last attempt, ascending
   std::optional<core::CheckpointRow> last_checkpoint;  // newest committed or verified
+  std::optional<core::CheckpointRow>
+      best_checkpoint;  // newest of those that was the best; of GetJob
   core::EventSeq last_event;
 };
 

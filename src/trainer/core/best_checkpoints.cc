@@ -2,6 +2,8 @@
 // already saved only rank 0 knows, and tells the others as part of the evaluation. A copy waits on
 // rank 0 while another save is in flight, on the others until it is opened.
 #include <cmath>
+#include <string>
+#include <utility>
 
 #include "trainer/core/trainer_core.h"
 
@@ -37,6 +39,16 @@ void TrainerCore::TakeBest(const Evaluated& event) {
   if (save == nullptr) save = &StartSave(step_, position_, false);
   save->best = true;
   save->metric = event.metric;
+}
+
+ExportModel TrainerCore::ExportOfBest() {
+  if (!best_) {
+    std::string why = "no evaluation of this job was a number: the last step's model is exported";
+    Do(Note{std::move(why)});
+    return {};
+  }
+  if (best_->step == step_) return {};  // the present one
+  return {best_->checkpoint};
 }
 
 bool TrainerCore::MayOpen(const Save& save) const {

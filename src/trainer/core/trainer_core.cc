@@ -86,8 +86,7 @@ void TrainerCore::PumpAfterLastStep() {
   if (!stop_agreed_ && rank_ == 0 && settings_.exports && !exported_) {
     if (!settings_.exports_best || !may_save) return Command(ExportModel{});
     if (must_save || SaveInFlight()) return;  // the best one may be on its way
-    if (best_ && best_->step != step_) return Command(ExportModel{best_->checkpoint});
-    return Command(ExportModel{});
+    return Command(ExportOfBest());
   }
   // A stop without saving waits for nothing; what is on its way may end after the next start.
   if (must_save || (SaveInFlight() && !(stop_agreed_ && stop_ && !stop_->save))) return;

@@ -114,6 +114,7 @@ class TrainerCore {
   // Of best checkpoints.
   Evaluate NextEvaluation() const;
   void TakeBest(const Evaluated& event);
+  ExportModel ExportOfBest();
   void OpenHeld();
   bool MayOpen(const Save& save) const;
   void DropSavesIf(bool (*predicate)(const Save&, base::Generation current));

@@ -304,7 +304,7 @@ void Handle(Turn& turn, const RankRow& rank, const protocol::TrainingFinished& r
   turn.EditRow(rank, [](RankRow& row) { row.finished = true; });
   if (rank.key.rank == 0) {
     turn.EditJob(job, [&](JobRow& row) { row.model_uri = report.model_uri; });
-    if (!report.reason.empty()) {
+    if (!report.reason.empty() && attempt->cause == Cause::kNone) {
       turn.EditRow(*attempt, [&](AttemptRow& row) { row.reason = report.reason; });
     }
   }

@@ -88,7 +88,8 @@ std::string DoneText(const Turn& turn, const JobRow& job, const AttemptRow& atte
     return "its program ended with exit code 0" +
            (attempt.last_step > 0 ? ", at " + StepText(attempt.last_step) : std::string());
   }
-  if (!attempt.reason.empty()) return attempt.reason;  // its ranks said why it ended early
+  // Why its ranks ended early; with a cause it is why they were to stop, and they came to the end.
+  if (attempt.cause == Cause::kNone && !attempt.reason.empty()) return attempt.reason;
   const auto& formed = turn.soft.jobs[job.id].formed;
   bool all_before = attempt.number.value == 1 && !job.resume_uri.empty() && formed &&
                     formed->step == attempt.last_step;

@@ -169,6 +169,7 @@ TEST_F(ClientTest, JobIsReadWholeWithItsExit) {
   job.mutable_exit()->set_ended(true);
   job.mutable_exit()->set_code(3);
   job.mutable_last_checkpoint()->set_state(v1::CHECKPOINT_VERIFIED);
+  job.mutable_best_checkpoint()->set_metric(0.25);
   service_.jobs.push_back(job);
   const auto read = Make()->GetJob("digits");
   ASSERT_TRUE(read.ok());
@@ -176,6 +177,8 @@ TEST_F(ClientTest, JobIsReadWholeWithItsExit) {
   EXPECT_EQ(read->cause, Cause::kUser);
   EXPECT_EQ(read->exit.code, 3);
   EXPECT_EQ(read->last_checkpoint.state, "VERIFIED");
+  EXPECT_TRUE(read->has_best);
+  EXPECT_EQ(read->best_checkpoint.metric, 0.25);
   EXPECT_TRUE(HasEnded(*read));
   EXPECT_TRUE(absl::IsNotFound(Make()->GetJob("nothing").status()));
 }

@@ -58,6 +58,7 @@ TEST_P(StateStoreConformance, EveryFieldOfEveryRow_ComesBack) {
   EXPECT_THAT(record->attempts, ElementsAre(attempt));
   EXPECT_THAT(record->ranks, ElementsAre(rank, exited));
   EXPECT_EQ(record->last_checkpoint, checkpoint);
+  EXPECT_EQ(record->best_checkpoint, checkpoint);
   EXPECT_EQ(record->last_event, event.seq);
   EXPECT_THAT(*reader_->ListNodes(), ElementsAre(node));
   EXPECT_THAT(*reader_->ListEvents(core::JobId(1), core::EventSeq(0), 10), ElementsAre(event));
@@ -199,6 +200,18 @@ TEST_P(StateStoreConformance, Checkpoints_NewestFirst) {
                           SampleCheckpoint(2, 1, CheckpointState::kCommitted)));
   EXPECT_EQ(reader_->ListCheckpoints(core::JobId(1), true)->size(), 3u);
   EXPECT_EQ(reader_->GetJob(core::JobId(1))->last_checkpoint->id.value, 2u);
+}
+
+TEST_P(StateStoreConformance, BestCheckpoint_IsTheNewestThatCanBeRestored) {
+  std::vector<core::CheckpointRow> rows;
+  for (uint64_t id = 1; id <= 6; ++id) {
+    rows.push_back(SampleCheckpoint(id, 1, CheckpointState::kVerified));
+  }
+  rows[3].best = false;
+  rows[4].collect = true;
+  rows[5].state = CheckpointState::kCorrupt;
+  Commit({SampleJob(1), rows[0], rows[1], rows[2], rows[3], rows[4], rows[5]});
+  EXPECT_EQ(reader_->GetJob(core::JobId(1))->best_checkpoint, rows[2]);
 }
 
 TEST_P(StateStoreConformance, CheckpointDamaged_OnlyIfItCouldBeRestored) {

@@ -191,7 +191,7 @@ TEST(Ema, WhatIsExportedIsTheAverage) {
   ASSERT_TRUE(engine->Prepare(settings, {&Images(), &Images()}).ok());
   ASSERT_TRUE(engine->Join({base::Generation(1), 0, 1, "", 0, -1}, StartAfresh).ok());
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(engine->Step({}).ok());
-  ASSERT_TRUE(engine->Evaluate().ok());
+  ASSERT_TRUE(engine->Evaluate({}).ok());
   const Saved saved = Saved::Of(*engine, 3, 96);
   for (size_t i = 0; i < engine->ModelTensorCount(); ++i) {
     const std::string exported(engine->ModelBytes(i), saved.tensors[i].bytes());
