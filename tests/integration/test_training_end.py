@@ -46,7 +46,7 @@ early_stopping: {metric: loss, patience: 4, min_delta: 0.001}""")
     assert done["reason"].startswith("early stopping: loss has not been better than "), done["reason"]
     assert done["reason"].endswith(" (step 100) by more than 0.001 in 4 evaluations"), done["reason"]
     last = cluster.json("checkpoints", job)["checkpoints"][0]
-    assert int(last["step"]) == 500, last
+    assert int(last["step"]) == 500 and last["final"], last
     assert folder_of(done["modelUri"]).joinpath("model.safetensors").exists()
     more = cluster.submit(file, "--set", "metadata.name=more", "--resume-from", job)
     assert cluster.cox("wait", more).returncode == 0

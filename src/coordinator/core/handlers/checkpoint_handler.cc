@@ -215,6 +215,16 @@ void Handle(Turn& turn, const TrainerSender& from, const protocol::CheckpointFai
   WantStoreWork(turn, from.key.job);
 }
 
+// Its trainers need not have known it: an early stop falls on a step that was saved anyway.
+void MarkFinal(Turn& turn, JobId job, int64_t step) {
+  const CheckpointRow* newest = nullptr;
+  for (const CheckpointRow* row : turn.tables.checkpoints().OfJob(job)) {
+    if (CanRestore(*row)) newest = row;
+  }
+  if (newest == nullptr || newest->final || newest->step != step) return;
+  turn.EditRow(*newest, [](CheckpointRow& row) { row.final = true; });
+}
+
 void AbortOpenCheckpoints(Turn& turn, JobId job, const std::string& reason) {
   for (const CheckpointRow* row : turn.tables.checkpoints().OfJob(job)) {
     if (row->state != CheckpointState::kOpen) continue;

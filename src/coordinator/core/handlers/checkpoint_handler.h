@@ -23,6 +23,9 @@ void Handle(Turn& turn, const TrainerSender& from, const protocol::ShardStored& 
 void Handle(Turn& turn, const TrainerSender& from, const protocol::ManifestWritten& report);
 void Handle(Turn& turn, const TrainerSender& from, const protocol::CheckpointFailed& report);
 
+// Training has come to its end at `step`: the newest checkpoint, if it is of that, is the final
+// one.
+void MarkFinal(Turn& turn, JobId job, int64_t step);
 // Its attempt or generation is over: what was not committed never will be.
 void AbortOpenCheckpoints(Turn& turn, JobId job, const std::string& reason);
 // The rank's worker has come back, or this coordinator has: what is open is said again, to which

@@ -303,6 +303,7 @@ void Handle(Turn& turn, const RankRow& rank, const protocol::TrainingFinished& r
   if (report.stopped) return turn.OrderRank(rank, protocol::FinishAcknowledged{});
   turn.EditRow(rank, [](RankRow& row) { row.finished = true; });
   if (rank.key.rank == 0) {
+    MarkFinal(turn, job, report.step);
     turn.EditJob(job, [&](JobRow& row) { row.model_uri = report.model_uri; });
     if (!report.reason.empty() && attempt->cause == Cause::kNone) {
       turn.EditRow(*attempt, [&](AttemptRow& row) { row.reason = report.reason; });
