@@ -16,7 +16,6 @@ cox_install_folder(proto ${CMAKE_INSTALL_DATADIR}/coxswain/proto FILES_MATCHING 
 # For those who build a model of their own (docs/howto/own-model.md): one header and find_package(coxswain).
 # Alone: cmake --install BUILD --component plugin --prefix PREFIX.
 include(CMakePackageConfigHelpers)
-string(REGEX REPLACE ".*/torch-" "" COXSWAIN_TORCH_VERSION ${COXSWAIN_TORCH})
 configure_package_config_file(${CMAKE_SOURCE_DIR}/deploy/cmake/coxswain-config.cmake.in
   ${CMAKE_BINARY_DIR}/coxswain-config.cmake INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/coxswain
   PATH_VARS CMAKE_INSTALL_INCLUDEDIR)

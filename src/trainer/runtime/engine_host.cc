@@ -3,8 +3,11 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <string>
+
+#include "trainer/runtime/torch_place.h"
 
 namespace coxswain::trainer {
 
@@ -20,6 +23,17 @@ absl::StatusOr<std::unique_ptr<engine::Engine>> LoadEngine() {
       continue;
     }
     void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (module == nullptr) {
+      const std::string why = dlerror();
+      if (why.find("libtorch_cpu.so") == std::string::npos) {
+        return absl::InternalError("cannot load the training engine: " + why);
+      }
+      // That of a bundle: it was not told where LibTorch is.
+      absl::StatusOr<std::filesystem::path> torch = FindTorch(std::getenv);
+      if (!torch.ok()) return torch.status();
+      if (absl::Status loaded = LoadTorch(*torch); !loaded.ok()) return loaded;
+      module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    }
     if (module == nullptr) {
       return absl::InternalError(std::string("cannot load the training engine: ") + dlerror());
     }

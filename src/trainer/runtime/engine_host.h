@@ -8,8 +8,9 @@
 
 namespace coxswain::trainer {
 
-// From the program's folder or ../lib. INTERNAL: it is not there or cannot be loaded. The module
-// stays loaded for the life of the process.
+// From the program's folder or ../lib; LibTorch from where it was at the build, else from where
+// FindTorch finds it. NOT_FOUND: LibTorch is not on this machine. INTERNAL: it is not there or
+// cannot be loaded. The module stays loaded for the life of the process.
 absl::StatusOr<std::unique_ptr<engine::Engine>> LoadEngine();
 
 }  // namespace coxswain::trainer

@@ -198,7 +198,10 @@ std::optional<core::EngineFailed> RankProcess::PrepareEngine() {
   auto loading = LoadEngine();
   auto read = reading.get();
   if (!read.ok()) return FailureOf(read.status(), protocol::FailureKind::kData);
-  if (!loading.ok()) return FailureOf(loading.status(), protocol::FailureKind::kSettings);
+  if (!loading.ok()) {  // what this machine lacks, another may have
+    return core::EngineFailed{std::string(loading.status().message()),
+                              protocol::kExitInfrastructure, protocol::FailureKind::kNotStarted};
+  }
   if (!model.ok()) return FailureOf(model.status(), protocol::FailureKind::kSettings);
   if (!own_model.ok()) return FailureOf(own_model.status(), protocol::FailureKind::kSettings);
   settings.spec.model = *std::move(model);
@@ -290,7 +293,10 @@ void RunRank(RankSettings settings, ListenSocket socket, std::unique_ptr<Trainer
     if (auto failed = process->program->PrepareCode()) process->shell.Handle(*failed);
     process->ServeProgram();
   }
-  if (auto failed = process->PrepareEngine()) process->shell.Handle(*failed);
+  if (auto failed = process->PrepareEngine()) {
+    process->shell.Handle(*failed);
+    while (true) process->shell.NextCommand();  // there is nothing to obey with; the shell ends us
+  }
   process->ServeEngine();
 }
 

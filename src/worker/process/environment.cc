@@ -15,6 +15,7 @@ using Environment = std::map<std::string, std::string>;
 
 // Of the worker alone: its token, its service manager, its own GPUs.
 bool IsPrivate(std::string_view name) {
+  if (name == "COXSWAIN_TORCH") return false;  // where LibTorch is: for the trainers
   constexpr std::array<std::string_view, 8> kPrivate = {
       "NOTIFY_SOCKET", "LISTEN_FDS",    "LISTEN_PID",     "LISTEN_FDNAMES",
       "INVOCATION_ID", "WATCHDOG_USEC", "JOURNAL_STREAM", "CUDA_VISIBLE_DEVICES"};

@@ -176,6 +176,7 @@ TEST(RankEnvironment, TellsTheRankAndKeepsThePrivateBack) {
   Surroundings surroundings;
   surroundings.inherited = {{"AWS_SECRET_ACCESS_KEY", "s"},
                             {"COX_TOKEN", "t"},
+                            {"COXSWAIN_TORCH", "/opt/torch"},
                             {"PATH", "/bin"},
                             {"CUDA_VISIBLE_DEVICES", "0"}};
   surroundings.trainer_socket = "/d/trainer.sock";
@@ -189,6 +190,7 @@ TEST(RankEnvironment, TellsTheRankAndKeepsThePrivateBack) {
   EXPECT_THAT(environment, Contains("COXSWAIN_RANK_KEY=j12/2/0"));
   EXPECT_THAT(environment, Contains("CUDA_VISIBLE_DEVICES=GPU-a,GPU-b"));
   EXPECT_THAT(environment, Contains("AWS_SECRET_ACCESS_KEY=s"));
+  EXPECT_THAT(environment, Contains("COXSWAIN_TORCH=/opt/torch"));
   EXPECT_THAT(environment, Contains("OMP_NUM_THREADS=9"));
   EXPECT_THAT(environment, Contains("A=b"));
   EXPECT_THAT(environment, Contains("COXSWAIN_TRAINER_PORTS=29500-29599"));
