@@ -171,6 +171,10 @@ struct Optimizer {
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  // adamw
   double momentum = 0.0;                          // sgd
   bool nesterov = false;                          // sgd
+  bool sharded = false;  // each rank keeps a part of its state (ZeRO stage 1); otherwise all of it
+
+  // A number that it keeps beside each parameter, or two.
+  bool HasState() const { return name == OptimizerName::kAdamW || momentum > 0; }
 };
 
 struct Schedule {

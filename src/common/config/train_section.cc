@@ -21,6 +21,7 @@ void ReadOptimizer(Section& in, Optimizer* out) {
   in.Real("eps", {.low = 0, .high = 1, .above = true}, &out->eps);
   in.Real("momentum", {.low = 0, .high = 1, .below = true}, &out->momentum);
   in.Bool("nesterov", &out->nesterov);
+  in.Bool("sharded", &out->sharded);
   for (const char* key : {"beta1", "beta2", "eps"}) {
     if (sgd && in.Has(key)) in.Wrong(key, "belongs to adamw, but spec.train.optimizer.name is sgd");
   }
@@ -32,6 +33,10 @@ void ReadOptimizer(Section& in, Optimizer* out) {
     in.Wrong("decay", "needs a weight_decay above 0");
   }
   if (sgd && out->nesterov && out->momentum == 0) in.Wrong("nesterov", "needs a momentum above 0");
+  if (out->sharded && !out->HasState()) {
+    in.Wrong("sharded",
+             "needs an optimizer that keeps a state: adamw, or sgd with a momentum above 0");
+  }
 }
 
 void ReadSchedule(Section& in, int64_t max_steps, Schedule* out) {

@@ -41,6 +41,11 @@ class ShardBuffer {
                                                   protocol::Rank rank, uint32_t world_size,
                                                   Copy copy);
 
+  // These pieces, in ascending order, are this rank's.
+  static std::shared_ptr<const ShardBuffer> Build(const std::vector<TensorInfo>& tensors,
+                                                  const std::vector<Piece>& pieces,
+                                                  protocol::Rank rank, Copy copy);
+
   // All of these tensors are this rank's.
   static std::shared_ptr<const ShardBuffer> BuildWhole(const std::vector<TensorInfo>& tensors,
                                                        protocol::Rank rank, Copy copy);
@@ -51,9 +56,6 @@ class ShardBuffer {
 
  private:
   ShardBuffer() = default;
-  static std::shared_ptr<const ShardBuffer> Build(const std::vector<TensorInfo>& tensors,
-                                                  const std::vector<Piece>& pieces,
-                                                  protocol::Rank rank, Copy copy);
   std::unique_ptr<char[]> data_;
   size_t size_ = 0;
   protocol::Shard shard_;

@@ -2,7 +2,8 @@
 //
 // Threads: all methods from one thread (the engine's), but for Abort, phase and those so marked.
 // Errors: UNAVAILABLE: a collective failed (a peer is gone, a time-out, Abort): parameters,
-// optimizer and position are those of the last finished step, and Join may be called again.
+// optimizer and position are those of the last finished step, and Join may be called again. (With
+// a sharded optimizer, a step whose update had begun is finished there, on every rank.)
 // INVALID_ARGUMENT: the user's settings; FAILED_PRECONDITION: the user's data. RESOURCE_EXHAUSTED:
 // out of memory. DEADLINE_EXCEEDED: the data's store has been away for too long. INTERNAL: a bug or
 // LibTorch's refusal.
@@ -22,11 +23,16 @@
 #include "common/base/time.h"
 #include "common/config/job_spec.h"
 #include "common/protocol/trainer_messages.h"
+#include "trainer/blob/shard.h"
 #include "trainer/blob/tensor_info.h"
 #include "trainer/core/training_plan.h"
 #include "trainer/engine/data/dataset.h"
 
 namespace coxswain::trainer::engine {
+
+// Where a step is in its update: the gradients are summed; a sharded optimizer's part is updated;
+// the others' have arrived.
+enum class UpdateMoment : uint8_t { kSummed, kUpdated, kGathered };
 
 struct EngineSettings {
   config::JobSpec spec;
@@ -40,6 +46,8 @@ struct EngineSettings {
   // For tests: called before each forward and each backward pass over so many samples of a training
   // step; may throw, as LibTorch does when there is no memory.
   std::function<void(int64_t samples, bool backward)> before_pass;
+  // For tests likewise; may throw, as a collective does that fails.
+  std::function<void(UpdateMoment)> at_update;
   // The bytes of spec.model.module or spec.model.plugin.
   std::shared_ptr<const std::string> model_file;
 };
@@ -159,8 +167,9 @@ class Engine {
                                                const data::SampleShape& samples) = 0;
 
   // Forms the group of a generation (after leaving the one before), then makes all ranks equal: the
-  // most advanced rank's state goes to the others. If no rank has any, rank 0 calls `restore`,
-  // which gives a saved state, nothing (start afresh), or an error that ends Join on every rank.
+  // most advanced rank's state goes to the others. If no rank has any, or a part of a sharded
+  // optimizer's is on none of them, rank 0 calls `restore`, which gives a saved state, nothing
+  // (start afresh), or an error that ends Join on every rank.
   using Restore = std::function<absl::StatusOr<std::unique_ptr<SavedState>>()>;
   virtual absl::StatusOr<Joined> Join(const GroupSettings& group, const Restore& restore) = 0;
 
@@ -173,10 +182,16 @@ class Engine {
   // The evaluation set, divided over the ranks. Collective.
   virtual absl::StatusOr<EvaluationResult> Evaluate(const BestFlags& flags) = 0;
 
-  // The whole state (parameters, buffers, optimizer, average of the weights), in a fixed order, and
-  // its bytes: the same on every rank, valid until the next Step, Join or destruction.
+  // The whole state (parameters, buffers, optimizer, average of the weights), in a fixed order: the
+  // same on every rank.
   virtual const std::vector<blob::TensorInfo>& StateTensors() const = 0;
-  virtual const char* StateBytes(size_t index) const = 0;
+  // What a rank saves of it; over all ranks every byte once. That which every rank has is split
+  // evenly, and of a sharded optimizer each saves its own. Of the present group, after Join.
+  virtual std::vector<blob::Piece> Share() const = 0;
+  // From byte `offset` of a tensor on, within what this rank has of it: all, or of a sharded
+  // optimizer what Share says. Valid until the next Step, Join or destruction.
+  virtual const char* StateBytes(size_t index, uint64_t offset) const = 0;
+  const char* StateBytes(size_t index) const { return StateBytes(index, 0); }
   // The first so many of StateTensors() are the model.
   virtual size_t ModelTensorCount() const = 0;
   // What is evaluated and exported as the model's tensors[index]: the average of the weights

@@ -17,13 +17,12 @@ void CheckpointWork::SetPreprocessing(std::string json) {
 }
 
 std::string CheckpointWork::Snapshot(const engine::Engine& engine, int64_t step,
-                                     int64_t samples_per_epoch, base::Rank rank,
-                                     uint32_t world_size) {
+                                     int64_t samples_per_epoch, base::Rank rank) {
   const std::vector<blob::TensorInfo>& tensors = engine.StateTensors();
   std::string not_finite;
-  auto buffer =
-      blob::ShardBuffer::Build(tensors, rank, world_size, [&](const blob::Piece& piece, char* to) {
-        const char* from = engine.StateBytes(piece.tensor) + piece.offset;
+  auto buffer = blob::ShardBuffer::Build(
+      tensors, engine.Share(), rank, [&](const blob::Piece& piece, char* to) {
+        const char* from = engine.StateBytes(piece.tensor, piece.offset);
         std::memcpy(to, from, piece.bytes);
         if (not_finite.empty() &&
             !blob::AllFinite(tensors[piece.tensor].dtype, from, piece.bytes)) {

@@ -35,7 +35,7 @@ class CheckpointWork {
   // Copies and hashes this rank's share of the engine's present state. On the engine's thread.
   // Returns which tensor holds a number that is not finite, and then keeps nothing; else empty.
   std::string Snapshot(const engine::Engine& engine, int64_t step, int64_t samples_per_epoch,
-                       base::Rank rank, uint32_t world_size);
+                       base::Rank rank);
   // The share is one that a program of the user's own has saved.
   void SnapshotFiles(std::shared_ptr<const blob::ShardBuffer> share, int64_t step);
   // StartUpload, StoreManifest, StoreCommitted, DropSave. Returns at once.

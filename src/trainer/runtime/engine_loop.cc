@@ -100,12 +100,17 @@ core::Event EngineLoop::Run(const core::JoinGroup& command) {
   }
   if (!joined.ok()) return Failed(joined.status());
   rank_ = command.rank;
-  world_size_ = group.world_size;
   generation_ = form.generation;
   samples_per_epoch_ = joined->plan.samples;
+  if (joined->step < step_) {
+    log::Warn(
+        "a rank is gone, and with it its part of the optimizer's state (spec.train.optimizer."
+        "sharded): back from step " +
+        std::to_string(step_) + " to step " + std::to_string(joined->step));
+  }
   step_ = joined->step;
   log::Info("generation " + std::to_string(generation_.value) + " formed: rank " +
-            std::to_string(rank_) + " of " + std::to_string(world_size_) + ", at step " +
+            std::to_string(rank_) + " of " + std::to_string(group.world_size) + ", at step " +
             std::to_string(step_) + ", batches of " + std::to_string(joined->plan.batch) +
             (report.uri.empty() ? "" : " from " + report.uri));
   return core::GroupFormed{generation_,    joined->step, joined->position, joined->plan,
@@ -147,8 +152,8 @@ core::Event EngineLoop::Run(const core::RunStep& command) {
 
 core::Event EngineLoop::Run(const core::TakeSnapshot& command) {
   const base::Time begun = base::MonotonicNow();
-  const std::string not_finite = doors_.checkpoints->Snapshot(
-      *doors_.engine, command.step, samples_per_epoch_, rank_, world_size_);
+  const std::string not_finite =
+      doors_.checkpoints->Snapshot(*doors_.engine, command.step, samples_per_epoch_, rank_);
   doors_.metrics->AddSnapshot(base::MonotonicNow() - begun);
   if (!not_finite.empty()) return core::NotFinite{command.step, "state", {}, not_finite};
   return core::SnapshotTaken{command.step};

@@ -41,7 +41,6 @@ class EngineLoop {
 
   const EngineDoors doors_;
   base::Rank rank_ = 0;
-  uint32_t world_size_ = 1;
   base::Generation generation_;
   int64_t samples_per_epoch_ = 1;
   int64_t step_ = 0;

@@ -1,5 +1,6 @@
 #include "trainer/state/state_list.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -108,6 +109,7 @@ class Listing {
     for (const TensorInfo& parameter : parameters_) {
       TensorInfo state = parameter;
       state.name = std::string("optimizer.") + kind + "." + parameter.name;
+      Add(&out->optimizer_bytes, state.bytes());
       out->tensors.push_back(std::move(state));
     }
   }
@@ -131,6 +133,9 @@ class Listing {
       Optimizer("exp_avg_sq", &out);
     } else if (spec_.train.optimizer.momentum > 0) {
       Optimizer("momentum", &out);
+    }
+    if (spec_.train.optimizer.sharded) {
+      out.shards = std::max(1u, spec_.min_workers > 0 ? spec_.min_workers : spec_.workers);
     }
     if (spec_.train.ema.decay > 0) Average(&out);
     for (const TensorInfo& parameter : parameters_) Add(&out.parameter_bytes, parameter.bytes());

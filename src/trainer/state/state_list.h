@@ -26,10 +26,14 @@ struct StateList {
   std::vector<blob::TensorInfo> tensors;  // parameters, buffers, optimizer state: in saved order
   uint64_t parameters = 0;                // elements
   uint64_t parameter_bytes = 0;
-  uint64_t bytes = 0;          // of all tensors
+  uint64_t bytes = 0;  // of all tensors
+  uint64_t optimizer_bytes = 0;
+  uint64_t shards = 1;         // of that, one a rank: as many as the fewest ranks there may be
   uint64_t lowered_bytes = 0;  // of bf16: the copies of the parameters that products take
   // The least that one rank holds at once: the state, a gradient for every parameter, those copies.
-  uint64_t LeastMemory() const { return bytes + parameter_bytes + lowered_bytes; }
+  uint64_t LeastMemory() const {
+    return bytes - optimizer_bytes + optimizer_bytes / shards + parameter_bytes + lowered_bytes;
+  }
 };
 
 // `spec` has been parsed and checked; sizes saturate instead of wrapping round.

@@ -36,9 +36,10 @@ std::string NeedText(const config::JobSpec& spec, const state::StateList& list, 
   bool momentum = !adamw && spec.train.optimizer.momentum > 0;
   return Cat(Size(list.LeastMemory() + rows), " of memory for its ", list.parameters,
              " parameters of float", spec.train.precision == config::Precision::kFloat64 ? 64 : 32,
-             ", their gradients",
-             adamw      ? " and the two averages of adamw"
-             : momentum ? " and the momentum of sgd"
+             ", their gradients", adamw || momentum ? " and " : "",
+             list.shards > 1 ? Cat("1/", list.shards, " of ") : "",
+             adamw      ? "the two averages of adamw"
+             : momentum ? "the momentum of sgd"
                         : "",
              spec.train.ema.decay > 0 ? ", the average of its weights (ema)" : "",
              list.lowered_bytes > 0 ? ", and a bfloat16 copy of its weights" : "",

@@ -10,6 +10,7 @@
 #include <torch/csrc/distributed/c10d/reducer.hpp>
 
 #include "common/base/clock.h"
+#include "trainer/engine/collective/byte_stream.h"
 #include "trainer/engine/collective/group.h"
 #include "trainer/engine/collective/shared_sum.h"
 
@@ -19,6 +20,7 @@ namespace {
 // PyTorch DDP's own: a small first bucket so that reducing begins early.
 constexpr int64_t kFirstBucketBytes = 1 << 20;
 constexpr int64_t kBucketBytes = 25 << 20;
+constexpr uint64_t kGatherBytes = 4 << 20;  // of each rank, at a time
 
 std::chrono::milliseconds Milliseconds(base::Duration duration) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration);
@@ -99,6 +101,30 @@ class GlooGroup : public Group {
     gloo_->broadcast(tensors, options)->wait();
   }
 
+  void AllGather(const std::vector<std::vector<at::Tensor>>& parts) override {
+    if (shared_ != nullptr) return shared_->StartGather(parts)->waitAndThrow();
+    std::vector<ByteStream> streams;
+    uint64_t most = 0;
+    for (const std::vector<at::Tensor>& each : parts) {
+      streams.emplace_back(each);
+      most = std::max(most, streams.back().left());
+    }
+    const auto room = static_cast<int64_t>(std::min(most, kGatherBytes));
+    at::Tensor own = at::zeros({room}, at::kByte),
+               all = at::zeros({static_cast<int64_t>(size_), room}, at::kByte);
+    std::vector<std::vector<at::Tensor>> outputs = {all.unbind(0)};
+    std::vector<at::Tensor> inputs = {own};
+    for (uint64_t done = 0; done < most; done += kGatherBytes) {
+      streams[rank_].Read(kGatherBytes, static_cast<std::byte*>(own.data_ptr()));
+      gloo_->allgather(outputs, inputs)->wait();
+      for (uint32_t rank = 0; rank < size_; ++rank) {
+        if (rank == rank_) continue;
+        streams[rank].Write(kGatherBytes,
+                            static_cast<const std::byte*>(outputs[0][rank].const_data_ptr()));
+      }
+    }
+  }
+
   void Watch(const std::vector<at::Tensor>& parameters) override {
     std::vector<bool> sparse(parameters.size(), false);
     std::vector<int64_t> caps = {kFirstBucketBytes, kBucketBytes};
@@ -137,7 +163,8 @@ class GlooGroup : public Group {
   void ShareMemory(c10d::Store& store, const GroupLimits& limits) {
     absl::StatusOr<std::unique_ptr<SharedSegment>> segment;
     if (rank_ == 0) {
-      segment = SharedSegment::Create(size_);
+      segment = absl::FailedPreconditionError("not wanted");
+      if (limits.share_memory) segment = SharedSegment::Create(size_);
       store.set("memory", segment.ok() ? (*segment)->name() : "none");
     } else {
       segment = SharedSegment::Open(store.get_to_str("memory"), rank_, size_);
@@ -215,6 +242,7 @@ class LoneGroup : public Group {
     return std::make_unique<Done>();
   }
   void Broadcast(at::Tensor, uint32_t) override {}
+  void AllGather(const std::vector<std::vector<at::Tensor>>&) override {}
   void Watch(const std::vector<at::Tensor>&) override {}
   void BeforeForward() override {}
   void BeforeBackward() override {}

@@ -34,6 +34,9 @@ class Group {
   // Sums `tensor` over the ranks, in place. The tensor must live until Wait has returned.
   virtual std::unique_ptr<Pending> AllReduce(at::Tensor tensor) = 0;
   virtual void Broadcast(at::Tensor tensor, uint32_t root) = 0;
+  // parts[r] are read on rank r and written on all others; of the same sizes everywhere, without
+  // gaps, and in no other memory than each rank's own.
+  virtual void AllGather(const std::vector<std::vector<at::Tensor>>& parts) = 0;
 
   // Begins to watch these: from now on, backward between BeforeBackward and its end sums their
   // gradients over all ranks (a sum, not a mean).
@@ -52,6 +55,7 @@ struct GroupLimits {
   std::string address;
   base::Duration form{}, collective{};
   std::function<bool()> given_up;  // thread-safe: nobody waits for the group's collectives any more
+  bool share_memory = true;        // where that can be; rank 0's word
 };
 
 // Over Gloo; ranks of one machine sum through shared memory. `phase` is set to kAllReduce once a

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "trainer/engine/collective/byte_stream.h"
+
 namespace coxswain::trainer::engine {
 
 SharedSum::SharedSum(std::unique_ptr<SharedSegment> segment, uint32_t rank, uint32_t ranks,
@@ -28,11 +30,21 @@ SharedSum::~SharedSum() {
 }
 
 c10::intrusive_ptr<c10::ivalue::Future> SharedSum::Start(at::Tensor tensor) {
+  return Enqueue([this, tensor] { return Reduce(tensor); }, {tensor});
+}
+
+c10::intrusive_ptr<c10::ivalue::Future> SharedSum::StartGather(
+    std::vector<std::vector<at::Tensor>> parts) {
+  return Enqueue([this, parts = std::move(parts)] { return Gather(parts); }, {});
+}
+
+c10::intrusive_ptr<c10::ivalue::Future> SharedSum::Enqueue(std::function<absl::Status()> work,
+                                                           std::vector<at::Tensor> result) {
   auto future =
       c10::make_intrusive<c10::ivalue::Future>(c10::ListType::create(c10::TensorType::get()));
   {
     std::lock_guard lock(mutex_);
-    waiting_.push_back({std::move(tensor), future});
+    waiting_.push_back({std::move(work), std::move(result), future});
   }
   changed_.notify_one();
   return future;
@@ -43,26 +55,26 @@ void SharedSum::Run() {
   c10::ParallelGuard no_threads_of_its_own(true);
   absl::Status status;
   for (;;) {
-    Sum sum;
+    Task task;
     {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [this] { return ending_ || !waiting_.empty(); });
       if (waiting_.empty()) return;
-      sum = std::move(waiting_.front());
+      task = std::move(waiting_.front());
       waiting_.pop_front();
     }
     if (status.ok()) {
       try {
-        status = Reduce(sum.tensor);
+        status = task.work();
       } catch (const std::exception& error) {
         status = absl::InternalError(error.what());
       }
     }
     if (status.ok()) {
-      sum.future->markCompleted(c10::IValue(std::vector<at::Tensor>{sum.tensor}));
+      task.future->markCompleted(c10::IValue(std::move(task.result)));
     } else {
       segment_->Fail();
-      sum.future->setError(std::make_exception_ptr(
+      task.future->setError(std::make_exception_ptr(
           c10::DistBackendError({__func__, __FILE__, __LINE__}, std::string(status.message()))));
     }
   }
@@ -83,6 +95,40 @@ absl::Status SharedSum::Reduce(const at::Tensor& tensor) {
     if (status.ok() && turn >= 2) status = Take(chunks[turn - 2]);
   }
   return status;
+}
+
+absl::Status SharedSum::Gather(const std::vector<std::vector<at::Tensor>>& parts) {
+  std::vector<ByteStream> streams;
+  uint64_t most = 0;
+  for (const std::vector<at::Tensor>& each : parts) {
+    streams.emplace_back(each);
+    most = std::max(most, streams.back().left());
+  }
+  const uint64_t count = (most + SharedSegment::kSlotBytes - 1) / SharedSegment::kSlotBytes;
+  const uint32_t first = chunks_;
+  chunks_ += static_cast<uint32_t>(count);
+  // One chunk is put out while the others take the one before.
+  for (uint32_t turn = 0; turn <= count; ++turn) {
+    if (turn < count) {
+      const uint32_t chunk = first + turn;
+      absl::Status free =
+          segment_->Await(ChunkStage::kTaken, chunk + 1 - SharedSegment::kSlots, patience_);
+      if (!free.ok()) return free;
+      streams[rank_].Read(SharedSegment::kSlotBytes, segment_->slot(rank_, chunk));
+      segment_->Advance(ChunkStage::kPublished, chunk + 1);
+    }
+    if (turn == 0) continue;
+    const uint32_t chunk = first + turn - 1;
+    absl::Status there = segment_->Await(ChunkStage::kPublished, chunk + 1, patience_);
+    if (!there.ok()) return there;
+    for (uint32_t rank = 0; rank < ranks_; ++rank) {
+      if (rank == rank_) continue;
+      streams[rank].Write(SharedSegment::kSlotBytes, segment_->slot(rank, chunk));
+    }
+    segment_->Advance(ChunkStage::kSummed, chunk + 1);
+    segment_->Advance(ChunkStage::kTaken, chunk + 1);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status SharedSum::Publish(const Chunk& chunk) {

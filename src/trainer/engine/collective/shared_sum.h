@@ -12,9 +12,11 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "trainer/engine/collective/shared_segment.h"
 
@@ -30,10 +32,14 @@ class SharedSum {
   // Sums `tensor` (contiguous, on the CPU) in place; it must live until the future is complete. The
   // future's value is a list with the tensor alone, its error a c10d::DistBackendError.
   c10::intrusive_ptr<c10::ivalue::Future> Start(at::Tensor tensor);
+  // As Group::AllGather: no sum, but it goes the same way and takes its turn. The future's list is
+  // empty.
+  c10::intrusive_ptr<c10::ivalue::Future> StartGather(std::vector<std::vector<at::Tensor>> parts);
 
  private:
-  struct Sum {
-    at::Tensor tensor;
+  struct Task {
+    std::function<absl::Status()> work;
+    std::vector<at::Tensor> result;
     c10::intrusive_ptr<c10::ivalue::Future> future;
   };
   struct Chunk {
@@ -41,8 +47,11 @@ class SharedSum {
     uint32_t index = 0;  // from the group's start
   };
 
+  c10::intrusive_ptr<c10::ivalue::Future> Enqueue(std::function<absl::Status()> work,
+                                                  std::vector<at::Tensor> result);
   void Run();
   absl::Status Reduce(const at::Tensor& tensor);
+  absl::Status Gather(const std::vector<std::vector<at::Tensor>>& parts);
   // The three things done with a chunk, in this order.
   absl::Status Publish(const Chunk& chunk);
   absl::Status SumPart(const Chunk& chunk);
@@ -58,7 +67,7 @@ class SharedSum {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Sum> waiting_;
+  std::deque<Task> waiting_;
   bool ending_ = false;
   std::atomic<bool> given_up_{false};
   std::thread thread_;

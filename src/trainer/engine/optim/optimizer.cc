@@ -4,26 +4,48 @@
 
 namespace coxswain::trainer::engine {
 
-Optimizer::Optimizer(const config::Optimizer& settings, const std::vector<NamedTensor>& parameters)
+Optimizer::Optimizer(const config::Optimizer& settings, const std::vector<NamedTensor>& parameters,
+                     const std::vector<Slice>& slices)
     : settings_(settings), step_(at::zeros({}, at::kFloat)) {
-  auto add = [this](const char* kind, const NamedTensor& parameter) {
-    at::Tensor zeros = at::zeros(parameter.tensor.sizes(), parameter.tensor.scalar_type());
-    state_.push_back({std::string("optimizer.") + kind + "." + parameter.name, zeros});
-    return zeros;
-  };
   groups_[0].weight_decay = settings.weight_decay;
-  bool adamw = settings.name == config::OptimizerName::kAdamW;
-  for (const NamedTensor& parameter : parameters) {
-    Group& group = groups_[GroupOf(parameter.tensor)];
-    group.originals.push_back(parameter.tensor);
-    group.parameters.push_back(parameter.tensor.detach());  // same memory, no autograd
-    if (adamw) group.averages.push_back(add("exp_avg", parameter));
+  const bool adamw = settings.name == config::OptimizerName::kAdamW;
+  if (adamw) {
+    AddState("exp_avg", parameters, slices);
+    AddState("exp_avg_sq", parameters, slices);
+  } else if (settings.momentum > 0) {
+    AddState("momentum", parameters, slices);
+  }
+  for (const Slice& slice : slices) {
+    const at::Tensor& parameter = parameters[slice.parameter].tensor;
+    Group& group = groups_[GroupOf(parameter)];
+    group.originals.push_back(parameter);
+    group.slices.push_back(slice);
+    group.parameters.push_back(PartOf(parameter.detach(), slice));  // same memory, no autograd
+    if (adamw) {
+      group.averages.push_back(state_[slice.parameter].values);
+      group.squares.push_back(state_[parameters.size() + slice.parameter].values);
+    } else if (settings.momentum > 0) {
+      group.momenta.push_back(state_[slice.parameter].values);
+    }
     group.steps.push_back(step_);
   }
-  for (const NamedTensor& parameter : parameters) {
-    Group& group = groups_[GroupOf(parameter.tensor)];
-    if (adamw) group.squares.push_back(add("exp_avg_sq", parameter));
-    if (!adamw && settings.momentum > 0) group.momenta.push_back(add("momentum", parameter));
+}
+
+void Optimizer::AddState(const char* kind, const std::vector<NamedTensor>& parameters,
+                         const std::vector<Slice>& slices) {
+  auto slice = slices.begin();
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const at::Tensor& parameter = parameters[i].tensor;
+    StatePart part{
+        std::string("optimizer.") + kind + "." + parameters[i].name, parameter.detach(), 0, {}};
+    if (slice != slices.end() && slice->parameter == i) {
+      part.begin = slice->begin;
+      part.values = at::zeros(PartOf(part.parameter, *slice).sizes(), parameter.scalar_type());
+      ++slice;
+    } else {
+      part.values = at::zeros({0}, parameter.scalar_type());
+    }
+    state_.push_back(std::move(part));
   }
 }
 
@@ -36,7 +58,9 @@ void Optimizer::Apply(int64_t step, double learning_rate) {
 
 void Optimizer::ApplyTo(Group& group, double learning_rate) {
   group.gradients.clear();
-  for (const at::Tensor& original : group.originals) group.gradients.push_back(original.grad());
+  for (size_t i = 0; i < group.originals.size(); ++i) {
+    group.gradients.push_back(PartOf(group.originals[i].grad(), group.slices[i]));
+  }
   if (settings_.name == config::OptimizerName::kAdamW) {
     at::_fused_adamw_(group.parameters, group.gradients, group.averages, group.squares, {},
                       group.steps, learning_rate, settings_.beta1, settings_.beta2,

@@ -77,6 +77,7 @@ absl::Status TrainingEngine::TryStep(const data::Batch& batch, const StepFlags& 
     Forward(batch, flags, result);
     updating_ = true;
     base::Time updating = base::MonotonicNow();
+    const base::Duration waited = result.all_reduce;
     SetPhase(protocol::Phase::kOptimizer);
     result.samples = batch.global_size;
     result.loss = control_->loss_sum() / Terms(batch);
@@ -90,7 +91,7 @@ absl::Status TrainingEngine::TryStep(const data::Batch& batch, const StepFlags& 
     } else {
       ApplyUpdate(result);
     }
-    result.optimizer = base::MonotonicNow() - updating;
+    result.optimizer = base::MonotonicNow() - updating - (result.all_reduce - waited);
   });
 }
 
@@ -288,13 +289,16 @@ void TrainingEngine::ApplyUpdate(StepResult& result) {
   }
   result.gradient_noise = meter_.noise().scale();
   result.learning_rate = LearningRateOf(result);
+  if (settings_.at_update) settings_.at_update(UpdateMoment::kSummed);
   optimizer_->Apply(result.step, result.learning_rate);
   if (model_->statistics_size() > 0) {
     model_->UpdateStatistics(control_->statistics(), static_cast<double>(result.samples));
   }
+  if (Sharded() && group_->size() > 1) ShareUpdate(result);
   if (average_ != nullptr) average_->Update(result.step);
   step_ = result.step;
   position_ = result.position;
+  unfinished_.reset();
   has_state_ = true;
 }
 

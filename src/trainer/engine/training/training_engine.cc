@@ -5,7 +5,7 @@
 #include <c10/util/Logging.h>
 
 #include <algorithm>
-#include <cstring>
+#include <utility>
 
 #include "trainer/blob/hasher.h"
 #include "trainer/engine/training/guard.h"
@@ -56,8 +56,8 @@ const std::string& FileOf(const EngineSettings& settings) {
 // While it lives the first tensors hold these bytes, and these those of the tensors.
 class BytesInPlace {
  public:
-  BytesInPlace(const std::vector<NamedTensor>& tensors, const std::vector<char*>& bytes)
-      : tensors_(tensors), bytes_(bytes) {
+  BytesInPlace(std::vector<at::Tensor> tensors, const std::vector<char*>& bytes)
+      : tensors_(std::move(tensors)), bytes_(bytes) {
     Swap();
   }
   ~BytesInPlace() { Swap(); }
@@ -67,13 +67,13 @@ class BytesInPlace {
  private:
   void Swap() {
     for (size_t i = 0; i < bytes_.size(); ++i) {
-      const at::Tensor& tensor = tensors_[i].tensor;
+      const at::Tensor& tensor = tensors_[i];
       std::swap_ranges(bytes_[i], bytes_[i] + tensor.nbytes(),
                        static_cast<char*>(tensor.mutable_data_ptr()));
     }
   }
 
-  const std::vector<NamedTensor>& tensors_;
+  const std::vector<at::Tensor> tensors_;
   const std::vector<char*>& bytes_;
 };
 
@@ -140,25 +140,29 @@ void TrainingEngine::BuildModel() {
                 dtype_);
   model_ = MakeModel(settings_.spec.model, shape_, dtype_, train.seed, FileOf(settings_));
   if (settings_.spec.model.IsOwn()) model_hash_ = HashOf(FileOf(settings_));
-  optimizer_ = std::make_unique<Optimizer>(train.optimizer, model_->parameters());
+  // A part of its state is made once it is known of how many.
+  optimizer_ = Sharded() ? std::make_unique<Optimizer>(train.optimizer, model_->parameters(),
+                                                       std::vector<Slice>())
+                         : std::make_unique<Optimizer>(train.optimizer, model_->parameters());
   ListState();
 }
 
 void TrainingEngine::ListState() {
-  state_ = model_->parameters();
-  state_.insert(state_.end(), model_->buffers().begin(), model_->buffers().end());
-  model_tensors_ = state_.size();
-  if (settings_.spec.train.ema.decay > 0) {
-    average_ = std::make_unique<WeightAverage>(settings_.spec.train.ema, state_);
-  }
-  state_.insert(state_.end(), optimizer_->state().begin(), optimizer_->state().end());
-  if (average_ != nullptr) {
-    state_.insert(state_.end(), average_->state().begin(), average_->state().end());
-  }
-  for (NamedTensor& entry : state_) {
-    entry.tensor = entry.tensor.detach();
-    state_info_.push_back(InfoOf(entry));
-  }
+  state_.clear();
+  state_info_.clear();
+  average_.reset();
+  auto list = [this](const std::string& name, const at::Tensor& whole, const at::Tensor& held) {
+    state_.push_back({held, 0});
+    state_info_.push_back(InfoOf({name, whole}));
+  };
+  std::vector<NamedTensor> model = model_->parameters();
+  model.insert(model.end(), model_->buffers().begin(), model_->buffers().end());
+  model_tensors_ = model.size();
+  for (const NamedTensor& each : model) list(each.name, each.tensor, each.tensor.detach());
+  for (const StatePart& part : optimizer_->state()) list(part.name, part.parameter, part.values);
+  if (settings_.spec.train.ema.decay <= 0) return;
+  average_ = std::make_unique<WeightAverage>(settings_.spec.train.ema, model);
+  for (const NamedTensor& each : average_->state()) list(each.name, each.tensor, each.tensor);
 }
 
 absl::StatusOr<ModelTensors> TrainingEngine::Inspect(const EngineSettings& settings,
@@ -175,17 +179,18 @@ absl::StatusOr<ModelTensors> TrainingEngine::Inspect(const EngineSettings& setti
   return out;
 }
 
-const char* TrainingEngine::StateBytes(size_t index) const {
-  return static_cast<const char*>(state_[index].tensor.const_data_ptr());
+const char* TrainingEngine::StateBytes(size_t index, uint64_t offset) const {
+  const Held& held = state_[index];
+  return static_cast<const char*>(held.tensor.const_data_ptr()) + (offset - held.offset);
 }
 
 const char* TrainingEngine::ModelBytes(size_t index) const {
-  const std::vector<NamedTensor>& tensors = average_ != nullptr ? average_->state() : state_;
-  return static_cast<const char*>(tensors[index].tensor.const_data_ptr());
+  if (average_ == nullptr) return StateBytes(index);
+  return static_cast<const char*>(average_->state()[index].tensor.const_data_ptr());
 }
 
 std::string TrainingEngine::ModelName(size_t index) const {
-  return average_ != nullptr ? average_->state()[index].name : state_[index].name;
+  return average_ != nullptr ? average_->state()[index].name : state_info_[index].name;
 }
 
 std::string TrainingEngine::ModelConfig() const {
@@ -198,7 +203,9 @@ absl::StatusOr<std::vector<ModelFile>> TrainingEngine::ModelFiles(
   absl::Status written = Guard(absl::StatusCode::kInternal, [&] {
     at::NoGradGuard no_grad;
     AverageInPlace average(instead.empty() ? average_.get() : nullptr);
-    BytesInPlace bytes_instead(state_, instead);
+    std::vector<at::Tensor> model;
+    for (size_t i = 0; i < model_tensors_; ++i) model.push_back(state_[i].tensor);
+    BytesInPlace bytes_instead(std::move(model), instead);
     std::string bytes = model_->Serialized();
     if (!bytes.empty()) files.push_back({"model.pt", std::move(bytes)});
   });
@@ -220,6 +227,7 @@ absl::StatusOr<Joined> TrainingEngine::Join(const GroupSettings& group, const Re
   });
   absl::Status restored;
   if (formed.ok()) {
+    generation_ = group.generation;
     SetPhase(protocol::Phase::kRestoring);
     formed = Guard(absl::StatusCode::kUnavailable, [&] { restored = AgreeOnState(restore); });
   }
@@ -253,113 +261,6 @@ void TrainingEngine::LeaveGroup(bool broken) {
 }
 
 void TrainingEngine::Abort() { sockets_.Shutdown(); }
-
-absl::Status TrainingEngine::AgreeOnState(const Restore& restore) {
-  // Who has the most advanced state? Of each rank 1 + its step, 0: fresh; then the hash of its
-  // model's file.
-  auto size = static_cast<int64_t>(group_->size());
-  at::Tensor census = at::zeros({2 * size}, at::kLong);
-  if (has_state_) census[group_->rank()] = 1 + step_;
-  census[size + group_->rank()] = model_hash_;
-  group_->AllReduce(census)->Wait();
-  at::Tensor steps = census.slice(0, 0, size), others = census.slice(0, size).ne(census[size]);
-  if (others.any().item<bool>()) {
-    return absl::InvalidArgumentError(
-        "spec.model: the file of the model is not the same everywhere: rank " +
-        std::to_string(others.to(at::kLong).argmax().item<int64_t>()) +
-        " has another one than rank 0; every machine of the job needs the same");
-  }
-  auto root = static_cast<uint32_t>(steps.argmax().item<int64_t>());
-  bool survivor = steps.max().item<int64_t>() > 0;
-
-  absl::Status restored;
-  if (!survivor && group_->rank() == 0) {
-    auto saved = restore();
-    restored = saved.status();
-    if (restored.ok() && *saved != nullptr) restored = TakeOver(**saved);
-  }
-  // [0: go on, 1: restore failed; whether there is a state; step; position]
-  at::Tensor header = at::zeros({4}, at::kLong);
-  if (group_->rank() == root) {
-    header[0] = restored.ok() ? 0 : 1;
-    header[1] = has_state_ ? 1 : 0;
-    header[2] = step_;
-    header[3] = position_;
-  }
-  group_->Broadcast(header, root);
-  if (header[0].item<int64_t>() != 0) {
-    return restored.ok() ? absl::UnavailableError("rank 0 could not restore a checkpoint")
-                         : restored;
-  }
-  bool equal = header[1].item<int64_t>() == 0 ||
-               (steps == steps.max()).all().item<bool>();  // fresh everywhere, or all as advanced
-  has_state_ = header[1].item<int64_t>() != 0;
-  step_ = header[2].item<int64_t>();
-  position_ = header[3].item<int64_t>();
-  AgreeOnNoise(root);
-  AgreeOnEvaluations(root);
-  AgreeOnMemory();
-  if (equal && survivor) return absl::OkStatus();
-  if (!has_state_) return absl::OkStatus();  // the same seed gave the same model
-  for (NamedTensor& entry : state_) group_->Broadcast(entry.tensor, root);
-  return absl::OkStatus();
-}
-
-// The learning rate depends on it: it must be the same everywhere.
-void TrainingEngine::AgreeOnNoise(uint32_t root) {
-  meter_.Forget();
-  if (!HasBatchRange()) return;
-  const NoiseAverages& own = meter_.noise().averages();
-  at::Tensor averages = at::zeros({3}, at::kDouble);
-  averages[0] = own.signal;
-  averages[1] = own.noise;
-  averages[2] = static_cast<double>(own.count);
-  group_->Broadcast(averages, root);
-  const double* agreed = averages.const_data_ptr<double>();
-  meter_.noise().Set({agreed[0], agreed[1], static_cast<int64_t>(agreed[2])});
-}
-
-// All ranks are to stop at the same step.
-void TrainingEngine::AgreeOnEvaluations(uint32_t root) {
-  if (!stopping_.wanted()) return;
-  const EvaluationRecord& own = stopping_.record();
-  at::Tensor record = at::tensor({static_cast<double>(own.step), static_cast<double>(own.best_step),
-                                  own.best, static_cast<double>(own.no_better)},
-                                 at::kDouble);
-  group_->Broadcast(record, root);
-  const double* agreed = record.const_data_ptr<double>();
-  stopping_.Set({static_cast<int64_t>(agreed[0]), static_cast<int64_t>(agreed[1]), agreed[2],
-                 static_cast<int64_t>(agreed[3])});
-}
-
-absl::Status TrainingEngine::TakeOver(const SavedState& saved) {
-  for (size_t i = 0; i < state_.size(); ++i) {
-    size_t found = 0;
-    while (found < saved.tensors.size() && saved.tensors[found].name != state_[i].name) ++found;
-    if (found == saved.tensors.size() && saved.model_only && i >= model_tensors_) {
-      state_[i].tensor.zero_();
-      continue;
-    }
-    if (found == saved.tensors.size()) {
-      return absl::InvalidArgumentError("the checkpoint has no tensor '" + state_[i].name +
-                                        "': it is of another model or optimizer");
-    }
-    if (saved.tensors[found] != state_info_[i]) {
-      return absl::InvalidArgumentError("the checkpoint's tensor '" + state_[i].name +
-                                        "' has another shape or precision than spec.model gives");
-    }
-    std::memcpy(state_[i].tensor.data_ptr(), saved.bytes(found),
-                static_cast<size_t>(state_info_[i].bytes()));
-  }
-  if (saved.model_only && average_ != nullptr) average_->Restart();
-  step_ = saved.step;
-  position_ = saved.position;
-  meter_.noise().Set(saved.noise);
-  stopping_.Set(saved.evaluations);
-  most_at_once_ = saved.most_at_once;
-  has_state_ = true;
-  return absl::OkStatus();
-}
 
 void TrainingEngine::StartLoader() {
   total_steps_ = std::max<int64_t>(1, step_ + plan_.RemainingSteps(step_, position_));

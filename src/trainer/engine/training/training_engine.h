@@ -20,6 +20,7 @@
 #include "trainer/engine/training/early_stopping.h"
 #include "trainer/engine/training/loss.h"
 #include "trainer/engine/training/noise_meter.h"
+#include "trainer/engine/training/shard_census.h"
 
 namespace coxswain::trainer::engine {
 
@@ -33,7 +34,9 @@ class TrainingEngine : public Engine {
   absl::StatusOr<StepResult> Step(const StepFlags& flags) override;
   absl::StatusOr<EvaluationResult> Evaluate(const BestFlags& flags) override;
   const std::vector<blob::TensorInfo>& StateTensors() const override { return state_info_; }
-  const char* StateBytes(size_t index) const override;
+  std::vector<blob::Piece> Share() const override;
+  using Engine::StateBytes;
+  const char* StateBytes(size_t index, uint64_t offset) const override;
   const char* ModelBytes(size_t index) const override;
   std::string ModelName(size_t index) const override;
   size_t ModelTensorCount() const override { return model_tensors_; }
@@ -54,8 +57,35 @@ class TrainingEngine : public Engine {
   void LeaveGroup(bool broken);
   // Makes all ranks' states equal. Returns what `restore` said if it failed.
   absl::Status AgreeOnState(const Restore& restore);
+  // Where the bytes of each tensor of the state are in it; null: it begins at zero.
+  absl::StatusOr<std::vector<const char*>> Match(const SavedState& saved) const;
   absl::Status TakeOver(const SavedState& saved);
   void StartLoader();
+  // `hashes`: of each rank's file of a user's own model.
+  static absl::Status CheckSameFile(const at::Tensor& hashes);
+
+  // With a sharded optimizer (sharded_join.cc).
+  bool Sharded() const { return settings_.spec.train.optimizer.sharded; }
+  // Of which each rank has a part alone.
+  bool IsPart(size_t index) const {
+    return Sharded() && index >= model_tensors_ &&
+           index < model_tensors_ + optimizer_->state().size();
+  }
+  void HoldState();  // after optimizer_ was made
+  void MakeShard();  // this group's, at zero
+  absl::StatusOr<std::vector<RankStanding>> TellStandings();
+  absl::Status AgreeOnShards(const Restore& restore);
+  absl::Status RestoreShards(const Restore& restore, bool lost);
+  void TakeSavedParts(const SavedState* saved);
+  void BeginAnew();
+  void FinishStep(const ShardCensus& census);
+  void CatchUp(const ShardCensus& census);
+  void SpreadParameters(const ShardCensus& census);
+  void Reshard(const ShardCensus& census);
+  // Bytes [begin, end) of one of the state's tensors go from `root`, which has them at `from`, to
+  // all; each keeps what `to` is of them.
+  void Spread(uint32_t root, uint64_t begin, uint64_t end, const char* from, const StatePart& to);
+  void ShareUpdate(StepResult& result);
 
   // The parts of a step.
   absl::Status TryStep(const data::Batch& batch, const StepFlags& flags, StepResult& result);
@@ -108,13 +138,32 @@ class TrainingEngine : public Engine {
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<WeightAverage> average_;  // null: none
   std::optional<Loss> loss_;
-  std::vector<NamedTensor> state_;
+  // The state, and from which byte on this rank has it.
+  struct Held {
+    at::Tensor tensor;
+    uint64_t offset = 0;
+  };
+  std::vector<Held> state_;
   std::vector<blob::TensorInfo> state_info_;
   size_t model_tensors_ = 0;
+
+  // Of a sharded optimizer: the part that this rank has, and of each rank of the group the memory
+  // of the parameters that it updates. A step that is not finished on this rank but has changed its
+  // part: what a rank that has not come so far needs.
+  struct Unfinished {
+    int64_t step = 0, position = 0;
+    double learning_rate = 0;
+    UpdateStage stage = UpdateStage::kUpdated;
+    std::vector<at::Tensor> gradients;
+  };
+  ShardPlace shard_;
+  std::vector<std::vector<at::Tensor>> updated_by_;
+  std::optional<Unfinished> unfinished_;
 
   bool has_state_ = false;  // trained or restored: worth more than a fresh model
   int64_t step_ = 0, position_ = 0, total_steps_ = 1;
   std::unique_ptr<Group> group_;
+  base::Generation generation_;  // of the group
   GroupSockets sockets_;
   std::unique_ptr<data::BatchLoader> loader_;
   std::optional<ControlVector> control_;

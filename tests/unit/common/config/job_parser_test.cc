@@ -54,6 +54,14 @@ TEST(JobParser, SgdHasNoWeightDecayUnlessGiven) {
   EXPECT_DOUBLE_EQ(given.train.optimizer.weight_decay, 0.1);
 }
 
+TEST(JobParser, OptimizerIsShardedIfToldSo) {
+  EXPECT_FALSE(Parsed(kJob).spec.train.optimizer.sharded);
+  EXPECT_TRUE(Parsed(kJob, {"spec.train.optimizer.sharded=true"}).spec.train.optimizer.sharded);
+  const std::string adamw = "{name: adamw, learning_rate: 2e-3}";
+  EXPECT_TRUE(Parsed(Replaced(adamw, "{name: sgd, momentum: 0.9, sharded: true}"))
+                  .spec.train.optimizer.sharded);
+}
+
 TEST(JobParser, PrecisionIsByTheNamesOfPyTorchsUsers) {
   EXPECT_EQ(Parsed(kJob, {"spec.train.precision=bf16"}).spec.train.precision, Precision::kBf16);
   EXPECT_THAT(MistakesIn(kJob, {"spec.train.precision=bfloat16"}),
@@ -241,6 +249,11 @@ constexpr BadCase kConflicts[] = {
      "adamw"},
     {"{name: adamw, learning_rate: 2e-3}", "{name: sgd, nesterov: true}",
      "job.yaml:18: spec.train.optimizer.nesterov: needs a momentum above 0"},
+    {"{name: adamw, learning_rate: 2e-3}", "{name: sgd, sharded: true}",
+     "job.yaml:18: spec.train.optimizer.sharded: needs an optimizer that keeps a state: adamw, or "
+     "sgd with a momentum above 0"},
+    {"{name: adamw, learning_rate: 2e-3}", "{sharded: 2}",
+     "job.yaml:18: spec.train.optimizer.sharded: found \"2\", expected true or false"},
     {"{name: adamw, learning_rate: 2e-3}", "{name: sgd, decay: matrices}",
      "job.yaml:18: spec.train.optimizer.decay: needs a weight_decay above 0"},
     {"{name: cosine, warmup_steps: 100}", "{final_fraction: 0.1}",

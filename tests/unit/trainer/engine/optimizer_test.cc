@@ -108,7 +108,7 @@ TEST_F(OptimizerTest, DecayOfMatricesAlone_KeepsTheStatesOrder) {
   settings.decay = config::Decay::kMatrices;
   MakeOurs(settings);
   std::vector<std::string> names;
-  for (const NamedTensor& each : optimizer->state()) names.push_back(each.name);
+  for (const StatePart& each : optimizer->state()) names.push_back(each.name);
   EXPECT_EQ(names,
             (std::vector<std::string>{"optimizer.exp_avg.p0", "optimizer.exp_avg.p1",
                                       "optimizer.exp_avg.p2", "optimizer.exp_avg_sq.p0",

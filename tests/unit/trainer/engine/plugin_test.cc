@@ -62,6 +62,17 @@ TEST(ModelPlugin, SameCurveAndBuffersForAnyNumberOfRanks_AndItLearns) {
   EXPECT_NEAR(rest.losses.back(), one.losses.back(), 1e-9 * one.losses.back());
 }
 
+TEST(ModelPlugin, ShardedOptimizer_SameBitsAsWithout) {
+  config::JobSpec spec = Spec({{"hidden", "16"}});
+  Datasets sets{&Images(), nullptr};
+  const Curve whole = Train(spec, sets, 3, 12, nullptr, WithFile());
+  spec.train.optimizer.sharded = true;
+  const Curve sharded = Train(spec, sets, 3, 12, nullptr, WithFile());
+  EXPECT_EQ(sharded.losses, whole.losses);
+  EXPECT_EQ(sharded.end.tensors, whole.end.tensors);
+  EXPECT_EQ(sharded.end.bytes == whole.end.bytes, true);
+}
+
 TEST(ModelPlugin, ItsTensors) {
   EngineSettings settings;
   settings.spec = Spec({});

@@ -1,28 +1,21 @@
 // Several ranks of one small job, each an Engine on a thread of its own, over loopback.
 #pragma once
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "common/base/check.h"
 #include "common/base/rng.h"
+#include "tests/unit/trainer/engine/loopback_listener.h"
 #include "trainer/engine/data/image_dataset.h"
 #include "trainer/engine/training/make_engine.h"
 
 namespace coxswain::trainer::engine {
-
-// LibTorch's flight recorder is one for the whole process and writes one of its tables without a
-// lock: groups on several threads end it by SIGSEGV, or go round in that table for ever. A trainer
-// has one group. Off before the first one forms.
-inline const bool kNoFlightRecorder = setenv("TORCH_FR_BUFFER_SIZE", "0", 1) == 0;
 
 // Images whose class can be learnt: a bright bar at the label's place, and noise.
 inline std::unique_ptr<data::ImageDataset> MakeImages(uint32_t count, uint32_t side,
@@ -65,23 +58,6 @@ inline config::JobSpec OwnModelJob(config::Recipe recipe) {
   return spec;
 }
 
-struct Listener {
-  int fd = -1;
-  uint16_t port = 0;
-  Listener() {
-    fd = socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof address;
-    CHECK(bind(fd, reinterpret_cast<sockaddr*>(&address), length) == 0);
-    CHECK(listen(fd, 64) == 0);
-    CHECK(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) == 0);
-    port = ntohs(address.sin_port);
-  }
-  ~Listener() { close(fd); }
-};
-
 // A copy of an engine's whole state.
 struct Saved {
   int64_t step = 0, position = 0;
@@ -104,6 +80,18 @@ struct Saved {
       saved.bytes.emplace_back(engine.StateBytes(i), saved.tensors[i].bytes());
     }
     return saved;
+  }
+  // What each rank saves, one rank after another; together it is the whole.
+  void Add(const Engine& engine, int64_t at_step, int64_t at_position) {
+    if (tensors.empty()) {
+      *this = {at_step,        at_position,          engine.StateTensors(), {},
+               engine.Noise(), engine.Evaluations(), engine.MostAtOnce()};
+      for (const blob::TensorInfo& each : tensors) bytes.emplace_back(each.bytes(), '\x5a');
+    }
+    for (const blob::Piece& piece : engine.Share()) {
+      std::memcpy(bytes[piece.tensor].data() + piece.offset,
+                  engine.StateBytes(piece.tensor, piece.offset), piece.bytes);
+    }
   }
   Engine::Restore Restore() const {
     return [this]() -> absl::StatusOr<std::unique_ptr<SavedState>> {
@@ -130,7 +118,7 @@ struct Curve {
   std::vector<int64_t> positions;
   std::vector<StepResult> results;
   EvaluationResult evaluation;
-  Saved end;  // of rank 0
+  Saved end;  // what the ranks save
 };
 
 struct TrainOptions {
@@ -145,6 +133,7 @@ inline Curve Train(const config::JobSpec& spec, const Datasets& sets, uint32_t w
                    const Saved* from = nullptr, const TrainOptions& options = {}) {
   Listener listener;
   Curve curve;
+  std::mutex mutex;
   auto rank_main = [&](uint32_t rank) {
     std::unique_ptr<Engine> engine = MakeEngine();
     EngineSettings settings;
@@ -175,7 +164,8 @@ inline Curve Train(const config::JobSpec& spec, const Datasets& sets, uint32_t w
       CHECK(evaluation.ok()) << evaluation.status().ToString();
       if (rank == 0) curve.evaluation = *evaluation;
     }
-    if (rank == 0) curve.end = Saved::Of(*engine, step, position);
+    std::lock_guard lock(mutex);
+    curve.end.Add(*engine, step, position);
   };
   std::vector<std::thread> threads;
   for (uint32_t rank = 1; rank < world; ++rank) threads.emplace_back(rank_main, rank);

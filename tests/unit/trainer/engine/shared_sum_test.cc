@@ -74,6 +74,49 @@ TEST(SharedSum, AnySizeAndNumberOfRanks_SumsInPlace) {
   for (uint32_t ranks : {2u, 3u, 4u}) SumOnEveryRank(ranks, sizes, at::kFloat);
 }
 
+// Of each rank so many tensors of these sizes, between sums that take their turns.
+void GatherOnEveryRank(const std::vector<std::vector<int64_t>>& sizes) {
+  at::set_num_threads(1);
+  const auto ranks = static_cast<uint32_t>(sizes.size());
+  auto segments = MakeSegments(ranks);
+  std::vector<std::vector<std::vector<at::Tensor>>> parts(ranks);
+  std::vector<std::thread> threads;
+  for (uint32_t rank = 0; rank < ranks; ++rank) {
+    for (uint32_t of = 0; of < ranks; ++of) {
+      parts[rank].emplace_back();
+      for (int64_t size : sizes[of]) {
+        const at::Tensor own = Values(size, at::kFloat, of);
+        parts[rank][of].push_back(rank == of ? own : at::zeros_like(own));
+      }
+    }
+    threads.emplace_back([&, rank] {
+      SharedSum sum(std::move(segments[rank]), rank, ranks, Endless());
+      for (int round = 0; round < 3; ++round) {
+        at::Tensor ones = at::ones({kSlotFloats + 5});
+        auto before = sum.Start(ones), gathered = sum.StartGather(parts[rank]);
+        before->waitAndThrow();
+        gathered->waitAndThrow();
+        EXPECT_TRUE(at::equal(ones, at::full({kSlotFloats + 5}, static_cast<double>(ranks))));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (uint32_t rank = 0; rank < ranks; ++rank) {
+    for (uint32_t of = 0; of < ranks; ++of) {
+      for (size_t i = 0; i < sizes[of].size(); ++i) {
+        EXPECT_TRUE(at::equal(parts[rank][of][i], Values(sizes[of][i], at::kFloat, of)))
+            << "part " << i << " of rank " << of << " on rank " << rank;
+      }
+    }
+  }
+}
+
+TEST(SharedSum, GatherOfUnequalParts_EachRankHasAll) {
+  GatherOnEveryRank({{1, 7}, {3}});
+  GatherOnEveryRank({{5, 3 * kSlotFloats + 3, 0, 9}, {}, {kSlotFloats}});
+  GatherOnEveryRank({{}, {}, {}, {2}});
+}
+
 TEST(SharedSum, DoublesAndWholeNumbers_SumsInPlace) {
   SumOnEveryRank(2, {3, 1000}, at::kDouble);
   SumOnEveryRank(3, {3, 1000}, at::kLong);

@@ -46,6 +46,21 @@ TEST(StateList, ResNets_AsTheEngine) {
 
 TEST(StateList, MlpWithAdamW_AsTheEngine) { ExpectSame(Spec(config::Recipe::kMlp)); }
 
+TEST(StateList, ShardedOptimizer_ListsTheWholeAndNeedsTheMemoryOfAPart) {
+  config::JobSpec spec = Spec(config::Recipe::kMlp);
+  spec.train.ema = {0.9, false};
+  const state::ImageShape image{1, 12, 12};
+  const state::StateList whole = state::ListState(spec, image);
+  EXPECT_EQ(whole.optimizer_bytes, 2 * whole.parameter_bytes);
+  spec.train.optimizer.sharded = true;
+  spec.workers = 4;
+  const state::StateList sharded = state::ListState(spec, image);
+  EXPECT_EQ(sharded.tensors, whole.tensors);
+  EXPECT_EQ(whole.LeastMemory() - sharded.LeastMemory(), 2 * whole.parameter_bytes * 3 / 4);
+  spec.min_workers = 2;  // it may have to go on with so few
+  EXPECT_EQ(state::ListState(spec, image).shards, 2u);
+}
+
 TEST(StateList, MlpWithSgdInFloat64_AsTheEngine) {
   config::JobSpec spec = Spec(config::Recipe::kMlp);
   spec.train.precision = config::Precision::kFloat64;
