@@ -17,7 +17,8 @@ def test_grows_into_free_slots_and_makes_room_again(bare_cluster, tiny_data):
     cluster.start_coordinator("--config", file)
     cluster.start_worker("node-a", slots=2)
     cluster.wait_nodes(1)
-    spec = cluster.job_file(tiny_data, name="moves", workers=1, epochs=4000)
+    # With a part of the optimizer on each rank: these are split anew with each number of ranks.
+    spec = cluster.job_file(tiny_data, name="moves", workers=1, epochs=4000, train="optimizer: {sharded: true}")
     job = cluster.submit(spec, "--set", "spec.min_workers=1", "--set", "spec.max_workers=2")
 
     # Alone it is given both slots, as soon as it was measured on one.

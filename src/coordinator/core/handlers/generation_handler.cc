@@ -1,6 +1,7 @@
 #include "coordinator/core/handlers/generation_handler.h"
 
 #include "coordinator/core/handlers/attempt_handler.h"
+#include "coordinator/core/handlers/begin_text.h"
 #include "coordinator/core/handlers/checkpoint_handler.h"
 #include "coordinator/core/handlers/retry_verdict.h"
 #include "coordinator/core/handlers/speed_handler.h"
@@ -140,15 +141,6 @@ void StartRunning(Turn& turn, const AttemptRow& attempt, const GenerationRow& ge
     turn.EditRow(*turn.tables.ranks().Find(key),
                  [](RankRow& row) { row.state = protocol::RankState::kRunning; });
   }
-  std::string from = "from the start";
-  if (soft.formed && soft.formed->step > 0) {
-    from = "going on at " + StepText(soft.formed->step);
-  }
-  if (soft.formed && !soft.formed->restored_uri.empty()) {
-    bool own = static_cast<bool>(soft.formed->restored);
-    from = "from " + (own ? base::ToString(soft.formed->restored) : soft.formed->restored_uri) +
-           ", " + StepText(soft.formed->step);
-  }
   // What was ordered when the attempt was placed need not be what could be restored. Survivors
   // restore nothing: the row has where their state came from.
   if (soft.formed && (soft.formed->step == 0 || !soft.formed->restored_uri.empty())) {
@@ -158,7 +150,8 @@ void StartRunning(Turn& turn, const AttemptRow& attempt, const GenerationRow& ge
       row.resumed_position = soft.formed->position;
     });
   }
-  std::string text = "running on " + Plural(generation.members.size(), "rank") + ", " + from;
+  std::string text = "running on " + Plural(generation.members.size(), "rank") + ", " +
+                     WhereItBegan(turn, attempt);
   turn.EditJob(job, [&](JobRow& row) {
     row.state = JobState::kRunning;
     row.reason = text;

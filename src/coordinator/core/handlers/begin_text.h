@@ -1,0 +1,14 @@
+// Where a group of ranks begins to train, for people.
+#pragma once
+
+#include <string>
+
+#include "coordinator/core/turn.h"
+
+namespace coxswain::coordinator::core {
+
+// "from the start"; "from c3, step 40; 12 steps are done again": those that were seen done, in this
+// attempt or the last one that came so far, after what it begins with.
+std::string WhereItBegan(const Turn& turn, const AttemptRow& attempt);
+
+}  // namespace coxswain::coordinator::core
