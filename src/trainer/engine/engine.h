@@ -31,8 +31,8 @@
 namespace coxswain::trainer::engine {
 
 // Where a step is in its update: the gradients are summed; a sharded optimizer's part is updated;
-// the others' have arrived.
-enum class UpdateMoment : uint8_t { kSummed, kUpdated, kGathered };
+// the others' have arrived. The last: in a later Join, which finishes such a step.
+enum class UpdateMoment : uint8_t { kSummed, kUpdated, kGathered, kGatheredAgain };
 
 struct EngineSettings {
   config::JobSpec spec;

@@ -195,6 +195,7 @@ void TrainingEngine::FinishStep(const ShardCensus& census) {
       average_->Update(census.step);
       unfinished_->stage = UpdateStage::kAveraged;
     }
+    if (settings_.at_update) settings_.at_update(UpdateMoment::kGatheredAgain);
     for (size_t i = model_->parameters().size(); i < state_.size(); ++i) {
       if (!IsPart(i)) group_->Broadcast(state_[i].tensor, census.root);
     }
