@@ -51,6 +51,7 @@ JobPlan DrawJob(Dice& dice, uint32_t number, const Options& options) {
   request.local_store = dice.Percent(35);
   request.store = request.local_store ? "file:///ckpt" : "s3://bucket/ckpt";
   DrawProgram(dice, &job);
+  request.at_once = (job.plan.batch + request.workers - 1) / request.workers;
   job.submit_at = base::Time{1'000'000} + dice.Between(seconds(0), options.faults_for / 2);
   if (options.On(Fault::kCancel) && dice.Percent(25)) {
     job.cancel_at = job.submit_at + dice.Span(milliseconds(100), seconds(120));

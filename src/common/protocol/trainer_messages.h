@@ -83,6 +83,7 @@ struct FormGeneration {
   bool has_best = false;
   RestoreCandidate best{};
   double best_metric = 0;
+  uint32_t memory_kills = 0;  // attempts of the job that the kernel ended for lack of memory
 };
 // The row exists: shares of the save at `step` may now be uploaded below `uri`.
 struct CheckpointOpened {

@@ -25,6 +25,7 @@ struct OrderWriter {
     }
     to->set_allow_uncommitted(in.allow_uncommitted);
     to->set_global_batch(in.global_batch);
+    to->set_memory_kills(in.memory_kills);
     if (!in.has_best) return;
     fill(in.best, to->mutable_best());
     to->set_best_metric(in.best_metric);
@@ -90,6 +91,7 @@ static absl::Status FromProto(const wire::FormGeneration& in, protocol::FormGene
                       INT64_MAX);
   }
   out->global_batch = in.global_batch();
+  out->memory_kills = in.memory_kills();
   out->has_best = in.has_best();
   out->best_metric = in.best_metric();
   if (in.has_best()) return FromProto(in.best(), &out->best);

@@ -112,6 +112,7 @@ RowHash& RowHash::Add(const JobRequest& r) {
       .Add(r.expected_time)
       .Add(r.end_when_preempted)
       .Add(r.own_program)
+      .Add(r.at_once)
       .Add(r.code)
       .Add(r.max_attempts)
       .Add(r.time_limit)

@@ -90,10 +90,11 @@ struct JobRequest {
   int32_t priority = 0;                       // higher goes first in its queue
   uint32_t min_workers = 0, max_workers = 0;  // 0: as many as `workers`
   int64_t batch = 0, max_batch = 0;           // samples per step; max 0: it stays as it is
-  base::Duration expected_time{};             // how long it is to run, as declared; 0: not known
-  bool end_when_preempted = false;            // otherwise it waits for slots again
-  bool own_program = false;                   // of the user's: its exit codes are its own
-  std::string code;                           // "sha256:...", shipped with it; empty: none
+  int64_t at_once = 0;  // of a rank's samples, in its model at a time; 0: never fewer than it is
+  base::Duration expected_time{};   // how long it is to run, as declared; 0: not known
+  bool end_when_preempted = false;  // otherwise it waits for slots again
+  bool own_program = false;         // of the user's: its exit codes are its own
+  std::string code;                 // "sha256:...", shipped with it; empty: none
   uint32_t max_attempts = 3;
   base::Duration time_limit{};  // 0: none
   base::Duration grace{};

@@ -35,6 +35,13 @@ core::Within WithinOf(config::Within within) {
   return core::Within::kFleet;
 }
 
+// 0: what batch norm computes, or a model of the user's own may, belongs to the micro-batch.
+int64_t AtOnce(const config::JobSpec& spec) {
+  if (spec.HasProgram() || spec.model.ByMicroBatch()) return 0;
+  if (spec.train.micro_batch_size > 0) return spec.train.micro_batch_size;
+  return (spec.train.global_batch_size + spec.workers - 1) / spec.workers;
+}
+
 core::JobRequest RequestOf(const config::JobSpec& spec) {
   core::JobRequest r;
   r.name = spec.metadata.name;
@@ -45,6 +52,7 @@ core::JobRequest RequestOf(const config::JobSpec& spec) {
   r.own_program = spec.HasProgram();
   r.code = spec.program.code;
   r.batch = r.own_program ? 0 : spec.train.global_batch_size;
+  r.at_once = AtOnce(spec);
   r.max_batch = r.own_program ? 0 : spec.train.max_global_batch_size;
   r.cpus = spec.resources.cpus;
   r.gpus = spec.resources.gpus;

@@ -100,6 +100,7 @@ void VisitFields(V& visit, R& r) {
   visit("expected_us", r.expected_time);
   visit("end_when_preempted", r.end_when_preempted);
   visit("own_program", r.own_program);
+  visit("at_once", r.at_once);
   visit("code", r.code);
   visit("max_attempts", r.max_attempts);
   visit("time_limit_us", r.time_limit);

@@ -76,8 +76,9 @@ struct GroupSettings {
   uint32_t world_size = 1;
   std::string store_host;  // of rank 0
   uint16_t store_port = 0;
-  int store_fd = -1;         // rank 0: its bound socket, listening; stays the caller's
-  int64_t global_batch = 0;  // samples per step; 0: as the job file says
+  int store_fd = -1;          // rank 0: its bound socket, listening; stays the caller's
+  int64_t global_batch = 0;   // samples per step; 0: as the job file says
+  uint32_t memory_kills = 0;  // attempts that the kernel ended for lack of memory, so far
 };
 
 // Averages of what the gradient noise scale is made of (optim/gradient_noise.h).
@@ -102,14 +103,16 @@ struct SavedState {
   std::function<const char*(size_t index)> bytes;
   NoiseAverages noise;
   EvaluationRecord evaluations;
-  int64_t most_at_once = 0;  // as Engine::MostAtOnce
-  bool model_only = false;   // to begin with: no optimizer's state, which begins at zero
+  int64_t most_at_once = 0;   // as Engine::MostAtOnce
+  uint32_t memory_kills = 0;  // that this takes account of
+  bool model_only = false;    // to begin with: no optimizer's state, which begins at zero
 };
 
 struct Joined {
   int64_t step = 0;
   int64_t position = 0;
   core::TrainingPlan plan;
+  int64_t most_at_once = 0;  // as Engine::MostAtOnce
 };
 
 struct StepFlags {
@@ -149,6 +152,7 @@ struct EvaluationResult {
   double r2 = 0;          // coefficient of determination
   double perplexity = 0;  // of text: exp(loss); otherwise 0
   int64_t samples = 0;
+  int64_t at_once = 0;  // not 0: memory ran out; from here on so many samples at a time
   // What spec.checkpoint.best goes by (not a number: there is no such key), and rank 0's flags.
   double metric = std::numeric_limits<double>::quiet_NaN();
   BestFlags agreed;
@@ -205,6 +209,7 @@ class Engine {
   // Memory has run out: no more samples of a step than these go through the model at once. 0: it
   // has not. Smaller ones sum up to the same gradients.
   virtual int64_t MostAtOnce() const = 0;
+  virtual uint32_t MemoryKills() const = 0;  // as SavedState::memory_kills
   // config.json of the exported model: recipe, shapes, classes, preprocessing.
   virtual std::string ModelConfig() const = 0;
   // What else belongs to it: a TorchScript module as a file again. `instead`: not empty: bytes of

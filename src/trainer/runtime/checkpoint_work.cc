@@ -34,7 +34,8 @@ std::string CheckpointWork::Snapshot(const engine::Engine& engine, int64_t step,
   snapshots_[step] = std::move(buffer);
   tensors_ = tensors;
   samples_per_epoch_ = samples_per_epoch;
-  measured_[step] = {engine.Noise(), engine.Evaluations(), engine.MostAtOnce()};
+  measured_[step] = {engine.Noise(), engine.Evaluations(), engine.MostAtOnce(),
+                     engine.MemoryKills()};
   return "";
 }
 
@@ -103,6 +104,7 @@ void CheckpointWork::On(const core::StoreManifest& action) {
   }
   if (measured.most_at_once > 0) {
     manifest.info.state["most_at_once"] = std::to_string(measured.most_at_once);
+    manifest.info.state["memory_kills"] = std::to_string(measured.memory_kills);
   }
   measured_.erase(measured_.begin(), measured_.find(action.step));
   if (!preprocessing_.empty()) manifest.info.state[kPreprocessingState] = preprocessing_;

@@ -62,6 +62,7 @@ class CheckpointWork {
     engine::NoiseAverages noise;
     engine::EvaluationRecord evaluations;
     int64_t most_at_once = 0;
+    uint32_t memory_kills = 0;
   };
   std::map<int64_t, Measured> measured_;
   std::string preprocessing_;

@@ -70,6 +70,7 @@ core::Event EngineLoop::Run(const core::JoinGroup& command) {
   group.world_size = static_cast<uint32_t>(form.members.size());
   group.store_fd = doors_.store_fd;
   group.global_batch = form.global_batch;
+  group.memory_kills = form.memory_kills;
   const std::string& host = form.members.front().address;
   if (!SplitAddress(host, &group.store_host, &group.store_port)) {
     return Failed(absl::InternalError("rank 0's address '" + host + "' is not HOST:PORT"));
@@ -91,7 +92,10 @@ core::Event EngineLoop::Run(const core::JoinGroup& command) {
     if (!restored.ok()) return Saved(restored);
     std::unique_ptr<engine::SavedState> saved = StateForEngine(*std::move(state));
     // Of another job, which may have judged by something else: this one counts anew.
-    if (saved != nullptr && !report.id) saved->evaluations = {};
+    if (saved != nullptr && !report.id) {
+      saved->evaluations = {};
+      saved->memory_kills = 0;
+    }
     return Saved(std::move(saved));
   });
   if (!restored.ok()) return Failed(restored);
@@ -113,6 +117,11 @@ core::Event EngineLoop::Run(const core::JoinGroup& command) {
             std::to_string(rank_) + " of " + std::to_string(group.world_size) + ", at step " +
             std::to_string(step_) + ", batches of " + std::to_string(joined->plan.batch) +
             (report.uri.empty() ? "" : " from " + report.uri));
+  if (joined->most_at_once != std::exchange(most_at_once_, joined->most_at_once)) {
+    log::Warn("memory has run out before: at most " + std::to_string(most_at_once_) +
+              " samples go through the model at a time; the gradients are still those of the whole "
+              "batch");
+  }
   return core::GroupFormed{generation_,    joined->step, joined->position, joined->plan,
                            report.refused, report.uri,   report.id};
 }
@@ -165,6 +174,11 @@ core::Event EngineLoop::Run(const core::Evaluate& command) {
     return core::CollectiveFailed{std::string(result.status().message())};
   }
   if (!result.ok()) return Failed(result.status());
+  if (result->at_once > 0) {
+    log::Warn("memory has run out in an evaluation: from here on at most " +
+              std::to_string(result->at_once) +
+              " samples at a time are evaluated; the result is the same");
+  }
   doors_.metrics->AddEvaluation(*result, step_, rank_, generation_);
   if (rank_ == 0) {
     const std::string quality =

@@ -94,6 +94,10 @@ std::unique_ptr<engine::SavedState> StateForEngine(std::shared_ptr<blob::Restore
   if (most != restored->info.state.end()) {
     state->most_at_once = std::max(0LL, std::strtoll(most->second.c_str(), nullptr, 10));
   }
+  auto kills = restored->info.state.find("memory_kills");
+  if (kills != restored->info.state.end()) {
+    state->memory_kills = static_cast<uint32_t>(std::strtoul(kills->second.c_str(), nullptr, 10));
+  }
   state->bytes = [restored = std::move(restored)](size_t i) { return restored->data[i].get(); };
   return state;
 }

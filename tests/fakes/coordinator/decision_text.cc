@@ -119,6 +119,7 @@ std::string Line(const protocol::FormGeneration& o) {
     out += " restore=" + (candidate.id ? base::ToString(candidate.id) : candidate.uri);
   }
   if (o.has_best) out += " best=" + base::ToString(o.best.id);
+  if (o.memory_kills > 0) out += " memory-kills=" + std::to_string(o.memory_kills);
   return out;
 }
 std::string Line(const protocol::CheckpointOpened& o) {

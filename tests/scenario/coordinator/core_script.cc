@@ -226,6 +226,7 @@ void CoreScript::AddUserCommands() {
     event.request.min_workers = static_cast<uint32_t>(args.Number("min", 0));
     event.request.max_workers = static_cast<uint32_t>(args.Number("max", 0));
     event.request.batch = args.Number("batch", 0);
+    event.request.at_once = args.Number("at_once", 0);
     event.request.max_batch = args.Number("max_batch", 0);
     event.request.cpus = static_cast<uint32_t>(args.Number("cpus", 1));
     event.request.gpus = static_cast<uint32_t>(args.Number("gpus", 0));

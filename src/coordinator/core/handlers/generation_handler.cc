@@ -31,6 +31,7 @@ void SendFormGeneration(Turn& turn, const RankRow& rank, const GenerationRow& ge
   order.restore = RestoreCandidates(turn, job);
   order.allow_uncommitted = job.allow_uncommitted;
   order.global_batch = generation.batch;
+  order.memory_kills = MemoryKills(turn, job);
   if (const CheckpointRow* best = turn.tables.checkpoints().Best(job.id)) {
     order.has_best = true;
     order.best = {best->id, best->uri, best->manifest_hash};

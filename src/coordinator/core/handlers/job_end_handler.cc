@@ -49,10 +49,14 @@ void TryAgain(Turn& turn, const JobRow& job, const AttemptRow& attempt) {
     row.reason = reason;
     row.model_uri.clear();
   });
-  turn.Note("AttemptFailed",
-            reason + (pause.count() > 0 ? "; next one in " + base::DurationText(pause)
-                                        : "; trying again"),
-            {.job = id, .attempt = attempt.number}, "warning");
+  const std::string fewer =
+      TakesFewerAtOnce(turn, job, attempt) ? ", with half as many samples at a time" : "";
+  turn.Note(
+      "AttemptFailed",
+      reason +
+          (pause.count() > 0 ? "; next one in " + base::DurationText(pause) : "; trying again") +
+          fewer,
+      {.job = id, .attempt = attempt.number}, "warning");
   JobSoft& soft = turn.soft.jobs[id];
   soft.ForgetAttempt();
   soft.waiting_since = turn.now;

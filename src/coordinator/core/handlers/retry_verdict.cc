@@ -31,6 +31,10 @@ bool SameAsBefore(const Turn& turn, const AttemptRow& attempt) {
          before->last_step == attempt.last_step;
 }
 
+bool KilledForMemory(const AttemptRow& attempt) {
+  return attempt.cause == Cause::kOutOfMemory && attempt.exit && attempt.exit->record.oom_killed;
+}
+
 // More memory will not be there next time either; once may have been another's doing.
 bool OutOfMemoryTwice(const Turn& turn, const AttemptRow& attempt) {
   const AttemptRow* before = FailedBefore(turn, attempt);
@@ -133,7 +137,7 @@ std::optional<JobEnd> JudgeAttempt(const Turn& turn, const JobRow& job, const At
     end.reason += "; the same failure" + AtStep(job, attempt) + " twice, so it is not tried again";
     return end;
   }
-  if (OutOfMemoryTwice(turn, attempt)) {
+  if (OutOfMemoryTwice(turn, attempt) && !TakesFewerAtOnce(turn, job, attempt)) {
     end.reason += "; out of memory twice in a row, so it is not tried again: ";
     if (!job.request.own_program)
       end.reason += "make spec.model or spec.train.global_batch_size smaller, or ";
@@ -146,6 +150,20 @@ std::optional<JobEnd> JudgeAttempt(const Turn& turn, const JobRow& job, const At
     return end;
   }
   return std::nullopt;
+}
+
+uint32_t MemoryKills(const Turn& turn, const JobRow& job) {
+  uint32_t kills = 0;
+  for (uint64_t number = 1; number <= job.attempt.value; ++number) {
+    const AttemptRow* attempt = turn.tables.attempts().Find(job.id, Attempt(number));
+    kills += attempt != nullptr && KilledForMemory(*attempt) ? 1 : 0;
+  }
+  return kills;
+}
+
+bool TakesFewerAtOnce(const Turn& turn, const JobRow& job, const AttemptRow& attempt) {
+  if (!KilledForMemory(attempt)) return false;
+  return job.request.at_once >> std::min<uint32_t>(MemoryKills(turn, job), 62) > 0;
 }
 
 int64_t SavedStep(const Turn& turn, JobId job) {

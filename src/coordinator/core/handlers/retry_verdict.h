@@ -1,9 +1,9 @@
 // What follows when an attempt has ended: the job ends, or it is tried again.
 //
 // Failures are told apart: an error that a trainer owned up to, the same failure at the same step
-// twice, and memory that ran out twice are the job's; everything else uses up one of
-// `max_attempts`. These refill: an attempt that ran a while and saved something new begins the
-// count anew.
+// twice, and memory that ran out twice (if nothing can be done about it) are the job's; everything
+// else uses up one of `max_attempts`. These refill: an attempt that ran a while and saved something
+// new begins the count anew.
 #pragma once
 
 #include "coordinator/core/handlers/job_end_handler.h"
@@ -12,6 +12,12 @@ namespace coxswain::coordinator::core {
 
 // How the job ends with this attempt; nothing: it is tried again.
 std::optional<JobEnd> JudgeAttempt(const Turn& turn, const JobRow& job, const AttemptRow& attempt);
+
+// Attempts that the kernel ended for lack of memory. For each, the ones after it put half as many
+// samples through the model at a time.
+uint32_t MemoryKills(const Turn& turn, const JobRow& job);
+// This one was, and half as many is still one or more.
+bool TakesFewerAtOnce(const Turn& turn, const JobRow& job, const AttemptRow& attempt);
 
 // Of its newest checkpoint that can be restored; 0: there is none.
 int64_t SavedStep(const Turn& turn, JobId job);

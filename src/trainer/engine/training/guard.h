@@ -37,4 +37,10 @@ absl::Status TrainingEngine::Guard(absl::StatusCode code, Work work) {
   }
 }
 
+// A store that is away is no peer that is gone.
+inline absl::Status OfData(const absl::Status& status) {
+  if (!absl::IsUnavailable(status)) return status;
+  return absl::DeadlineExceededError(status.message());
+}
+
 }  // namespace coxswain::trainer::engine

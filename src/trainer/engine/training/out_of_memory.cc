@@ -1,4 +1,5 @@
-// When memory runs out in a training step: half as many samples go through the model at a time.
+// When memory runs out in a training step: half as many samples go through the model at a time. So
+// too in an attempt after one that the kernel ended for it.
 #include <ATen/ATen.h>
 
 #include "trainer/engine/training/training_engine.h"
@@ -29,7 +30,16 @@ absl::Status TrainingEngine::PassFewer(const absl::Status& out_of_memory) {
 }
 
 // What has been too much for one rank need not be tried by another.
-void TrainingEngine::AgreeOnMemory() {
+void TrainingEngine::AgreeOnMemory(uint32_t root) {
+  // The root knows what was in force before the kill, and tells the others as its limit.
+  const bool tells = group_->rank() == root && told_kills_ > memory_kills_;
+  if (tells && !settings_.spec.model.ByMicroBatch()) {
+    const auto ranks = static_cast<int64_t>(group_->size());
+    int64_t present = micro_batch_ > 0 ? micro_batch_ : (plan_.batch + ranks - 1) / ranks;
+    if (most_at_once_ > 0) present = std::min(present, most_at_once_);
+    most_at_once_ = std::max<int64_t>(1, present >> std::min(told_kills_ - memory_kills_, 62u));
+  }
+  memory_kills_ = told_kills_;
   at::Tensor limits = at::zeros({static_cast<int64_t>(group_->size())}, at::kLong);
   limits[group_->rank()] = most_at_once_;
   group_->AllReduce(limits)->Wait();

@@ -151,7 +151,7 @@ absl::Status TrainingEngine::RestoreShards(const Restore& restore, bool lost) {
   has_state_ = false;
   AgreeOnNoise(0);
   AgreeOnEvaluations(0);
-  AgreeOnMemory();
+  AgreeOnMemory(0);
   const bool any = header[1].item<int64_t>() != 0;  // otherwise the same seed gave the same model
   for (size_t i = 0; any && i < state_.size(); ++i) {
     if (!IsPart(i)) group_->Broadcast(state_[i].tensor, 0);
@@ -203,7 +203,7 @@ void TrainingEngine::FinishStep(const ShardCensus& census) {
   if (census.moved) Reshard(census);
   AgreeOnNoise(census.root);
   AgreeOnEvaluations(census.root);
-  AgreeOnMemory();
+  AgreeOnMemory(census.root);
   has_state_ = true;
   step_ = census.step;
   position_ = position[0].item<int64_t>();

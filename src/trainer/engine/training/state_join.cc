@@ -56,7 +56,7 @@ absl::Status TrainingEngine::AgreeOnState(const Restore& restore) {
   position_ = header[3].item<int64_t>();
   AgreeOnNoise(root);
   AgreeOnEvaluations(root);
-  AgreeOnMemory();
+  AgreeOnMemory(root);
   if (equal && survivor) return absl::OkStatus();
   if (!has_state_) return absl::OkStatus();  // the same seed gave the same model
   for (const Held& each : state_) group_->Broadcast(each.tensor, root);
@@ -131,6 +131,7 @@ absl::Status TrainingEngine::TakeOver(const SavedState& saved) {
   meter_.noise().Set(saved.noise);
   stopping_.Set(saved.evaluations);
   most_at_once_ = saved.most_at_once;
+  memory_kills_ = saved.memory_kills;
   has_state_ = true;
   return absl::OkStatus();
 }

@@ -1,4 +1,4 @@
-// One optimizer step, and evaluation.
+// One optimizer step.
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -14,21 +14,6 @@
 
 namespace coxswain::trainer::engine {
 namespace {
-
-constexpr int64_t kEvaluationRows = 500;
-constexpr int64_t kEvaluationLogits = 1 << 24;  // of text: so many numbers at once
-
-int64_t RowsAtOnce(const data::SampleShape& shape) {
-  const int64_t logits = shape.sequence * shape.vocabulary;
-  return logits == 0 ? kEvaluationRows
-                     : std::clamp<int64_t>(kEvaluationLogits / logits, 1, kEvaluationRows);
-}
-
-// A store that is away is no peer that is gone.
-absl::Status OfData(const absl::Status& status) {
-  if (!absl::IsUnavailable(status)) return status;
-  return absl::DeadlineExceededError(status.message());
-}
 
 at::TensorOptions Options(at::ScalarType type) { return at::TensorOptions().dtype(type); }
 
@@ -300,46 +285,6 @@ void TrainingEngine::ApplyUpdate(StepResult& result) {
   position_ = result.position;
   unfinished_.reset();
   has_state_ = true;
-}
-
-absl::StatusOr<EvaluationResult> TrainingEngine::Evaluate(const BestFlags& flags) {
-  SetPhase(protocol::Phase::kEvaluation);
-  if (sets_.evaluate == nullptr) return absl::InternalError("there is no evaluation set");
-  bool alone = group_->size() == 1;
-  EvaluationSums sums;
-  // Summed too: the others say nothing.
-  double flag[] = {flags.has_best ? 1.0 : 0.0, flags.best, static_cast<double>(flags.held_step)};
-  absl::Status read;
-  absl::Status done =
-      Guard(alone ? absl::StatusCode::kInternal : absl::StatusCode::kUnavailable, [&] {
-        at::NoGradGuard no_grad;
-        AverageInPlace evaluated(average_.get());
-        auto reader = sets_.evaluate->MakeReader({0, dtype_ == at::kDouble});
-        data::Share share =
-            data::ShareOfBatch(sets_.evaluate->size(), 0, group_->rank(), group_->size());
-        data::Rows rows;
-        const int64_t at_once = RowsAtOnce(shape_);
-        for (int64_t begin = share.begin; begin < share.end; begin += at_once) {
-          read = reader->Read(-1, begin, std::min(begin + at_once, share.end), rows);
-          if (!read.ok()) return;
-          loss_->Evaluate(Outputs(InputsOf(rows, 0, rows.count), ForwardPass{}), rows, &sums);
-        }
-        at::Tensor all = at::from_blob(sums.data(), {EvaluationSums::kCount}, Options(at::kDouble));
-        group_->AllReduce(all)->Wait();
-        if (settings_.spec.checkpoint.best) {
-          group_->AllReduce(at::from_blob(flag, {3}, Options(at::kDouble)))->Wait();
-        }
-      });
-  if (!done.ok() || !read.ok()) {
-    LeaveGroup(!alone);
-    SetPhase(protocol::Phase::kWaiting);
-    return done.ok() ? OfData(read) : done;
-  }
-  EvaluationResult result = loss_->Finish(sums, sets_.train->target_std());
-  result.agreed = {flag[0] > 0, flag[1], static_cast<int64_t>(flag[2])};
-  if (auto best = settings_.spec.checkpoint.best) result.metric = ValueOf(*best, result);
-  result.stop = stopping_.Take(step_, result);
-  return result;
 }
 
 }  // namespace coxswain::trainer::engine

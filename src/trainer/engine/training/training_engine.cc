@@ -229,6 +229,7 @@ absl::StatusOr<Joined> TrainingEngine::Join(const GroupSettings& group, const Re
   if (formed.ok()) {
     generation_ = group.generation;
     SetPhase(protocol::Phase::kRestoring);
+    told_kills_ = group.memory_kills;
     formed = Guard(absl::StatusCode::kUnavailable, [&] { restored = AgreeOnState(restore); });
   }
   if (formed.ok() && restored.ok()) {
@@ -246,7 +247,7 @@ absl::StatusOr<Joined> TrainingEngine::Join(const GroupSettings& group, const Re
     SetPhase(protocol::Phase::kWaiting);
     return formed.ok() ? restored : formed;
   }
-  return Joined{step_, position_, plan_};
+  return Joined{step_, position_, plan_, most_at_once_};
 }
 
 void TrainingEngine::LeaveGroup(bool broken) {

@@ -43,6 +43,7 @@ class TrainingEngine : public Engine {
   NoiseAverages Noise() const override { return meter_.noise().averages(); }
   EvaluationRecord Evaluations() const override { return stopping_.record(); }
   int64_t MostAtOnce() const override { return most_at_once_; }
+  uint32_t MemoryKills() const override { return memory_kills_; }
   std::string ModelConfig() const override;
   absl::StatusOr<std::vector<ModelFile>> ModelFiles(const std::vector<char*>& instead) override;
   protocol::Phase phase() const override { return phase_.load(std::memory_order_relaxed); }
@@ -117,7 +118,9 @@ class TrainingEngine : public Engine {
   void MeasureNoise(const data::Batch& batch, const HalfBatch& half);
   void AgreeOnNoise(uint32_t root);
   void AgreeOnEvaluations(uint32_t root);
-  void AgreeOnMemory();
+  void AgreeOnMemory(uint32_t root);
+  // This rank's part of the evaluation set.
+  absl::Status EvaluateShare(EvaluationResult* result, EvaluationSums* sums);
   // Views of rows [begin, end), which must outlive them.
   Inputs InputsOf(const data::Rows& rows, int64_t begin, int64_t end) const;
 
@@ -130,6 +133,9 @@ class TrainingEngine : public Engine {
   int64_t micro_batch_ = 0;   // 0: a rank's share in one piece
   int64_t most_at_once_ = 0;  // 0: no limit
   int64_t at_once_ = 0;       // samples of a pass of this step
+  int64_t evaluate_at_once_ = 0;
+  uint32_t memory_kills_ = 0;  // that most_at_once_ takes account of
+  uint32_t told_kills_ = 0;    // of the job, up to now
   // How far a step has come: its sums over the ranks have begun; its update has.
   bool summing_ = false, updating_ = false;
   core::TrainingPlan plan_;

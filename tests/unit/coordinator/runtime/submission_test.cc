@@ -95,6 +95,16 @@ TEST_F(SubmissionTest, NeitherJobNorCoordinatorNamesAStore_IsLeftToTheCore) {
   EXPECT_EQ(submission.event.spec_yaml.find("checkpoint"), std::string::npos);
 }
 
+TEST_F(SubmissionTest, SamplesAtATime_AreARanksWhereTheModelLeavesThatOpen) {
+  const auto at_once = [&](std::vector<std::string> overrides) {
+    overrides.push_back("spec.train.global_batch_size=33");
+    return Accept(Request(std::move(overrides))).event.request.at_once;
+  };
+  EXPECT_EQ(at_once({}), 17);
+  EXPECT_EQ(at_once({"spec.train.micro_batch_size=4"}), 4);
+  EXPECT_EQ(at_once({"spec.model.recipe=resnet"}), 0);
+}
+
 TEST_F(SubmissionTest, DefaultStore_IsPartOfTheDigest) {
   std::string one = Accept(Request(), "s3://first/place").event.request_digest;
   EXPECT_EQ(Accept(Request(), "s3://first/place").event.request_digest, one);

@@ -12,8 +12,11 @@
 namespace coxswain::trainer::engine {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::EndsWith;
+using ::testing::Ge;
 using ::testing::HasSubstr;
+using ::testing::Le;
 
 // Memory is enough for so many samples at once.
 auto MemoryFor(int64_t most) {
@@ -64,6 +67,56 @@ TEST(OutOfMemory, SavedWithTheState_IsNotTriedAgain) {
             {.before_pass = [&](int64_t samples, bool) { largest = std::max(largest, samples); }});
   EXPECT_EQ(largest, 3);
   EXPECT_EQ(then.results.back().most_at_once, 3);
+}
+
+// The kernel has ended the ranks of earlier attempts, whatever they had put through at a time.
+TEST(OutOfMemory, EndedByTheKernel_TheNextAttemptBeginsWithHalfAsMany) {
+  const Datasets sets{&Tokens(), nullptr};
+  const auto begins_with = [&](uint32_t kills, const Saved* from, uint32_t ranks = 1) {
+    return Train(Spec(), sets, ranks, 2, from, {.memory_kills = kills}).end;
+  };
+  const Saved whole = begins_with(0, nullptr), half = begins_with(1, nullptr);
+  EXPECT_EQ(whole.most_at_once, 0);
+  EXPECT_EQ(half.most_at_once, 6);  // of 12
+  EXPECT_EQ(begins_with(1, nullptr, 2).most_at_once, 3);
+  EXPECT_EQ(begins_with(9, nullptr).most_at_once, 1);
+  EXPECT_EQ(begins_with(1, &half).most_at_once, 6) << "it was saved after the kill";
+  EXPECT_EQ(begins_with(2, &half, 2).most_at_once, 3);
+  EXPECT_EQ(begins_with(2, &whole).most_at_once, 3);
+  config::JobSpec spec;
+  spec.model.batch_norm = true;
+  spec.model.channels = {4};
+  spec.train.global_batch_size = 12;
+  const auto images = MakeImages(60, 8, 10);
+  const Datasets with_norm{images.get(), nullptr};
+  EXPECT_EQ(Train(spec, with_norm, 1, 2, nullptr, {.memory_kills = 1}).end.most_at_once, 0);
+}
+
+TEST(OutOfMemory, InAnEvaluation_FewerAtOnceGiveTheSame) {
+  const Datasets sets{&Tokens(), &Tokens()};
+  config::JobSpec spec = Spec();
+  spec.train.micro_batch_size = 2;
+  const EvaluationResult whole = Train(spec, sets, 2, 1).evaluation;
+  const EvaluationResult small =
+      Train(spec, sets, 2, 1, nullptr, {.before_pass = MemoryFor(2)}).evaluation;
+  EXPECT_EQ(whole.at_once, 0);
+  EXPECT_THAT(small.at_once, AllOf(Ge(1), Le(2)));
+  EXPECT_EQ(small.samples, whole.samples);
+  EXPECT_NEAR(small.loss, whole.loss, 1e-11 * whole.loss);
+  EXPECT_EQ(small.accuracy, whole.accuracy);
+}
+
+TEST(OutOfMemory, InAnEvaluationOfOneSample_IsTheEnd) {
+  std::unique_ptr<Engine> engine = MakeEngine();
+  EngineSettings settings;
+  settings.spec = Spec();
+  settings.before_pass = MemoryFor(0);
+  ASSERT_TRUE(engine->Prepare(settings, {&Tokens(), &Tokens()}).ok());
+  ASSERT_TRUE(engine->Join({base::Generation(1), 0, 1, "", 0}, StartAfresh).ok());
+  const absl::Status end = engine->Evaluate({}).status();
+  EXPECT_EQ(end.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(end.message()),
+              EndsWith("(in an evaluation, with one sample at a time)"));
 }
 
 absl::Status FirstStep(const config::JobSpec& spec, const Datasets& sets, int64_t most) {

@@ -66,6 +66,7 @@ struct Saved {
   NoiseAverages noise;
   EvaluationRecord evaluations;
   int64_t most_at_once = 0;
+  uint32_t memory_kills = 0;
   bool model_only = false;
 
   static Saved Of(const Engine& engine, int64_t step, int64_t position) {
@@ -75,7 +76,8 @@ struct Saved {
                 {},
                 engine.Noise(),
                 engine.Evaluations(),
-                engine.MostAtOnce()};
+                engine.MostAtOnce(),
+                engine.MemoryKills()};
     for (size_t i = 0; i < saved.tensors.size(); ++i) {
       saved.bytes.emplace_back(engine.StateBytes(i), saved.tensors[i].bytes());
     }
@@ -85,7 +87,7 @@ struct Saved {
   void Add(const Engine& engine, int64_t at_step, int64_t at_position) {
     if (tensors.empty()) {
       *this = {at_step,        at_position,          engine.StateTensors(), {},
-               engine.Noise(), engine.Evaluations(), engine.MostAtOnce()};
+               engine.Noise(), engine.Evaluations(), engine.MostAtOnce(),   engine.MemoryKills()};
       for (const blob::TensorInfo& each : tensors) bytes.emplace_back(each.bytes(), '\x5a');
     }
     for (const blob::Piece& piece : engine.Share()) {
@@ -102,6 +104,7 @@ struct Saved {
       state->noise = noise;
       state->evaluations = evaluations;
       state->most_at_once = most_at_once;
+      state->memory_kills = memory_kills;
       state->model_only = model_only;
       state->bytes = [this](size_t i) { return bytes[i].data(); };
       return state;
@@ -126,6 +129,7 @@ struct TrainOptions {
   int64_t noise_every_steps = 16;
   std::function<void(int64_t samples, bool backward)> before_pass{};
   std::shared_ptr<const std::string> model_file = {};  // of a user's own model
+  uint32_t memory_kills = 0;                           // as GroupSettings has it
 };
 
 // Runs `steps` steps (0: to the end) with so many ranks, from `from` if it is given.
@@ -143,8 +147,14 @@ inline Curve Train(const config::JobSpec& spec, const Datasets& sets, uint32_t w
     settings.model_file = options.model_file;
     absl::Status prepared = engine->Prepare(settings, sets);
     CHECK(prepared.ok()) << prepared.ToString();
-    GroupSettings group{base::Generation(1), rank, world, "127.0.0.1", listener.port, listener.fd,
-                        options.global_batch};
+    GroupSettings group{base::Generation(1),
+                        rank,
+                        world,
+                        "127.0.0.1",
+                        listener.port,
+                        listener.fd,
+                        options.global_batch,
+                        options.memory_kills};
     auto joined = engine->Join(group, from != nullptr ? from->Restore() : StartAfresh);
     CHECK(joined.ok()) << joined.status().ToString();
     int64_t step = joined->step, position = joined->position;
