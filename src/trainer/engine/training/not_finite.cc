@@ -16,12 +16,18 @@ std::string WhereNotFinite(const std::vector<NamedTensor>& parameters) {
   for (const NamedTensor& each : parameters) {
     if (!Finite(each.tensor)) return "parameter " + each.name + " is not finite";
   }
+  const std::string where = WhereGradientNotFinite(parameters);
+  return where.empty() ? "every single gradient is finite" : where;
+}
+
+std::string WhereGradientNotFinite(const std::vector<NamedTensor>& parameters) {
+  at::NoGradGuard no_grad;
   for (const NamedTensor& each : parameters) {
     if (!Finite(each.tensor.grad())) {
       return "first parameter with a non-finite gradient: " + each.name;
     }
   }
-  return "every single gradient is finite";
+  return "";
 }
 
 }  // namespace coxswain::trainer::engine

@@ -12,5 +12,7 @@ namespace coxswain::trainer::engine {
 // where an earlier update has left one that is no number: "parameter layers.3.weight is not
 // finite".
 std::string WhereNotFinite(const std::vector<NamedTensor>& parameters);
+// The same of gradients alone; empty: every single one is finite.
+std::string WhereGradientNotFinite(const std::vector<NamedTensor>& parameters);
 
 }  // namespace coxswain::trainer::engine

@@ -251,13 +251,17 @@ double TrainingEngine::LearningRateOf(const StepResult& result) const {
                                  std::min(meant.batch, meant.samples), meter_.noise().scale());
 }
 
-// Only to be told: about once a second, and for at most a hundredth of the time.
-void TrainingEngine::LookAtNorm(StepResult& result) {
+// Only to be told: about once a second, and for at most a hundredth of the time. A gradient that is
+// none ends the job all the same, by the word of this rank alone.
+bool TrainingEngine::LookAtNorm(StepResult& result) {
   const base::Time begun = base::MonotonicNow();
-  if (begun < norm_due_ || result.step % settings_.spec.train.log_every_steps != 0) return;
+  if (begun < norm_due_ || result.step % settings_.spec.train.log_every_steps != 0) return true;
   result.gradient_norm = GradientNorm();
   const base::Time now = base::MonotonicNow();
   norm_due_ = now + std::max<base::Duration>(base::seconds(1), 100 * (now - begun));
+  if (std::isfinite(result.gradient_norm)) return true;
+  result.not_finite_at = WhereGradientNotFinite(model_->parameters());
+  return result.not_finite_at.empty();
 }
 
 void TrainingEngine::ApplyUpdate(StepResult& result) {
@@ -269,8 +273,8 @@ void TrainingEngine::ApplyUpdate(StepResult& result) {
       return;
     }
     ClipGradients(result.gradient_norm);
-  } else if (group_->rank() == 0) {
-    LookAtNorm(result);
+  } else if (group_->rank() == 0 && !LookAtNorm(result)) {
+    return;
   }
   result.gradient_noise = meter_.noise().scale();
   result.learning_rate = LearningRateOf(result);

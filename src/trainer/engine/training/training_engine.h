@@ -103,7 +103,8 @@ class TrainingEngine : public Engine {
   void RequireGradients(base::Time backward_began) const;
   double GradientNorm() const;
   void ClipGradients(double norm);
-  void LookAtNorm(StepResult& result);
+  // False: a gradient is not finite.
+  bool LookAtNorm(StepResult& result);
   void ApplyUpdate(StepResult& result);
   // The batch may be another one than the job file's.
   bool HasBatchRange() const { return settings_.spec.train.max_global_batch_size > 0; }

@@ -151,6 +151,25 @@ TEST(ModelPlugin, ThrowsInAStep_IsToldWithItsName) {
   EXPECT_THAT(status.message(), HasSubstr("(test-model): row 21 is not mine"));
 }
 
+// Without clipping nobody needs the norm; it is looked at every now and then, and in the first
+// step.
+TEST(ModelPlugin, GradientIsNone_IsFoundInItsStepWhereTheNormIsLookedAt) {
+  config::JobSpec spec = Spec({{"wrong", "gradient"}});
+  spec.train.global_batch_size = 20;
+  std::unique_ptr<Engine> engine = MakeEngine();
+  EngineSettings settings;
+  settings.spec = spec;
+  settings.model_file = WithFile().model_file;
+  ASSERT_TRUE(engine->Prepare(settings, {&Images(), nullptr}).ok());
+  const Saved first = Train(Spec({}), {&Images(), nullptr}, 1, 2, nullptr, WithFile()).end;
+  ASSERT_TRUE(engine->Join({base::Generation(1), 0, 1, "", 0}, first.Restore()).ok());
+  auto result = engine->Step({});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(result->not_finite, testing::IsEmpty());
+  EXPECT_THAT(result->not_finite_at, HasSubstr("first parameter with a non-finite gradient: "));
+  EXPECT_EQ(Saved::Of(*engine, first.step, first.position).bytes[0], first.bytes[0]);
+}
+
 // Ranks that were given different files are told so, each of them.
 TEST(OwnModel, AnotherFileOnAnotherRank_IsRefused) {
   Listener listener;

@@ -1,11 +1,27 @@
 // An mlp as the recipe has it; told by its options, it does things wrong.
+#include <torch/csrc/autograd/custom_function.h>
 #include <torch/nn/functional.h>
 
+#include <cmath>
 #include <stdexcept>
 
 #include "trainer/engine/plugin/model_plugin.h"
 
 namespace {
+
+// Its backward throws, or gives no numbers.
+struct Backward : torch::autograd::Function<Backward> {
+  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& x,
+                               bool throws) {
+    context->saved_data["throws"] = throws;
+    return x.clone();
+  }
+  static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* context,
+                                               const torch::autograd::tensor_list& gradients) {
+    if (context->saved_data["throws"].toBool()) throw std::out_of_range("no gradient of row 21");
+    return {gradients[0] * std::nan(""), torch::Tensor()};
+  }
+};
 
 class TestModel : public coxswain::PluginModel {
  public:
@@ -37,6 +53,9 @@ class TestModel : public coxswain::PluginModel {
     }
     x = torch::dropout(x, dropout_, is_training());
     if (wrong_ == "shape") return x;
+    if (rows.training && rows.position > 20 && (wrong_ == "backward" || wrong_ == "gradient")) {
+      x = Backward::apply(x, wrong_ == "backward");
+    }
     return torch::linear(x, last_, last_bias_) * frozen_[0];
   }
 
