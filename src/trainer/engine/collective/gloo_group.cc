@@ -141,6 +141,7 @@ class GlooGroup : public Group {
   }
 
   void BeforeForward() override {
+    sums_.clear();
     reducer_->rebuild_buckets();  // once, into the order in which gradients became ready
     reducer_->prepare_for_forward();
   }
@@ -151,9 +152,20 @@ class GlooGroup : public Group {
   }
   double own_squares() const override { return watch_.squares; }
   base::Time last_bucket_at() const override { return watch_.last_bucket_at; }
+  bool failed() const override {
+    return refused_ ||
+           std::any_of(sums_.begin(), sums_.end(), [](const auto& sum) { return sum->hasError(); });
+  }
 
  private:
   c10::intrusive_ptr<c10::ivalue::Future> Sum(at::Tensor tensor) {
+    refused_ = true;  // should this throw
+    sums_.push_back(Start(std::move(tensor)));
+    refused_ = false;
+    return sums_.back();
+  }
+
+  c10::intrusive_ptr<c10::ivalue::Future> Start(at::Tensor tensor) {
     if (shared_ != nullptr) return shared_->Start(std::move(tensor));
     std::vector<at::Tensor> tensors = {std::move(tensor)};
     return gloo_->allreduce(tensors)->getFuture();
@@ -229,6 +241,8 @@ class GlooGroup : public Group {
   c10::intrusive_ptr<c10d::ProcessGroup> group_;
   std::unique_ptr<SharedSum> shared_;  // null: not all on one machine
   std::unique_ptr<c10d::Reducer> reducer_;
+  std::vector<c10::intrusive_ptr<c10::ivalue::Future>> sums_;  // of the present step
+  bool refused_ = false;                                       // a sum could not be begun
 };
 
 class LoneGroup : public Group {
@@ -248,6 +262,7 @@ class LoneGroup : public Group {
   void BeforeBackward() override {}
   void MeasureBackward(bool) override {}
   double own_squares() const override { return 0; }
+  bool failed() const override { return false; }
   base::Time last_bucket_at() const override { return {}; }
 };
 

@@ -47,6 +47,8 @@ class Group {
   virtual void MeasureBackward(bool wanted) = 0;
   // Their squared norm, if they were.
   virtual double own_squares() const = 0;
+  // A sum of the present step has failed: what is thrown then need not be the thrower's own doing.
+  virtual bool failed() const = 0;
   // When the last bucket of the present step was handed over: what follows is waiting for peers.
   virtual base::Time last_bucket_at() const = 0;
 };

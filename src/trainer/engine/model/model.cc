@@ -8,6 +8,8 @@
 
 namespace coxswain::trainer::engine {
 
+void Model::Backward(const at::Tensor& loss, const std::function<bool()>&) { loss.backward(); }
+
 at::Tensor Model::AddParameter(std::string name, at::Tensor value) {
   value.set_requires_grad(true);
   parameters_.push_back({std::move(name), value});

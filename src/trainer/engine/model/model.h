@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -42,6 +43,10 @@ class Model {
   // Returns logits (rows, classes); of a text (rows, sequence, vocabulary); (rows, 1) where the
   // target is a number.
   virtual at::Tensor Forward(const Inputs& inputs, const ForwardPass& pass) = 0;
+
+  // `group_failed`: whether what is thrown may be the other ranks' doing, whose gradients are
+  // summed meanwhile.
+  virtual void Backward(const at::Tensor& loss, const std::function<bool()>& group_failed);
 
   const std::vector<NamedTensor>& parameters() const { return parameters_; }
   const std::vector<NamedTensor>& buffers() const { return buffers_; }

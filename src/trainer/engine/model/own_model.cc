@@ -5,6 +5,7 @@
 #include <c10/util/Exception.h>
 
 #include <cmath>
+#include <exception>
 #include <mutex>
 #include <new>
 
@@ -111,6 +112,18 @@ at::Tensor OwnModel::Forward(const Inputs& inputs, const ForwardPass& pass) {
     sums += moved.numel();
   }
   return out;
+}
+
+// The code may bring backward functions of its own.
+void OwnModel::Backward(const at::Tensor& loss, const std::function<bool()>& group_failed) {
+  std::exception_ptr thrown;
+  try {
+    return loss.backward();
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  if (group_failed()) std::rethrow_exception(thrown);
+  Ask([&] { std::rethrow_exception(thrown); });
 }
 
 void OwnModel::UpdateStatistics(const double* sums, double rows) {

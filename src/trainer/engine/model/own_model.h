@@ -25,6 +25,7 @@ class OwnModel : public Model {
   OwnModel(std::string key, const data::SampleShape& sample, at::ScalarType dtype);
 
   at::Tensor Forward(const Inputs& inputs, const ForwardPass& pass) final;
+  void Backward(const at::Tensor& loss, const std::function<bool()>& group_failed) final;
   void UpdateStatistics(const double* sums, double rows) final;
 
  protected:

@@ -118,7 +118,7 @@ void TrainingEngine::Forward(const data::Batch& batch, const StepFlags& flags, S
     result.forward += forwarded - started;
     SetPhase(protocol::Phase::kBackward);
     if (settings_.before_pass) settings_.before_pass(end - begin, true);
-    (loss_sum * weight).backward();
+    model_->Backward(loss_sum * weight, [this] { return group_->failed(); });
     if (measure && alone && half.samples == 0 && !last && 2 * end >= batch.rows.count) {
       half = {at::_foreach_mul(Gradients(), at::Scalar(1.0)), end};
     }

@@ -151,6 +151,33 @@ TEST(ModelPlugin, ThrowsInAStep_IsToldWithItsName) {
   EXPECT_THAT(status.message(), HasSubstr("(test-model): row 21 is not mine"));
 }
 
+// Rank 1's code throws while rank 0 waits for its gradients: that is no peer that is gone.
+TEST(ModelPlugin, ThrowsInItsBackwardOnOneRank_IsTheUsers) {
+  config::JobSpec spec = Spec({{"wrong", "backward"}});
+  spec.train.global_batch_size = 20;
+  spec.train.micro_batch_size = 10;
+  Listener listener;
+  std::vector<absl::Status> ended(2);
+  std::vector<std::thread> ranks;
+  for (uint32_t rank : {0u, 1u}) {
+    ranks.emplace_back([&, rank] {
+      std::unique_ptr<Engine> engine = MakeEngine();
+      EngineSettings settings;
+      settings.spec = spec;
+      settings.model_file = WithFile().model_file;
+      CHECK(engine->Prepare(settings, {&Images(), nullptr}).ok());
+      GroupSettings group{base::Generation(1), rank, 2, "127.0.0.1", listener.port, listener.fd, 0};
+      CHECK(engine->Join(group, StartAfresh).ok());
+      EXPECT_TRUE(engine->Step({}).ok());
+      ended[rank] = engine->Step({}).status();  // samples 20 to 29, and 30 to 39
+    });
+  }
+  for (std::thread& rank : ranks) rank.join();
+  EXPECT_TRUE(absl::IsUnavailable(ended[0])) << ended[0];
+  EXPECT_TRUE(absl::IsInvalidArgument(ended[1])) << ended[1];
+  EXPECT_THAT(ended[1].message(), HasSubstr("(test-model): no gradient of row 21"));
+}
+
 // Without clipping nobody needs the norm; it is looked at every now and then, and in the first
 // step.
 TEST(ModelPlugin, GradientIsNone_IsFoundInItsStepWhereTheNormIsLookedAt) {
