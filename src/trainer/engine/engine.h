@@ -5,8 +5,8 @@
 // optimizer and position are those of the last finished step, and Join may be called again. (With
 // a sharded optimizer, a step whose update had begun is finished there, on every rank.)
 // INVALID_ARGUMENT: the user's settings; FAILED_PRECONDITION: the user's data. RESOURCE_EXHAUSTED:
-// out of memory. DEADLINE_EXCEEDED: the data's store has been away for too long. INTERNAL: a bug or
-// LibTorch's refusal.
+// out of memory. UNIMPLEMENTED: this machine cannot train on GPUs. DEADLINE_EXCEEDED: the data's
+// store has been away for too long. INTERNAL: a bug or LibTorch's refusal.
 #pragma once
 
 #include <cstdint>
@@ -216,6 +216,8 @@ class Engine {
   // each of the model's tensors, which it then holds; they and the engine are the same afterwards.
   virtual absl::StatusOr<std::vector<ModelFile>> ModelFiles(const std::vector<char*>& instead) = 0;
 
+  // What it computes on, "NVIDIA H200"; empty: the CPU.
+  virtual std::string GpuName() const = 0;
   // Where the engine's thread is. From any thread.
   virtual protocol::Phase phase() const = 0;
 };

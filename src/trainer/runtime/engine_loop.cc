@@ -51,6 +51,8 @@ core::EngineFailed FailureOf(const absl::Status& status, protocol::FailureKind u
       return {reason, protocol::kExitUserError, unfit};
     case absl::StatusCode::kResourceExhausted:
       return {reason, protocol::kExitOutOfMemory, FailureKind::kOutOfMemory};
+    case absl::StatusCode::kUnimplemented:  // what this machine lacks, another may have
+      return {reason, protocol::kExitInfrastructure, FailureKind::kNotStarted};
     case absl::StatusCode::kInternal:
       return {reason, protocol::kExitInternal, FailureKind::kBug};
     default:  // unreachable, too slow, damaged

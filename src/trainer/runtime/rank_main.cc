@@ -219,7 +219,9 @@ std::optional<core::EngineFailed> RankProcess::PrepareEngine() {
   engine::Datasets sets{data->train.get(), data->evaluate.get()};
   absl::Status prepared = engine->Prepare(to_engine, sets);
   if (!prepared.ok()) return FailureOf(prepared, protocol::FailureKind::kSettings);
-  metrics.SetWork({FlopsOf(settings.spec, data->train->shape()), 0});
+  const std::string gpu = engine->GpuName();
+  const double peak = gpu.empty() ? 0 : state::PeakFlops(gpu, settings.spec.train.precision);
+  metrics.SetWork({FlopsOf(settings.spec, data->train->shape()), peak * settings.spec.workers});
   loaded = engine.get();
   return std::nullopt;
 }

@@ -38,6 +38,10 @@ at::Tensor Rotary::Turn(const at::Tensor& x) const {
   const int64_t half = x.size(3) / 2;
   const at::Tensor turned = at::cat({x.narrow(3, half, half).neg(), x.narrow(3, 0, half)}, 3);
   const int64_t tokens = x.size(2);
+  if (cos_.device() != x.device()) {
+    cos_ = cos_.to(x.device());
+    sin_ = sin_.to(x.device());
+  }
   return x * cos_.narrow(0, 0, tokens) + turned * sin_.narrow(0, 0, tokens);
 }
 

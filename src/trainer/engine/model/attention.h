@@ -20,7 +20,7 @@ class Rotary {
   at::Tensor Turn(const at::Tensor& x) const;
 
  private:
-  at::Tensor cos_, sin_;  // (tokens, width of a head)
+  mutable at::Tensor cos_, sin_;  // (tokens, width of a head), where the last x was
 };
 
 }  // namespace coxswain::trainer::engine

@@ -28,7 +28,8 @@ void BatchNorm::AddStatistics(const at::Tensor& x, const at::Tensor& mean,
   auto rows = static_cast<double>(x.size(0));
   double count = rows * static_cast<double>(x.size(2) * x.size(3));
   double unbias = count > 1 ? count / (count - 1) : 1;
-  at::Tensor means = mean.detach().to(at::kDouble), inverses = inverse.detach().to(at::kDouble);
+  at::Tensor means = mean.detach().to(at::kCPU, at::kDouble),
+             inverses = inverse.detach().to(at::kCPU, at::kDouble);
   int64_t channels = means.numel();
   const double* m = means.const_data_ptr<double>();
   const double* s = inverses.const_data_ptr<double>();
@@ -44,7 +45,7 @@ void BatchNorm::UpdateStatistics(const double* statistics, double rows) {
   for (at::Tensor* running : {&t_.running_mean, &t_.running_variance}) {
     int64_t channels = running->numel();
     at::Tensor batch = at::from_blob(const_cast<double*>(sums), {channels}, at::kDouble) / rows;
-    running->lerp_(batch.to(running->scalar_type()), kMomentum);
+    running->lerp_(batch.to(running->options()), kMomentum);
     sums += channels;
   }
 }

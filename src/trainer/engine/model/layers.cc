@@ -39,6 +39,21 @@ void FillMask(T* to, int64_t rows, int64_t features, double keep, uint64_t seed,
   }
 }
 
+// Bits move right, zeros come in.
+at::Tensor Shifted(const at::Tensor& x, int64_t by) {
+  const int64_t kept = static_cast<int64_t>((~uint64_t{0}) >> by);
+  return at::bitwise_and(at::bitwise_right_shift(x, at::Scalar(by)), at::Scalar(kept));
+}
+
+// base::Mix64 of each; whole numbers of 64 bits wrap around.
+at::Tensor Mixed(at::Tensor x) {
+  auto number = [](uint64_t bits) { return at::Scalar(static_cast<int64_t>(bits)); };
+  x = x + number(0x9e3779b97f4a7c15ull);
+  x = at::bitwise_xor(x, Shifted(x, 30)) * number(0xbf58476d1ce4e5b9ull);
+  x = at::bitwise_xor(x, Shifted(x, 27)) * number(0x94d049bb133111ebull);
+  return at::bitwise_xor(x, Shifted(x, 31));
+}
+
 }  // namespace
 
 at::Tensor UniformByFanIn(at::IntArrayRef shape, int64_t fan_in, at::ScalarType dtype,
@@ -63,10 +78,27 @@ at::Tensor NormalValues(at::IntArrayRef shape, double std, at::ScalarType dtype,
   return out;
 }
 
+at::Tensor KeyedMask(int64_t rows, int64_t features, double keep, uint64_t seed, int64_t position,
+                     const at::TensorOptions& options) {
+  const at::TensorOptions whole = options.dtype(at::kLong);
+  const at::Tensor row = at::arange(position, position + rows, whole);
+  const auto key = static_cast<int64_t>(base::Mix64(seed ^ 0xd409));
+  const at::Tensor keys = Mixed(row + key).unsqueeze(1);
+  const at::Tensor draws = Shifted(Mixed(keys + at::arange(features, whole)), 32);
+  const auto limit = static_cast<int64_t>(keep * 0x1p32);
+  return draws.lt(limit).to(options.dtype()).mul_(1 / keep);
+}
+
 at::Tensor KeyedDropout(const at::Tensor& x, double probability, uint64_t seed, int64_t position) {
   const bool float64 = x.scalar_type() == at::kDouble;
-  at::Tensor mask = at::empty(x.sizes(), float64 ? at::kDouble : at::kFloat);
-  double keep = 1 - probability;
+  const at::ScalarType type = float64 ? at::kDouble : at::kFloat;
+  const double keep = 1 - probability;
+  if (!x.is_cpu()) {
+    const at::Tensor drawn =
+        KeyedMask(x.size(0), x.size(1), keep, seed, position, x.options().dtype(type));
+    return (x * drawn).to(x.scalar_type());
+  }
+  at::Tensor mask = at::empty(x.sizes(), type);
   if (float64) {
     FillMask(mask.data_ptr<double>(), x.size(0), x.size(1), keep, seed, position);
   } else {

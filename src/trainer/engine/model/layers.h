@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/TensorOptions.h>
 
 #include <cstdint>
 
@@ -15,6 +16,11 @@ at::Tensor UniformByFanIn(at::IntArrayRef shape, int64_t fan_in, at::ScalarType 
 
 // Normal, mean 0 (Box and Muller 1958).
 at::Tensor NormalValues(at::IntArrayRef shape, double std, at::ScalarType dtype, base::Rng& rng);
+
+// That mask by whole tensors, for devices where no loop over numbers runs: 0, or 1 / `keep`, in
+// the type of `options`. The same as KeyedDropout's on a CPU.
+at::Tensor KeyedMask(int64_t rows, int64_t features, double keep, uint64_t seed, int64_t position,
+                     const at::TensorOptions& options);
 
 // Dropout whose mask is keyed by (seed, sample position, feature), so that it does not depend on
 // how a batch is divided. `x`: (rows, features).

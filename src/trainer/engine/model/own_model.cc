@@ -108,7 +108,7 @@ at::Tensor OwnModel::Forward(const Inputs& inputs, const ForwardPass& pass) {
   const auto rows = static_cast<double>(out.size(0));
   for (size_t i = 0; i < changing_.size(); ++i) {
     at::Tensor moved = taken[i].to(at::kDouble) - buffers()[changing_[i]].tensor.to(at::kDouble);
-    at::from_blob(sums, moved.sizes(), at::kDouble).add_(moved, rows);
+    at::from_blob(sums, moved.sizes(), at::kDouble).add_(moved.to(at::kCPU), rows);
     sums += moved.numel();
   }
   return out;
@@ -130,7 +130,7 @@ void OwnModel::UpdateStatistics(const double* sums, double rows) {
   for (size_t i : changing_) {
     at::Tensor buffer = buffers()[i].tensor;
     at::Tensor moved = at::from_blob(const_cast<double*>(sums), buffer.sizes(), at::kDouble) / rows;
-    at::Tensor value = buffer.to(at::kDouble) + moved;
+    at::Tensor value = buffer.to(at::kDouble) + moved.to(buffer.device());
     if (!buffer.is_floating_point()) value = value.round();
     buffer.copy_(value);
     sums += buffer.numel();

@@ -40,7 +40,7 @@ struct RecomputeFunction : torch::autograd::Function<RecomputeFunction> {
     at::Tensor out;
     {
       at::AutoGradMode gradients_on(true);
-      AutocastScope mixed(held.mixed, at::kCPU);
+      AutocastScope mixed(held.mixed, x.device().type());
       out = held.part(x);
     }
     torch::autograd::backward({out}, {gradients[0]});
@@ -54,7 +54,7 @@ at::Tensor Recomputed(const at::Tensor& x, Part part) {
   if (!at::GradMode::is_enabled()) return part(x);
   auto held = c10::make_intrusive<Held>();
   held->part = std::move(part);
-  held->mixed = at::autocast::is_autocast_enabled(at::kCPU);
+  held->mixed = at::autocast::is_autocast_enabled(x.device().type());
   return RecomputeFunction::apply(x, held);
 }
 

@@ -6,7 +6,8 @@ namespace coxswain::trainer::engine {
 
 Optimizer::Optimizer(const config::Optimizer& settings, const std::vector<NamedTensor>& parameters,
                      const std::vector<Slice>& slices)
-    : settings_(settings), step_(at::zeros({}, at::kFloat)) {
+    : settings_(settings),
+      step_(at::zeros({}, parameters.front().tensor.detach().options().dtype(at::kFloat))) {
   groups_[0].weight_decay = settings.weight_decay;
   const bool adamw = settings.name == config::OptimizerName::kAdamW;
   if (adamw) {
@@ -40,10 +41,10 @@ void Optimizer::AddState(const char* kind, const std::vector<NamedTensor>& param
         std::string("optimizer.") + kind + "." + parameters[i].name, parameter.detach(), 0, {}};
     if (slice != slices.end() && slice->parameter == i) {
       part.begin = slice->begin;
-      part.values = at::zeros(PartOf(part.parameter, *slice).sizes(), parameter.scalar_type());
+      part.values = at::zeros_like(PartOf(part.parameter, *slice));
       ++slice;
     } else {
-      part.values = at::zeros({0}, parameter.scalar_type());
+      part.values = at::zeros({0}, part.parameter.options());
     }
     state_.push_back(std::move(part));
   }

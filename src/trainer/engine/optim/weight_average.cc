@@ -43,7 +43,7 @@ at::Tensor WeightAverage::Scratch() const {
   for (const at::Tensor& each : weights_) {
     bytes = std::max(bytes, static_cast<int64_t>(each.nbytes()));
   }
-  return at::empty({bytes}, at::kByte);
+  return at::empty({bytes}, weights_.front().options().dtype(at::kByte));
 }
 
 void WeightAverage::Swap(const at::Tensor& scratch) {

@@ -43,10 +43,14 @@ at::Tensor Loss::Sum(const at::Tensor& outputs, const data::Rows& rows, int64_t 
 at::Tensor Loss::SumOf(const at::Tensor& outputs, const data::Rows& rows, int64_t begin,
                        int64_t end, double smoothing) const {
   if (numbers_) {
-    return at::mse_loss(outputs.squeeze(1), Targets(rows, begin, end), at::Reduction::Sum);
+    return at::mse_loss(outputs.squeeze(1), Targets(rows, begin, end).to(outputs.device()),
+                        at::Reduction::Sum);
   }
-  at::Tensor labels = Labels(rows, std::max<int64_t>(1, sequence_), begin, end);
-  return at::cross_entropy_loss(outputs.view({labels.size(0), -1}), labels, class_weights_,
+  const at::Tensor labels =
+      Labels(rows, std::max<int64_t>(1, sequence_), begin, end).to(outputs.device());
+  const at::Tensor weights =
+      class_weights_.defined() ? class_weights_.to(outputs.device()) : class_weights_;
+  return at::cross_entropy_loss(outputs.view({labels.size(0), -1}), labels, weights,
                                 at::Reduction::Sum, data::kNoLabel, smoothing);
 }
 
@@ -55,7 +59,8 @@ void Loss::Evaluate(const at::Tensor& outputs, const data::Rows& rows, Evaluatio
   double loss = SumOf(outputs, rows, 0, rows.count, /*smoothing=*/0).item<double>();
   sums->loss += loss;
   if (!numbers_) {
-    at::Tensor labels = Labels(rows, std::max<int64_t>(1, sequence_), 0, rows.count);
+    const at::Tensor labels =
+        Labels(rows, std::max<int64_t>(1, sequence_), 0, rows.count).to(outputs.device());
     at::Tensor correct = outputs.view({labels.size(0), -1}).argmax(1).eq(labels).sum();
     sums->correct += static_cast<double>(correct.item<int64_t>());
     sums->terms += static_cast<double>(labels.ne(data::kNoLabel).sum().item<int64_t>());

@@ -1,7 +1,6 @@
 // How the ranks of a new group come to one state. Of a sharded optimizer: sharded_join.cc.
 #include <ATen/ATen.h>
 
-#include <cstring>
 
 #include "trainer/engine/training/training_engine.h"
 
@@ -121,8 +120,7 @@ absl::Status TrainingEngine::TakeOver(const SavedState& saved) {
     if ((*bytes)[i] == nullptr) {
       state_[i].tensor.zero_();
     } else {
-      std::memcpy(state_[i].tensor.data_ptr(), (*bytes)[i],
-                  static_cast<size_t>(state_info_[i].bytes()));
+      TakeBytes(state_[i].tensor, (*bytes)[i]);
     }
   }
   if (saved.model_only && average_ != nullptr) average_->Restart();

@@ -172,11 +172,12 @@ Inputs TrainingEngine::InputsOf(const data::Rows& rows, int64_t begin, int64_t e
         rows.dense.data() + static_cast<size_t>(begin * shape_.dense_size()) * element;
     std::vector<int64_t> sizes = {end - begin};
     sizes.insert(sizes.end(), shape_.dense.begin(), shape_.dense.end());
-    inputs.dense = at::from_blob(const_cast<char*>(first), sizes, Options(dtype_));
+    inputs.dense = at::from_blob(const_cast<char*>(first), sizes, Options(dtype_)).to(device_);
   }
   if (int64_t ids = shape_.ids_size(); ids > 0) {
     inputs.ids = at::from_blob(const_cast<int64_t*>(rows.ids.data()) + begin * ids,
-                               {end - begin, ids}, Options(at::kLong));
+                               {end - begin, ids}, Options(at::kLong))
+                     .to(device_);
   }
   return inputs;
 }

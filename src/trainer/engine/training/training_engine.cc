@@ -5,9 +5,11 @@
 #include <c10/util/Logging.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "trainer/blob/hasher.h"
+#include "trainer/engine/collective/gpu_group.h"
 #include "trainer/engine/training/guard.h"
 #include "trainer/engine/training/make_engine.h"
 #include "trainer/engine/training/model_config.h"
@@ -68,8 +70,10 @@ class BytesInPlace {
   void Swap() {
     for (size_t i = 0; i < bytes_.size(); ++i) {
       const at::Tensor& tensor = tensors_[i];
-      std::swap_ranges(bytes_[i], bytes_[i] + tensor.nbytes(),
-                       static_cast<char*>(tensor.mutable_data_ptr()));
+      const at::Tensor held = tensor.detach().to(at::kCPU, tensor.scalar_type(),
+                                                 /*non_blocking=*/false, /*copy=*/true);
+      TakeBytes(tensor, bytes_[i]);
+      std::memcpy(bytes_[i], held.const_data_ptr(), held.nbytes());
     }
   }
 
@@ -118,6 +122,16 @@ absl::Status TrainingEngine::Prepare(const EngineSettings& settings, Datasets se
     return absl::FailedPreconditionError(
         "spec.data.evaluate: its samples have another shape than those of spec.data.train");
   }
+  if (settings_.spec.resources.gpus > 0) {
+    if (Sharded()) {
+      return absl::InvalidArgumentError(
+          "spec.train.optimizer.sharded: not yet for jobs that train on GPUs");
+    }
+    auto gpu = OpenGpu();
+    if (!gpu.ok()) return gpu.status();
+    gpu_ = *std::move(gpu);
+    device_ = gpu_->device();
+  }
   plan_.samples = sets.train->size();
   plan_.batch = train.global_batch_size;
   plan_.epochs = train.epochs;
@@ -140,11 +154,21 @@ void TrainingEngine::BuildModel() {
                 dtype_);
   model_ = MakeModel(settings_.spec.model, shape_, dtype_, train.seed, FileOf(settings_));
   if (settings_.spec.model.IsOwn()) model_hash_ = HashOf(FileOf(settings_));
+  MoveModel();
   // A part of its state is made once it is known of how many.
   optimizer_ = Sharded() ? std::make_unique<Optimizer>(train.optimizer, model_->parameters(),
                                                        std::vector<Slice>())
                          : std::make_unique<Optimizer>(train.optimizer, model_->parameters());
   ListState();
+}
+
+// Made on the CPU everywhere, so that one seed gives one model.
+void TrainingEngine::MoveModel() {
+  if (device_.is_cpu()) return;
+  at::NoGradGuard no_grad;
+  for (const auto* tensors : {&model_->parameters(), &model_->buffers()}) {
+    for (const NamedTensor& each : *tensors) each.tensor.set_data(each.tensor.to(device_));
+  }
 }
 
 void TrainingEngine::ListState() {
@@ -181,12 +205,12 @@ absl::StatusOr<ModelTensors> TrainingEngine::Inspect(const EngineSettings& setti
 
 const char* TrainingEngine::StateBytes(size_t index, uint64_t offset) const {
   const Held& held = state_[index];
-  return static_cast<const char*>(held.tensor.const_data_ptr()) + (offset - held.offset);
+  return copies_.Bytes(held.tensor) + (offset - held.offset);
 }
 
 const char* TrainingEngine::ModelBytes(size_t index) const {
   if (average_ == nullptr) return StateBytes(index);
-  return static_cast<const char*>(average_->state()[index].tensor.const_data_ptr());
+  return copies_.Bytes(average_->state()[index].tensor);
 }
 
 std::string TrainingEngine::ModelName(size_t index) const {
@@ -216,13 +240,18 @@ absl::StatusOr<std::vector<ModelFile>> TrainingEngine::ModelFiles(
 absl::StatusOr<Joined> TrainingEngine::Join(const GroupSettings& group, const Restore& restore) {
   SetPhase(protocol::Phase::kForming);
   LeaveGroup(true);
+  copies_.Forget();
   plan_.batch =
       group.global_batch > 0 ? group.global_batch : settings_.spec.train.global_batch_size;
   absl::Status formed = Guard(absl::StatusCode::kUnavailable, [&] {
     sockets_.Begin();
     GroupLimits limits{settings_.address, settings_.form_limit, settings_.collective_limit,
                        [this] { return sockets_.ended(); }};
-    group_ = group.world_size > 1 ? FormGlooGroup(group, limits, &phase_) : MakeLoneGroup();
+    if (gpu_ != nullptr) {
+      group_ = FormGpuGroup(group, limits, &phase_, *gpu_);
+    } else {
+      group_ = group.world_size > 1 ? FormGlooGroup(group, limits, &phase_) : MakeLoneGroup();
+    }
     sockets_.Settle();
   });
   absl::Status restored;

@@ -1,4 +1,4 @@
-// Engine on LibTorch's CPU kernels and Gloo.
+// Engine on LibTorch: on CPUs with Gloo, on a GPU with NCCL.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,6 +12,8 @@
 #include "trainer/engine/collective/group.h"
 #include "trainer/engine/collective/group_sockets.h"
 #include "trainer/engine/data/batch_loader.h"
+#include "trainer/engine/device/gpu.h"
+#include "trainer/engine/device/host_copies.h"
 #include "trainer/engine/engine.h"
 #include "trainer/engine/model/model.h"
 #include "trainer/engine/optim/optimizer.h"
@@ -46,6 +48,7 @@ class TrainingEngine : public Engine {
   uint32_t MemoryKills() const override { return memory_kills_; }
   std::string ModelConfig() const override;
   absl::StatusOr<std::vector<ModelFile>> ModelFiles(const std::vector<char*>& instead) override;
+  std::string GpuName() const override { return gpu_ == nullptr ? "" : gpu_->name(); }
   protocol::Phase phase() const override { return phase_.load(std::memory_order_relaxed); }
 
  private:
@@ -54,6 +57,8 @@ class TrainingEngine : public Engine {
   absl::Status Guard(absl::StatusCode code, Work work);
 
   void BuildModel();
+  // The model's tensors go to the device.
+  void MoveModel();
   void ListState();
   void LeaveGroup(bool broken);
   // Makes all ranks' states equal. Returns what `restore` said if it failed.
@@ -129,6 +134,8 @@ class TrainingEngine : public Engine {
 
   EngineSettings settings_;
   Datasets sets_;
+  std::unique_ptr<Gpu> gpu_;  // null: training is on the CPU
+  at::Device device_ = at::kCPU;
   at::ScalarType dtype_{};
   data::SampleShape shape_;
   int64_t micro_batch_ = 0;   // 0: a rank's share in one piece
@@ -153,6 +160,7 @@ class TrainingEngine : public Engine {
   std::vector<Held> state_;
   std::vector<blob::TensorInfo> state_info_;
   size_t model_tensors_ = 0;
+  mutable HostCopies copies_;  // of a state that is on a GPU
 
   // Of a sharded optimizer: the part that this rank has, and of each rank of the group the memory
   // of the parameters that it updates. A step that is not finished on this rank but has changed its

@@ -1,0 +1,69 @@
+// The module libcoxswain_cuda.so: the only code that sees CUDA and NCCL.
+#include <ATen/Context.h>
+#include <ATen/cuda/CUDAContext.h>
+#include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAFunctions.h>
+#include <cuda_runtime_api.h>
+
+#include <cstdlib>
+#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
+
+#include "trainer/engine/device/gpu.h"
+
+namespace coxswain::trainer::cuda {
+namespace {
+
+constexpr c10::DeviceIndex kFirst = 0;
+
+class CudaGpu : public engine::Gpu {
+ public:
+  CudaGpu() {
+    c10::cuda::set_device(kFirst);
+    at::globalContext().lazyInitDevice(c10::DeviceType::CUDA);
+  }
+
+  at::Device device() const override { return {c10::DeviceType::CUDA, kFirst}; }
+  std::string name() const override { return at::cuda::getDeviceProperties(kFirst)->name; }
+  int64_t peak_memory() const override {
+    using c10::CachingAllocator::StatType;
+    const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(kFirst);
+    return stats.allocated_bytes[static_cast<size_t>(StatType::AGGREGATE)].peak;
+  }
+
+  c10::intrusive_ptr<c10d::Backend> MakeBackend(c10::intrusive_ptr<c10d::Store> store, int rank,
+                                                int size,
+                                                std::chrono::milliseconds timeout) override {
+    auto options = c10d::ProcessGroupNCCL::Options::create();
+    options->timeout = timeout;
+    auto nccl = c10::make_intrusive<c10d::ProcessGroupNCCL>(store, rank, size, options);
+    // Now, while nobody waits for a step, rather than in the first one.
+    nccl->setBoundDeviceId(device());
+    nccl->eagerConnectSingleDevice(device());
+    return nccl;
+  }
+};
+
+}  // namespace
+}  // namespace coxswain::trainer::cuda
+
+extern "C" coxswain::trainer::engine::Gpu* CoxswainOpenGpu(std::string* why) {
+  // An error of NCCL is for us to handle: by default its watchdogs end the process. Before the
+  // first group is made.
+  for (const char* name : {"TORCH_NCCL_ASYNC_ERROR_HANDLING", "TORCH_NCCL_ENABLE_MONITORING"}) {
+    setenv(name, "0", /*replace=*/1);
+  }
+  int count = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error != cudaSuccess || count == 0) {
+    *why = std::string("CUDA finds no GPU: ") +
+           (error == cudaSuccess ? "none is shown to this process" : cudaGetErrorString(error));
+    return nullptr;
+  }
+  try {
+    return new coxswain::trainer::cuda::CudaGpu();
+  } catch (const std::exception& failed) {
+    const std::string text = failed.what();
+    *why = text.substr(0, text.find('\n'));
+    return nullptr;
+  }
+}
