@@ -102,10 +102,10 @@ void ReadResources(Section& in, bool own_program, Resources* out,
   in.Integer("cpus", 1, 4096, &out->cpus);
   in.Integer("gpus", 0, 64, &out->gpus);
   in.Size("memory", 0, kLargestMemory, &out->memory_bytes);
-  if (out->gpus > 0 && !own_program) {
-    warnings->push_back(
-        "spec.resources.gpus: recipes of this version train on the CPU; the GPUs (" +
-        std::to_string(out->gpus) + " a rank) would be reserved and idle");
+  if (out->gpus > 1 && !own_program) {
+    warnings->push_back("spec.resources.gpus: a rank trains on one GPU: the others of its " +
+                        std::to_string(out->gpus) +
+                        " would be reserved and idle; for more GPUs set spec.workers");
   }
 }
 

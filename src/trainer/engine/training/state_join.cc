@@ -1,7 +1,6 @@
 // How the ranks of a new group come to one state. Of a sharded optimizer: sharded_join.cc.
 #include <ATen/ATen.h>
 
-
 #include "trainer/engine/training/training_engine.h"
 
 namespace coxswain::trainer::engine {

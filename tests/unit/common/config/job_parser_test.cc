@@ -375,7 +375,8 @@ TEST(JobParser, WrongOverridesAreNamed) {
 TEST(JobParser, UselessSettingsAreWarnedOf) {
   const std::string yaml = Replaced("{cpus: 1, memory: 2GiB}", "{gpus: 2}");
   EXPECT_THAT(Parsed(yaml).warnings,
-              ElementsAre(HasSubstr("the GPUs (2 a rank) would be reserved and idle")));
+              ElementsAre(HasSubstr("a rank trains on one GPU: the others of its 2 would be "
+                                    "reserved and idle; for more GPUs set spec.workers")));
   EXPECT_THAT(Parsed(kJob).warnings, IsEmpty());
 }
 
