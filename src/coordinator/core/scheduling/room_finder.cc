@@ -48,8 +48,11 @@ Moved RoomFinder::Move(const WaitingJob& job, const PendingJob& needs, std::stri
     LetGo(*running, -1);
     return Moved::kNo;
   }
-  left_.push_back(held_.at(job.id));
+  // It stops only now: what it holds is nobody's yet, and counts until then.
+  const Holding before = held_.at(job.id);
   Take(job, needs, fit);
+  Occupy(in_.fleet, before, 1);
+  in_.tree->Take(running->queue, running->user, running->demand, 1);
   return Moved::kYes;
 }
 
@@ -96,7 +99,6 @@ void RoomFinder::WillRun(const WaitingJob& job, std::optional<base::Time> starts
 
 void RoomFinder::Undo() {
   for (JobId job : placed_) Occupy(in_.fleet, held_.at(job), -1);
-  for (const Holding& each : left_) Occupy(in_.fleet, each, 1);
   placed_.clear();
   reservations_.clear();
 }

@@ -112,7 +112,6 @@ class RoomFinder {
   std::map<JobId, Holding> held_;  // asked for once
   std::set<JobId> placed_;         // by this plan, or promised slots
   size_t kept_work_ = 0;           // nodes that were looked at for KeptFrom
-  std::vector<Holding> left_;      // by those that move: theirs again when the plan is made
 };
 
 }  // namespace coxswain::coordinator::core
