@@ -27,9 +27,6 @@ c10::intrusive_ptr<c10d::Store> OpenTcpStore(const GroupSettings& settings,
   options.isServer = settings.rank == 0;
   options.waitWorkers = false;
   options.timeout = Milliseconds(limits.form);
-  // LibTorch's newer server, by libuv, leaves its loop behind ("loop cleanup didn't work") when it
-  // is ended while a rank of the next generation is connecting to it: descriptors are closed twice.
-  options.useLibUV = false;
   const std::string open = "open " + std::to_string(settings.generation.value);
   if (options.isServer) {
     // The store closes what it is given; the rank's address must outlive it.
