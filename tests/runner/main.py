@@ -15,6 +15,7 @@ from digest import digest
 from suites import CtestSuite, PytestSuite
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+MOST_REPEATED = 5  # failures that --repeat-failed repeats: more of them are no accident
 BYTES_PER_JOB = 1 << 30  # a common C++ file; LibTorch's have a pool of their own (deploy/cmake/rooms.cmake)
 
 
@@ -48,6 +49,9 @@ def parse_arguments():
                         help='which build to test (default: dev)')
     parser.add_argument('-j', '--jobs', type=int, metavar='N', help='at once (default: from cores and memory)')
     parser.add_argument('--list', action='store_true', help='build, then list the tests instead of running them')
+    parser.add_argument('--repeat-failed', action='store_true',
+                        help=f'if at most {MOST_REPEATED} tests fail, run those once more, alone; one that passes then is told '
+                        'with its log as "sometimes fails" and counts as passed')
     parser.add_argument('--no-bootstrap', action='store_true', help='install nothing')
     arguments = parser.parse_args()
     for name in arguments.names:
@@ -124,15 +128,37 @@ def select(patterns, names):
     return [name for name in names if any(re.search(pattern, name) for pattern in patterns)]
 
 
-def report(console, outcomes):
+def repeated(console, suites, listed, outcomes):
+    """The outcomes, with those that failed replaced by what they are alone; and what failed the first time only."""
+    failed = [one for one in outcomes if one.result == 'failed']
+    if not 0 < len(failed) <= MOST_REPEATED:
+        return outcomes, []
+    second = {}
+    for title, suite in suites.items():
+        names = suite.names_of(failed, listed[title])
+        if names:
+            with console.phase(f'{title}: {len(names)} failed, once more'):
+                second.update((one.name, one) for one in suite.alone().run(names, console))
+    sometimes = [one for one in failed if one.name in second and second[one.name].result == 'passed']
+    return [second[one.name] if one in sometimes else one for one in outcomes], sometimes
+
+
+def print_log(console, one):
+    lines = one.log.rstrip().splitlines()
+    if len(lines) > 200:
+        lines = lines[:60] + [f'... {len(lines) - 200} lines left out ...'] + lines[-140:]
+    console.line('\n'.join('   ' + line for line in lines))
+
+
+def report(console, outcomes, sometimes=()):
     failed = [one for one in outcomes if one.result == 'failed']
     skipped = [one for one in outcomes if one.result == 'skipped']
     for one in failed:
         console.line(f'\n-- FAILED {one.name} ({seconds(one.seconds)})')
-        lines = one.log.rstrip().splitlines()
-        if len(lines) > 200:
-            lines = lines[:60] + [f'... {len(lines) - 200} lines left out ...'] + lines[-140:]
-        console.line('\n'.join('   ' + line for line in lines))
+        print_log(console, one)
+    for one in sometimes:
+        console.line(f'\n-- SOMETIMES FAILS {one.name}: passed the second time, alone; the first time it said')
+        print_log(console, one)
     if skipped:
         console.line('\n-- skipped')
     for one in skipped:
@@ -142,6 +168,8 @@ def report(console, outcomes):
     console.line('-- time: ' + ', '.join(f'{name} {seconds(took)}' for name, took in console.times))
     for line in digest(failed):
         console.line(line)
+    for one in sometimes:
+        console.line(f'sometimes fails: {one.name} (its log is above)')
     passed = len(outcomes) - len(failed) - len(skipped)
     console.line(f'{passed} passed, {len(failed)} failed, {len(skipped)} skipped')
     return 1 if failed else 0
@@ -174,7 +202,10 @@ def main():
                 outcomes += suite.run(names, console)
     if not outcomes:
         sys.exit('tests/run: there is no test to run')
-    return report(console, outcomes)
+    sometimes = []
+    if arguments.repeat_failed:
+        outcomes, sometimes = repeated(console, suites, listed, outcomes)
+    return report(console, outcomes, sometimes)
 
 
 if __name__ == '__main__':

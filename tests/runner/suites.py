@@ -72,6 +72,15 @@ class CtestSuite:
             self.numbers[name.replace(' (Disabled)', '')] = number
         return list(self.numbers)
 
+    def names_of(self, outcomes, listed):
+        """As list() gives them."""
+        return [name for name in listed if name in {one.name for one in outcomes}]
+
+    def alone(self):
+        suite = CtestSuite(self.build, 1, self.quick, self.environment)
+        suite.numbers = self.numbers
+        return suite
+
     def run(self, names, console):
         report = os.path.join(self.build, 'ctest.xml')
         if os.path.exists(report):
@@ -83,6 +92,12 @@ class CtestSuite:
         lines = CtestLines(console, len(names))
         status = stream(command, lines.take, env=self.environment)
         return outcome.from_ctest(report) if os.path.exists(report) else [no_report('ctest', status, lines)]
+
+
+def outcome_name(name):
+    """What pytest's report calls the test a/b/test_c.py::test_d[e/f]: a.b.test_c.test_d[e/f]."""
+    path, _, case = name.partition('::')
+    return f"{path.removesuffix('.py').replace('/', '.')}.{case}"
 
 
 class PytestSuite:
@@ -102,6 +117,14 @@ class PytestSuite:
         if listing.returncode not in (0, 5):
             sys.exit(f'tests/run: pytest could not collect the tests:\n{listing.stdout}{listing.stderr}')
         return [line for line in listing.stdout.splitlines() if '::' in line]
+
+    def names_of(self, outcomes, listed):
+        """As list() gives them: an outcome is called by its module, a.b.test_c.test_d of a/b/test_c.py::test_d."""
+        names = {one.name for one in outcomes}
+        return [name for name in listed if outcome_name(name) in names]
+
+    def alone(self):
+        return self  # they are run one after the other anyway
 
     def run(self, names, console):
         report = os.path.join(self.build, 'pytest.xml')

@@ -63,10 +63,10 @@ class Outcomes(unittest.TestCase):
 
 
 class Report(unittest.TestCase):
-    def printed(self, outcomes):
+    def printed(self, outcomes, sometimes=()):
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
-            status = main.report(console.Console(), outcomes)
+            status = main.report(console.Console(), outcomes, sometimes)
         return status, out.getvalue()
 
     def test_closing_line_and_status(self):
@@ -84,6 +84,59 @@ class Report(unittest.TestCase):
         self.assertIn('line 0\n', text)
         self.assertIn('line 999\n', text)
         self.assertIn('800 lines left out', text)
+
+
+class Again:
+    """A suite whose tests pass the second time, but for those named."""
+
+    def __init__(self, fails=()):
+        self.fails, self.ran = fails, []
+
+    def names_of(self, outcomes, listed):
+        return [name for name in listed if name in {one.name for one in outcomes}]
+
+    def alone(self):
+        return self
+
+    def run(self, names, _):
+        self.ran += names
+        return [outcome.Outcome(name, 'failed' if name in self.fails else 'passed', 0) for name in names]
+
+
+class Repeated(unittest.TestCase):
+    def repeat(self, suite, failed, passed=2):
+        names = [f'T.{n}' for n in range(failed + passed)]
+        outcomes = [outcome.Outcome(name, 'failed' if n < failed else 'passed', 0, log='expected 3')
+                    for n, name in enumerate(names)]
+        with contextlib.redirect_stdout(io.StringIO()):
+            return main.repeated(console.Console(), {'t': suite}, {'t': names}, outcomes)
+
+    def test_only_what_failed_runs_again_and_both_are_told(self):
+        suite = Again(fails=['T.1'])
+        outcomes, sometimes = self.repeat(suite, failed=2)
+        self.assertEqual(suite.ran, ['T.0', 'T.1'])
+        self.assertEqual([one.name for one in sometimes], ['T.0'])
+        self.assertEqual([one.result for one in outcomes], ['passed', 'failed', 'passed', 'passed'])
+        self.assertEqual(outcomes[1].log, 'expected 3', 'the log of its first run')
+
+    def test_many_failures_are_no_accident(self):
+        suite = Again()
+        outcomes, sometimes = self.repeat(suite, failed=main.MOST_REPEATED + 1)
+        self.assertEqual((suite.ran, sometimes), ([], []))
+        self.assertEqual(sum(one.result == 'failed' for one in outcomes), main.MOST_REPEATED + 1)
+
+    def test_the_log_of_the_failure_is_shown(self):
+        _, text = Report().printed([outcome.Outcome('T.0', 'passed', 0)],
+                                   [outcome.Outcome('T.0', 'failed', 0, log='expected 3')])
+        self.assertIn('SOMETIMES FAILS T.0', text)
+        self.assertIn('expected 3', text)
+        self.assertEqual(text.splitlines()[-2:], ['sometimes fails: T.0 (its log is above)', '1 passed, 0 failed, 0 skipped'])
+
+    def test_pytest_calls_one_test_by_two_names(self):
+        suite = suites.PytestSuite('/nowhere', '/nowhere', {})
+        listed = ['tests/integration/test_a.py::test_b', 'tests/integration/test_a.py::test_c[a/b::c.py]']
+        failed = [outcome.Outcome('tests.integration.test_a.test_c[a/b::c.py]', 'failed', 0)]
+        self.assertEqual(suite.names_of(failed, listed), listed[1:])
 
 
 GTEST_LOG = """[ RUN      ] Gang.Waits
