@@ -56,6 +56,7 @@ class TrainingEngine : public Engine {
   template <class Work>
   absl::Status Guard(absl::StatusCode code, Work work);
 
+  void SetUpThread() const;
   void BuildModel();
   // The model's tensors go to the device.
   void MoveModel();

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <cstring>
 
@@ -219,6 +220,18 @@ TEST(Ema, OfAModelToBeginWith_BeginsWithThatModel) {
   const Saved begun = Saved::Of(*engine, 0, 0);
   EXPECT_EQ(Of(begun, "ema.layers.0.weight"), Of(begun, "layers.0.weight"));
   EXPECT_EQ(Of(begun, "layers.0.weight"), Of(saved, "layers.0.weight"));
+}
+
+TEST(SmallNumbers, BelowTheNormalOnes_AreZeroInAStep) {
+  // A CPU takes long for products below 2^-126. (Threads are made with what their maker has.)
+  std::atomic<int> looks = 0, zeros = 0;
+  Train(Spec(), {&Images(), nullptr}, 2, 2, nullptr, {.before_pass = [&](int64_t, bool) {
+          volatile float small = 1e-30F;
+          ++looks;
+          zeros += small * 1e-10F == 0 ? 1 : 0;
+        }});
+  EXPECT_GT(looks, 0);
+  EXPECT_EQ(zeros, looks);
 }
 
 }  // namespace
