@@ -272,12 +272,15 @@ void LookForOthers(Turn& turn, const Plan& plan) {
 bool PlanOnce(Turn& turn) {
   RefreshCapacity(turn);
   const Plan plan = MakePlan(turn);
-  for (const Placement& placement : plan.placements) Use(turn, placement);
+  bool started = false;
+  for (const Placement& placement : plan.placements) started |= Use(turn, placement);
   for (const Preemption& each : plan.preemptions) Preempt(turn, each.victim, each.why);
   for (const Resize& each : plan.resizes) ResizeJob(turn, each);
   TellWhy(turn, plan);
   TellSizes(turn, plan);
   LookForOthers(turn, plan);
+  // Reasons have numbers of what is free: those of before are told once more.
+  if (plan.outdated && started) turn.soft.placement_due = true;
   return MoveHeld(turn, plan);
 }
 

@@ -5,6 +5,7 @@
 #include <bit>
 #include <map>
 
+#include "common/base/duration_text.h"
 #include "coordinator/core/placement/placement_text.h"
 #include "coordinator/core/scheduling/room_finder.h"
 #include "coordinator/core/scheduling/sizing.h"
@@ -49,6 +50,7 @@ class Pass {
       : in_(std::move(request)),
         policy_(MakePolicy(*in_.settings, *in_.tree, *in_.usage)),
         closed_(in_.tree->size()),
+        patient_(in_.tree->size()),
         finder_(in_, *policy_) {}
 
   Plan Run() {
@@ -77,17 +79,32 @@ class Pass {
   void MakeLanes() {
     // By queue and user. The lost ones hold their share of quotas and limits: those bar the others
     // only.
-    std::vector<std::map<std::string_view, std::array<Lane, 4>>> by_user(in_.tree->size());
+    std::vector<std::map<std::string_view, std::array<Lane, 5>>> by_user(in_.tree->size());
     for (WaitingJob& job : in_.waiting) {
       if (job.paused && !plan_.keeps_place) plan_.keeps_place = job.id;
       const bool covered = in_.tree->IsWithinQuota(job.queue, LeastDemand(job));
-      by_user[job.queue][job.user][(job.lost ? 2 : 0) + (covered ? 1 : 0)].jobs.push_back(&job);
+      const size_t lane = job.paused ? 4 : (job.lost ? 2 : 0) + (covered ? 1 : 0);
+      by_user[job.queue][job.user][lane].jobs.push_back(&job);
+      if (!covered && job.waited >= kPatience) NotePatient(job);
     }
     for (auto& users : by_user) {
       for (auto& [user, lanes] : users) {
         for (Lane& lane : lanes) AddLane(std::move(lane));
       }
     }
+  }
+
+  void NotePatient(const WaitingJob& job) {
+    const WaitingJob*& first = patient_[job.queue];
+    if (first == nullptr || IsBefore(job, *first)) first = &job;
+  }
+  bool IsBefore(const WaitingJob& one, const WaitingJob& other) const {
+    return std::pair(policy_->InQueue(one), one.id) < std::pair(policy_->InQueue(other), other.id);
+  }
+  // Its queue's quota covers it, and all the same it does not go before one that borrows.
+  bool IsBehindPatient(const WaitingJob& job) const {
+    const WaitingJob* first = patient_[job.queue];
+    return first != nullptr && !job.paused && IsBefore(*first, job);
   }
 
   void AddLane(Lane lane) {
@@ -107,7 +124,9 @@ class Pass {
     WaitingKey best_key;
     for (Lane& lane : lanes_) {
       if (lane.at == lane.jobs.size()) continue;
-      WaitingKey key = KeyOf(*lane.jobs[lane.at], *in_.tree, *policy_);
+      const WaitingJob& head = *lane.jobs[lane.at];
+      WaitingKey key = KeyOf(head, *in_.tree, *policy_);
+      if (IsBehindPatient(head)) std::get<1>(key) = true;
       if (best != nullptr && !(key < best_key)) continue;
       best = &lane;
       best_key = key;
@@ -133,7 +152,9 @@ class Pass {
     }
     if (fit.shares.empty()) return false;
     Placement placement = finder_.Place(job, needs, fit);
-    if (!job.paused) plan_.placements.push_back(std::move(placement));
+    if (job.paused) return true;
+    plan_.placements.push_back(std::move(placement));
+    plan_.outdated = !plan_.why.empty();
     return true;
   }
 
@@ -178,13 +199,14 @@ class Pass {
     }
     std::optional<QueueIndex> limit = in_.tree->OverLimit(job.queue, job.demand);
     std::string need = limit ? LimitText(*limit, job) : WhyNotNow(*in_.fleet, needs);
-    std::string more;
-    if (!limit) more = TellKept(needs, &why);
+    std::string covered, more;
+    if (!limit) covered = TellCovered(job);
+    if (!limit) more = covered + TellKept(needs, &why);
     if (reservations_ < kMostReservations) {
       ++reservations_;
       const std::string quota = limit ? "" : finder_.WhyNoneYield(job);
       Promise promise = finder_.Reserve(job, needs);
-      why.starts = promise.starts;
+      if (covered.empty()) why.starts = promise.starts;  // nobody knows how many of those come
       why.next = promise.next;
       if (!promise.taken) more += quota;
       std::string away = promise.made ? "" : WhyNotUntilBack(*in_.fleet, needs);
@@ -214,6 +236,23 @@ class Pass {
             .starts = std::nullopt};
     if (closed_[job.queue] == nullptr) why.text += TellKept(NeedsOf(job), &why);
     plan_.why.push_back(std::move(why));
+  }
+
+  // Others of its queue go before it although they are behind it in the queue's order.
+  std::string TellCovered(const WaitingJob& job) const {
+    const QueueSettings& queue = in_.tree->settings(job.queue);
+    if (job.waited >= kPatience || in_.tree->QuotaCovers(job.queue, LeastDemand(job))) return "";
+    for (const Lane& lane : lanes_) {
+      for (size_t i = lane.at; i < lane.jobs.size(); ++i) {
+        const WaitingJob& other = *lane.jobs[i];
+        if (other.queue != job.queue) break;
+        if (!other.lost && in_.tree->QuotaCovers(job.queue, LeastDemand(other))) {
+          return "; jobs that the quota of queue " + queue.name + " (" + BoundText(queue.quota) +
+                 ") covers go before it, until it has waited for " + base::DurationText(kPatience);
+        }
+      }
+    }
+    return "";
   }
 
   // What is free and would do, but is promised to others.
@@ -289,6 +328,7 @@ class Pass {
   std::unique_ptr<Policy> policy_;
   std::map<LineKey, Line> lines_;
   std::vector<Line*> closed_;  // by queue: nothing more of it is placed, for the first in this line
+  std::vector<const WaitingJob*> patient_;  // by queue: the first that borrows and waited long
   RoomFinder finder_;
   std::vector<Lane> lanes_;
   std::vector<NoPromise> no_promise_;

@@ -2,7 +2,9 @@
 //
 // - Gangs are placed whole or not at all. Where a gang goes: placement/gang_fit.h.
 // - The policy orders the queues and the jobs in them; before it, a job that stays within its
-//   queue's guaranteed quota goes before one that borrows.
+//   queue's guaranteed quota goes before one that borrows, but for one of its own queue that is
+//   ahead of it and has waited for long (kPatience). First of all come jobs that start again in a
+//   moment: they keep what they had.
 // - The first job of a queue that does not fit is given a reservation: the slots that it will have
 //   when running jobs have let go, soonest first. Nobody else is given those, unless he is expected
 //   to have ended by then (backfill); so no stream of small jobs can starve a large one.
@@ -96,6 +98,7 @@ struct Plan {
   std::vector<NoRoom> no_room;  // other lost ones that were looked at
   std::vector<Why> why;         // of each job that was looked at and not placed
   bool all = true;              // every waiting job was looked at
+  bool outdated = false;        // after a job was told why it waits another one was placed
   std::optional<JobId> keeps_place = std::nullopt;  // the first that is paused and has slots kept
 };
 

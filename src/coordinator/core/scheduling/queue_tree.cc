@@ -65,6 +65,10 @@ bool QueueTree::IsWithinQuota(QueueIndex queue, const Amount& more) const {
   return !Exceeds(nodes_[queue].held, more, nodes_[queue].settings.quota);
 }
 
+bool QueueTree::QuotaCovers(QueueIndex queue, const Amount& whole) const {
+  return !Exceeds({}, whole, nodes_[queue].settings.quota);
+}
+
 bool QueueTree::IsBorrowing(QueueIndex queue) const {
   const Amount& held = nodes_[queue].held;
   const Bound& quota = nodes_[queue].settings.quota;

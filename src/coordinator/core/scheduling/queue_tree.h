@@ -46,6 +46,8 @@ class QueueTree {
 
   // With so much more, the queue stays within its quota.
   bool IsWithinQuota(QueueIndex queue, const Amount& more) const;
+  // If the queue held nothing else.
+  bool QuotaCovers(QueueIndex queue, const Amount& whole) const;
   // `queue` may take so much back from `from`: below the parent that they have in common, the one's
   // side stays within its quota and the other's has borrowed, and so has `from` itself.
   bool MayReclaim(QueueIndex queue, const Amount& more, QueueIndex from) const;

@@ -139,84 +139,17 @@ TEST(Backfill, OnGpusThatAreNotNeededBefore_TakesThoseOfTheReservation) {
   EXPECT_TRUE(world.left_as_it_was);
 }
 
-// ---- queues
+// ---- reasons
 
-TEST(Queues, IdleQuotaIsLent_AndTakenBackFromWhoBorrowed) {
+TEST(Reasons, AreOutdatedByWhoIsPlacedAfterThem) {
   PlannerWorld world;
-  world.settings.queues = {Queue("x", 2), Queue("y", 2)};
-  world.fleet = Fleet({Node("a", 4)});
-  world.Wait(Job(1), {.queue = "y"});
-  world.Wait(Job(2), {.queue = "y"});
-  world.Wait(Job(3), {.queue = "y"});
-  EXPECT_THAT(Placed(world.MakePlan()), ElementsAre(1, 2, 3));
-
-  world = {};
-  world.settings.queues = {Queue("x", 2), Queue("y", 2)};
-  world.fleet = Fleet({Node("a", 4)});
-  for (uint64_t id = 1; id <= 4; ++id) {
-    world.Run(Job(id), {"a"}, {.queue = "y", .priority = 9, .started = 10 - int64_t(id)});
-  }
-  for (uint64_t id = 5; id <= 7; ++id) world.Wait(Job(id), {.queue = "x"});
-  Plan plan = world.MakePlan();
-  EXPECT_THAT(Victims(plan), ElementsAre(4)) << "one at a time, for the first of the queue";
-  EXPECT_EQ(plan.preemptions[0].why, "j5 is within the quota of queue x, and queue y has borrowed");
-}
-
-TEST(Queues, NotBelowItsQuota_IsAQueueReclaimed) {
-  PlannerWorld world;
-  world.settings.queues = {Queue("x", 3), Queue("y", 2)};
-  world.fleet = Fleet({Node("a", 4)});
-  world.Run(Job(1, 1), {"a"}, {.queue = "y"});
-  world.Run(Job(2, 1), {"a"}, {.queue = "y"});
-  world.Run(Job(3, 1), {"a"}, {.queue = "y"});
-  world.Wait(Job(4, 3), {.queue = "x"});
-  EXPECT_THAT(Victims(world.MakePlan()), IsEmpty()) << "two would have to go, one has borrowed";
-  world.Wait(Job(5, 1), {.queue = "y"});
-  EXPECT_THAT(Placed(world.MakePlan()), IsEmpty()) << "what j4 waits for is kept for it";
-}
-
-TEST(Queues, WithinQuotaGoesBeforeBorrowing_WhoeverIsOlder) {
-  PlannerWorld world;
-  world.settings.queues = {Queue("x", 1), Queue("y", 1)};
   world.fleet = Fleet({Node("a", 2)});
-  world.Wait(Job(1), {.queue = "y"});
-  world.Wait(Job(2), {.queue = "y"});
-  world.Wait(Job(3), {.queue = "x"});
-  EXPECT_THAT(Placed(world.MakePlan()), ElementsAre(1, 3));
+  world.Run(Job(1), {"a"}, {.minutes = 60});
+  world.Wait(Job(2, 2));
+  EXPECT_FALSE(world.MakePlan().outdated);
+  world.Wait(Job(3), {.minutes = 5});
+  EXPECT_TRUE(world.MakePlan().outdated) << "backfilled after j2 was told that a slot is free";
 }
-
-TEST(Queues, LimitsHold_OfTheQueueItsParentsAndUsers) {
-  PlannerWorld world;
-  world.settings.queues = {Queue("all", 9), Queue("x", 4, "all"), Queue("y", 4, "all")};
-  world.settings.queues[0].limit.cpus = 3;
-  world.settings.queues[2].user_jobs = 1;
-  world.fleet = Fleet({Node("a", 9)});
-  world.Run(Job(1, 1), {"a"}, {.queue = "x"});
-  world.Wait(Job(2), {.queue = "y"});
-  world.Wait(Job(3), {.queue = "y"});
-  world.Wait(Job(4), {.queue = "y", .user = "bob"});
-  world.Wait(Job(5), {.queue = "x"});
-  Plan plan = world.MakePlan();
-  EXPECT_THAT(Placed(plan), ElementsAre(2, 4));
-  EXPECT_EQ(WhyOf(plan, 3).text,
-            "a user of queue y may run 1 job at a time; ann runs 1; start not known, as the end of "
-            "j2, which goes before it, is not");
-  EXPECT_THAT(WhyOf(plan, 5).text,
-              HasSubstr("queue all may hold 3 CPU slots; it holds 3 CPU slots"));
-}
-
-TEST(Queues, ParentIsFull_ABorrowerInItMakesRoom) {
-  PlannerWorld world;
-  world.settings.queues = {Queue("all", 2), Queue("x", 1, "all"), Queue("y", 1, "all")};
-  world.settings.queues[0].limit.cpus = 2;
-  world.fleet = Fleet({Node("a", 9)});
-  world.Run(Job(1), {"a"}, {.queue = "y"});
-  world.Run(Job(2), {"a"}, {.queue = "y"});
-  world.Wait(Job(3), {.queue = "x"});
-  EXPECT_THAT(Victims(world.MakePlan()), ElementsAre(2));
-}
-
-// ---- running jobs whose nodes are lost
 
 TEST(Lost, MovesBeforeThoseThatComeAfterIt) {
   PlannerWorld world;

@@ -40,7 +40,8 @@ struct JobFacts {
   int64_t minutes = -1;  // how long it would run, or runs on; -1: not known
   int64_t started = 0;   // running: so many minutes ago
   base::Duration slot_time{};
-  int64_t waited = 1;  // waiting: so many minutes
+  int64_t waited = 1;   // waiting: so many minutes
+  bool paused = false;  // waiting: it starts again in a moment
   bool stopping = false;
   bool back = false;            // stopping: for a failure, and wants as many slots again
   bool lost = false;            // running, on nodes that are: it is among those that wait, too
@@ -115,7 +116,7 @@ class PlannerWorld {
     request.grace = base::seconds(30);
     for (const auto& [id, facts] : waiting_) {
       request.waiting.push_back(
-          {Planned(tree, id, facts), facts.sized, base::seconds(facts.waited * 60)});
+          {Planned(tree, id, facts), facts.sized, base::seconds(facts.waited * 60), facts.paused});
     }
     for (const auto& [id, facts] : running_) {
       RunningJob job{Planned(tree, id, facts), kNow - base::seconds(facts.started * 60),

@@ -38,10 +38,15 @@ class Policy {
   virtual double GrowthWeight(const PlannedJob&) const { return 1; }
 };
 
-// Of all that wait, in whatever queue, the least is the first to be given slots.
-using WaitingKey = std::tuple<bool, SortKey, SortKey, JobId>;
+// A large job that has waited for so long is not passed over any more by smaller ones that could
+// start again and again.
+inline constexpr base::Duration kPatience = base::seconds(4 * 3600);
+
+// Of all that wait, in whatever queue, the least is the first to be given slots: those that start
+// again in a moment keep theirs; then those that the quota of their queue covers.
+using WaitingKey = std::tuple<bool, bool, SortKey, SortKey, JobId>;
 inline WaitingKey KeyOf(const WaitingJob& job, const QueueTree& tree, const Policy& policy) {
-  return {!tree.IsWithinQuota(job.queue, LeastDemand(job)), policy.BetweenQueues(job),
+  return {!job.paused, !tree.IsWithinQuota(job.queue, LeastDemand(job)), policy.BetweenQueues(job),
           policy.InQueue(job), job.id};
 }
 

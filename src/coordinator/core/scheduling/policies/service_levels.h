@@ -20,7 +20,6 @@ class ServiceLevels : public Policy {
   int64_t Level(const PlannedJob& job) const { return job.slot_time < threshold_ ? 0 : 1; }
 
  private:
-  static constexpr base::Duration kPatience = base::seconds(4 * 3600);
   base::Duration threshold_;
 };
 
