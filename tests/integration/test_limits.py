@@ -79,8 +79,12 @@ def test_an_idempotency_key_belongs_to_one_job(bare_cluster, tiny_data):
         assert done.returncode == REJECTED, done
         assert f"was used for a different submission ({first})" in done.stderr, done
         assert json.loads(done.stdout)["accepted"] is False
+        dry = cluster.cox("submit", file, "--set", "spec.train.epochs=2", *key, "--dry-run", check=False)
+        assert dry.returncode == done.returncode and f"a different submission ({first})" in dry.stderr, dry
     other()
     assert cluster.submit(file, *key) == first, "a repeat is the same job"
+    same = cluster.cox("submit", file, *key, "--dry-run")
+    assert f"this idempotency key made {first}: the submission would be answered with that job" in same.stderr, same
     cluster.coordinator.kill()
     cluster.start_coordinator()
     other()

@@ -173,17 +173,19 @@ struct KnownKey {
   bool ended = false;  // the core no longer knows it
 };
 
-// The job that an earlier submission with this key made.
-absl::StatusOr<KnownKey> FindKey(const core::JobSubmitted& event, store::StateReader& reader) {
+// The job that an earlier submission with this key made. Of one that has not ended the core looks
+// whether it is the same; for a dry run, which the core is not told the key of, that is done here.
+absl::StatusOr<KnownKey> FindKey(const SubmitRequest& request, const core::JobSubmitted& event,
+                                 store::StateReader& reader) {
   std::string digest;
-  absl::StatusOr<core::JobId> job = reader.FindIdempotencyKey(event.idempotency_key, &digest);
+  absl::StatusOr<core::JobId> job = reader.FindIdempotencyKey(request.idempotency_key, &digest);
   if (!job.ok()) return job.status();
   if (!*job) return KnownKey{};
   absl::StatusOr<store::JobRecord> record = reader.GetJob(*job);
   if (!record.ok()) return record.status();
-  if (!core::IsFinal(record->job.state)) return KnownKey{*job, false};
-  if (digest == event.request_digest) return KnownKey{*job, true};
-  return absl::AlreadyExistsError(absl::StrCat("the idempotency key '", event.idempotency_key,
+  if (!core::IsFinal(record->job.state) && !request.dry_run) return KnownKey{*job, false};
+  if (digest == event.request_digest) return KnownKey{*job, !request.dry_run};
+  return absl::AlreadyExistsError(absl::StrCat("the idempotency key '", request.idempotency_key,
                                                "' was used for a different submission (",
                                                base::ToString(*job), ")"));
 }
@@ -241,9 +243,13 @@ std::variant<Submission, Refusal> CheckSubmission(const SubmitRequest& request,
   out.event.submitted_by = request.submitted_by;
   out.event.allow_uncommitted = request.allow_uncommitted;
   out.event.dry_run = request.dry_run;
-  absl::StatusOr<KnownKey> known = FindKey(out.event, reader);
+  absl::StatusOr<KnownKey> known = FindKey(request, out.event, reader);
   if (!known.ok()) return Refusal{known.status(), {}};
   if (known->ended) out.answered_by = known->job;
+  if (known->job && request.dry_run) {
+    out.warnings.push_back(absl::StrCat("this idempotency key made ", base::ToString(known->job),
+                                        ": the submission would be answered with that job"));
+  }
   // A repeat is answered whatever has become of the checkpoint since.
   if (known->job) return out;
   status = ResolveResume(request.resume_from, reader, &out.event);
