@@ -158,6 +158,9 @@ enum class OptimizerName { kAdamW, kSgd };
 enum class ScheduleName { kConstant, kCosine, kLinear };
 // bf16: products in bfloat16, everything that is kept in float32 (torch.autocast).
 enum class Precision { kFloat32, kFloat64, kBf16 };
+// Which float32 operations a GPU may do with 10 bits of mantissa; PyTorch's own choice is the
+// second.
+enum class Tf32 { kNone, kConvolutions, kAll };
 
 // What weight decay is for: everything, or tensors of two and more dimensions alone (weights of
 // linear layers, convolutions and embeddings; not biases, nor norms).
@@ -216,6 +219,7 @@ struct Train {
   int64_t micro_batch_size = 0;
   uint64_t seed = 1;
   Precision precision = Precision::kFloat32;
+  Tf32 tf32 = Tf32::kConvolutions;
   Optimizer optimizer;
   Schedule schedule;
   double label_smoothing = 0.0;  // [0, 1)

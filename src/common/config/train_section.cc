@@ -170,6 +170,9 @@ void ReadTrain(Section& in, const WorkerRange& ranks, Train* out) {
                         {"float64", Precision::kFloat64},
                         {"bf16", Precision::kBf16}},
                        &out->precision);
+  in.Choice<Tf32>(
+      "tf32", {{"none", Tf32::kNone}, {"convolutions", Tf32::kConvolutions}, {"all", Tf32::kAll}},
+      &out->tf32);
   in.Below("optimizer", [&](Section& below) { ReadOptimizer(below, &out->optimizer); });
   in.Below("schedule",
            [&](Section& below) { ReadSchedule(below, out->max_steps, &out->schedule); });

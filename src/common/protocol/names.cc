@@ -60,6 +60,8 @@ const char* ToString(FailureKind kind) {
       return "STORE";
     case FailureKind::kNotStarted:
       return "NOT_STARTED";
+    case FailureKind::kDevice:
+      return "DEVICE";
   }
   return "unknown";
 }

@@ -46,12 +46,13 @@ enum class FailureKind : uint8_t {
   kData,      // missing, cut or wrong training data
   kDiverged,  // a loss or gradient that is no number
   kOutOfMemory,
-  kBug,        // the program crashed or ended with a code of its own
-  kKilled,     // a signal from outside
-  kLostNode,   // its machine was given up
-  kLostPeer,   // it lost the other ranks, and none of them is known to have failed
-  kStore,      // checkpoint store or network
-  kNotStarted  // the process could not be started
+  kBug,         // the program crashed or ended with a code of its own
+  kKilled,      // a signal from outside
+  kLostNode,    // its machine was given up
+  kLostPeer,    // it lost the other ranks, and none of them is known to have failed
+  kStore,       // checkpoint store or network
+  kNotStarted,  // the process could not be started
+  kDevice       // its GPU failed, or was taken from it
 };
 const char* ToString(FailureKind kind);  // "LOST_PEER"
 

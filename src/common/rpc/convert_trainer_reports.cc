@@ -183,8 +183,7 @@ static absl::Status FromProto(const wire::TrainingFinished& in, protocol::Traini
 static absl::Status FromProto(const wire::TrainingFailed& in, protocol::TrainingFailed* out) {
   out->reason = in.reason();
   out->user_error = in.user_error();
-  return ReadEnum("TrainingFailed", "kind", in.kind(), protocol::FailureKind::kNotStarted,
-                  &out->kind);
+  return ReadEnum("TrainingFailed", "kind", in.kind(), protocol::FailureKind::kDevice, &out->kind);
 }
 
 // Reads `in` as alternative T of `out`.

@@ -29,6 +29,10 @@ class CudaGpu : public engine::Gpu {
     const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(kFirst);
     return stats.allocated_bytes[static_cast<size_t>(StatType::AGGREGATE)].peak;
   }
+  void AllowTf32(config::Tf32 of) override {
+    at::globalContext().setAllowTF32CuBLAS(of == config::Tf32::kAll);
+    at::globalContext().setAllowTF32CuDNN(of != config::Tf32::kNone);
+  }
 
   c10::intrusive_ptr<c10d::Backend> MakeBackend(c10::intrusive_ptr<c10d::Store> store, int rank,
                                                 int size,

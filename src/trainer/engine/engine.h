@@ -5,8 +5,9 @@
 // optimizer and position are those of the last finished step, and Join may be called again. (With
 // a sharded optimizer, a step whose update had begun is finished there, on every rank.)
 // INVALID_ARGUMENT: the user's settings; FAILED_PRECONDITION: the user's data. RESOURCE_EXHAUSTED:
-// out of memory. UNIMPLEMENTED: this machine cannot train on GPUs. DEADLINE_EXCEEDED: the data's
-// store has been away for too long. INTERNAL: a bug or LibTorch's refusal.
+// out of memory. UNIMPLEMENTED: this machine cannot train on GPUs. CANCELLED: its GPU is lost to
+// this process, which has to end. DEADLINE_EXCEEDED: the data's store has been away for too long.
+// INTERNAL: a bug or LibTorch's refusal.
 #pragma once
 
 #include <cstdint>
@@ -48,6 +49,10 @@ struct EngineSettings {
   std::function<void(int64_t samples, bool backward)> before_pass;
   // For tests likewise; may throw, as a collective does that fails.
   std::function<void(UpdateMoment)> at_update;
+  // For tests: the state's bytes are those of copies, as they are of tensors on a GPU.
+  bool copy_state = false;
+  // For tests: a rank alone forms a group, and sums its gradients, as one on a GPU does.
+  bool group_alone = false;
   // The bytes of spec.model.module or spec.model.plugin.
   std::shared_ptr<const std::string> model_file;
 };
@@ -203,6 +208,9 @@ class Engine {
   virtual const char* ModelBytes(size_t index) const = 0;
   // Which of the state's tensors that is.
   virtual std::string ModelName(size_t index) const = 0;
+  // What Share and, with `model`, ModelBytes show is brought from the GPU into the machine's own
+  // memory: before those are asked for, which then cannot fail. On a CPU nothing.
+  virtual absl::Status FetchState(bool model) = 0;
   // Belongs to the state, but depends on no job's tensors.
   virtual NoiseAverages Noise() const = 0;
   virtual EvaluationRecord Evaluations() const = 0;
@@ -218,6 +226,8 @@ class Engine {
 
   // What it computes on, "NVIDIA H200"; empty: the CPU.
   virtual std::string GpuName() const = 0;
+  // The most of its memory that tensors ever had, in bytes; 0: the CPU. From the engine's thread.
+  virtual int64_t GpuPeakMemory() const = 0;
   // Where the engine's thread is. From any thread.
   virtual protocol::Phase phase() const = 0;
 };

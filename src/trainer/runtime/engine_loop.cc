@@ -53,6 +53,8 @@ core::EngineFailed FailureOf(const absl::Status& status, protocol::FailureKind u
       return {reason, protocol::kExitOutOfMemory, FailureKind::kOutOfMemory};
     case absl::StatusCode::kUnimplemented:  // what this machine lacks, another may have
       return {reason, protocol::kExitInfrastructure, FailureKind::kNotStarted};
+    case absl::StatusCode::kCancelled:  // the engine's word for a GPU that is lost
+      return {reason, protocol::kExitInfrastructure, FailureKind::kDevice};
     case absl::StatusCode::kInternal:
       return {reason, protocol::kExitInternal, FailureKind::kBug};
     default:  // unreachable, too slow, damaged
@@ -163,6 +165,9 @@ core::Event EngineLoop::Run(const core::RunStep& command) {
 
 core::Event EngineLoop::Run(const core::TakeSnapshot& command) {
   const base::Time begun = base::MonotonicNow();
+  if (absl::Status fetched = doors_.engine->FetchState(false); !fetched.ok()) {
+    return Failed(fetched);
+  }
   const std::string not_finite =
       doors_.checkpoints->Snapshot(*doors_.engine, command.step, samples_per_epoch_, rank_);
   doors_.metrics->AddSnapshot(base::MonotonicNow() - begun);
@@ -197,6 +202,9 @@ core::Event EngineLoop::Run(const core::Evaluate& command) {
 }
 
 core::Event EngineLoop::Run(const core::ExportModel& command) {
+  if (absl::Status fetched = doors_.engine->FetchState(true); !fetched.ok()) {
+    return Failed(fetched);
+  }
   blob::StoreSettings settings = doors_.store_settings;
   settings.patience = std::make_shared<blob::Patience>(blob::kSavePolicy, "store " + doors_.store);
   auto uri = command.best ? ExportBest(*doors_.engine, *command.best, doors_.tokenizer_json,

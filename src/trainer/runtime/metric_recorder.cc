@@ -76,6 +76,10 @@ void MetricRecorder::AddPhases(const engine::StepResult& step, base::Rank rank,
   add("phase.step_ms", sum_.total);
   add("phase.checkpoint_ms", snapshots_);
   point("peak_memory_bytes", static_cast<int32_t>(rank), PeakMemory());
+  if (work_.gpu_memory) {
+    point("gpu_peak_memory_bytes", static_cast<int32_t>(rank),
+          static_cast<double>(work_.gpu_memory()));
+  }
   if (rank == 0 && work_.flops_per_sample > 0 && sum_.total.count() > 0) {
     const double flops = work_.flops_per_sample * static_cast<double>(sum_.samples) * 1e6 /
                          static_cast<double>(sum_.total.count());

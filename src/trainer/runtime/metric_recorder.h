@@ -1,6 +1,7 @@
 // Turns what steps and evaluations give into metric points. Never blocks a step.
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <vector>
 
@@ -18,12 +19,16 @@ class MetricRecorder {
   struct Work {
     double flops_per_sample = 0;
     double peak_flops = 0;  // of all ranks' GPUs together, a second
+    // The most of a GPU's memory that was ever taken, in bytes; null: there is none. Called by
+    // AddStep.
+    std::function<int64_t()> gpu_memory = nullptr;
   };
   void SetWork(const Work& work);
 
   // Each `log_every_steps`-th step, from rank 0: "loss", "learning_rate", "samples_per_second",
   // "gradient_norm", "gradient_noise" (over all ranks). About once a second: from every rank
-  // "phase.data_ms" and so on, means per step since the last ones, and "peak_memory_bytes"; from
+  // "phase.data_ms" and so on, means per step since the last ones, and "peak_memory_bytes", with
+  // a GPU "gpu_peak_memory_bytes"; from
   // rank 0 "model_flops_per_second", and where the GPUs' peak is known "model_flop_utilisation".
   void AddStep(const engine::StepResult& step, base::Rank rank, base::Generation generation);
   // From rank 0: "eval.loss"; "eval.accuracy" (of text "eval.perplexity" too), or

@@ -221,7 +221,11 @@ std::optional<core::EngineFailed> RankProcess::PrepareEngine() {
   if (!prepared.ok()) return FailureOf(prepared, protocol::FailureKind::kSettings);
   const std::string gpu = engine->GpuName();
   const double peak = gpu.empty() ? 0 : state::PeakFlops(gpu, settings.spec.train.precision);
-  metrics.SetWork({FlopsOf(settings.spec, data->train->shape()), peak * settings.spec.workers});
+  MetricRecorder::Work work{FlopsOf(settings.spec, data->train->shape()),
+                            peak * settings.spec.workers};
+  if (!gpu.empty()) work.gpu_memory = [this] { return engine->GpuPeakMemory(); };
+  metrics.SetWork(work);
+  if (!gpu.empty()) log::Info("this rank trains on " + gpu);
   loaded = engine.get();
   return std::nullopt;
 }

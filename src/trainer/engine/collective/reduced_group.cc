@@ -43,6 +43,7 @@ class ReducedGroup::SumHook : public c10d::CommHookInterface {
 ReducedGroup::ReducedGroup(std::atomic<protocol::Phase>* phase) { watch_.phase = phase; }
 
 void ReducedGroup::Watch(const std::vector<at::Tensor>& parameters) {
+  DropReducer();
   std::vector<bool> sparse(parameters.size(), false);
   std::vector<int64_t> caps = {kFirstBucketBytes, kBucketBytes};
   auto buckets = std::get<0>(c10d::compute_bucket_assignment_by_size(

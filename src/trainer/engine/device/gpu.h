@@ -11,6 +11,7 @@
 #include <torch/csrc/distributed/c10d/Store.hpp>
 
 #include "absl/status/statusor.h"
+#include "common/config/job_spec.h"
 
 namespace coxswain::trainer::engine {
 
@@ -23,6 +24,8 @@ class Gpu {
   virtual std::string name() const = 0;  // "NVIDIA H200"
   // The most that LibTorch has ever had of its memory, in bytes.
   virtual int64_t peak_memory() const = 0;
+  // For the whole process, from now on.
+  virtual void AllowTf32(config::Tf32 of) = 0;
   // A process group by NCCL, connected. It never ends the process: a collective that cannot end is
   // ended by Backend::abort.
   virtual c10::intrusive_ptr<c10d::Backend> MakeBackend(c10::intrusive_ptr<c10d::Store> store,

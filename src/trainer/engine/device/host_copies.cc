@@ -7,14 +7,15 @@
 namespace coxswain::trainer::engine {
 
 const char* HostCopies::Bytes(const at::Tensor& tensor) {
-  if (tensor.is_cpu()) return static_cast<const char*>(tensor.const_data_ptr());
+  if (tensor.is_cpu() && !all_) return static_cast<const char*>(tensor.const_data_ptr());
   Copy& copy = copies_[tensor.const_data_ptr()];
   if (copy.version != version_) {
     if (!copy.host.defined() || copy.host.sizes() != tensor.sizes() ||
         copy.host.scalar_type() != tensor.scalar_type()) {
       // Pinned: the GPU writes there by itself.
-      copy.host = at::empty(tensor.sizes(),
-                            at::TensorOptions().dtype(tensor.scalar_type()).pinned_memory(true));
+      copy.host = at::empty(
+          tensor.sizes(),
+          at::TensorOptions().dtype(tensor.scalar_type()).pinned_memory(tensor.is_cuda()));
     }
     copy.host.copy_(tensor.detach());
     copy.version = version_;

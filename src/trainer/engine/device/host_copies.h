@@ -11,6 +11,8 @@ class HostCopies {
  public:
   // Valid until Forget, or with a tensor in the machine's own memory as long as that is.
   const char* Bytes(const at::Tensor& tensor);
+  // For tests: of tensors in the machine's own memory, too.
+  void CopyAll() { all_ = true; }
   // The tensors have changed. Their copies' memory is kept for the next ones.
   void Forget() { ++version_; }
 
@@ -21,6 +23,7 @@ class HostCopies {
   };
   std::map<const void*, Copy> copies_;  // by where the tensor is
   uint64_t version_ = 1;
+  bool all_ = false;
 };
 
 // Row-major bytes into a tensor, wherever that is.

@@ -28,11 +28,11 @@ void BatchNorm::AddStatistics(const at::Tensor& x, const at::Tensor& mean,
   auto rows = static_cast<double>(x.size(0));
   double count = rows * static_cast<double>(x.size(2) * x.size(3));
   double unbias = count > 1 ? count / (count - 1) : 1;
-  at::Tensor means = mean.detach().to(at::kCPU, at::kDouble),
-             inverses = inverse.detach().to(at::kCPU, at::kDouble);
-  int64_t channels = means.numel();
-  const double* m = means.const_data_ptr<double>();
-  const double* s = inverses.const_data_ptr<double>();
+  // In one piece: from a GPU each copy waits for all that it was told to do.
+  const at::Tensor both = at::cat({mean.detach(), inverse.detach()}).to(at::kCPU, at::kDouble);
+  int64_t channels = mean.numel();
+  const double* m = both.const_data_ptr<double>();
+  const double* s = m + channels;
   for (int64_t i = 0; i < channels; ++i) statistics[i] += rows * m[i];
   statistics += channels;
   for (int64_t i = 0; i < channels; ++i) {

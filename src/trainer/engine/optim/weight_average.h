@@ -8,6 +8,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <exception>
 #include <vector>
 
 #include "common/config/job_spec.h"
@@ -49,7 +50,10 @@ class AverageInPlace {
   }
   // After a want of memory too: nothing is allocated.
   ~AverageInPlace() {
-    if (average_ != nullptr) average_->Swap(scratch_);
+    try {
+      if (average_ != nullptr) average_->Swap(scratch_);
+    } catch (const std::exception&) {  // the GPU is lost, and the process ends for it
+    }
   }
   AverageInPlace(const AverageInPlace&) = delete;
   AverageInPlace& operator=(const AverageInPlace&) = delete;

@@ -41,11 +41,7 @@ absl::StatusOr<EvaluationResult> TrainingEngine::Evaluate(const BestFlags& flags
       }
     });
   }
-  if (!done.ok()) {
-    LeaveGroup(!alone);
-    SetPhase(protocol::Phase::kWaiting);
-    return done;
-  }
+  if (!done.ok()) return LeaveFailed(done, alone);
   const int64_t at_once = result.at_once;
   result = loss_->Finish(sums, sets_.train->target_std());
   result.at_once = at_once;

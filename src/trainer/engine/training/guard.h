@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "trainer/engine/device/device_error.h"
 #include "trainer/engine/model/user_error.h"
 #include "trainer/engine/training/training_engine.h"
 
@@ -26,16 +27,21 @@ absl::Status TrainingEngine::Guard(absl::StatusCode code, Work work) {
                                         first_line(error.what_without_backtrace()));
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError("out of memory");
-  } catch (const c10::Error& error) {
-    std::string text = first_line(error.what_without_backtrace());
-    if (text.find("DefaultCPUAllocator") != std::string::npos) {
+  } catch (const std::exception& error) {
+    const auto* own = dynamic_cast<const c10::Error*>(&error);
+    const std::string text = first_line(own ? own->what_without_backtrace() : error.what());
+    const DeviceTrouble trouble = TroubleOf(error);
+    if (trouble == DeviceTrouble::kLost) return OfLostGpu(text);
+    if (trouble == DeviceTrouble::kAssertion) return absl::InternalError(text);
+    if (trouble == DeviceTrouble::kOutOfMemory ||
+        text.find("DefaultCPUAllocator") != std::string::npos) {
       return absl::ResourceExhaustedError("out of memory: " + text);
     }
     return absl::Status(code, text);
-  } catch (const std::exception& error) {
-    return absl::Status(code, first_line(error.what()));
   }
 }
+
+inline bool IsLostGpu(const absl::Status& status) { return absl::IsCancelled(status); }
 
 // A store that is away is no peer that is gone.
 inline absl::Status OfData(const absl::Status& status) {

@@ -2,6 +2,7 @@
 // too in an attempt after one that the kernel ended for it.
 #include <ATen/ATen.h>
 
+#include "trainer/engine/training/guard.h"
 #include "trainer/engine/training/training_engine.h"
 
 namespace coxswain::trainer::engine {
@@ -23,7 +24,10 @@ absl::Status TrainingEngine::PassFewer(const absl::Status& out_of_memory) {
   }
   most_at_once_ = at_once_ / 2;
   ResetGradients();
-  if (!summing_) return absl::OkStatus();
+  if (!summing_) {
+    // A group of one has none who waits; a backward pass that it has begun to sum is begun anew.
+    return Guard(absl::StatusCode::kInternal, [this] { WatchGradients(); });
+  }
   // The others have a part of this step's sums: they begin it anew with us.
   return absl::UnavailableError(why + "; from here on with at most " +
                                 std::to_string(most_at_once_) + " samples at a time");

@@ -43,11 +43,7 @@ absl::StatusOr<StepResult> TrainingEngine::Step(const StepFlags& flags) {
     if (!done.ok()) break;
     done = TryStep(*batch, flags, result);
   }
-  if (!done.ok()) {
-    LeaveGroup(!alone);
-    SetPhase(protocol::Phase::kWaiting);
-    return done;
-  }
+  if (!done.ok()) return LeaveFailed(done, alone);
   result.most_at_once = most_at_once_;
   loader_->Recycle(std::move(batch));
   result.total = base::MonotonicNow() - begin;
@@ -286,6 +282,7 @@ void TrainingEngine::ApplyUpdate(StepResult& result) {
   }
   if (Sharded() && group_->size() > 1) ShareUpdate(result);
   if (average_ != nullptr) average_->Update(result.step);
+  copies_.Forget();
   step_ = result.step;
   position_ = result.position;
   unfinished_.reset();

@@ -62,7 +62,12 @@ class BytesInPlace {
       : tensors_(std::move(tensors)), bytes_(bytes) {
     Swap();
   }
-  ~BytesInPlace() { Swap(); }
+  ~BytesInPlace() {
+    try {
+      Swap();
+    } catch (const std::exception&) {  // the GPU is lost, and the process ends for it
+    }
+  }
   BytesInPlace(const BytesInPlace&) = delete;
   BytesInPlace& operator=(const BytesInPlace&) = delete;
 
@@ -131,7 +136,10 @@ absl::Status TrainingEngine::Prepare(const EngineSettings& settings, Datasets se
     if (!gpu.ok()) return gpu.status();
     gpu_ = *std::move(gpu);
     device_ = gpu_->device();
+    gpu_name_ = gpu_->name();
+    gpu_->AllowTf32(train.tf32);
   }
+  if (settings_.copy_state) copies_.CopyAll();
   plan_.samples = sets.train->size();
   plan_.batch = train.global_batch_size;
   plan_.epochs = train.epochs;
@@ -221,6 +229,14 @@ const char* TrainingEngine::ModelBytes(size_t index) const {
   return copies_.Bytes(average_->state()[index].tensor);
 }
 
+absl::Status TrainingEngine::FetchState(bool model) {
+  if (gpu_ == nullptr) return absl::OkStatus();
+  return Guard(absl::StatusCode::kInternal, [&] {
+    for (const blob::Piece& piece : Share()) copies_.Bytes(state_[piece.tensor].tensor);
+    for (size_t i = 0; model && i < model_tensors_; ++i) ModelBytes(i);
+  });
+}
+
 std::string TrainingEngine::ModelName(size_t index) const {
   return average_ != nullptr ? average_->state()[index].name : state_info_[index].name;
 }
@@ -259,7 +275,9 @@ absl::StatusOr<Joined> TrainingEngine::Join(const GroupSettings& group, const Re
     if (gpu_ != nullptr) {
       group_ = FormGpuGroup(group, limits, &phase_, *gpu_);
     } else {
-      group_ = group.world_size > 1 ? FormGlooGroup(group, limits, &phase_) : MakeLoneGroup();
+      limits.share_memory = group.world_size > 1;
+      const bool form = group.world_size > 1 || settings_.group_alone;
+      group_ = form ? FormGlooGroup(group, limits, &phase_) : MakeLoneGroup();
     }
     sockets_.Settle();
   });
@@ -272,20 +290,29 @@ absl::StatusOr<Joined> TrainingEngine::Join(const GroupSettings& group, const Re
   }
   if (formed.ok() && restored.ok()) {
     formed = Guard(absl::StatusCode::kUnavailable, [&] {
-      std::vector<at::Tensor> parameters;
-      for (const NamedTensor& parameter : model_->parameters()) {
-        parameters.push_back(parameter.tensor);
-      }
-      group_->Watch(parameters);
+      WatchGradients();
       StartLoader();
     });
   }
   if (!formed.ok() || !restored.ok()) {
-    LeaveGroup(true);
-    SetPhase(protocol::Phase::kWaiting);
-    return formed.ok() ? restored : formed;
+    return LeaveFailed(formed.ok() ? restored : formed, /*alone=*/false);
   }
   return Joined{step_, position_, plan_, most_at_once_};
+}
+
+absl::Status TrainingEngine::OfLostGpu(const std::string& error) const {
+  return absl::CancelledError((gpu_name_.empty() ? "the GPU" : "the GPU " + gpu_name_) +
+                              " is lost to this process, which ends: " + error);
+}
+
+absl::Status TrainingEngine::LeaveFailed(const absl::Status& failure, bool alone) {
+  if (IsLostGpu(failure)) {
+    sockets_.Shutdown();
+  } else {
+    LeaveGroup(!alone);
+  }
+  SetPhase(protocol::Phase::kWaiting);
+  return failure;
 }
 
 void TrainingEngine::LeaveGroup(bool broken) {
@@ -297,6 +324,12 @@ void TrainingEngine::LeaveGroup(bool broken) {
   }
   group_.reset();
   sockets_.Forget();
+}
+
+void TrainingEngine::WatchGradients() {
+  std::vector<at::Tensor> parameters;
+  for (const NamedTensor& parameter : model_->parameters()) parameters.push_back(parameter.tensor);
+  group_->Watch(parameters);
 }
 
 void TrainingEngine::Abort() { sockets_.Shutdown(); }

@@ -40,6 +40,7 @@ class TrainingEngine : public Engine {
   using Engine::StateBytes;
   const char* StateBytes(size_t index, uint64_t offset) const override;
   const char* ModelBytes(size_t index) const override;
+  absl::Status FetchState(bool model) override;
   std::string ModelName(size_t index) const override;
   size_t ModelTensorCount() const override { return model_tensors_; }
   NoiseAverages Noise() const override { return meter_.noise().averages(); }
@@ -48,7 +49,8 @@ class TrainingEngine : public Engine {
   uint32_t MemoryKills() const override { return memory_kills_; }
   std::string ModelConfig() const override;
   absl::StatusOr<std::vector<ModelFile>> ModelFiles(const std::vector<char*>& instead) override;
-  std::string GpuName() const override { return gpu_ == nullptr ? "" : gpu_->name(); }
+  std::string GpuName() const override { return gpu_name_; }
+  int64_t GpuPeakMemory() const override { return gpu_ == nullptr ? 0 : gpu_->peak_memory(); }
   protocol::Phase phase() const override { return phase_.load(std::memory_order_relaxed); }
 
  private:
@@ -56,6 +58,11 @@ class TrainingEngine : public Engine {
   template <class Work>
   absl::Status Guard(absl::StatusCode code, Work work);
 
+  absl::Status OfLostGpu(const std::string& error) const;
+  // After a failure. Of a GPU that is lost nothing is given back: that would fail once more.
+  absl::Status LeaveFailed(const absl::Status& failure, bool alone);
+
+  void WatchGradients();
   void SetUpThread() const;
   void BuildModel();
   // The model's tensors go to the device.
@@ -135,6 +142,7 @@ class TrainingEngine : public Engine {
 
   EngineSettings settings_;
   Datasets sets_;
+  std::string gpu_name_;
   std::unique_ptr<Gpu> gpu_;  // null: training is on the CPU
   at::Device device_ = at::kCPU;
   at::ScalarType dtype_{};

@@ -68,6 +68,14 @@ TEST(JobParser, PrecisionIsByTheNamesOfPyTorchsUsers) {
               ElementsAre(HasSubstr("expected one of float32, float64, bf16")));
 }
 
+TEST(JobParser, Tf32IsAsPyTorchHasIt_OrByName) {
+  EXPECT_EQ(Parsed(kJob).spec.train.tf32, Tf32::kConvolutions);
+  EXPECT_EQ(Parsed(kJob, {"spec.train.tf32=none"}).spec.train.tf32, Tf32::kNone);
+  EXPECT_EQ(Parsed(kJob, {"spec.train.tf32=all"}).spec.train.tf32, Tf32::kAll);
+  EXPECT_THAT(MistakesIn(kJob, {"spec.train.tf32=true"}),
+              ElementsAre(HasSubstr("expected one of none, convolutions, all")));
+}
+
 TEST(JobParser, TheAverageOfTheWeightsNeedsItsDecay) {
   const Train train = Parsed(kJob, {"spec.train.ema={decay: 0.999, warmup: true}"}).spec.train;
   EXPECT_DOUBLE_EQ(train.ema.decay, 0.999);

@@ -130,6 +130,8 @@ struct TrainOptions {
   std::function<void(int64_t samples, bool backward)> before_pass{};
   std::shared_ptr<const std::string> model_file = {};  // of a user's own model
   uint32_t memory_kills = 0;                           // as GroupSettings has it
+  bool group_alone = false;
+  bool copy_state = false;  // and the state is looked at after each step
 };
 
 // Runs `steps` steps (0: to the end) with so many ranks, from `from` if it is given.
@@ -144,6 +146,8 @@ inline Curve Train(const config::JobSpec& spec, const Datasets& sets, uint32_t w
     settings.spec = spec;
     settings.noise_every_steps = options.noise_every_steps;
     settings.before_pass = options.before_pass;
+    settings.copy_state = options.copy_state;
+    settings.group_alone = options.group_alone;
     settings.model_file = options.model_file;
     absl::Status prepared = engine->Prepare(settings, sets);
     CHECK(prepared.ok()) << prepared.ToString();
@@ -164,6 +168,7 @@ inline Curve Train(const config::JobSpec& spec, const Datasets& sets, uint32_t w
       CHECK(result->not_finite.empty());
       step = result->step;
       position = result->position;
+      if (options.copy_state) Saved::Of(*engine, step, position);
       if (rank != 0) continue;
       curve.losses.push_back(result->loss);
       curve.positions.push_back(position);

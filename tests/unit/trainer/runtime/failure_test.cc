@@ -34,6 +34,8 @@ TEST(FailureOf, TellsKindsApart) {
          protocol::kExitInfrastructure);
   Expect(absl::DataLossError("g"), FailureKind::kSettings, FailureKind::kStore,
          protocol::kExitInfrastructure);
+  Expect(absl::CancelledError("a GPU that is lost"), FailureKind::kSettings, FailureKind::kDevice,
+         protocol::kExitInfrastructure);
   Expect(absl::InternalError("h"), FailureKind::kSettings, FailureKind::kBug,
          protocol::kExitInternal);
 }

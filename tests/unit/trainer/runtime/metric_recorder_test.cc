@@ -55,6 +55,15 @@ TEST(MetricRecorder, ArithmeticIsToldByRank0_AndUtilisationWhereThePeakIsKnown) 
   EXPECT_EQ(Points(other, Step(1), 1).count("model_flops_per_second"), 0u);
 }
 
+TEST(MetricRecorder, AGpusMemoryIsToldByEachRank) {
+  MetricRecorder cpu(1), gpu(1);
+  EXPECT_EQ(Points(cpu, Step(1), 2).count("gpu_peak_memory_bytes"), 0u);
+  gpu.SetWork({0, 0, [] { return int64_t{5} << 30; }});
+  const auto points = Points(gpu, Step(1), 2);
+  EXPECT_EQ(points.at("gpu_peak_memory_bytes").value, 5.0 * (1 << 30));
+  EXPECT_EQ(points.at("gpu_peak_memory_bytes").rank, 2);
+}
+
 TEST(MetricRecorder, TheGradientsNormIsToldWhereItIsANumber) {
   MetricRecorder recorder(1);
   engine::StepResult step = Step(1);
