@@ -1,0 +1,378 @@
+"""The checks. Each takes a Context and returns its numbers; it raises Failed or Skipped with the reason."""
+import json
+import os
+import pathlib
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+import jobs
+from programs import Cluster, Failed, Skipped, torch_folder, wait_until
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+class Context:
+    """What checks share: sizes, folders, and one cluster with one worker that is started at the first need."""
+
+    def __init__(self, bin_folder, folder, env, cpu, dry):
+        self.bin, self.folder, self.env = bin_folder, pathlib.Path(folder), env
+        self.gpus = 0 if cpu else 1
+        self.dry = dry
+        self.cpus = min(4, os.cpu_count() or 1)
+        self.python = sys.executable
+        self._cluster = None
+        self._recipes = None
+
+    def need_gpu(self, why):
+        if not self.gpus:
+            raise Skipped(f"needs a GPU: {why}")
+
+    def cluster(self):
+        if self._cluster is None:
+            (self.folder / "one").mkdir()
+            self._cluster = Cluster(self.bin, self.folder / "one", self.env).start()
+            # Jobs of the two kinds that are compared may run side by side.
+            self._cluster.add_worker("node", 2 * self.cpus)
+        return self._cluster
+
+    def data(self):
+        folder = self.folder / "data"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def recipes(self):
+        if self._recipes is None:
+            self._recipes = jobs.recipes(self.data(), self.dry)
+        return self._recipes
+
+    def job(self, name, model, data, train, gpus=None, **more):
+        return jobs.job(name, model, data, train, self.gpus if gpus is None else gpus, self.cpus, **more)
+
+    def stop(self):
+        if self._cluster is not None:
+            self._cluster.stop()
+
+
+def losses(cluster, job, steps):
+    return [value for _, value, _ in cluster.points(job, "loss", steps)]
+
+
+def close(ours, theirs):
+    """The largest relative difference."""
+    if len(ours) != len(theirs) or not ours:
+        raise Failed(f"{len(ours)} losses, and {len(theirs)} to compare them with")
+    return max(abs(a - b) / max(abs(b), 1e-6) for a, b in zip(ours, theirs))
+
+
+def smi(query):
+    done = subprocess.run(["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader,nounits"], capture_output=True, text=True)
+    if done.returncode:
+        raise Failed(f"nvidia-smi: {done.stdout.strip()} {done.stderr.strip()}")
+    return [[field.strip() for field in line.split(",")] for line in done.stdout.splitlines() if line.strip()]
+
+
+def inventory(context):
+    """The worker's GPUs, by NVML, are those of nvidia-smi."""
+    context.need_gpu("NVML shows none here")
+    theirs = {row[0]: (row[1], float(row[2]) * 2**20) for row in smi("uuid,name,memory.total")}
+
+    def seen():
+        node = next(node for node in context.cluster().nodes() if node["name"] == "node")
+        return node.get("gpus") and node
+    ours = {gpu["uuid"]: gpu for gpu in wait_until(seen, "the worker tells its GPUs", 30)["gpus"]}
+    if set(ours) != set(theirs):
+        raise Failed(f"found {sorted(ours)}, nvidia-smi shows {sorted(theirs)}")
+    for uuid, (name, memory) in theirs.items():
+        found = ours[uuid]
+        if found["name"] != name or abs(int(found["memoryBytes"]) - memory) > 0.02 * memory:
+            raise Failed(f"{uuid}: found {found['name']} with {found['memoryBytes']} bytes, nvidia-smi shows {name} with {memory:.0f}")
+        if not found.get("available"):
+            raise Failed(f"{uuid} cannot be given to a rank: {found.get('whyNot', '')}")
+    name, memory = next(iter(theirs.values()))
+    return {"gpus": len(ours), "name": name, "memory_mib": round(memory / 2**20)}
+
+
+def recipe(name):
+    """Trains on the GPU; the first losses are those of the same job on the CPU."""
+    def check(context):
+        model, data, batch, optimizer = context.recipes()[name]
+        steps = 3 if context.dry else 20
+        train = f"{{epochs: 1000, max_steps: {steps}, global_batch_size: {batch}, tf32: none, optimizer: {optimizer}}}"
+        cluster = context.cluster()
+        ours = cluster.submit(context.job(f"{name}-device", model, data, train))
+        theirs = cluster.submit(context.job(f"{name}-cpu", model, data, train, gpus=0))
+        for job in (ours, theirs):
+            cluster.wait(job, 400)
+        if context.gpus and "this rank trains on " not in cluster.log(ours):
+            raise Failed("its log does not say that it trained on a GPU")
+        curve = losses(cluster, ours, steps)
+        difference = close(curve, losses(cluster, theirs, steps))
+        numbers = {"steps": steps, "first_loss": curve[0], "last_loss": curve[-1], "largest_relative_difference": difference, "bar": 1e-4}
+        if difference > 1e-4:
+            raise Failed(f"the losses differ from those on the CPU: {numbers}")
+        return numbers
+    check.__doc__ = f"{name}: " + recipe.__doc__
+    return check
+
+
+def tf32(context):
+    """The key decides: matrix products with TF32 differ from exact ones, and by little."""
+    context.need_gpu("a CPU has no TF32")
+    model, data, batch, optimizer = context.recipes()["gpt"]
+    curves = {}
+    for value in ("none", "convolutions", "all"):
+        train = f"{{epochs: 1000, max_steps: 10, global_batch_size: {batch}, tf32: {value}, optimizer: {optimizer}}}"
+        job = context.cluster().run(context.job(f"tf32-{value}", model, data, train))
+        curves[value] = losses(context.cluster(), job, 10)
+    all_differ, convolutions_differ = close(curves["all"], curves["none"]), close(curves["convolutions"], curves["none"])
+    numbers = {"all": all_differ, "convolutions": convolutions_differ}
+    if all_differ == 0 or all_differ > 0.02 or convolutions_differ > 1e-4:
+        raise Failed(f"relative differences of losses to tf32: none: {numbers}")
+    return numbers
+
+
+def nccl(context):
+    """One rank forms its group by NCCL, and its gradients are summed by it, as those of many are."""
+    context.need_gpu("one rank on a CPU forms no group")
+    model, data, batch, optimizer = context.recipes()["mlp"]
+    train = f"{{epochs: 1000, max_steps: 20, global_batch_size: {batch}, optimizer: {optimizer}}}"
+    more = "  env: {NCCL_DEBUG: INFO, NCCL_DEBUG_SUBSYS: 'INIT,COLL'}\n"
+    cluster = context.cluster()
+    job = cluster.run(context.job("nccl", model, data, train, more=more))
+    log = cluster.log(job)
+    said = [line for line in log.splitlines() if "NCCL INFO" in line]
+    sums = sum("AllReduce" in line for line in said)
+    if not any("Init COMPLETE" in line for line in said):
+        raise Failed("no communicator was made; NCCL said: " + " | ".join(said[-3:]))
+    if sums < 20:
+        raise Failed(f"{sums} all-reduces in 20 steps; NCCL said: " + " | ".join(said[-3:]))
+    return {"ranks": 1, "steps": 20, "all_reduces": sums}
+
+
+def speed_job(context, name):
+    """(the peer's arguments, model, data, batch, steps, optimizer)"""
+    dry = context.dry
+    if name == "resnet50":
+        side, batch, steps = (32, 4, 4) if dry else (224, 128, 150)
+        data = jobs.images(context.data(), "photos", 8 if dry else 1024, 3, side, classes=256) + "\n    classes: 1000"
+        depth = 18 if dry else 50
+        return ([f"--model=resnet{depth}", f"--side={side}"], f"{{recipe: resnet, depth: {depth}}}", data, batch, steps,
+                "{name: sgd, learning_rate: 0.01, momentum: 0.9}")
+    layers, heads, width, sequence, batch, steps = (2, 2, 32, 32, 2, 4) if dry else (12, 12, 768, 1024, 16, 100)
+    vocabulary = 257 if dry else 50257
+    data = jobs.tokens(context.data(), (sequence + 1) * batch * 16, vocabulary, sequence)
+    shape = f"layers: {layers}, heads: {heads}, width: {width}"
+    arguments = ["--model=gpt", *(f"--{k}={v}" for k, v in (("layers", layers), ("heads", heads), ("width", width),
+                                                           ("sequence", sequence), ("vocabulary", vocabulary)))]
+    return arguments, f"{{recipe: gpt, {shape}}}", data, batch, steps, "{name: adamw, learning_rate: 3e-4}"
+
+
+def peer(context, arguments, batch, steps, compiled):
+    if torch_folder() is None:
+        raise Skipped("this Python has no torch to compare with")
+    if compiled and context.dry:
+        raise Skipped("torch.compile takes longer than a trial may")
+    command = [context.python, HERE / "peers" / "train.py", *arguments, f"--batch={batch}", f"--steps={steps}",
+               f"--device={'cuda' if context.gpus else 'cpu'}", *(["--compile"] if compiled else [])]
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, env=context.env, timeout=400)
+    if done.returncode:
+        raise Failed(f"{' '.join(map(str, command[1:]))}: {done.stderr.strip().splitlines()[-1:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def speed(name, compiled):
+    """Samples/s and peak GPU memory, in bf16, of a whole job (data, metrics and all) and of PyTorch on one batch in memory."""
+    def check(context):
+        arguments, model, data, batch, steps, optimizer = speed_job(context, name)
+        train = f"{{epochs: 100000, max_steps: {steps}, global_batch_size: {batch}, precision: bf16, optimizer: {optimizer}}}"
+        cluster = context.cluster()
+        job = cluster.run(context.job(f"{name}-speed", model, data, train))
+        at = [when for _, _, when in cluster.points(job, "loss", steps)]
+        warm = min(20, steps // 2)
+        ours = batch * (len(at) - 1 - warm) / max(at[-1] - at[warm], 1e-9)
+        theirs = peer(context, arguments, batch, steps, compiled)
+        numbers = {"unit": "samples/s", "value": round(ours, 1), "peer": "torch.compile" if compiled else "eager PyTorch",
+                   "peer_value": round(theirs["samples_per_second"], 1), "ratio": round(ours / theirs["samples_per_second"], 3),
+                   "batch": batch, "torch": theirs["torch"]}
+        if context.gpus:
+            memory = max(value for _, value, _ in cluster.points(job, "gpu_peak_memory_bytes"))
+            numbers.update(peak_memory_mib=round(memory / 2**20), peer_memory_mib=round(theirs["peak_memory"] / 2**20),
+                           memory_ratio=round(memory / theirs["peak_memory"], 3))
+            for metric in ("phase.data_ms", "phase.forward_ms", "phase.backward_ms", "phase.all_reduce_ms", "phase.optimizer_ms",
+                           "phase.step_ms", "model_flop_utilisation"):
+                found = [value for _, value, _ in cluster.points(job, metric)]
+                numbers[metric] = round(statistics.median(found), 4)
+        return numbers
+    check.__doc__ = f"{name} against {'torch.compile' if compiled else 'eager PyTorch'}: " + speed.__doc__
+    return check
+
+
+def checkpoint_stall(context):
+    """How much a step takes longer while a checkpoint is copied and written."""
+    _, model, data, batch, _, optimizer = speed_job(context, "gpt2")
+    every, steps = (4, 12) if context.dry else (30, 120)
+    train = f"{{epochs: 100000, max_steps: {steps}, global_batch_size: {batch}, precision: bf16, optimizer: {optimizer}}}"
+    cluster = context.cluster()
+    job = cluster.run(context.job("stall", model, data, train, more=f"  checkpoint: {{every_steps: {every}}}\n"))
+    at = dict((step, when) for step, _, when in cluster.points(job, "loss", steps))
+    took = {step: (at[step] - at[step - 1]) * 1e3 for step in at if step - 1 in at}
+    usual = statistics.median(took.values())
+    # The copy is between the save's step and the next; the store is written meanwhile.
+    saves = [step for step in range(every, steps, every)]
+    copies = [took[step + 1] - usual for step in saves]
+    after = [sum(took[s] - usual for s in range(step + 1, min(step + every, steps))) for step in saves]
+    saved = cluster.json("checkpoints", job).get("checkpoints", [])
+    if len(saved) < 1:
+        raise Failed("no checkpoint was made")
+    return {"step_ms": round(usual, 2), "copy_ms": [round(x, 2) for x in copies], "extra_ms_until_the_next": [round(x, 2) for x in after],
+            "bytes": max(int(c.get("bytes", 0)) for c in saved), "checkpoints": len(saved)}
+
+
+def resume(context):
+    """A job that goes on from the second checkpoint of another has the losses of one that was never interrupted."""
+    model, data, batch, optimizer = context.recipes()["gpt"]
+    head, tail = (4, 3) if context.dry else (20, 10)
+
+    def train(steps):
+        return f"{{epochs: 1000, max_steps: {steps}, global_batch_size: {batch}, tf32: none, optimizer: {optimizer}}}"
+    cluster = context.cluster()
+    whole = cluster.submit(context.job("resume-whole", model, data, train(head + tail)))
+    cluster.wait(whole, 400)
+    first = cluster.run(context.job("resume-first", model, data, train(head), more=f"  checkpoint: {{every_steps: {head // 2}}}\n"))
+    then = cluster.run(context.job("resume-then", model, data, train(head + tail)), "--resume-from", first)
+    expected = losses(cluster, whole, head + tail)[head:]
+    found = [value for step, value, _ in cluster.points(then, "loss", head + tail) if step > head]
+    difference = close(found, expected)
+    numbers = {"steps": tail, "largest_relative_difference": difference, "bar": 1e-4}
+    if difference > 1e-4:
+        raise Failed(f"the losses after the checkpoint differ: {numbers}")
+    return numbers
+
+
+def two_workers(context, name):
+    """Two workers that see the same GPU; NCCL takes their ranks for ones on two machines (NCCL_HOSTID), since it refuses two
+    ranks on one GPU of one machine, and sums over sockets."""
+    folder = context.folder / name
+    folder.mkdir()
+    cluster = Cluster(context.bin, folder, context.env).start()
+    for worker in ("left", "right"):
+        cluster.add_worker(worker, context.cpus, NCCL_HOSTID=worker, NCCL_NET="Socket", NCCL_SOCKET_IFNAME="lo", NCCL_P2P_DISABLE="1",
+                           NCCL_SHM_DISABLE="1", NCCL_IB_DISABLE="1", NCCL_NVLS_ENABLE="0", NCCL_CUMEM_ENABLE="0", NCCL_MNNVL_ENABLE="0")
+    return cluster
+
+
+def refused_by_nccl(log):
+    for word in ("Duplicate GPU detected", "invalid usage", "ncclInvalidUsage"):
+        line = next((line for line in log.splitlines() if word in line), None)
+        if line:
+            raise Skipped(f"NCCL does not take two ranks on one GPU: {line.strip()}")
+
+
+def two_ranks_job(context, name, steps, gpus=None):
+    model, data, batch, optimizer = context.recipes()["mlp"]
+    train = f"{{epochs: 100000, max_steps: {steps}, global_batch_size: {batch}, tf32: none, optimizer: {optimizer}}}"
+    more = "  env: {NCCL_DEBUG: WARN}\n"
+    # All of a worker's slots for a rank: each worker has one.
+    return context.job(name, model, data, train, gpus=gpus, workers=2, more=more)
+
+
+def two_ranks(context):
+    """Two ranks on one GPU, by NCCL over sockets: the losses of two ranks on CPUs."""
+    steps = 3 if context.dry else 20
+    cluster = two_workers(context, "two")
+    try:
+        curves = []
+        for name, gpus in (("two-device", None), ("two-cpu", 0)):
+            job = cluster.submit(two_ranks_job(context, name, steps, gpus))
+            try:
+                cluster.wait(job, 200)
+            except Failed:
+                refused_by_nccl(cluster.log(job) + cluster.log(job, 1))
+                raise
+            curves.append(losses(cluster, job, steps))
+        difference = close(*curves)
+        if difference > 1e-4:
+            raise Failed(f"the losses differ from those on CPUs by {difference}")
+        return {"ranks": 2, "steps": steps, "largest_relative_difference": difference, "bar": 1e-4}
+    finally:
+        cluster.stop()
+
+
+def step_of(cluster, job):
+    state = cluster.describe(job)
+    if state["state"].removeprefix("JOB_STATE_") not in ("PENDING", "RUNNING", "RECOVERING"):
+        raise Failed(f"it is {state['state']}: {state.get('reason', '')}")
+    refused_by_nccl(cluster.log(job) + cluster.log(job, 1))
+    return int(state.get("progress", {}).get("step", 0))
+
+
+def abort(context):
+    """A rank that is stuck in a collective (its peer is stopped, then killed) leaves it by order, neither killed nor crashed."""
+    cluster = two_workers(context, "stuck")
+    stopped = None
+    try:
+        job = cluster.submit(two_ranks_job(context, "stuck", 100_000_000))
+        wait_until(lambda: step_of(cluster, job) >= 10, "two ranks train", 120, 0.3)
+        living, stopped = cluster.rank_of("left"), cluster.rank_of("right")
+        if not stopped or not living:
+            raise Failed(f"cannot find the ranks' processes: {living}, {stopped}")
+        os.kill(stopped, signal.SIGSTOP)
+        time.sleep(2)
+        stuck_at = step_of(cluster, job)
+        time.sleep(2)
+        if step_of(cluster, job) != stuck_at:
+            raise Failed("it trains on though a rank is stopped")
+        begun = time.monotonic()
+        os.kill(stopped, signal.SIGKILL)
+        # Whichever of the two had rank 0, the one that lives says it.
+        said = wait_until(lambda: next((line for rank in (0, 1) for line in cluster.log(job, rank).splitlines()
+                                        if "a collective failed" in line), None), "the collective is left", 100, 0.1)
+        seconds = time.monotonic() - begun
+        try:
+            wait_until(lambda: step_of(cluster, job) > stuck_at, "it trains on", 60, 0.3)
+            trains_on = True
+        except Failed:  # the workers' two views of one GPU may keep a new rank from it
+            trains_on = False
+            if not context.gpus:
+                raise
+        ended = re.search(rf"rank {job}/1/\d+ ended (with code|by signal) (\d+)", cluster.text("left"))
+        if ended and (ended[1], ended[2]) != ("with code", "13"):  # 13: told to stop, and did
+            raise Failed(f"the other rank ended {ended[1]} {ended[2]}; it said: {said}")
+        return {"left_after_s": round(seconds, 2), "said": said.split(": ", 1)[-1][-160:], "trains_on": trains_on}
+    finally:
+        cluster.stop()
+
+
+def out_of_memory(context):
+    """A batch that is too large for the GPU goes through the model in halves."""
+    context.need_gpu("on a CPU the kernel would end the rank")
+    model, batch = "{recipe: gpt, layers: 12, heads: 12, width: 768}", 1024
+    data = jobs.tokens(context.data(), 1025 * batch, 50257, 1024)
+    train = f"{{epochs: 100, max_steps: 3, global_batch_size: {batch}, precision: bf16}}"
+    cluster = context.cluster()
+    job = cluster.run(context.job("too-large", model, data, train))
+    line = next((line for line in cluster.log(job).splitlines() if "memory has run out" in line), None)
+    if line is None:
+        raise Failed("memory was enough for 1,024 sequences of 1,024 tokens: its log says of none that ran out")
+    return {"batch": batch, "said": line.split("memory has run out", 1)[1][:120], "attempts": len(cluster.describe(job)["attempts"])}
+
+
+CHECKS = {
+    "inventory": inventory,
+    **{f"recipe.{name}": recipe(name) for name in ("mlp", "cnn", "resnet", "gpt", "llama")},
+    "tf32": tf32,
+    "nccl": nccl,
+    "resume": resume,
+    "two_ranks": two_ranks,
+    "abort": abort,
+    "out_of_memory": out_of_memory,
+    "checkpoint_stall": checkpoint_stall,
+    "speed.resnet50.eager": speed("resnet50", False),
+    "speed.gpt2.eager": speed("gpt2", False),
+    "speed.resnet50.compile": speed("resnet50", True),
+    "speed.gpt2.compile": speed("gpt2", True),
+}
