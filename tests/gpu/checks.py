@@ -328,9 +328,8 @@ def abort(context):
             raise Failed("it trains on though a rank is stopped")
         begun = time.monotonic()
         os.kill(stopped, signal.SIGKILL)
-        # Whichever of the two had rank 0, the one that lives says it.
-        said = wait_until(lambda: next((line for rank in (0, 1) for line in cluster.log(job, rank).splitlines()
-                                        if "a collective failed" in line), None), "the collective is left", 100, 0.1)
+        said = wait_until(lambda: next((line for line in cluster.said_by_ranks("left") if "a collective failed" in line), None),
+                          "the collective is left", 100)
         seconds = time.monotonic() - begun
         try:
             wait_until(lambda: step_of(cluster, job) > stuck_at, "it trains on", 60, 0.3)

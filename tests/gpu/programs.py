@@ -150,6 +150,11 @@ class Cluster:
                     found.append(int(entry))
         return sorted(found)
 
+    def said_by_ranks(self, worker):
+        """Lines of all its ranks' logs, those of earlier attempts too."""
+        return [line for path in sorted((self.folder / f"worker-{worker}").glob("jobs/*/*/*/std*"))
+                for line in path.read_text(errors="replace").splitlines()]
+
     def ranks(self):
         return self._pids("cox-trainer")
 
