@@ -39,6 +39,10 @@ void ReadIdx(Section& in, Data* out) {
   in.Real("mean", {.low = -1e6, .high = 1e6}, &out->mean);
   in.Real("std", {.low = 0, .high = 1e6, .above = true}, &out->std);
   in.Integer("limit", int64_t{0}, kMost * 1000, &out->limit);
+  in.Below("augment", [&](Section& augment) {
+    augment.Bool("horizontal_flip", &out->augment.horizontal_flip);
+    augment.Integer("crop_padding", int64_t{0}, int64_t{1024}, &out->augment.crop_padding);
+  });
 }
 
 void ReadTrainSection(Section& in, Data* out) {
@@ -81,7 +85,7 @@ void ReadData(Section& in, Data* out) {
   in.Below("evaluate", [&](Section& evaluate) { ReadEvaluateSection(evaluate, out); });
   ReadIdx(in, out);
   ReadTable(in, *out, &out->table);
-  RefuseKeys(in, {"classes", "mean", "std", "limit"}, out->IsIdx(), "idx", out->format);
+  RefuseKeys(in, {"classes", "mean", "std", "limit", "augment"}, out->IsIdx(), "idx", out->format);
   RefuseKeys(in, {"target", "task", "columns", "nulls", "nan", "standardize", "preprocessing"},
              out->IsTable(), "parquet or csv", out->format);
   RefuseKeys(in, {"buffer"}, !out->IsIdx(), "parquet, csv, text or tokens", out->format);

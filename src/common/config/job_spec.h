@@ -71,6 +71,7 @@ struct Model {
   int64_t embedding_dim = 0;              // of each categorical column; 0: by its cardinality
   int64_t depth = 18;                     // resnet: 18, 34 or 50 layers
   bool small_stem = false;                // resnet: 3x3 and no pool, for small images
+  int64_t resnet_width = 64;              // resnet: channels of its first stage
   bool activation_checkpointing = false;  // gpt, llama: layers are run again in backward
   Transformer transformer;                // gpt, llama
   // gpt, llama, resnet: URI of a folder with config.json and model.safetensors; or empty.
@@ -136,6 +137,12 @@ struct TextData {
   uint32_t token_bytes = 2;       // tokens: of a number in files without a header
 };
 
+// spec.data.augment: random changes of training images.
+struct Augment {
+  bool horizontal_flip = false;
+  int64_t crop_padding = 0;  // pixels on each side
+};
+
 // spec.data:
 struct Data {
   std::string format = "idx";
@@ -145,6 +152,7 @@ struct Data {
   double mean = 0.0;  // of the pixels after scaling to [0, 1]
   double std = 1.0;
   int64_t limit = 0;  // use only the first N training samples; 0: all
+  Augment augment;
   TableData table;
   TextData text;
 

@@ -73,7 +73,7 @@ void ReadFrom(Section& in, Model* out) {
   RefuseKeys(in, {"from"}, out->IsTransformer() || resnet, "gpt, llama or resnet", out->recipe);
   RefuseKeys(in, {"head"}, resnet, "resnet", out->recipe);
   if (resnet && in.Has("head") && !in.Has("from")) in.Wrong("head", "needs spec.model.from");
-  if (resnet) RefuseBesideFrom(in, {"depth", "stem"});
+  if (resnet) RefuseBesideFrom(in, {"depth", "stem", "width"});
 }
 
 void ReadTransformer(Section& in, const Data& data, Model* out) {
@@ -82,7 +82,8 @@ void ReadTransformer(Section& in, const Data& data, Model* out) {
   in.Integer("layers", int64_t{1}, int64_t{10'000}, &t.layers);
   in.Integer("heads", int64_t{1}, int64_t{65536}, &t.heads);
   in.Integer("kv_heads", int64_t{1}, int64_t{65536}, &t.kv_heads);
-  in.Integer("width", int64_t{1}, kWidest, &t.width);
+  const bool resnet = out->recipe == Recipe::kResNet;
+  in.Integer("width", int64_t{1}, resnet ? 4096 : kWidest, resnet ? &out->resnet_width : &t.width);
   in.Integer("context", int64_t{1}, kWidest, &t.context);
   in.Integer("vocabulary", int64_t{2}, int64_t{16'777'216}, &t.vocabulary);
   in.Integer("feed_forward", int64_t{1}, 8 * kWidest, &t.feed_forward);
@@ -93,9 +94,10 @@ void ReadTransformer(Section& in, const Data& data, Model* out) {
   const auto shapes = {"layers",     "heads",      "kv_heads",     "width", "context",
                        "vocabulary", "rope_theta", "norm_epsilon", "tied",  "feed_forward"};
   RefuseKeys(in,
-             {"layers", "heads", "width", "context", "vocabulary", "feed_forward", "norm_epsilon",
+             {"layers", "heads", "context", "vocabulary", "feed_forward", "norm_epsilon",
               "activation_checkpointing"},
              out->IsTransformer(), "gpt or llama", out->recipe);
+  RefuseKeys(in, {"width"}, out->IsTransformer() || resnet, "gpt, llama or resnet", out->recipe);
   RefuseKeys(in, {"kv_heads", "rope_theta", "tied"}, out->recipe == Recipe::kLlama, "llama",
              out->recipe);
   if (!out->IsTransformer()) return;

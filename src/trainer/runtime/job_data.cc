@@ -61,12 +61,18 @@ absl::StatusOr<std::unique_ptr<JobData>> ReadJobData(const config::Data& spec,
   if (spec.IsTable()) return ReadTableData(spec, place, settings);
   if (spec.IsText()) return ReadText(spec, settings);
   auto out = std::make_unique<JobData>();
-  data::ImageSettings images_as{spec.classes, spec.limit, spec.mean, spec.std};
+  data::ImageSettings images_as{
+      spec.classes,
+      spec.limit,
+      spec.mean,
+      spec.std,
+      {.horizontal_flip = spec.augment.horizontal_flip, .crop_padding = spec.augment.crop_padding}};
   auto train = ReadPair(spec.train, "spec.data.train", images_as, settings);
   if (!train.ok()) return train.status();
   out->train = *std::move(train);
   if (!spec.evaluate) return out;
   images_as.limit = 0;
+  images_as.augment = {};
   auto evaluate = ReadPair(*spec.evaluate, "spec.data.evaluate", images_as, settings);
   if (!evaluate.ok()) return evaluate.status();
   out->evaluate = *std::move(evaluate);

@@ -47,7 +47,7 @@ class ResNetCount {
  public:
   ResNetCount(const config::Model& model, const ImageShape& image)
       : height_(image.height), width_(image.width) {
-    const config::ResNetShape shape = config::ResNetOf(model.depth);
+    const config::ResNetShape shape = config::ResNetOf(model.depth, model.resnet_width);
     int64_t inputs = shape.embedding_size;
     Conv(image.channels, inputs, model.small_stem ? 3 : 7, model.small_stem ? 1 : 2);
     if (!model.small_stem) Halve();

@@ -12,7 +12,7 @@ class ResNetListing {
   explicit ResNetListing(blob::DType dtype) : dtype_(dtype) {}
 
   ResNetTensors List(const config::Model& model, int64_t image_channels, int64_t classes) {
-    const config::ResNetShape shape = config::ResNetOf(model.depth);
+    const config::ResNetShape shape = config::ResNetOf(model.depth, model.resnet_width);
     const int64_t kernel = model.small_stem ? 3 : 7;
     int64_t inputs = shape.embedding_size;
     Conv("resnet.embedder.embedder", {inputs, image_channels, kernel, kernel});

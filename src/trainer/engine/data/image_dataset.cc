@@ -1,6 +1,7 @@
 #include "trainer/engine/data/image_dataset.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 
 #include "trainer/engine/data/sample_order.h"
@@ -12,7 +13,12 @@ namespace {
 class ImageReader : public SampleReader {
  public:
   ImageReader(const ImageDataset& set, const ReaderSettings& settings)
-      : set_(set), settings_(settings), order_(settings.seed, set.size()) {}
+      : set_(set), settings_(settings), order_(settings.seed, set.size()) {
+    const std::vector<int64_t>& shape = set.shape().dense;
+    if (set.augmentation().any()) {
+      augmenter_.emplace(set.augmentation(), settings.seed, shape[0], shape[1], shape[2]);
+    }
+  }
 
   absl::Status Read(int64_t epoch, int64_t begin, int64_t end, Rows& rows) override {
     rows.count = end - begin;
@@ -33,14 +39,16 @@ class ImageReader : public SampleReader {
     for (int64_t i = 0; i < rows.count; ++i) {
       int64_t sample = order_.At(epoch, begin + i);
       rows.labels[static_cast<size_t>(i)] = set_.label(sample);
-      set_.normalizer().Apply(set_.image(sample), set_.sample_bytes(),
-                              to + i * set_.sample_bytes());
+      const uint8_t* image = set_.image(sample);
+      if (augmenter_ && epoch >= 0) image = augmenter_->Apply(image, epoch, sample);
+      set_.normalizer().Apply(image, set_.sample_bytes(), to + i * set_.sample_bytes());
     }
   }
 
   const ImageDataset& set_;
   const ReaderSettings settings_;
   OrderInMemory order_;
+  std::optional<Augmenter> augmenter_;
 };
 
 }  // namespace
@@ -84,6 +92,14 @@ absl::StatusOr<std::unique_ptr<ImageDataset>> ImageDataset::Make(IdxArray images
   set->shape_.classes = settings.classes;
   set->shape_.dense = {images.dims.size() == 4 ? images.dims[1] : 1, images.dims[spatial],
                        images.dims[spatial + 1]};
+  const int64_t smaller = std::min(set->shape_.dense[1], set->shape_.dense[2]);
+  if (settings.augment.crop_padding >= smaller) {
+    return wrong(images_uri, "images of " + std::to_string(set->shape_.dense[1]) + " x " +
+                                 std::to_string(set->shape_.dense[2]) +
+                                 " pixels found, but spec.data.augment.crop_padding is " +
+                                 std::to_string(settings.augment.crop_padding) +
+                                 ", expected less than " + std::to_string(smaller));
+  }
   const uint8_t* first = labels.bytes();
   auto worst = std::max_element(first, first + set->size_);
   if (*worst >= settings.classes) {

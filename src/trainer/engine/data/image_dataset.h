@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "trainer/engine/data/augmenter.h"
 #include "trainer/engine/data/dataset.h"
 #include "trainer/engine/data/idx_file.h"
 #include "trainer/engine/data/normalizer.h"
@@ -15,14 +16,16 @@ namespace coxswain::trainer::data {
 
 struct ImageSettings {
   int64_t classes = 10;
-  int64_t limit = 0;         // use the first N samples only; 0: all
-  double mean = 0, std = 1;  // of pixels scaled to [0, 1]: (value / 255 - mean) / std goes in
+  int64_t limit = 0;          // use the first N samples only; 0: all
+  double mean = 0, std = 1;   // of pixels scaled to [0, 1]: (value / 255 - mean) / std goes in
+  Augmentation augment = {};  // of each epoch; not of what is read as it is stored
 };
 
 class ImageDataset : public Dataset {
  public:
   // `images`: (N, H, W) or (N, C, H, W); `labels`: (N).
-  // INVALID_ARGUMENT: counts that differ, no sample, a label that is not below `classes`.
+  // INVALID_ARGUMENT: counts that differ, no sample, a label that is not below `classes`,
+  // images too small for `augment`.
   static absl::StatusOr<std::unique_ptr<ImageDataset>> Make(IdxArray images,
                                                             std::string_view images_uri,
                                                             IdxArray labels,
@@ -39,12 +42,15 @@ class ImageDataset : public Dataset {
   uint8_t label(int64_t i) const { return labels_.bytes()[i]; }
 
   const Normalizer& normalizer() const { return normalizer_; }
+  const Augmentation& augmentation() const { return augmentation_; }
 
  private:
-  explicit ImageDataset(const ImageSettings& settings) : normalizer_(settings.mean, settings.std) {}
+  explicit ImageDataset(const ImageSettings& settings)
+      : normalizer_(settings.mean, settings.std), augmentation_(settings.augment) {}
 
   IdxArray images_, labels_;
   const Normalizer normalizer_;
+  const Augmentation augmentation_;
   int64_t size_ = 0;
   SampleShape shape_;
 };

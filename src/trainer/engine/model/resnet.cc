@@ -46,7 +46,7 @@ class ResNet : public Model {
   ResNet(const config::Model& recipe, const data::SampleShape& sample, at::ScalarType dtype,
          base::Rng& rng)
       : dtype_(dtype), rng_(&rng), small_stem_(recipe.small_stem), dropout_(recipe.dropout) {
-    const config::ResNetShape shape = config::ResNetOf(recipe.depth);
+    const config::ResNetShape shape = config::ResNetOf(recipe.depth, recipe.resnet_width);
     stem_ = Conv("resnet.embedder.embedder",
                  {sample.dense[0], shape.embedding_size, small_stem_ ? 3 : 7, small_stem_ ? 1 : 2});
     int64_t inputs = shape.embedding_size;

@@ -105,7 +105,8 @@ absl::Status ReadLlama(const Json& file, config::Transformer* out) {
 absl::Status ReadResNet(const Json& file, config::Model* out) {
   Keys keys(file);
   keys.Only("hidden_act", "relu");
-  keys.Only("embedding_size", 64);
+  int64_t width = 0;
+  keys.Count("embedding_size", 64, &width);
   keys.Only("downsample_in_first_stage", false);
   keys.Only("downsample_in_bottleneck", false);
   if (!keys.status().ok()) return keys.status();
@@ -113,21 +114,23 @@ absl::Status ReadResNet(const Json& file, config::Model* out) {
     auto found = file.find(key);
     return found == file.end() ? otherwise : *found;
   };
-  const config::ResNetShape usual = config::ResNetOf(50);
+  const config::ResNetShape usual = config::ResNetOf(50, 64);
   const Json depths = given("depths", usual.depths),
              sizes = given("hidden_sizes", usual.hidden_sizes),
              type = given("layer_type", "bottleneck");
   for (int64_t depth : {18, 34, 50}) {
-    const config::ResNetShape shape = config::ResNetOf(depth);
+    const config::ResNetShape shape = config::ResNetOf(depth, width);
     if (depths != Json(shape.depths) || sizes != Json(shape.hidden_sizes)) continue;
     if (type != (shape.bottleneck ? "bottleneck" : "basic")) continue;
     out->depth = depth;
+    out->resnet_width = width;
     out->small_stem = false;
     return absl::OkStatus();
   }
-  return absl::InvalidArgumentError("depths: found " + depths.dump() + " layers (" + type.dump() +
-                                    ") of " + sizes.dump() +
-                                    " channels, expected those of 18, 34 or 50 layers");
+  return absl::InvalidArgumentError(
+      "depths: found " + depths.dump() + " layers (" + type.dump() + ") of " + sizes.dump() +
+      " channels, expected those of 18, 34 or 50 layers whose stem gives " + std::to_string(width) +
+      " channels (embedding_size)");
 }
 
 // What an earlier job of ours has written.
@@ -143,6 +146,9 @@ bool ReadOwnResNet(const Json& file, config::Model* out) {
     if (!is("depth", depth)) continue;
     out->depth = depth;
     out->small_stem = is("stem", "small");
+    auto width = own->find("width");  // files of earlier builds do not have it
+    if (width != own->end() && width->is_number_integer())
+      out->resnet_width = width->get<int64_t>();
     return true;
   }
   return false;
@@ -227,7 +233,7 @@ std::string HfConfig(const config::Model& model, bool float64, int64_t end_of_te
 
 std::string HfResNetConfig(const config::Model& model, bool float64, int64_t image_channels,
                            int64_t classes) {
-  const config::ResNetShape shape = config::ResNetOf(model.depth);
+  const config::ResNetShape shape = config::ResNetOf(model.depth, model.resnet_width);
   Json labels = Json::object(), ids = Json::object();
   for (int64_t i = 0; i < classes; ++i) {
     const std::string label = "LABEL_" + std::to_string(i);

@@ -38,6 +38,7 @@ Json DescribeRecipe(const config::Model& model) {
   if (model.recipe == config::Recipe::kResNet) {
     recipe["recipe"] = "resnet";
     recipe["depth"] = model.depth;
+    recipe["width"] = model.resnet_width;
     recipe["stem"] = model.small_stem ? "small" : "imagenet";
     recipe["batch_norm_eps"] = 1e-5;
     return recipe;

@@ -119,10 +119,10 @@ void TrainingEngine::Forward(const data::Batch& batch, const StepFlags& flags, S
       half = {at::_foreach_mul(Gradients(), at::Scalar(1.0)), end};
     }
     base::Time ended = base::MonotonicNow();
-    base::Time bucket = last ? std::max(group_->last_bucket_at(), forwarded) : ended;
+    const bool summed = last && group_->size() > 1;
+    base::Time bucket = summed ? std::max(group_->last_bucket_at(), forwarded) : ended;
     result.backward += std::min(bucket, ended) - forwarded;
-    if (last && group_->size() > 1) result.all_reduce += ended - bucket;
-    if (last && group_->size() == 1) result.backward = ended - forwarded;
+    if (summed) result.all_reduce += ended - bucket;
     if (last && settings_.spec.model.IsOwn()) RequireGradients(forwarded);
   }
   SetPhase(protocol::Phase::kAllReduce);

@@ -32,10 +32,11 @@ TEST_F(ResNetPeer, TheyLoadOurs_WithRunningStatistics) {
   WriteNumbers(pixels);
   at::Tensor images =
       at::from_blob(pixels.data(), {kRows, 3, kSide, kSide}, at::kLong).to(at::kDouble) / 255;
-  for (int64_t depth : {18, 50}) {
+  for (const auto& [depth, width] : {std::pair{18, 64}, {18, 24}, {50, 64}}) {
     config::Model recipe;
     recipe.recipe = config::Recipe::kResNet;
     recipe.depth = depth;
+    recipe.resnet_width = width;
     std::unique_ptr<Model> model = MakeModel(recipe, sample, at::kDouble, 5);
     std::vector<NamedTensor> tensors = model->parameters();
     tensors.insert(tensors.end(), model->buffers().begin(), model->buffers().end());

@@ -10,6 +10,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Pair;
+using ::testing::UnorderedElementsAre;
 
 std::string Job(const std::string& model) {
   return "apiVersion: coxswain/v1\nkind: TrainingJob\nmetadata: {name: own}\nspec:\n"
@@ -65,9 +66,19 @@ TEST(ResNetFrom, AFolderGivesTheShape) {
   const Model model = Parsed(Job("{recipe: resnet, from: resnet-18, head: new}")).spec.model;
   EXPECT_EQ(model.from, "resnet-18");
   EXPECT_TRUE(model.new_head);
-  EXPECT_THAT(MistakesIn(Job("{recipe: resnet, from: resnet-18, depth: 18, stem: small}")),
-              ElementsAre(HasSubstr("spec.model.depth: cannot stand beside 'from'"),
-                          HasSubstr("spec.model.stem: cannot stand beside 'from'")));
+  EXPECT_THAT(
+      MistakesIn(Job("{recipe: resnet, from: resnet-18, width: 8, depth: 18, stem: small}")),
+      UnorderedElementsAre(HasSubstr("spec.model.width: cannot stand beside 'from'"),
+                           HasSubstr("spec.model.depth: cannot stand beside 'from'"),
+                           HasSubstr("spec.model.stem: cannot stand beside 'from'")));
+  EXPECT_EQ(Parsed(Job("{recipe: resnet, width: 32}")).spec.model.resnet_width, 32);
+  EXPECT_EQ(Parsed(Job("{recipe: resnet}")).spec.model.resnet_width, 64);
+  EXPECT_THAT(
+      MistakesIn(Job("{recipe: resnet, width: 5000}")),
+      ElementsAre(HasSubstr("spec.model.width: found \"5000\", expected a whole number from 1 to "
+                            "4096")));
+  EXPECT_THAT(MistakesIn(Job("{recipe: cnn, width: 8}")),
+              ElementsAre(HasSubstr("spec.model.width: belongs to recipe gpt, llama or resnet")));
   EXPECT_THAT(MistakesIn(Job("{recipe: resnet, head: new}")),
               ElementsAre("job.yaml:5: spec.model.head: needs spec.model.from"));
   EXPECT_THAT(MistakesIn(Job("{recipe: cnn, from: resnet-18}")),

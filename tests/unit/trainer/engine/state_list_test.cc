@@ -40,6 +40,7 @@ TEST(StateList, ResNets_AsTheEngine) {
   for (int64_t depth : {18, 34, 50}) {
     spec.model.depth = depth;
     spec.model.small_stem = depth == 34;
+    spec.model.resnet_width = depth == 18 ? 64 : 24;
     ExpectSame(spec);
   }
 }

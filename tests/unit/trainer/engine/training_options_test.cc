@@ -222,6 +222,21 @@ TEST(Ema, OfAModelToBeginWith_BeginsWithThatModel) {
   EXPECT_EQ(Of(begun, "layers.0.weight"), Of(saved, "layers.0.weight"));
 }
 
+TEST(Phases, OfAStepInPieces_CountEachOfThem) {
+  config::JobSpec spec = Spec();
+  spec.train.micro_batch_size = (spec.train.global_batch_size + 3) / 4;
+  for (uint32_t ranks : {1, 2}) {
+    constexpr auto kWait = std::chrono::milliseconds(20);
+    const auto wait = [&](int64_t, bool) { std::this_thread::sleep_for(kWait); };
+    const Curve curve = Train(spec, {&Images(), nullptr}, ranks, 1, nullptr, {.before_pass = wait});
+    const StepResult& step = curve.results.front();
+    const auto pieces = 4 / ranks;
+    EXPECT_GE(step.forward, pieces * kWait);
+    EXPECT_GE(step.backward, pieces * kWait);
+    EXPECT_LE(step.forward + step.backward + step.all_reduce + step.optimizer, step.total);
+  }
+}
+
 TEST(SmallNumbers, BelowTheNormalOnes_AreZeroInAStep) {
   // A CPU takes long for products below 2^-126. (Threads are made with what their maker has.)
   std::atomic<int> looks = 0, zeros = 0;

@@ -143,25 +143,33 @@ TEST_F(ModelFolderTest, ResNet_ItsHeadIsKeptOrNew) {
 }
 
 TEST(HfConfig, ResNets_AreReadAgain) {
-  for (int64_t depth : {18, 34, 50}) {
+  for (const auto& [depth, width] : {std::pair{18, 64}, {18, 24}, {34, 64}, {50, 16}}) {
     config::Model model = Recipe(config::Recipe::kResNet);
     model.depth = depth;
+    model.resnet_width = width;
     auto read = WithShapesOf(Recipe(config::Recipe::kResNet), HfResNetConfig(model, false, 3, 10));
     ASSERT_TRUE(read.ok()) << read.status();
     EXPECT_EQ(read->depth, depth);
+    EXPECT_EQ(read->resnet_width, width);
     EXPECT_FALSE(read->small_stem);
   }
   auto own = WithShapesOf(Recipe(config::Recipe::kResNet),
                           R"({"model": {"recipe": "resnet", "depth": 34, "stem": "small"}})");
   ASSERT_TRUE(own.ok()) << own.status();
   EXPECT_EQ(own->depth, 34);
+  EXPECT_EQ(own->resnet_width, 64);
   EXPECT_TRUE(own->small_stem);
   auto why = [](const char* json) {
     return std::string(WithShapesOf(Recipe(config::Recipe::kResNet), json).status().message());
   };
-  EXPECT_THAT(why(R"({"model_type": "resnet", "depths": [3, 4, 23, 3]})"),
-              HasSubstr("depths: found [3,4,23,3] layers (\"bottleneck\") of [256,512,1024,2048] "
-                        "channels, expected those of 18, 34 or 50 layers"));
+  EXPECT_THAT(
+      why(R"({"model_type": "resnet", "depths": [3, 4, 23, 3]})"),
+      HasSubstr("depths: found [3,4,23,3] layers (\"bottleneck\") of [256,512,1024,2048] "
+                "channels, expected those of 18, 34 or 50 layers whose stem gives 64 channels"));
+  own = WithShapesOf(Recipe(config::Recipe::kResNet),
+                     R"({"model": {"recipe": "resnet", "depth": 18, "width": 32}})");
+  ASSERT_TRUE(own.ok()) << own.status();
+  EXPECT_EQ(own->resnet_width, 32);
   EXPECT_THAT(why(R"({"model_type": "resnet", "downsample_in_first_stage": true})"),
               HasSubstr("downsample_in_first_stage: found true, expected false"));
   EXPECT_THAT(why(R"({"model_type": "vit"})"), HasSubstr("found \"vit\", expected \"resnet\""));

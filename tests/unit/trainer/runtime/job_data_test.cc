@@ -60,6 +60,22 @@ TEST_F(JobDataTest, WholeFiles_AreRead) {
   EXPECT_EQ((*read)->train->size(), 6);
 }
 
+TEST_F(JobDataTest, ImagesOfAnEvaluation_AreNotAugmented) {
+  spec_.evaluate = spec_.train;
+  spec_.augment = {.horizontal_flip = true, .crop_padding = 9};
+  auto read = ReadJobData(spec_, {}, {});
+  ASSERT_TRUE(read.ok()) << read.status();
+  auto first_epoch = [](const data::Dataset& set) {
+    data::Rows rows;
+    EXPECT_TRUE(set.MakeReader({})->Read(0, 0, 6, rows).ok());
+    return rows.dense;
+  };
+  const std::vector<char> evaluated = first_epoch(*(*read)->evaluate);
+  EXPECT_NE(first_epoch(*(*read)->train), evaluated);
+  spec_.augment = {};
+  EXPECT_EQ(first_epoch(*(*ReadJobData(spec_, {}, {}))->train), evaluated);
+}
+
 TEST_F(JobDataTest, MissingOnThisMachine_SaysKeyPathAndWhatToDo) {
   std::filesystem::remove(At("labels.gz"));
   absl::Status status = Read();

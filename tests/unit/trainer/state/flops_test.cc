@@ -24,6 +24,12 @@ TEST(Flops, OfResNets_AreThoseThatTorchvisionTells) {
     spec.model.depth = depth;
     EXPECT_NEAR(FlopsPerSample(spec, ImageShape{3, 224, 224}) / 6e9, gmacs, 0.001) << depth;
   }
+  // Half the width: a quarter of all but the stem and the last layer, which take half.
+  spec.model.depth = 18;
+  const double whole = FlopsPerSample(spec, ImageShape{3, 224, 224});
+  const double ends = 6.0 * (3 * 49 * 64 * 112 * 112 + 512 * 1000);
+  spec.model.resnet_width = 32;
+  EXPECT_DOUBLE_EQ(FlopsPerSample(spec, ImageShape{3, 224, 224}), (whole - ends) / 4 + ends / 2);
 }
 
 TEST(Flops, OfACnn_CountEachPlaceOfTheOutput) {
