@@ -1,71 +1,14 @@
 """The checks. Each takes a Context and returns its numbers; it raises Failed or Skipped with the reason."""
-import json
 import os
-import pathlib
 import re
 import signal
-import statistics
 import subprocess
-import sys
 import time
 
 import jobs
-from programs import Cluster, Failed, Skipped, torch_folder, wait_until
-
-HERE = pathlib.Path(__file__).resolve().parent
-
-
-class Context:
-    """What checks share: sizes, folders, and one cluster with one worker that is started at the first need."""
-
-    def __init__(self, bin_folder, folder, env, cpu, dry):
-        self.bin, self.folder, self.env = bin_folder, pathlib.Path(folder), env
-        self.gpus = 0 if cpu else 1
-        self.dry = dry
-        self.cpus = min(4, os.cpu_count() or 1)
-        self.python = sys.executable
-        self._cluster = None
-        self._recipes = None
-
-    def need_gpu(self, why):
-        if not self.gpus:
-            raise Skipped(f"needs a GPU: {why}")
-
-    def cluster(self):
-        if self._cluster is None:
-            (self.folder / "one").mkdir()
-            self._cluster = Cluster(self.bin, self.folder / "one", self.env).start()
-            # Jobs of the two kinds that are compared may run side by side.
-            self._cluster.add_worker("node", 2 * self.cpus)
-        return self._cluster
-
-    def data(self):
-        folder = self.folder / "data"
-        folder.mkdir(exist_ok=True)
-        return folder
-
-    def recipes(self):
-        if self._recipes is None:
-            self._recipes = jobs.recipes(self.data(), self.dry)
-        return self._recipes
-
-    def job(self, name, model, data, train, gpus=None, **more):
-        return jobs.job(name, model, data, train, self.gpus if gpus is None else gpus, self.cpus, **more)
-
-    def stop(self):
-        if self._cluster is not None:
-            self._cluster.stop()
-
-
-def losses(cluster, job, steps):
-    return [value for _, value, _ in cluster.points(job, "loss", steps)]
-
-
-def close(ours, theirs):
-    """The largest relative difference."""
-    if len(ours) != len(theirs) or not ours:
-        raise Failed(f"{len(ours)} losses, and {len(theirs)} to compare them with")
-    return max(abs(a - b) / max(abs(b), 1e-6) for a, b in zip(ours, theirs))
+from context import close, losses
+from programs import Cluster, Failed, Skipped, wait_until
+from speed_checks import checkpoint_stall, prefetch, speed
 
 
 def smi(query):
@@ -151,85 +94,6 @@ def nccl(context):
     if sums < 20:
         raise Failed(f"{sums} all-reduces in 20 steps; NCCL said: " + " | ".join(said[-3:]))
     return {"ranks": 1, "steps": 20, "all_reduces": sums}
-
-
-def speed_job(context, name):
-    """(the peer's arguments, model, data, batch, steps, optimizer)"""
-    dry = context.dry
-    if name == "resnet50":
-        side, batch, steps = (32, 4, 4) if dry else (224, 128, 150)
-        data = jobs.images(context.data(), "photos", 8 if dry else 1024, 3, side, classes=256) + "\n    classes: 1000"
-        depth = 18 if dry else 50
-        return ([f"--model=resnet{depth}", f"--side={side}"], f"{{recipe: resnet, depth: {depth}}}", data, batch, steps,
-                "{name: sgd, learning_rate: 0.01, momentum: 0.9}")
-    layers, heads, width, sequence, batch, steps = (2, 2, 32, 32, 2, 4) if dry else (12, 12, 768, 1024, 16, 100)
-    vocabulary = 257 if dry else 50257
-    data = jobs.tokens(context.data(), (sequence + 1) * batch * 16, vocabulary, sequence)
-    shape = f"layers: {layers}, heads: {heads}, width: {width}"
-    arguments = ["--model=gpt", *(f"--{k}={v}" for k, v in (("layers", layers), ("heads", heads), ("width", width),
-                                                           ("sequence", sequence), ("vocabulary", vocabulary)))]
-    return arguments, f"{{recipe: gpt, {shape}}}", data, batch, steps, "{name: adamw, learning_rate: 3e-4}"
-
-
-def peer(context, arguments, batch, steps, compiled):
-    if torch_folder() is None:
-        raise Skipped("this Python has no torch to compare with")
-    if compiled and context.dry:
-        raise Skipped("torch.compile takes longer than a trial may")
-    command = [context.python, HERE / "peers" / "train.py", *arguments, f"--batch={batch}", f"--steps={steps}",
-               f"--device={'cuda' if context.gpus else 'cpu'}", *(["--compile"] if compiled else [])]
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, env=context.env, timeout=400)
-    if done.returncode:
-        raise Failed(f"{' '.join(map(str, command[1:]))}: {done.stderr.strip().splitlines()[-1:]}")
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def speed(name, compiled):
-    """Samples/s and peak GPU memory, in bf16, of a whole job (data, metrics and all) and of PyTorch on one batch in memory."""
-    def check(context):
-        arguments, model, data, batch, steps, optimizer = speed_job(context, name)
-        train = f"{{epochs: 100000, max_steps: {steps}, global_batch_size: {batch}, precision: bf16, optimizer: {optimizer}}}"
-        cluster = context.cluster()
-        job = cluster.run(context.job(f"{name}-speed", model, data, train))
-        at = [when for _, _, when in cluster.points(job, "loss", steps)]
-        warm = min(20, steps // 2)
-        ours = batch * (len(at) - 1 - warm) / max(at[-1] - at[warm], 1e-9)
-        theirs = peer(context, arguments, batch, steps, compiled)
-        numbers = {"unit": "samples/s", "value": round(ours, 1), "peer": "torch.compile" if compiled else "eager PyTorch",
-                   "peer_value": round(theirs["samples_per_second"], 1), "ratio": round(ours / theirs["samples_per_second"], 3),
-                   "batch": batch, "torch": theirs["torch"]}
-        if context.gpus:
-            memory = max(value for _, value, _ in cluster.points(job, "gpu_peak_memory_bytes"))
-            numbers.update(peak_memory_mib=round(memory / 2**20), peer_memory_mib=round(theirs["peak_memory"] / 2**20),
-                           memory_ratio=round(memory / theirs["peak_memory"], 3))
-            for metric in ("phase.data_ms", "phase.forward_ms", "phase.backward_ms", "phase.all_reduce_ms", "phase.optimizer_ms",
-                           "phase.step_ms", "model_flop_utilisation"):
-                found = [value for _, value, _ in cluster.points(job, metric)]
-                numbers[metric] = round(statistics.median(found), 4)
-        return numbers
-    check.__doc__ = f"{name} against {'torch.compile' if compiled else 'eager PyTorch'}: " + speed.__doc__
-    return check
-
-
-def checkpoint_stall(context):
-    """How much a step takes longer while a checkpoint is copied and written."""
-    _, model, data, batch, _, optimizer = speed_job(context, "gpt2")
-    every, steps = (4, 12) if context.dry else (30, 120)
-    train = f"{{epochs: 100000, max_steps: {steps}, global_batch_size: {batch}, precision: bf16, optimizer: {optimizer}}}"
-    cluster = context.cluster()
-    job = cluster.run(context.job("stall", model, data, train, more=f"  checkpoint: {{every_steps: {every}}}\n"))
-    at = dict((step, when) for step, _, when in cluster.points(job, "loss", steps))
-    took = {step: (at[step] - at[step - 1]) * 1e3 for step in at if step - 1 in at}
-    usual = statistics.median(took.values())
-    # The copy is between the save's step and the next; the store is written meanwhile.
-    saves = [step for step in range(every, steps, every)]
-    copies = [took[step + 1] - usual for step in saves]
-    after = [sum(took[s] - usual for s in range(step + 1, min(step + every, steps))) for step in saves]
-    saved = cluster.json("checkpoints", job).get("checkpoints", [])
-    if len(saved) < 1:
-        raise Failed("no checkpoint was made")
-    return {"step_ms": round(usual, 2), "copy_ms": [round(x, 2) for x in copies], "extra_ms_until_the_next": [round(x, 2) for x in after],
-            "bytes": max(int(c.get("bytes", 0)) for c in saved), "checkpoints": len(saved)}
 
 
 def resume(context):
@@ -366,6 +230,7 @@ CHECKS = {
     "tf32": tf32,
     "nccl": nccl,
     "resume": resume,
+    "prefetch": prefetch,
     "two_ranks": two_ranks,
     "abort": abort,
     "out_of_memory": out_of_memory,

@@ -53,6 +53,8 @@ struct EngineSettings {
   bool copy_state = false;
   // For tests: a rank alone forms a group, and sums its gradients, as one on a GPU does.
   bool group_alone = false;
+  // For tests: batches are copied on the loader's thread, as they are to a GPU.
+  bool send_batches = false;
   // The bytes of spec.model.module or spec.model.plugin.
   std::shared_ptr<const std::string> model_file;
 };

@@ -39,6 +39,7 @@ absl::StatusOr<std::unique_ptr<Batch>> BatchLoader::Next() {
 }
 
 void BatchLoader::Recycle(std::unique_ptr<Batch> batch) {
+  batch->sent.reset();
   std::lock_guard lock(mutex_);
   free_.push_back(std::move(batch));
 }
@@ -82,6 +83,7 @@ absl::Status BatchLoader::Fill(Batch& batch) {
   int64_t count = std::max<int64_t>(1, batch.share.size());
   int64_t epoch = position_ / size;
   absl::Status read = reader_->Read(epoch, begin, begin + count, batch.rows);
+  if (read.ok() && settings_.send) batch.sent = settings_.send(batch.rows);
   batch.missing_labels = reader_->MissingLabels(epoch, first, first + batch.global_size);
   position_ += batch.global_size;
   ++step_;

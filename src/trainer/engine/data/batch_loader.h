@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -18,11 +19,19 @@
 
 namespace coxswain::trainer::data {
 
+// Of a batch, what is on its way to a device (device/prefetch.h).
+class Sent {
+ public:
+  virtual ~Sent() = default;
+};
+
 struct LoaderSettings {
   core::TrainingPlan plan;
   uint64_t seed = 1;
   int64_t micro_batch = 0;  // 0: the rank's share in one piece
   bool float64 = false;
+  // Called with each batch's rows, on the loader's thread; may be empty.
+  std::function<std::unique_ptr<Sent>(const Rows&)> send;
 };
 
 // One rank's part of one step.
@@ -32,6 +41,7 @@ struct Batch {
   Share share;  // of the global batch; an empty one still holds one sample, of weight 0
   int64_t missing_labels = 0;  // of the global batch
   Rows rows;                   // max(1, share.size()) of them
+  std::unique_ptr<Sent> sent;  // null: nothing
 };
 
 class BatchLoader {

@@ -68,7 +68,8 @@ absl::Status TrainingEngine::EvaluateShare(EvaluationResult* result, EvaluationS
     EvaluationSums more = *sums;
     absl::Status passed = Guard(absl::StatusCode::kInternal, [&] {
       if (settings_.before_pass) settings_.before_pass(rows.count, false);
-      loss_->Evaluate(Outputs(InputsOf(rows, 0, rows.count), ForwardPass{}), rows, &more);
+      const RowTensors views = RowTensors::Of(rows, shape_, dtype_);
+      loss_->Evaluate(Outputs(InputsOf(views.To(device_)), ForwardPass{}), views, &more);
     });
     if (absl::IsResourceExhausted(passed)) {
       if (rows.count <= 1) {

@@ -7,18 +7,8 @@
 #include <numeric>
 
 namespace coxswain::trainer::engine {
-namespace {
-
-// `each`: labels of a row.
-at::Tensor Labels(const data::Rows& rows, int64_t each, int64_t begin, int64_t end) {
-  return at::from_blob(const_cast<int64_t*>(rows.labels.data()) + begin * each,
-                       {(end - begin) * each}, at::TensorOptions().dtype(at::kLong));
-}
-
-}  // namespace
-
 Loss::Loss(const data::SampleShape& shape, const std::vector<double>& class_weights,
-           double label_smoothing, at::ScalarType dtype)
+           double label_smoothing, at::ScalarType dtype, at::Device device)
     : sequence_(shape.sequence),
       numbers_(shape.classes == 0 && shape.sequence == 0),
       label_smoothing_(label_smoothing),
@@ -26,51 +16,41 @@ Loss::Loss(const data::SampleShape& shape, const std::vector<double>& class_weig
   if (class_weights.empty()) return;
   class_weights_ = at::empty({static_cast<int64_t>(class_weights.size())}, at::kDouble);
   std::copy(class_weights.begin(), class_weights.end(), class_weights_.data_ptr<double>());
-  class_weights_ = class_weights_.to(dtype);
+  class_weights_ = class_weights_.to(device, dtype);
 }
 
-at::Tensor Loss::Targets(const data::Rows& rows, int64_t begin, int64_t end) const {
-  return at::from_blob(const_cast<double*>(rows.targets.data()) + begin, {end - begin},
-                       at::TensorOptions().dtype(at::kDouble))
-      .to(dtype_);
+at::Tensor Loss::Sum(const at::Tensor& outputs, const RowTensors& rows) const {
+  return SumOf(outputs, rows, label_smoothing_);
 }
 
-at::Tensor Loss::Sum(const at::Tensor& outputs, const data::Rows& rows, int64_t begin,
-                     int64_t end) const {
-  return SumOf(outputs, rows, begin, end, label_smoothing_);
-}
-
-at::Tensor Loss::SumOf(const at::Tensor& outputs, const data::Rows& rows, int64_t begin,
-                       int64_t end, double smoothing) const {
+at::Tensor Loss::SumOf(const at::Tensor& outputs, const RowTensors& rows, double smoothing) const {
   if (numbers_) {
-    return at::mse_loss(outputs.squeeze(1), Targets(rows, begin, end).to(outputs.device()),
+    return at::mse_loss(outputs.squeeze(1), rows.targets.to(outputs.device(), dtype_),
                         at::Reduction::Sum);
   }
-  const at::Tensor labels =
-      Labels(rows, std::max<int64_t>(1, sequence_), begin, end).to(outputs.device());
-  const at::Tensor weights =
-      class_weights_.defined() ? class_weights_.to(outputs.device()) : class_weights_;
-  return at::cross_entropy_loss(outputs.view({labels.size(0), -1}), labels, weights,
+  const at::Tensor labels = rows.labels.to(outputs.device()).view({-1});
+  return at::cross_entropy_loss(outputs.view({labels.size(0), -1}), labels, class_weights_,
                                 at::Reduction::Sum, data::kNoLabel, smoothing);
 }
 
-void Loss::Evaluate(const at::Tensor& outputs, const data::Rows& rows, EvaluationSums* sums) const {
-  sums->rows += static_cast<double>(rows.count);
-  double loss = SumOf(outputs, rows, 0, rows.count, /*smoothing=*/0).item<double>();
+void Loss::Evaluate(const at::Tensor& outputs, const RowTensors& rows, EvaluationSums* sums) const {
+  const int64_t count = outputs.size(0);
+  sums->rows += static_cast<double>(count);
+  double loss = SumOf(outputs, rows, /*smoothing=*/0).item<double>();
   sums->loss += loss;
   if (!numbers_) {
-    const at::Tensor labels =
-        Labels(rows, std::max<int64_t>(1, sequence_), 0, rows.count).to(outputs.device());
+    const at::Tensor labels = rows.labels.to(outputs.device()).view({-1});
     at::Tensor correct = outputs.view({labels.size(0), -1}).argmax(1).eq(labels).sum();
     sums->correct += static_cast<double>(correct.item<int64_t>());
     sums->terms += static_cast<double>(labels.ne(data::kNoLabel).sum().item<int64_t>());
     return;
   }
-  sums->terms += static_cast<double>(rows.count);
+  sums->terms += static_cast<double>(count);
   sums->error += loss;
-  for (double target : rows.targets) {
-    sums->target += target;
-    sums->target_squared += target * target;
+  const auto* targets = rows.targets.const_data_ptr<double>();
+  for (int64_t i = 0; i < count; ++i) {
+    sums->target += targets[i];
+    sums->target_squared += targets[i] * targets[i];
   }
 }
 

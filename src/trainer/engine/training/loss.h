@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "trainer/engine/data/dataset.h"
+#include "trainer/engine/device/row_tensors.h"
 #include "trainer/engine/engine.h"
 
 namespace coxswain::trainer::engine {
@@ -29,25 +30,22 @@ class Loss {
   // `class_weights`: what a sample of each class counts; empty: 1 each. `label_smoothing`: that of
   // PyTorch's cross_entropy, for training alone.
   Loss(const data::SampleShape& shape, const std::vector<double>& class_weights,
-       double label_smoothing, at::ScalarType dtype);
+       double label_smoothing, at::ScalarType dtype, at::Device device = at::kCPU);
 
-  // Of rows [begin, end), whose outputs these are: the sum that a step divides by its global batch
+  // Of the rows whose outputs these are: the sum that a step divides by its global batch
   // (TermsOf).
-  at::Tensor Sum(const at::Tensor& outputs, const data::Rows& rows, int64_t begin,
-                 int64_t end) const;
+  at::Tensor Sum(const at::Tensor& outputs, const RowTensors& rows) const;
   // What the sum over a global batch is divided by: its samples, or the tokens that they predict.
   int64_t TermsOf(int64_t samples, int64_t missing_labels) const {
     return sequence_ > 0 ? samples * sequence_ - missing_labels : samples;
   }
-  // Adds all of `rows`. No gradients.
-  void Evaluate(const at::Tensor& outputs, const data::Rows& rows, EvaluationSums* sums) const;
+  // Adds all of `rows`, which are in the machine's own memory. No gradients.
+  void Evaluate(const at::Tensor& outputs, const RowTensors& rows, EvaluationSums* sums) const;
   // `target_std`: in which unit numbers go in.
   EvaluationResult Finish(const EvaluationSums& sums, double target_std) const;
 
  private:
-  at::Tensor SumOf(const at::Tensor& outputs, const data::Rows& rows, int64_t begin, int64_t end,
-                   double smoothing) const;
-  at::Tensor Targets(const data::Rows& rows, int64_t begin, int64_t end) const;
+  at::Tensor SumOf(const at::Tensor& outputs, const RowTensors& rows, double smoothing) const;
 
   const int64_t sequence_;  // labels of a sample of text; 0: no text
   const bool numbers_;

@@ -43,7 +43,10 @@ absl::StatusOr<StepResult> TrainingEngine::Step(const StepFlags& flags) {
     if (!done.ok()) break;
     done = TryStep(*batch, flags, result);
   }
-  if (!done.ok()) return LeaveFailed(done, alone);
+  if (!done.ok()) {
+    if (IsLostGpu(done)) (void)batch.release();  // its memory there cannot be given back
+    return LeaveFailed(done, alone);
+  }
   result.most_at_once = most_at_once_;
   loader_->Recycle(std::move(batch));
   result.total = base::MonotonicNow() - begin;
@@ -91,6 +94,7 @@ void TrainingEngine::Forward(const data::Batch& batch, const StepFlags& flags, S
   double weight = batch.share.size() > 0 ? 1.0 / Terms(batch) : 0.0;
   std::unique_ptr<Group::Pending> agreement;
   at::Tensor control;
+  const RowTensors rows = RowsOf(batch);
   for (int64_t begin = 0; begin < batch.rows.count; begin += unit) {
     int64_t end = std::min(begin + unit, batch.rows.count);
     bool last = end == batch.rows.count;
@@ -98,7 +102,7 @@ void TrainingEngine::Forward(const data::Batch& batch, const StepFlags& flags, S
     SetPhase(protocol::Phase::kForward);
     if (settings_.before_pass) settings_.before_pass(end - begin, false);
     if (last) group_->BeforeForward();
-    at::Tensor loss_sum = ForwardMicroBatch(batch, begin, end);
+    at::Tensor loss_sum = ForwardMicroBatch(batch, rows.Narrow(begin, end).To(device_), begin);
     double value = loss_sum.item<double>();
     if (!std::isfinite(value) && weight > 0) control_->MarkNotFinite(group_->rank());
     if (weight > 0 && std::isfinite(value)) control_->AddLoss(value);
@@ -160,32 +164,20 @@ void TrainingEngine::MeasureNoise(const data::Batch& batch, const HalfBatch& hal
   meter_.Measured(measured, own * square(samples));
 }
 
-Inputs TrainingEngine::InputsOf(const data::Rows& rows, int64_t begin, int64_t end) const {
-  Inputs inputs;
-  if (!shape_.dense.empty()) {
-    size_t element = dtype_ == at::kDouble ? sizeof(double) : sizeof(float);
-    const char* first =
-        rows.dense.data() + static_cast<size_t>(begin * shape_.dense_size()) * element;
-    std::vector<int64_t> sizes = {end - begin};
-    sizes.insert(sizes.end(), shape_.dense.begin(), shape_.dense.end());
-    inputs.dense = at::from_blob(const_cast<char*>(first), sizes, Options(dtype_)).to(device_);
-  }
-  if (int64_t ids = shape_.ids_size(); ids > 0) {
-    inputs.ids = at::from_blob(const_cast<int64_t*>(rows.ids.data()) + begin * ids,
-                               {end - begin, ids}, Options(at::kLong))
-                     .to(device_);
-  }
-  return inputs;
+RowTensors TrainingEngine::RowsOf(const data::Batch& batch) const {
+  if (batch.sent != nullptr) return Prefetch::Arrived(*batch.sent);
+  return RowTensors::Of(batch.rows, shape_, dtype_);
 }
 
-at::Tensor TrainingEngine::ForwardMicroBatch(const data::Batch& batch, int64_t begin, int64_t end) {
+at::Tensor TrainingEngine::ForwardMicroBatch(const data::Batch& batch, const RowTensors& rows,
+                                             int64_t begin) {
   bool counts = batch.share.size() > 0;
   ForwardPass pass;
   pass.training = true;
   pass.seed = settings_.spec.train.seed;
   pass.position = batch.position + batch.share.begin + begin;
   pass.statistics = counts && model_->statistics_size() > 0 ? control_->statistics() : nullptr;
-  return loss_->Sum(Outputs(InputsOf(batch.rows, begin, end), pass), batch.rows, begin, end);
+  return loss_->Sum(Outputs(InputsOf(rows), pass), rows);
 }
 
 at::Tensor TrainingEngine::Outputs(const Inputs& inputs, const ForwardPass& pass) {

@@ -167,7 +167,10 @@ void TrainingEngine::BuildModel() {
   dtype_ = PrecisionOf(settings_.spec);
   const config::Train& train = settings_.spec.train;
   loss_.emplace(shape_, ClassWeights(train, sets_.train->ClassCounts()), train.label_smoothing,
-                dtype_);
+                dtype_, device_);
+  if (settings_.send_batches || (gpu_ != nullptr && Prefetch::Wanted())) {
+    prefetch_ = std::make_unique<Prefetch>(device_, shape_, dtype_);
+  }
   model_ = MakeModel(settings_.spec.model, shape_, dtype_, train.seed, FileOf(settings_));
   if (settings_.spec.model.IsOwn()) model_hash_ = HashOf(FileOf(settings_));
   MoveModel();
@@ -342,6 +345,9 @@ void TrainingEngine::StartLoader() {
   loader.seed = settings_.spec.train.seed;
   loader.micro_batch = micro_batch_;
   loader.float64 = dtype_ == at::kDouble;
+  if (prefetch_ != nullptr) {
+    loader.send = [this](const data::Rows& rows) { return prefetch_->Send(rows); };
+  }
   loader_ = std::make_unique<data::BatchLoader>(*sets_.train, loader, group_->rank(),
                                                 group_->size(), step_, position_);
 }

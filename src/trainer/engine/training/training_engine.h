@@ -14,6 +14,8 @@
 #include "trainer/engine/data/batch_loader.h"
 #include "trainer/engine/device/gpu.h"
 #include "trainer/engine/device/host_copies.h"
+#include "trainer/engine/device/prefetch.h"
+#include "trainer/engine/device/row_tensors.h"
 #include "trainer/engine/engine.h"
 #include "trainer/engine/model/model.h"
 #include "trainer/engine/optim/optimizer.h"
@@ -107,7 +109,7 @@ class TrainingEngine : public Engine {
   // group.
   absl::Status PassFewer(const absl::Status& out_of_memory);
   void Forward(const data::Batch& batch, const StepFlags& flags, StepResult& result);
-  at::Tensor ForwardMicroBatch(const data::Batch& batch, int64_t begin, int64_t end);
+  at::Tensor ForwardMicroBatch(const data::Batch& batch, const RowTensors& rows, int64_t begin);
   // What the model says, in the state's precision.
   at::Tensor Outputs(const Inputs& inputs, const ForwardPass& pass);
   void ResetGradients();
@@ -135,8 +137,9 @@ class TrainingEngine : public Engine {
   void AgreeOnMemory(uint32_t root);
   // This rank's part of the evaluation set.
   absl::Status EvaluateShare(EvaluationResult* result, EvaluationSums* sums);
-  // Views of rows [begin, end), which must outlive them.
-  Inputs InputsOf(const data::Rows& rows, int64_t begin, int64_t end) const;
+  // Of the machine's own memory, or on the GPU already.
+  RowTensors RowsOf(const data::Batch& batch) const;
+  static Inputs InputsOf(const RowTensors& rows) { return {rows.dense, rows.ids}; }
 
   void SetPhase(protocol::Phase phase) { phase_.store(phase, std::memory_order_relaxed); }
 
@@ -189,6 +192,7 @@ class TrainingEngine : public Engine {
   std::unique_ptr<Group> group_;
   base::Generation generation_;  // of the group
   GroupSockets sockets_;
+  std::unique_ptr<Prefetch> prefetch_;  // null: batches go to the GPU as they are needed, or stay
   std::unique_ptr<data::BatchLoader> loader_;
   std::optional<ControlVector> control_;
   NoiseMeter meter_;

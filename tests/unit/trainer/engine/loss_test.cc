@@ -37,10 +37,10 @@ TEST_P(SmoothedLoss, OfClasses_IsPyTorchsDefinition) {
   const at::Tensor logits = at::arange(12, at::kDouble).sin().view({4, 3});
   for (double smoothing : {0.0, 0.1, 0.9}) {
     const Loss loss(shape, GetParam(), smoothing, at::kDouble);
-    EXPECT_NEAR(loss.Sum(logits, rows, 0, 4).item<double>(),
+    EXPECT_NEAR(loss.Sum(logits, RowTensors::Of(rows, shape, at::kDouble)).item<double>(),
                 ByDefinition(logits, rows.labels, GetParam(), smoothing), 1e-12);
     EvaluationSums sums;
-    loss.Evaluate(logits, rows, &sums);
+    loss.Evaluate(logits, RowTensors::Of(rows, shape, at::kDouble), &sums);
     EXPECT_NEAR(sums.loss, ByDefinition(logits, rows.labels, GetParam(), 0), 1e-12);
   }
 }
@@ -57,7 +57,7 @@ TEST(SmoothedLossOfText, LeavesPlacesWithoutALabelOut) {
   rows.labels = {3, 1, 0, data::kNoLabel};
   const at::Tensor logits = at::arange(16, at::kDouble).sin().view({2, 2, 4});
   const Loss loss(shape, {}, 0.2, at::kDouble);
-  EXPECT_NEAR(loss.Sum(logits, rows, 0, 2).item<double>(),
+  EXPECT_NEAR(loss.Sum(logits, RowTensors::Of(rows, shape, at::kDouble)).item<double>(),
               ByDefinition(logits.view({4, 4}), rows.labels, {}, 0.2), 1e-12);
 }
 

@@ -131,7 +131,8 @@ struct TrainOptions {
   std::shared_ptr<const std::string> model_file = {};  // of a user's own model
   uint32_t memory_kills = 0;                           // as GroupSettings has it
   bool group_alone = false;
-  bool copy_state = false;  // and the state is looked at after each step
+  bool copy_state = false;    // and the state is looked at after each step
+  bool send_batches = false;  // as EngineSettings has it
 };
 
 // Runs `steps` steps (0: to the end) with so many ranks, from `from` if it is given.
@@ -147,6 +148,7 @@ inline Curve Train(const config::JobSpec& spec, const Datasets& sets, uint32_t w
     settings.noise_every_steps = options.noise_every_steps;
     settings.before_pass = options.before_pass;
     settings.copy_state = options.copy_state;
+    settings.send_batches = options.send_batches;
     settings.group_alone = options.group_alone;
     settings.model_file = options.model_file;
     absl::Status prepared = engine->Prepare(settings, sets);
