@@ -12,6 +12,7 @@ namespace coxswain::config {
 namespace {
 
 constexpr int64_t kMost = 1'000'000'000;
+constexpr char kFormat[] = "spec.data.format";
 
 // Every key is read whatever the format is, so that all of them are known; those of another kind
 // are refused then. `of`: the formats that have them.
@@ -20,12 +21,12 @@ void RefuseKeys(Section& in, std::initializer_list<const char*> keys, bool belon
   if (belong) return;
   for (const char* key : keys) {
     if (in.Has(key))
-      in.Wrong(key, "belongs to format " + of + ", but spec.data.format is " + format);
+      in.WrongBy(kFormat, key, "belongs to format " + of + ", but spec.data.format is " + format);
   }
 }
 
 void ReadPair(Section& in, bool idx, IdxPair* out) {
-  if (idx) {
+  if (idx && !in.IsWrong(kFormat)) {
     in.Require("images", "an IDX file of images (a path, file:// or s3://)");
     in.Require("labels", "an IDX file of labels (a path, file:// or s3://)");
   }

@@ -39,13 +39,14 @@ void RefuseKeys(Section& in, std::initializer_list<const char*> keys, bool belon
   if (belong) return;
   for (const char* key : keys) {
     if (in.Has(key)) {
-      in.Wrong(key, "belongs to recipe " + to + ButThisIs(recipe));
+      in.WrongBy("spec.model.recipe", key, "belongs to recipe " + to + ButThisIs(recipe));
     }
   }
 }
 
 // A kind of data is for some of the recipes.
 void CheckRecipe(Section& in, const Data& data, Recipe recipe) {
+  if (in.IsWrong("spec.model.recipe") || in.IsWrong("spec.data.format")) return;
   const bool text = recipe == Recipe::kGpt || recipe == Recipe::kLlama;
   const std::string found =
       std::string("found ") + NameOf(recipe) + ", but the data (spec.data.format: " + data.format;

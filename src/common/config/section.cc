@@ -361,6 +361,10 @@ void Section::Wrong(std::string_view key, std::string text) {
   WrongAt(PathOf(key), LineOfKey(key), text);
 }
 
+void Section::WrongBy(const std::string& other, std::string_view key, std::string text) {
+  if (!IsWrong(other)) Wrong(key, std::move(text));
+}
+
 void Section::WrongAt(const std::string& path, uint32_t line, const std::string& text) {
   notes_->Wrong(path, line, path + ": " + text);
 }

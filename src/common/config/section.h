@@ -92,6 +92,10 @@ class Section {
   void Require(std::string_view key, std::string_view expected);
   // Notes what is wrong with a key that has been read: "needs ...", after the key's path.
   void Wrong(std::string_view key, std::string text);
+  // What is wrong with it by the value of another key: not noted if that one has a mistake itself
+  // ("spec.data.format"), as nobody knows then what it should have been.
+  void WrongBy(const std::string& other, std::string_view key, std::string text);
+  bool IsWrong(const std::string& path) const { return notes_->IsWrong(path); }
   // The same of a key that another section had: its path, and the line that LineOfKey told there.
   void WrongAt(const std::string& path, uint32_t line, const std::string& text);
   // A mistake at a key, for a reader who can judge it only later: its text ends with "KEY: ".

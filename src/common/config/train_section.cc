@@ -23,11 +23,14 @@ void ReadOptimizer(Section& in, Optimizer* out) {
   in.Bool("nesterov", &out->nesterov);
   in.Bool("sharded", &out->sharded);
   for (const char* key : {"beta1", "beta2", "eps"}) {
-    if (sgd && in.Has(key)) in.Wrong(key, "belongs to adamw, but spec.train.optimizer.name is sgd");
+    if (sgd && in.Has(key))
+      in.WrongBy("spec.train.optimizer.name", key,
+                 "belongs to adamw, but spec.train.optimizer.name is sgd");
   }
   for (const char* key : {"momentum", "nesterov"}) {
     if (!sgd && in.Has(key))
-      in.Wrong(key, "belongs to sgd, but spec.train.optimizer.name is adamw");
+      in.WrongBy("spec.train.optimizer.name", key,
+                 "belongs to sgd, but spec.train.optimizer.name is adamw");
   }
   if (out->weight_decay == 0 && in.Has("decay")) {
     in.Wrong("decay", "needs a weight_decay above 0");
@@ -48,8 +51,8 @@ void ReadSchedule(Section& in, int64_t max_steps, Schedule* out) {
   in.Integer("warmup_steps", int64_t{0}, kMost, &out->warmup_steps);
   in.Real("final_fraction", {.low = 0, .high = 1}, &out->final_fraction);
   if (out->name == ScheduleName::kConstant && in.Has("final_fraction")) {
-    in.Wrong("final_fraction",
-             "belongs to cosine and linear, but spec.train.schedule.name is constant");
+    in.WrongBy("spec.train.schedule.name", "final_fraction",
+               "belongs to cosine and linear, but spec.train.schedule.name is constant");
   }
   if (max_steps > 0 && out->warmup_steps > max_steps) {
     in.Wrong("warmup_steps", "found " + std::to_string(out->warmup_steps) +
@@ -146,11 +149,12 @@ void CheckTargets(Section& in, const Data& data, const Train& train) {
   const bool numbers = data.IsTable() && data.table.task == TableTask::kRegression;
   for (const char* key : {"class_weights", "label_smoothing"}) {
     if (numbers && in.Has(key)) {
-      in.Wrong(key, "belongs to classes, but spec.data.task is regression");
+      in.WrongBy("spec.data.task", key, "belongs to classes, but spec.data.task is regression");
     }
   }
   if (data.IsText() && in.Has("class_weights")) {
-    in.Wrong("class_weights", "belongs to classes, but spec.data.format is " + data.format);
+    in.WrongBy("spec.data.format", "class_weights",
+               "belongs to classes, but spec.data.format is " + data.format);
   }
   const auto found = static_cast<int64_t>(train.class_weights.size());
   if (data.IsIdx() && found > 0 && found != data.classes) {

@@ -93,6 +93,11 @@ void Notebook::Wrong(const std::string& path, uint32_t line, std::string text) {
   mistakes_.push_back(Place(path, line, std::move(text)));
 }
 
+bool Notebook::IsWrong(const std::string& path) const {
+  return std::any_of(mistakes_.begin(), mistakes_.end(),
+                     [&](const Mistake& each) { return each.key == path; });
+}
+
 void Notebook::WrongOverride(const Override& which, const std::string& text) {
   mistakes_.push_back({Escaped(which.label), 0, Escaped(which.path), Escaped(text)});
 }

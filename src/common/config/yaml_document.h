@@ -37,6 +37,8 @@ class Notebook {
   // Of a mistake in the override itself.
   void WrongOverride(const Override& which, const std::string& text);
 
+  // Something was noted at that key itself.
+  bool IsWrong(const std::string& path) const;
   bool empty() const { return mistakes_.empty() && unknown_.empty(); }
   const std::vector<std::string>& known_keys() const { return known_; }
   // In file order, those of the command line last; at most 100, then one that counts the rest.

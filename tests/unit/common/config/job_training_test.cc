@@ -45,6 +45,20 @@ TEST(JobTraining, MetricOfOtherData_IsRefused) {
               ElementsAre(HasSubstr("missing key 'metric' in spec.checkpoint.best")));
 }
 
+// What the other keys should have been nobody knows then.
+TEST(JobTraining, WrongChoice_IsTheOnlyMistake) {
+  const std::string tables =
+      "apiVersion: coxswain/v1\nkind: TrainingJob\nmetadata: {name: rows}\nspec:\n"
+      "  data:\n    format: cvs\n    train: {files: [a.csv]}\n    target: y\n    nulls: mean\n";
+  EXPECT_THAT(MistakesIn(tables), ElementsAre(HasSubstr("spec.data.format: found \"cvs\"")));
+  EXPECT_THAT(MistakesIn(kJob, {"spec.model={recipe: resnett, depth: 18, stem: small}"}),
+              ElementsAre(HasSubstr("spec.model.recipe: found \"resnett\"")));
+  EXPECT_THAT(MistakesIn(kJob, {"spec.train.optimizer={name: sdg, momentum: 0.9}"}),
+              ElementsAre(HasSubstr("spec.train.optimizer.name: found \"sdg\"")));
+  EXPECT_THAT(MistakesIn(kJob, {"spec.train.schedule={name: cosin, final_fraction: 0.1}"}),
+              ElementsAre(HasSubstr("spec.train.schedule.name: found \"cosin\"")));
+}
+
 TEST(JobTraining, WithoutEvaluation_NothingCanBeJudged) {
   const std::string blind = Replaced(
       "    evaluate: {images: /data/t10k-images.gz, labels: file:///data/t10k-labels.gz}\n", "");
