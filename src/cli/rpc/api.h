@@ -43,9 +43,9 @@ struct Progress {
   int64_t remaining_ms = -1;
   bool has_eval = false;
   double eval_accuracy = 0;
-  double eval_loss = 0;
-  int64_t global_batch = 0;   // samples per step; 0: not known
-  double gradient_noise = 0;  // in samples; 0: not known
+  std::optional<double> eval_loss = std::nullopt;  // none: it tells none
+  int64_t global_batch = 0;                        // samples per step; 0: not known
+  double gradient_noise = 0;                       // in samples; 0: not known
 };
 
 struct RankStatus {

@@ -66,7 +66,7 @@ Progress FromWire(const wire::Progress& in) {
           .remaining_ms = in.remaining_ms(),
           .has_eval = in.has_eval(),
           .eval_accuracy = in.eval_accuracy(),
-          .eval_loss = in.eval_loss(),
+          .eval_loss = in.has_eval_loss() ? std::optional<double>(in.eval_loss()) : std::nullopt,
           .global_batch = in.global_batch(),
           .gradient_noise = in.gradient_noise()};
 }

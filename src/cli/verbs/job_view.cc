@@ -91,9 +91,11 @@ std::vector<std::string> OtherConditions(const rpc::Job& job) {
 
 std::string EvaluationText(const rpc::Progress& p) {
   if (!p.has_eval) return "";
-  const std::string loss = "loss " + output::Number(p.eval_loss);
-  if (p.eval_accuracy < 0) return loss;  // the model gives numbers
-  return "accuracy " + output::Percent(p.eval_accuracy) + ", " + loss;
+  // A model may give numbers; a program tells what it likes.
+  const std::string accuracy =
+      p.eval_accuracy < 0 ? "" : "accuracy " + output::Percent(p.eval_accuracy);
+  if (!p.eval_loss) return accuracy;
+  return accuracy + (accuracy.empty() ? "" : ", ") + "loss " + output::Number(*p.eval_loss);
 }
 
 std::string RanksText(uint32_t ranks, uint32_t min, uint32_t max) {

@@ -55,7 +55,7 @@ class JobView {
   output::ProgressLine line_;
   std::string last_state_;
   double last_accuracy_ = -1;
-  double last_eval_loss_ = -1;
+  std::optional<double> last_eval_loss_;
   std::set<std::string> conditions_;
 };
 

@@ -202,7 +202,8 @@ void LocalRun::ReadMetrics(RunResult* result) {
       result->loss.push_back({point.step, point.value});
     } else if (!has_eval) {
       progress->has_eval = true;
-      (point.name == "eval.loss" ? progress->eval_loss : progress->eval_accuracy) = point.value;
+      if (point.name == "eval.loss") progress->eval_loss = point.value;
+      if (point.name == "eval.accuracy") progress->eval_accuracy = point.value;
     }
   });
   std::stable_sort(result->loss.begin(), result->loss.end(),

@@ -1,5 +1,6 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
+#include <absl/strings/str_join.h>
 
 #include <algorithm>
 #include <cmath>
@@ -76,8 +77,12 @@ std::string ProgressFacts(const runtime::JobView& job, base::WallTime now) {
   if (runs) out += FactHtml("Phase", protocol::ToString(p.phase));
   if (std::isfinite(p.loss)) out += FactHtml("Loss", NumberText(p.loss));
   if (p.has_eval) {
-    out += FactHtml("Evaluation", absl::StrFormat("%.2f %%, loss %s", 100 * p.eval_accuracy,
-                                                  NumberText(p.eval_loss)));
+    std::vector<std::string> parts;
+    if (p.eval_accuracy >= 0) {
+      parts.push_back(absl::StrFormat("accuracy %.2f %%", 100 * p.eval_accuracy));
+    }
+    if (std::isfinite(p.eval_loss)) parts.push_back("loss " + NumberText(p.eval_loss));
+    out += FactHtml("Evaluation", absl::StrJoin(parts, ", "));
   }
   if (p.global_batch > 0) out += FactHtml("Batch", BatchHtml(job));
   if (p.gradient_noise > 0) {

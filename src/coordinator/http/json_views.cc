@@ -43,8 +43,8 @@ json ProgressJson(const protocol::TrainerProgress& p, base::WallTime at, bool ru
   }
   if (std::isfinite(p.loss)) j["loss"] = p.loss;
   if (p.has_eval) {
-    j["eval_loss"] = Finite(p.eval_loss);
-    j["eval_accuracy"] = Finite(p.eval_accuracy);
+    if (std::isfinite(p.eval_loss)) j["eval_loss"] = p.eval_loss;
+    if (p.eval_accuracy >= 0) j["eval_accuracy"] = p.eval_accuracy;
   }
   return j;
 }

@@ -39,7 +39,7 @@ void FillProgress(const runtime::JobView& in, v1::Job* out) {
     to->set_samples_per_second(from.samples_per_second);
     to->set_remaining_ms(from.remaining_ms);
     to->set_has_eval(from.has_eval);
-    to->set_eval_loss(from.eval_loss);
+    if (from.has_eval && std::isfinite(from.eval_loss)) to->set_eval_loss(from.eval_loss);
     to->set_eval_accuracy(from.eval_accuracy);
     to->set_updated_us(in.live.progress_at.us);
     to->set_global_batch(from.global_batch);

@@ -50,7 +50,27 @@ void MetricLoop::Run() {
   }
 }
 
+// One that cannot be stored holds up itself alone.
 void MetricLoop::Store(std::vector<Item> items) {
+  std::string wait;
+  if (absl::Status status = StoreTogether(items); !status.ok()) {
+    std::vector<Item> alone;
+    for (Item& item : items) {
+      alone.clear();
+      alone.push_back(std::move(item));
+      status = StoreTogether(alone);
+      const store::NodeBatch& batch = alone.front().batch;
+      if (!status.ok() && wait.empty()) {
+        wait = absl::StrCat("metrics wait on the workers, of ", base::ToString(batch.batch.job),
+                            " and perhaps of others: ", std::string(status.message()));
+      }
+    }
+  }
+  if (failing_ || !wait.empty()) hooks_.problem(wait);
+  failing_ = !wait.empty();
+}
+
+absl::Status MetricLoop::StoreTogether(std::vector<Item>& items) {
   std::set<core::JobId> jobs;
   uint64_t points = 0;
   std::vector<store::NodeBatch> batches;
@@ -59,26 +79,23 @@ void MetricLoop::Store(std::vector<Item> items) {
     points += item.batch.batch.points.size();
     batches.push_back(std::move(item.batch));
   }
-  if (shed_) {
+  const bool shed = shed_;
+  if (shed) {
     for (store::NodeBatch& b : batches) {
       b.batch.dropped += b.batch.points.size();
       b.batch.points.clear();
     }
   }
   absl::Status status = store_->Append(batches, base::WallNow());
+  for (size_t i = 0; i < items.size(); ++i) items[i].batch = std::move(batches[i]);
   // Shedding says what it lost where it can, but goes on without.
-  if (!status.ok() && !shed_) {
-    failing_ = true;
-    hooks_.problem(absl::StrCat("metrics wait on the workers: ", std::string(status.message())));
-    return;
-  }
-  if (failing_) hooks_.problem("");
-  failing_ = false;
-  if (!shed_) stored_ += points;
-  for (size_t i = 0; i < items.size(); ++i) {
-    hooks_.acknowledge(items[i].session, {batches[i].batch.job, batches[i].batch.batch});
+  if (!status.ok() && !shed) return status;
+  if (!shed) stored_ += points;
+  for (const Item& item : items) {
+    hooks_.acknowledge(item.session, {item.batch.batch.job, item.batch.batch.batch});
   }
   hooks_.changed(jobs);
+  return absl::OkStatus();
 }
 
 void MetricLoop::Maintain(const Item& item) {

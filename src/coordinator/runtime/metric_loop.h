@@ -49,6 +49,7 @@ class MetricLoop {
   };
   void Run();
   void Store(std::vector<Item> items);
+  absl::Status StoreTogether(std::vector<Item>& items);
   void Maintain(const Item& item);
   void PruneAll(const store::MetricLimits& limits);
 

@@ -6,6 +6,8 @@
 #include <absl/status/statusor.h>
 #include <sqlite3.h>
 
+#include <cmath>
+#include <limits>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -109,9 +111,17 @@ struct Column<T, std::enable_if_t<std::is_integral_v<T> || std::is_enum_v<T>>> {
 };
 template <>
 struct Column<double> {
-  static void Bind(sqlite3_stmt* s, int i, double v) { sqlite3_bind_double(s, i, v); }
+  // SQLite has no NaN: it would make NULL of it. A text stays one in a column of numbers.
+  static void Bind(sqlite3_stmt* s, int i, double v) {
+    if (std::isnan(v)) {
+      sqlite3_bind_text(s, i, "NaN", -1, SQLITE_STATIC);
+    } else {
+      sqlite3_bind_double(s, i, v);
+    }
+  }
   static bool Read(sqlite3_stmt* s, int i, double& v) {
-    v = sqlite3_column_double(s, i);
+    const bool nan = sqlite3_column_type(s, i) == SQLITE_TEXT;
+    v = nan ? std::numeric_limits<double>::quiet_NaN() : sqlite3_column_double(s, i);
     return true;
   }
 };

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <sstream>
 #include <thread>
 
@@ -307,7 +308,11 @@ void ProgramLoop::Take(const program::Said& said) {
     if (name == "loss") said_.loss = value;
     if (name == "samples_per_second" && std::isfinite(value)) said_.samples_per_second = value;
     if (name != "eval.loss" && name != "eval.accuracy") continue;
-    if (!said_.evaluation) said_.evaluation.emplace();
+    if (!said_.evaluation) {  // it may tell one of them alone
+      said_.evaluation.emplace();
+      said_.evaluation->loss = std::numeric_limits<double>::quiet_NaN();
+      said_.evaluation->accuracy = -1;
+    }
     (name == "eval.loss" ? said_.evaluation->loss : said_.evaluation->accuracy) = value;
   }
   if (first_step_ && said_.step > first_step_->second && said_.total_steps > 0) {

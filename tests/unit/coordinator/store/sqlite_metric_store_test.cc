@@ -1,7 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
+#include <limits>
 
 #include "coordinator/store/metric_store.h"
 
@@ -75,6 +77,21 @@ TEST_F(SqliteMetricStore, Point_ComesBackWhole) {
   ASSERT_EQ(points.size(), 1u);
   EXPECT_EQ(points[0].point, batch.batch.points[0]);
   EXPECT_FALSE(points[0].repeated_by_later);
+}
+
+// A program may say it, and SQLite has none.
+TEST_F(SqliteMetricStore, NumbersThatAreNone_ComeBack) {
+  NodeBatch batch = Steps(1, 1, 4);
+  batch.batch.points[0].value = std::numeric_limits<double>::quiet_NaN();
+  batch.batch.points[1].value = std::numeric_limits<double>::infinity();
+  batch.batch.points[2].value = -std::numeric_limits<double>::infinity();
+  Append({batch});
+  const std::vector<StoredPoint> points = Read();
+  ASSERT_EQ(points.size(), 4u);
+  EXPECT_TRUE(std::isnan(points[0].point.value));
+  EXPECT_EQ(points[1].point.value, std::numeric_limits<double>::infinity());
+  EXPECT_EQ(points[2].point.value, -std::numeric_limits<double>::infinity());
+  EXPECT_EQ(points[3].point.value, batch.batch.points[3].value);
 }
 
 TEST_F(SqliteMetricStore, SameBatchTwice_ChangesNothing) {

@@ -1,0 +1,62 @@
+#include "coordinator/runtime/metric_loop.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <mutex>
+
+namespace coxswain::coordinator::runtime {
+namespace {
+
+using testing::HasSubstr;
+
+// Cannot store anything of j7; otherwise forgets it.
+class PickyStore : public store::MetricStore {
+ public:
+  absl::Status Append(std::span<const store::NodeBatch> batches, base::WallTime) override {
+    for (const store::NodeBatch& each : batches) {
+      if (each.batch.job == core::JobId(7)) return absl::InternalError("not of j7");
+    }
+    return absl::OkStatus();
+  }
+  uint64_t dropped_points() const override { return 0; }
+  absl::Status DeleteJobs(const std::vector<base::JobId>&) override { return absl::OkStatus(); }
+  absl::StatusOr<size_t> Prune(const store::MetricLimits&, base::WallTime) override {
+    return size_t{0};
+  }
+  absl::StatusOr<std::unique_ptr<store::MetricReader>> NewReader() override {
+    return absl::UnimplementedError("nothing to read");
+  }
+};
+
+TEST(MetricLoop, WhatCannotBeStored_HoldsUpNoOtherJob) {
+  std::set<core::JobId> acknowledged;  // by the loop's thread, until it has ended
+  std::promise<std::string> problem;
+  std::promise<void> both;
+  bool told = false;
+  {
+    MetricLoop::Hooks hooks;
+    hooks.acknowledge = [&](core::SessionId, const protocol::AcknowledgeMetrics& message) {
+      if (acknowledged.insert(message.job).second && acknowledged.size() == 2) both.set_value();
+    };
+    hooks.changed = [](const std::set<core::JobId>&) {};
+    hooks.problem = [&](const std::string& text) {
+      if (!std::exchange(told, true)) problem.set_value(text);
+    };
+    MetricLoop loop(std::make_unique<PickyStore>(), base::milliseconds(1), hooks);
+    for (uint64_t job : {6, 7, 8}) {
+      protocol::MetricBatch batch;
+      batch.job = core::JobId(job);
+      batch.batch = 1;
+      batch.points.resize(1);
+      loop.Append({}, core::NodeId("a"), batch);
+    }
+    both.get_future().wait();
+    EXPECT_THAT(problem.get_future().get(), HasSubstr("of j7 and perhaps of others: not of j7"));
+  }
+  EXPECT_FALSE(acknowledged.contains(core::JobId(7)));
+}
+
+}  // namespace
+}  // namespace coxswain::coordinator::runtime
