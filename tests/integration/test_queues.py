@@ -27,7 +27,7 @@ def start(cluster, config=CONFIG):
 def test_a_job_lets_go_for_another_and_loses_no_sample(bare_cluster, tiny_data):
     cluster = bare_cluster
     start(cluster)
-    long = cluster.submit(cluster.job_file(tiny_data, name="long", workers=2, epochs=400))
+    long = cluster.submit(cluster.job_file(tiny_data, name="long", workers=2, epochs=4000))
     cluster.wait_step(long, 20)
 
     dry = cluster.cox("submit", cluster.job_file(tiny_data, name="dry", workers=1, epochs=1), "--dry-run")
@@ -52,14 +52,14 @@ def test_a_job_lets_go_for_another_and_loses_no_sample(bare_cluster, tiny_data):
 def test_what_a_queue_borrowed_goes_back(bare_cluster, tiny_data):
     cluster = bare_cluster
     start(cluster)
-    file = cluster.job_file(tiny_data, name="borrows", workers=1, epochs=400)
+    file = cluster.job_file(tiny_data, name="borrows", workers=1, epochs=4000)
     jobs = [cluster.submit(file) for _ in range(2)]
     for job in jobs:
         cluster.wait_step(job, 5)
-    owner = cluster.submit(cluster.job_file(tiny_data, name="owner", workers=1, epochs=400), "--set", "spec.queue=research")
+    owner = cluster.submit(cluster.job_file(tiny_data, name="owner", workers=1, epochs=4000), "--set", "spec.queue=research")
     cluster.wait_step(owner, 5)
     waiting = cluster.wait_state(jobs[1], "PENDING")
-    assert "owner) is within the quota of queue research, and queue students has borrowed" in waiting["reason"], waiting
+    assert "owner) is within the quota of queue research (1 CPU slot), and queue students has borrowed" in waiting["reason"], waiting
     assert waiting["queue"] == "students"
 
     queues = {q["name"]: q for q in cluster.json("queues")["queues"]}

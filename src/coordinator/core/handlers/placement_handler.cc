@@ -278,6 +278,7 @@ bool PlanOnce(Turn& turn) {
   for (const Resize& each : plan.resizes) ResizeJob(turn, each);
   TellWhy(turn, plan);
   TellSizes(turn, plan);
+  turn.soft.replan_at = plan.again;
   LookForOthers(turn, plan);
   // Reasons have numbers of what is free: those of before are told once more.
   if (plan.outdated && started) turn.soft.placement_due = true;
@@ -308,10 +309,11 @@ void PlaceJobs(Turn& turn) {
   if (PlanOnce(turn) && std::exchange(turn.soft.placement_due, false)) PlanOnce(turn);
   turn.soft.plan_not_before = turn.now + std::max(turn.settings.scheduling.settle, PlanPace(turn));
   const SchedulingSettings& scheduling = turn.settings.scheduling;
-  if (!turn.tables.waiting().empty()) turn.soft.replan_at = turn.now + scheduling.replan;
-  if (!turn.soft.elastic.empty()) {
-    turn.soft.replan_at = turn.now + std::min(scheduling.replan, scheduling.resize_after);
-  }
+  auto not_after = [&](Duration wait) {
+    turn.soft.replan_at = std::min(turn.soft.replan_at.value_or(turn.now + wait), turn.now + wait);
+  };
+  if (!turn.tables.waiting().empty()) not_after(scheduling.replan);
+  if (!turn.soft.elastic.empty()) not_after(std::min(scheduling.replan, scheduling.resize_after));
   if (turn.soft.placement_due) turn.soft.replan_at = turn.soft.plan_not_before;
 }
 

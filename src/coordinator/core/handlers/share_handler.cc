@@ -105,7 +105,16 @@ WaitingJob AsLost(const Turn& turn, const JobRow& row, const QueueTree& tree) {
   WaitingJob job{Planned(row, tree, MinWorkers(row.request))};
   job.slot_time += job.slots * RanSoFar(turn, row.id);
   job.lost = true;
+  job.holds = DemandOf(row.request, turn.tables.attempts().Active(row.id)->workers);
   return job;
+}
+
+// The attempt before this one was stopped for another job.
+bool MadeRoom(const Turn& turn, const AttemptRow& attempt) {
+  if (attempt.number.value < 2) return false;
+  const AttemptRow* before =
+      turn.tables.attempts().Find(attempt.job, Attempt(attempt.number.value - 1));
+  return before != nullptr && before->cause == Cause::kPreempted;
 }
 
 // It has not been asked to stop.
@@ -144,6 +153,7 @@ std::vector<RunningJob> RunningJobs(const Turn& turn, const QueueTree& tree) {
                    ExpectedEnd(turn, row), attempt.cause != Cause::kNone};
     job.back = IsFailure(attempt.cause);
     job.lost = IsLost(turn, id);
+    job.made_room = MadeRoom(turn, attempt);
     job.vain = turn.soft.jobs.at(id).resizing.vain;
     job.lost_steps = turn.soft.jobs.at(id).resizing.lost_steps;
     job.slot_time += job.slots * RanSoFar(turn, id);

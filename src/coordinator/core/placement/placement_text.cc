@@ -221,10 +221,12 @@ std::string WhyNotUntilBack(const PlacementView& view, const PendingJob& job) {
     if (why_not.empty() || !HasLabels(node, job) || RoomOn(node, job, Extent::kWhole) == 0) {
       continue;
     }
-    if (++all_away <= kMostToTell) away.push_back(node.name + " (" + why_not + ")");
+    const bool told_to = why_not == "cordoned" || why_not == "drained" || why_not == "draining";
+    const std::string undo = told_to ? ": cox drain " + node.name + " --undo" : "";
+    if (++all_away <= kMostToTell) away.push_back(node.name + " (" + why_not + undo + ")");
   }
   const Sums sums = SumUp(view, job);
-  if (all_away == 0 || sums.nodes == 0) return "";  // if there is none, WhyNotNow says it
+  if (all_away == 0) return "";
   PlacementView::Nodes there;
   for (const auto& [id, node] : view) {
     if (WhyNotUsed(id, node, job).empty()) there.emplace(id, node);
@@ -234,7 +236,9 @@ std::string WhyNotUntilBack(const PlacementView& view, const PendingJob& job) {
   if (all_away > 1) out += "enough of ";
   out += Joined(away, ", ");
   if (all_away > away.size()) out += " and " + Plural(all_away - away.size(), "other");
-  out += (all_away > 1 ? " are back: " : " is back: ") + Plural(sums.cpus, "CPU slot");
+  out += all_away > 1 ? " are " : " is ";
+  if (sums.nodes == 0) return out + "ready";
+  out += "back: " + Plural(sums.cpus, "CPU slot");
   if (job.gpus > 0) out += " and " + Plural(sums.gpus, "GPU");
   return out + (sums.cpus == 1 && job.gpus == 0 ? " is" : " are") + " there in all";
 }

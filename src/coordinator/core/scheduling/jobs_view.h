@@ -38,6 +38,7 @@ struct WaitingJob : PlannedJob {
   base::Duration waited;  // since it was submitted or last let go
   bool paused = false;    // it starts again in a moment, and keeps its place until then
   bool lost = false;      // it runs, on nodes that are lost: one of the running ones, too
+  Amount holds;           // lost: of its queue, until it lets go
 };
 
 struct RunningJob : PlannedJob {
@@ -48,6 +49,7 @@ struct RunningJob : PlannedJob {
   bool lost = false;               // its nodes are: it may well be training, and nobody hears it
   uint32_t vain = 0;               // times in a row that a stop for another size led to nothing
   bool lost_steps = false;         // the last time: what it had done was not saved; else: no room
+  bool made_room = false;          // it was stopped for another one, and has started again since
 };
 
 }  // namespace coxswain::coordinator::core

@@ -20,6 +20,8 @@ constexpr size_t kMostReservations = 16;
 // In a fleet of more nodes, too many hold what a job waits for to be told.
 constexpr size_t kNodesToTellHolders = 16;
 constexpr size_t kHoldersToTell = 4;
+// In a larger one it takes too long to tell each of those that wait what it needs.
+constexpr size_t kNodesToTellOwnNeed = 256;
 
 // The waiting jobs of one user in one queue, in order: those that its quota would cover now, or the
 // others. A lane of its own, so that one that borrows does not hold up those that do not.
@@ -33,6 +35,7 @@ struct Lane {
 struct Line {
   std::optional<JobId> first;  // that did not get slots
   std::string first_needs;
+  bool keeps = true;    // nobody else is given what it waits for
   uint64_t behind = 0;  // jobs that were looked at after it
 };
 // A job that was promised nothing, and where in the plan it is told why it waits.
@@ -82,7 +85,7 @@ class Pass {
     std::vector<std::map<std::string_view, std::array<Lane, 5>>> by_user(in_.tree->size());
     for (WaitingJob& job : in_.waiting) {
       if (job.paused && !plan_.keeps_place) plan_.keeps_place = job.id;
-      const bool covered = in_.tree->IsWithinQuota(job.queue, LeastDemand(job));
+      const bool covered = in_.tree->IsWithinQuota(job.queue, LeastDemand(job), job.holds);
       const size_t lane = job.paused ? 4 : (job.lost ? 2 : 0) + (covered ? 1 : 0);
       by_user[job.queue][job.user][lane].jobs.push_back(&job);
       if (!covered && job.waited >= kPatience) NotePatient(job);
@@ -161,14 +164,17 @@ class Pass {
   // It takes as much of its queue as before: only the machines have to be there.
   void Move(const WaitingJob& job) {
     std::string why;
-    switch (finder_.Move(job, NeedsOf(job), &why)) {
+    Promise promise;
+    switch (finder_.Move(job, NeedsOf(job), &why, &promise)) {
       case Moved::kYes:
         return plan_.moves.push_back(job.id);
       case Moved::kNo:
-        return plan_.no_room.push_back({job.id, std::move(why)});
+        break;
       case Moved::kLetsGo:
         return;
     }
+    plan_.no_room.push_back({job.id, why + promise.text});
+    for (Preemption& each : promise.preemptions) plan_.preemptions.push_back(std::move(each));
   }
 
   // As many of its ranks as there is room for.
@@ -198,7 +204,7 @@ class Pass {
       why.waits_for = finder_.WaitsFor(job, needs, kHoldersToTell);
     }
     std::optional<QueueIndex> limit = in_.tree->OverLimit(job.queue, job.demand);
-    std::string need = limit ? LimitText(*limit, job) : WhyNotNow(*in_.fleet, needs);
+    std::string need = limit ? LimitText(*limit, job) : finder_.WhyNotNow(needs);
     std::string covered, more;
     if (!limit) covered = TellCovered(job);
     if (!limit) more = covered + TellKept(needs, &why);
@@ -208,7 +214,8 @@ class Pass {
       Promise promise = finder_.Reserve(job, needs);
       if (covered.empty()) why.starts = promise.starts;  // nobody knows how many of those come
       why.next = promise.next;
-      if (!promise.taken) more += quota;
+      if (!promise.taken) more += quota + promise.spared_text;
+      if (promise.spared) SoonerOf(*promise.spared);
       std::string away = promise.made ? "" : WhyNotUntilBack(*in_.fleet, needs);
       why.text = need + more + away + promise.text;
       if (!away.empty()) {
@@ -220,18 +227,28 @@ class Pass {
     } else {
       why.text = need + more;
     }
-    line = {.first = job.id, .first_needs = need, .behind = 0};
+    plan_.why.push_back(std::move(why));
+    if (limit && in_.tree->IsNeverWithin(*limit, job.demand)) return;  // nobody waits for that one
+    line = {.first = job.id,
+            .first_needs = need,
+            .keeps = policy_->KeepsSlotsFor(job) || limit || !in_.settings->backfill,
+            .behind = 0};
     // What a limit holds back would be overtaken for ever by smaller ones.
     if (limit || !in_.settings->backfill) closed_[job.queue] = &line;
-    plan_.why.push_back(std::move(why));
   }
 
   void Behind(const WaitingJob& job, Line* line) {
     ++line->behind;
     no_promise_.push_back({&job, plan_.why.size(), false});
+    // It is not for the first one that it waits.
+    std::string own;
+    if (!line->keeps && in_.fleet->size() <= kNodesToTellOwnNeed) {
+      own = finder_.WhyNotNow(NeedsOf(job)) + "; ";
+    }
     Why why{.job = job.id,
-            .text = Plural(line->behind, "job") + " ahead" + InQueueText(job.queue) + "; " +
-                    in_.name(*line->first) + " is first and " + line->first_needs,
+            .text = own + Plural(line->behind, "job") + " ahead" + InQueueText(job.queue) + "; " +
+                    in_.name(*line->first) + " is first" +
+                    (own.empty() ? " and " + line->first_needs : ""),
             .first = false,
             .starts = std::nullopt};
     if (closed_[job.queue] == nullptr) why.text += TellKept(NeedsOf(job), &why);
@@ -295,12 +312,23 @@ class Pass {
               HeldText(queue.user_limit, has.held) + ", this needs " +
               HeldText(queue.user_limit, job.demand);
     }
+    if (in_.tree->IsNeverWithin(by, job.demand)) return SkipOne(job, text + NeverText(by));
     SkipLane(lane, text, --lane->at);
     for (Lane& other : lanes_) {  // those of his that the quota covers, or does not
       const WaitingJob& his = *other.jobs.front();
       const bool same = his.queue == job.queue && his.user == job.user && his.lost == job.lost;
       if (same && &other != lane) SkipLane(&other, text, other.jobs.size());
     }
+  }
+
+  void SkipOne(const WaitingJob& job, std::string text) {
+    plan_.why.push_back(
+        {.job = job.id, .text = std::move(text), .first = false, .starts = std::nullopt});
+  }
+
+  std::string NeverText(QueueIndex by) const {
+    return ": it can never start so; raise the limit of queue " + in_.tree->settings(by).name +
+           " in the coordinator's configuration, or cancel it and submit it with fewer ranks";
   }
 
   void SkipLane(Lane* lane, const std::string& text, size_t first) {
@@ -313,6 +341,8 @@ class Pass {
     }
   }
 
+  void SoonerOf(base::Time at) { plan_.again = plan_.again ? std::min(*plan_.again, at) : at; }
+
   std::string InQueueText(QueueIndex queue) const {
     return in_.tree->size() == 1 ? "" : " in queue " + in_.tree->settings(queue).name;
   }
@@ -321,7 +351,8 @@ class Pass {
     const QueueSettings& queue = in_.tree->settings(by);
     return "queue " + queue.name + " may hold " + BoundText(queue.limit) + "; it holds " +
            HeldText(queue.limit, in_.tree->held(by)) + ", this needs " +
-           HeldText(queue.limit, job.demand);
+           HeldText(queue.limit, job.demand) +
+           (in_.tree->IsNeverWithin(by, job.demand) ? NeverText(by) : "");
   }
 
   PlanRequest in_;

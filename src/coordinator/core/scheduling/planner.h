@@ -12,10 +12,11 @@
 //   of its queue that the policy says yield. Those that borrow go first, then the lowest priority,
 //   then the one that has run the shortest, unless less is stopped by stopping others of that
 //   priority: a large one goes only if smaller ones are not enough. No more than needed, and none
-//   while enough are stopping.
-// - A running job whose nodes are lost starts elsewhere if there is room when its turn comes. If
-//   not, it is left alone, as it may well be training, and holds what it holds until somebody else
-//   who is first would fit with it.
+//   while enough are stopping. One that is about to end, and one that was stopped for others and
+//   has started again since, is left alone for as long as a stop may take (`grace`).
+// - A running job whose nodes are lost starts elsewhere if there is room when its turn comes, and
+//   takes slots back as if it waited. If that would not be enough, it is left alone, as it may well
+//   be training, and holds what it holds until somebody else who is first would fit with it.
 // - How many ranks a job with a range gets is decided before that: sizing.h. If those do not fit
 //   where it may go, and nobody is stopping for it, it is started with as many as fit.
 #pragma once
@@ -99,6 +100,8 @@ struct Plan {
   std::vector<Why> why;         // of each job that was looked at and not placed
   bool all = true;              // every waiting job was looked at
   bool outdated = false;        // after a job was told why it waits another one was placed
+  // Who is left alone for now may be stopped then.
+  std::optional<base::Time> again = std::nullopt;
   std::optional<JobId> keeps_place = std::nullopt;  // the first that is paused and has slots kept
 };
 

@@ -65,6 +65,12 @@ bool QueueTree::IsWithinQuota(QueueIndex queue, const Amount& more) const {
   return !Exceeds(nodes_[queue].held, more, nodes_[queue].settings.quota);
 }
 
+bool QueueTree::IsWithinQuota(QueueIndex queue, const Amount& more, const Amount& less) const {
+  const Amount& held = nodes_[queue].held;
+  return !Exceeds({held.cpus - less.cpus, held.gpus - less.gpus}, more,
+                  nodes_[queue].settings.quota);
+}
+
 bool QueueTree::QuotaCovers(QueueIndex queue, const Amount& whole) const {
   return !Exceeds({}, whole, nodes_[queue].settings.quota);
 }
@@ -95,6 +101,12 @@ std::optional<QueueIndex> QueueTree::OverLimit(QueueIndex queue, const Amount& m
     if (Exceeds(nodes_[each].held, more, nodes_[each].settings.limit)) return each;
   }
   return std::nullopt;
+}
+
+bool QueueTree::IsNeverWithin(QueueIndex queue, const Amount& whole) const {
+  const QueueSettings& settings = nodes_[queue].settings;
+  return Exceeds({}, whole, settings.limit) || Exceeds({}, whole, settings.user_limit) ||
+         (settings.user_jobs && *settings.user_jobs == 0);
 }
 
 UserUse QueueTree::UseOf(QueueIndex queue, std::string_view user) const {

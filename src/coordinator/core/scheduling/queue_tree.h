@@ -36,6 +36,8 @@ class QueueTree {
   bool Has(std::string_view name) const { return by_name_.contains(name); }
   bool IsLeaf(QueueIndex queue) const { return nodes_[queue].leaf; }
 
+  // The highest of the queue and its parents that is no parent of `other`.
+  QueueIndex SideOf(QueueIndex queue, QueueIndex other) const;
   // `sign`: 1 takes, -1 gives back.
   void Take(QueueIndex queue, std::string_view user, const Amount& amount, int sign);
   const Amount& held(QueueIndex queue) const { return nodes_[queue].held; }
@@ -46,6 +48,8 @@ class QueueTree {
 
   // With so much more, the queue stays within its quota.
   bool IsWithinQuota(QueueIndex queue, const Amount& more) const;
+  // The same once it has let go of `less`.
+  bool IsWithinQuota(QueueIndex queue, const Amount& more, const Amount& less) const;
   // If the queue held nothing else.
   bool QuotaCovers(QueueIndex queue, const Amount& whole) const;
   // `queue` may take so much back from `from`: below the parent that they have in common, the one's
@@ -54,6 +58,8 @@ class QueueTree {
   bool IsBorrowing(QueueIndex queue) const;
   // The first of the queue and its parents that may not have so much more.
   std::optional<QueueIndex> OverLimit(QueueIndex queue, const Amount& more) const;
+  // So much is more than that queue, and a user of it, may ever have.
+  bool IsNeverWithin(QueueIndex queue, const Amount& whole) const;
   // The user may not have so much more: the queue that says so.
   std::optional<QueueIndex> OverUserLimit(QueueIndex queue, std::string_view user,
                                           const Amount& more) const;
@@ -66,8 +72,6 @@ class QueueTree {
     Amount held;
     std::map<std::string, UserUse, std::less<>> users;
   };
-  // The highest of the queue and its parents that is no parent of `other`.
-  QueueIndex SideOf(QueueIndex queue, QueueIndex other) const;
 
   std::vector<Node> nodes_;
   std::map<std::string, QueueIndex, std::less<>> by_name_;

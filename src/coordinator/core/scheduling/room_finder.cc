@@ -37,23 +37,32 @@ Placement RoomFinder::Place(const WaitingJob& job, const PendingJob& needs, cons
   return placement;
 }
 
-Moved RoomFinder::Move(const WaitingJob& job, const PendingJob& needs, std::string* why) {
+Moved RoomFinder::Move(const WaitingJob& job, const PendingJob& needs, std::string* why,
+                       Promise* promise) {
   auto running = std::find_if(in_.running.begin(), in_.running.end(),
                               [&](const RunningJob& each) { return each.id == job.id; });
   if (running == in_.running.end() || running->stopping) return Moved::kLetsGo;
   LetGo(*running, 1);
-  GangFit fit = Fit(needs, std::nullopt);
-  if (fit.shares.empty()) {
-    *why = WhyNotNow(*in_.fleet, needs);
-    LetGo(*running, -1);
-    return Moved::kNo;
-  }
-  // It stops only now: what it holds is nobody's yet, and counts until then.
   const Holding before = held_.at(job.id);
-  Take(job, needs, fit);
+  GangFit fit = Fit(needs, std::nullopt);
+  const bool fits = !fit.shares.empty();
+  if (fits) {
+    Take(job, needs, fit);
+  } else {
+    *why = WhyNotNow(needs);
+    TakeBack(job, needs, promise);
+  }
+  // It stops only when there is room: what it holds is nobody's yet, and counts until then.
   Occupy(in_.fleet, before, 1);
   in_.tree->Take(running->queue, running->user, running->demand, 1);
-  return Moved::kYes;
+  return fits ? Moved::kYes : Moved::kNo;
+}
+
+std::string RoomFinder::WhyNotNow(const PendingJob& needs) {
+  for (const Reservation& each : reservations_) Occupy(in_.fleet, held_.at(each.job), -1);
+  std::string why = core::WhyNotNow(*in_.fleet, needs);
+  for (const Reservation& each : reservations_) Occupy(in_.fleet, held_.at(each.job), 1);
+  return why;
 }
 
 // Its slots, in a moment. What it wants back itself goes to those who are before it.
@@ -75,6 +84,7 @@ bool RoomFinder::FitsOnceStopped(const WaitingJob& job, const PendingJob& needs)
 
 Promise RoomFinder::Reserve(const WaitingJob& job, const PendingJob& needs) {
   Promise promise;
+  TellSpared(job, &promise);
   if (TakeBack(job, needs, &promise) ||
       (policy_.KeepsSlotsFor(job) && WaitForEnds(job, needs, &promise))) {
     promise.made = true;
@@ -117,8 +127,8 @@ std::vector<RunningJob*> RoomFinder::Candidates(const WaitingJob& job, First fir
   using Key = std::tuple<Tier, int64_t, int64_t, int64_t>;
   std::vector<std::pair<Key, RunningJob*>> found;
   for (RunningJob& running : in_.running) {
-    bool may = !running.stopping && !placed_.contains(running.id);
-    if (!may || WhyYields(running, job).empty()) continue;
+    bool may = !running.stopping && running.id != job.id && !placed_.contains(running.id);
+    if (!may || SparedUntil(running, job) || WhyYields(running, job).empty()) continue;
     const int64_t size = SizeOf(running);
     const bool large = first == First::kSmall && size > SizeOf(job);
     found.push_back({{TierOf(running, job), large ? size : 0, -running.started.us,
@@ -133,10 +143,12 @@ std::vector<RunningJob*> RoomFinder::Candidates(const WaitingJob& job, First fir
 }
 
 std::string RoomFinder::WhyYields(const RunningJob& running, const WaitingJob& to) const {
-  if (running.lost) return "waits for what it holds, and its nodes are lost";
+  if (running.lost) return to.lost ? "" : "waits for what it holds, and its nodes are lost";
   if (in_.tree->MayReclaim(to.queue, to.demand, running.queue) && !OnlyGrewTooLarge(running)) {
-    return "is within the quota of queue " + in_.tree->settings(to.queue).name + ", and queue " +
-           in_.tree->settings(running.queue).name + " has borrowed";
+    // The quota may be that of a queue above its own.
+    const QueueSettings& within = in_.tree->settings(in_.tree->SideOf(to.queue, running.queue));
+    return "is within the quota of queue " + within.name + " (" + BoundText(within.quota) +
+           "), and queue " + in_.tree->settings(running.queue).name + " has borrowed";
   }
   if (running.queue != to.queue || !policy_.Yields(running, to) || GoesFirst(running, to))
     return "";

@@ -17,6 +17,8 @@ struct Promise {
   std::optional<Release> next;  // if there is no text
   std::string text;  // "; it gets the slots of j1, asked to save and let go", after what it needs
   std::vector<Preemption> preemptions;
+  std::optional<base::Time> spared;  // until then one is left alone that it could stop
+  std::string spared_text;           // "; j1 is about to end, and is left alone for 20 s"
 };
 
 // Free slots that a job would fit into, but that are promised to others.
@@ -41,8 +43,11 @@ class RoomFinder {
   GangFit Fit(const PendingJob& needs, std::optional<base::Duration> expected);
   // Gives it these slots. It will let them go when it ends, and not before.
   Placement Place(const WaitingJob& job, const PendingJob& needs, const GangFit& fit);
-  // A lost one, to other slots, or to those of its own that can be reached. kNo: `why` it stays.
-  Moved Move(const WaitingJob& job, const PendingJob& needs, std::string* why);
+  // A lost one, to other slots, or to those of its own that can be reached. kNo: `why` it stays,
+  // and what it may have been promised.
+  Moved Move(const WaitingJob& job, const PendingJob& needs, std::string* why, Promise* promise);
+  // What it needs and what is free, whether or not that is promised to others.
+  std::string WhyNotNow(const PendingJob& needs);
   // It would fit if those that are stopping had let go.
   bool FitsOnceStopped(const WaitingJob& job, const PendingJob& needs);
   // Takes out of the view what the job will have.
@@ -73,6 +78,9 @@ class RoomFinder {
 
   // Those whose slots the job may have, the first to go first.
   std::vector<RunningJob*> Candidates(const WaitingJob& job, First first);
+  // Until when it is left alone, although the job might have its slots.
+  std::optional<base::Time> SparedUntil(const RunningJob& running, const WaitingJob& job) const;
+  void TellSpared(const WaitingJob& job, Promise* promise) const;
   // Enough of them, and of those that are going. Nothing: all would not be enough.
   std::optional<std::vector<Victim>> Choose(const WaitingJob& job, const PendingJob& needs,
                                             First first);

@@ -1,6 +1,7 @@
 // What the room finder can tell of a job that it has no room for.
 #include <algorithm>
 
+#include "common/base/duration_text.h"
 #include "coordinator/core/placement/gang_fit.h"
 #include "coordinator/core/scheduling/room_finder.h"
 #include "coordinator/core/text.h"
@@ -110,6 +111,35 @@ Kept RoomFinder::KeptFrom(const PendingJob& needs) {
     return RoomOn(in_.fleet->at(node), needs, Extent::kFree) > 0;
   });
   return kept;
+}
+
+// One that is about to end costs the others nothing but a moment, and its stop might take as long.
+// One that was stopped before and is stopped again as soon as it has started comes to nothing.
+// Nobody waits for them for longer than `grace`.
+std::optional<base::Time> RoomFinder::SparedUntil(const RunningJob& running,
+                                                  const WaitingJob& job) const {
+  if (running.lost || job.lost || job.waited >= in_.grace) return std::nullopt;
+  const base::Time waited_enough = in_.now + (in_.grace - job.waited);
+  if (running.ends && *running.ends <= in_.now + in_.grace) return waited_enough;
+  const base::Time settled = running.started + in_.grace;
+  if (!running.made_room || settled <= in_.now) return std::nullopt;
+  return std::min(settled, waited_enough);
+}
+
+void RoomFinder::TellSpared(const WaitingJob& job, Promise* promise) const {
+  for (const RunningJob& running : in_.running) {
+    if (running.stopping || placed_.contains(running.id)) continue;
+    const std::optional<base::Time> until = SparedUntil(running, job);
+    if (!until || (promise->spared && *promise->spared <= *until)) continue;
+    if (WhyYields(running, job).empty()) continue;
+    promise->spared = until;
+    const bool ends = running.ends && *running.ends <= in_.now + in_.grace;
+    promise->spared_text = "; " + in_.name(running.id) +
+                           (ends ? " is about to end, and"
+                                 : ", which was stopped for others and started again " +
+                                       base::DurationText(in_.now - running.started) + " ago,") +
+                           " is left alone for " + base::DurationText(*until - in_.now);
+  }
 }
 
 std::string RoomFinder::WhyNoneYield(const WaitingJob& job) const {

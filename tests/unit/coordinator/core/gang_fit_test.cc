@@ -88,8 +88,10 @@ TEST(GangPlacement, UnusableNode_IsCountedInTheReason) {
   view[NodeId("a")].why_not = "draining";
   view[NodeId("b")].why_not = "unreachable";
   Plan plan = PlanPlacements(view, {{.id = JobId(1)}});
-  EXPECT_EQ(plan.why.at(0).text,
-            "needs 1 rank of 1 CPU slot; no worker is ready; 1 node draining; 1 node unreachable");
+  EXPECT_EQ(
+      plan.why.at(0).text,
+      "needs 1 rank of 1 CPU slot; no worker is ready; 1 node draining; 1 node unreachable; "
+      "cannot start until enough of a (draining: cox drain a --undo), b (unreachable) are ready");
 }
 
 NodeCapacity InRack(const std::string& rack, NodeCapacity node) {

@@ -33,7 +33,8 @@ TEST(Queues, IdleQuotaIsLent_AndTakenBackFromWhoBorrowed) {
   for (uint64_t id = 5; id <= 7; ++id) world.Wait(Job(id), {.queue = "x"});
   Plan plan = world.MakePlan();
   EXPECT_THAT(Victims(plan), ElementsAre(4)) << "one at a time, for the first of the queue";
-  EXPECT_EQ(plan.preemptions[0].why, "j5 is within the quota of queue x, and queue y has borrowed");
+  EXPECT_EQ(plan.preemptions[0].why,
+            "j5 is within the quota of queue x (2 CPU slots), and queue y has borrowed");
 }
 
 TEST(Queues, NotBelowItsQuota_IsAQueueReclaimed) {
@@ -137,6 +138,137 @@ TEST(Queues, ParentIsFull_ABorrowerInItMakesRoom) {
   world.Run(Job(2), {"a"}, {.queue = "y"});
   world.Wait(Job(3), {.queue = "x"});
   EXPECT_THAT(Victims(world.MakePlan()), ElementsAre(2));
+}
+
+TEST(Queues, ParentsQuotaDecides_AndIsNamed) {
+  PlannerWorld world;
+  world.settings.queues = {Queue("science", 3), Queue("research", 1, "science"), Queue("ci", 1)};
+  world.fleet = Fleet({Node("a", 4)});
+  world.Run(Job(1), {"a"}, {.queue = "research"});
+  world.Run(Job(2, 3), {"a", "a", "a"}, {.queue = "ci"});
+  world.Wait(Job(3), {.queue = "research"});
+  const Plan plan = world.MakePlan();
+  ASSERT_THAT(Victims(plan), ElementsAre(2));
+  EXPECT_EQ(plan.preemptions[0].why,
+            "j3 is within the quota of queue science (3 CPU slots), and queue ci has borrowed");
+}
+
+// Limits were lowered, or its queue is gone, since it was accepted.
+TEST(Queues, OverALimitForEver_SaysSo_AndHoldsUpNobody) {
+  PlannerWorld world;
+  world.settings.queues = {Queue("x", 4), Queue("y", 4)};
+  world.settings.queues[0].limit.cpus = 3;
+  world.settings.queues[1].user_limit.cpus = 3;
+  world.fleet = Fleet({Node("a", 9)});
+  world.Wait(Job(1, 5), {.queue = "x"});
+  world.Wait(Job(2), {.queue = "x"});
+  world.Wait(Job(3, 5), {.queue = "y"});
+  world.Wait(Job(4), {.queue = "y"});
+  const Plan plan = world.MakePlan();
+  EXPECT_THAT(Placed(plan), ElementsAre(2, 4));
+  EXPECT_EQ(WhyOf(plan, 1).text,
+            "queue x may hold 3 CPU slots; it holds 1 CPU slot, this needs 5 CPU slots: it can "
+            "never start so; raise the limit of queue x in the coordinator's configuration, or "
+            "cancel it and submit it with fewer ranks");
+  EXPECT_THAT(WhyOf(plan, 3).text, HasSubstr("this needs 5 CPU slots: it can never start so; raise "
+                                             "the limit of queue y"));
+}
+
+TEST(Queues, UnderLas_WhoIsBehindAnother_IsToldItsOwnNeed) {
+  PlannerWorld world;
+  world.settings.policy = PolicyName::kLas;
+  world.fleet = Fleet({Node("a", 8)});
+  world.Run(Job(1, 4), std::vector<std::string>(4, "a"));
+  world.Wait(Job(2, 6));
+  world.Wait(Job(3, 5), {.slot_time = base::seconds(90'000)});
+  EXPECT_THAT(WhyOf(world.MakePlan(), 3).text,
+              testing::StartsWith("needs 5 ranks of 1 CPU slot each; free: 4 of 8 CPU slots on 1 "
+                                  "node, room for 4 ranks; 1 job ahead; j2 is first"));
+}
+
+// ---- lost jobs
+
+TEST(QueuesLost, WithinItsQuota_TakesBackWhatOthersHaveBorrowed) {
+  PlannerWorld world;
+  world.settings.queues = {Queue("x", 2), Queue("y", 1)};
+  world.fleet = Fleet({Node("gone", 2), Node("b", 3)});
+  world.Run(Job(1, 2), {"gone", "gone"}, {.queue = "x", .lost = true});
+  world.fleet[NodeId("gone")].why_not = "unreachable";
+  for (uint64_t id : {2, 3, 4})
+    world.Run(Job(id), {"b"}, {.queue = "y", .started = 9 - int64_t(id)});
+  const Plan plan = world.MakePlan();
+  EXPECT_THAT(plan.moves, IsEmpty()) << "not before there is room";
+  EXPECT_THAT(Victims(plan), ElementsAre(4, 3));
+  ASSERT_EQ(plan.no_room.size(), 1u);
+  EXPECT_THAT(plan.no_room[0].why, HasSubstr("it gets the slots of j4, j3, asked to save"));
+  EXPECT_TRUE(world.left_as_it_was);
+}
+
+TEST(QueuesLost, WhatItTakesBack_IsNotGivenToOneThatWouldBorrow) {
+  PlannerWorld world;
+  world.settings.queues = {Queue("x", 2), Queue("y", 1)};
+  world.fleet = Fleet({Node("gone", 2), Node("b", 3)});
+  world.Run(Job(1, 2), {"gone", "gone"}, {.queue = "x", .lost = true});
+  world.fleet[NodeId("gone")].why_not = "unreachable";
+  world.Run(Job(2), {"b"}, {.queue = "y"});
+  world.Wait(Job(3), {.queue = "y", .priority = 9});  // it has just been stopped for j1
+  const Plan plan = world.MakePlan();
+  EXPECT_THAT(plan.moves, ElementsAre(JobId(1)));
+  EXPECT_THAT(Placed(plan), IsEmpty());
+}
+
+TEST(QueuesLost, AnotherLostJob_DoesNotLetGoForIt) {
+  PlannerWorld world;
+  world.settings.queues = {Queue("x", 2), Queue("y", 0)};
+  world.fleet = Fleet({Node("gone", 2), Node("away", 2)});
+  world.Run(Job(1), {"gone"}, {.queue = "x", .lost = true});
+  world.Run(Job(2), {"away"}, {.queue = "y", .lost = true});
+  for (const char* node : {"gone", "away"}) world.fleet[NodeId(node)].why_not = "unreachable";
+  EXPECT_THAT(Victims(world.MakePlan()), IsEmpty());
+  EXPECT_TRUE(world.left_as_it_was);
+}
+
+// ---- who is left alone
+
+// y has borrowed a slot of x, and j3 of x has just come.
+PlannerWorld Borrowed(const JobFacts& borrower, int64_t seconds_waited) {
+  PlannerWorld world;
+  world.settings.queues = {Queue("x", 2), Queue("y", 0)};
+  world.fleet = Fleet({Node("a", 2)});
+  world.Run(Job(1), {"a"}, {.queue = "x", .minutes = 60});
+  world.Run(Job(2), {"a"}, borrower);
+  world.Wait(Job(3), {.queue = "x", .seconds_waited = seconds_waited});
+  return world;
+}
+
+TEST(Spared, OneThatIsAboutToEnd_ForAsLongAsAStopMayTake) {
+  const JobFacts ends{.queue = "y", .seconds_left = 20};
+  PlannerWorld world = Borrowed(ends, 5);
+  Plan plan = world.MakePlan();
+  EXPECT_THAT(Victims(plan), IsEmpty());
+  EXPECT_EQ(plan.again, PlannerWorld::kNow + base::seconds(25)) << "30 s after it came";
+  EXPECT_EQ(WhyOf(plan, 3).starts, PlannerWorld::kNow + base::seconds(20));
+  world = Borrowed(ends, 30);
+  plan = world.MakePlan();
+  EXPECT_THAT(Victims(plan), ElementsAre(2)) << "it was expected to have ended by now";
+  EXPECT_FALSE(plan.again);
+  EXPECT_THAT(Victims(Borrowed({.queue = "y", .seconds_left = 40}, 5).MakePlan()), ElementsAre(2));
+  EXPECT_THAT(Victims(Borrowed({.queue = "y"}, 5).MakePlan()), ElementsAre(2));
+}
+
+TEST(Spared, OneThatWasStoppedAndHasJustStartedAgain) {
+  const JobFacts again{.queue = "y", .made_room = true, .seconds_run = 12};
+  PlannerWorld world = Borrowed(again, 5);
+  Plan plan = world.MakePlan();
+  EXPECT_THAT(Victims(plan), IsEmpty());
+  EXPECT_EQ(plan.again, PlannerWorld::kNow + base::seconds(18)) << "30 s after it has started";
+  EXPECT_THAT(WhyOf(plan, 3).text, HasSubstr("; j2, which was stopped for others and started "
+                                             "again 12 s ago, is left alone for 18 s"));
+  EXPECT_THAT(Victims(Borrowed(again, 30).MakePlan()), ElementsAre(2));
+  const JobFacts settled{.queue = "y", .made_room = true, .seconds_run = 30};
+  EXPECT_THAT(Victims(Borrowed(settled, 5).MakePlan()), ElementsAre(2));
+  const JobFacts first{.queue = "y", .seconds_run = 1};
+  EXPECT_THAT(Victims(Borrowed(first, 5).MakePlan()), ElementsAre(2)) << "not stopped before";
 }
 
 }  // namespace

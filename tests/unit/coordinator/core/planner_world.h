@@ -45,7 +45,10 @@ struct JobFacts {
   bool stopping = false;
   bool back = false;            // stopping: for a failure, and wants as many slots again
   bool lost = false;            // running, on nodes that are: it is among those that wait, too
-  uint32_t vain = 0;            // running: resizes that led to nothing, in a row
+  bool made_room = false;       // running: stopped for another one before
+  int64_t seconds_waited = -1;  // waiting: instead of minutes
+  int64_t seconds_left = -1, seconds_run = -1;  // running: instead of minutes
+  uint32_t vain = 0;                            // running: resizes that led to nothing, in a row
   bool lost_steps = false;      // ... the last one, as what it had done was not saved
   uint32_t most = 0;            // ranks; least: those of its PendingJob. 0: they may not be moved
   uint32_t asked = 0, now = 0;  // 0: the least
@@ -115,12 +118,15 @@ class PlannerWorld {
     request.now = kNow;
     request.grace = base::seconds(30);
     for (const auto& [id, facts] : waiting_) {
+      const int64_t waited = facts.seconds_waited < 0 ? facts.waited * 60 : facts.seconds_waited;
       request.waiting.push_back(
-          {Planned(tree, id, facts), facts.sized, base::seconds(facts.waited * 60), facts.paused});
+          {Planned(tree, id, facts), facts.sized, base::seconds(waited), facts.paused});
     }
     for (const auto& [id, facts] : running_) {
-      RunningJob job{Planned(tree, id, facts), kNow - base::seconds(facts.started * 60),
-                     std::nullopt, facts.stopping};
+      const int64_t ran = facts.seconds_run < 0 ? facts.started * 60 : facts.seconds_run;
+      RunningJob job{Planned(tree, id, facts), kNow - base::seconds(ran), std::nullopt,
+                     facts.stopping};
+      job.made_room = facts.made_room;
       job.lost = facts.lost;
       job.back = facts.back;
       job.vain = facts.vain;
@@ -128,9 +134,11 @@ class PlannerWorld {
       if (job.lost) {
         WaitingJob moves{Planned(tree, id, facts)};
         moves.lost = true;
+        moves.holds = moves.demand;
         request.waiting.push_back(moves);
       }
       if (facts.minutes >= 0) job.ends = kNow + base::seconds(facts.minutes * 60);
+      if (facts.seconds_left >= 0) job.ends = kNow + base::seconds(facts.seconds_left);
       request.running.push_back(job);
       tree.Take(job.queue, job.user, job.demand, 1);
     }

@@ -145,13 +145,14 @@ TEST(Away, NodesThatAreMissing_AreNamed_AndNoRelease) {
   world.Run(Job(1), {"a"}, {.minutes = 1});
   world.Wait(Job(2, 16));
   Why why = WhyOf(world.MakePlan(), 2);
-  EXPECT_THAT(why.text, HasSubstr("; cannot start until d (draining) is back: 12 CPU slots are "
-                                  "there in all"));
+  EXPECT_THAT(why.text, HasSubstr("; cannot start until d (draining: cox drain d --undo) is "
+                                  "back: 12 CPU slots are there in all"));
   EXPECT_EQ(NextOf(why), "");
   EXPECT_EQ(why.starts, std::nullopt);
   world.fleet[NodeId("c")].why_not = "unreachable";
   EXPECT_THAT(WhyOf(world.MakePlan(), 2).text,
-              HasSubstr("until enough of c (unreachable), d (draining) are back: 8 CPU slots"));
+              HasSubstr("until enough of c (unreachable), d (draining: cox drain d --undo) are "
+                        "back: 8 CPU slots"));
 }
 
 TEST(Quota, LargerThanIt_ItIsSaidWhyLowerPrioritiesStay) {

@@ -46,8 +46,8 @@ inline constexpr base::Duration kPatience = base::seconds(4 * 3600);
 // again in a moment keep theirs; then those that the quota of their queue covers.
 using WaitingKey = std::tuple<bool, bool, SortKey, SortKey, JobId>;
 inline WaitingKey KeyOf(const WaitingJob& job, const QueueTree& tree, const Policy& policy) {
-  return {!job.paused, !tree.IsWithinQuota(job.queue, LeastDemand(job)), policy.BetweenQueues(job),
-          policy.InQueue(job), job.id};
+  return {!job.paused, !tree.IsWithinQuota(job.queue, LeastDemand(job), job.holds),
+          policy.BetweenQueues(job), policy.InQueue(job), job.id};
 }
 
 // `tree` and `usage` outlive it.
