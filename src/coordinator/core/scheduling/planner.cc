@@ -212,6 +212,7 @@ class Pass {
       ++reservations_;
       const std::string quota = limit ? "" : finder_.WhyNoneYield(job);
       Promise promise = finder_.Reserve(job, needs);
+      promised_[job.id] = &job;
       if (covered.empty()) why.starts = promise.starts;  // nobody knows how many of those come
       why.next = promise.next;
       if (!promise.taken) more += quota + promise.spared_text;
@@ -290,12 +291,21 @@ class Pass {
     for (const NoPromise& each : no_promise_) {
       if (most-- == 0) return;
       Why& why = plan_.why[each.at];
-      const Promise promise = finder_.Forecast(*each.job, NeedsOf(*each.job));
+      const Promise promise = finder_.Forecast(*each.job, NeedsOf(*each.job), [&](JobId promised) {
+        return GoesBefore(*each.job, promised);
+      });
+      promised_[each.job->id] = each.job;
       why.starts = promise.starts;
       if (!each.tell) continue;
       why.text += promise.text;
       why.next = promise.next;
     }
+  }
+
+  bool GoesBefore(const WaitingJob& job, JobId promised) const {
+    const auto other = promised_.find(promised);
+    return other != promised_.end() &&
+           KeyOf(job, *in_.tree, *policy_) < KeyOf(*other->second, *in_.tree, *policy_);
   }
 
   // His other jobs wait too; those of others do not.
@@ -364,6 +374,7 @@ class Pass {
   std::vector<Lane> lanes_;
   std::vector<NoPromise> no_promise_;
   size_t reservations_ = 0;
+  std::map<JobId, const WaitingJob*> promised_;
   Plan plan_;
 };
 

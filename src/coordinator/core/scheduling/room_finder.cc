@@ -11,7 +11,6 @@ namespace coxswain::coordinator::core {
 namespace {
 
 constexpr size_t kVictimsToTell = 3;
-constexpr size_t kEndsToLookAt = 64;
 
 }  // namespace
 
@@ -67,7 +66,8 @@ std::string RoomFinder::WhyNotNow(const PendingJob& needs) {
 
 // Its slots, in a moment. What it wants back itself goes to those who are before it.
 bool RoomFinder::Gives(const RunningJob& running, const WaitingJob& to) const {
-  return running.stopping && (!running.back || !WhyYields(running, to).empty());
+  return running.stopping && !placed_.contains(running.id) &&
+         (!running.back || !WhyYields(running, to).empty());
 }
 
 bool RoomFinder::FitsOnceStopped(const WaitingJob& job, const PendingJob& needs) {
@@ -91,20 +91,6 @@ Promise RoomFinder::Reserve(const WaitingJob& job, const PendingJob& needs) {
     WillRun(job, promise.starts);
   }
   return promise;
-}
-
-Promise RoomFinder::Forecast(const WaitingJob& job, const PendingJob& needs) {
-  Promise promise;
-  if (WaitForEnds(job, needs, &promise)) WillRun(job, promise.starts);
-  return promise;
-}
-
-// From then on it is one of those that will let go.
-void RoomFinder::WillRun(const WaitingJob& job, std::optional<base::Time> starts) {
-  RunningJob running{static_cast<const PlannedJob&>(job), in_.now, std::nullopt, false};
-  std::optional<base::Duration> expected = starts ? in_.expected(job.id) : std::nullopt;
-  if (expected) running.ends = *starts + *expected;
-  in_.running.push_back(running);
 }
 
 void RoomFinder::Undo() {
@@ -299,77 +285,6 @@ bool RoomFinder::TakeBack(const WaitingJob& job, const PendingJob& needs, Promis
   }
   promise->text = "; it gets the slots of " + names + ", asked to save and let go";
   return true;
-}
-
-// When it lets go: a stop takes its grace at most, and less if it is near its end.
-std::optional<base::Time> RoomFinder::EndOf(const RunningJob& running) const {
-  std::optional<base::Time> at = running.ends;
-  if (at) at = std::max(*at, in_.now);
-  if (!running.stopping || running.back) return at;
-  const base::Time asked = in_.now + in_.grace;
-  return at ? std::min(*at, asked) : asked;
-}
-
-// Those that are known to end soonest first, then by id.
-std::vector<const RunningJob*> RoomFinder::BySoonestEnd() const {
-  using Ends = std::tuple<bool, int64_t, JobId, const RunningJob*>;
-  std::vector<Ends> order;
-  for (const RunningJob& running : in_.running) {
-    const std::optional<base::Time> at = EndOf(running);
-    order.push_back({!at.has_value(), at ? at->us : running.started.us, running.id, &running});
-  }
-  std::sort(order.begin(), order.end());
-  std::vector<const RunningJob*> jobs;
-  for (const Ends& each : order) jobs.push_back(std::get<3>(each));
-  return jobs;
-}
-
-// Of those that hold what the job waits for.
-std::optional<Release> RoomFinder::NextRelease(const std::vector<const RunningJob*>& order,
-                                               const WaitingJob& job, const PendingJob& needs) {
-  for (size_t i = 0; i < std::min(order.size(), kEndsToLookAt); ++i) {
-    const RunningJob& next = *order[i];
-    if (!next.ends) return std::nullopt;
-    if (next.stopping || !Helps(next, job, needs)) continue;
-    return Release{next.id, std::max(*next.ends, in_.now)};
-  }
-  return std::nullopt;
-}
-
-// Until enough have ended, those that are known to end soonest first.
-bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, Promise* promise) {
-  const std::vector<const RunningJob*> order = BySoonestEnd();
-  const std::optional<Release> next = NextRelease(order, job, needs);
-  auto in_order = [&](size_t i) -> const RunningJob& { return *order[i]; };
-  size_t gone = 0;
-  auto let_go = [&](size_t count) {
-    while (gone < count) LetGo(in_order(gone++), 1);
-    while (gone > count) LetGo(in_order(--gone), -1);
-    return HasRoom(job, needs);
-  };
-  // The fewest that will do: with more of them gone there is no less room.
-  size_t too_few = 0, enough = std::min<size_t>(1, order.size());
-  bool fits = false;
-  while (enough > 0 && !(fits = let_go(enough)) && enough < order.size()) {
-    too_few = enough;
-    enough = std::min(2 * enough, order.size());
-  }
-  while (fits && enough - too_few > 1) {
-    size_t middle = (too_few + enough) / 2;
-    (let_go(middle) ? enough : too_few) = middle;
-  }
-  if (fits) {
-    let_go(enough);
-    const RunningJob& last = in_order(gone - 1);
-    promise->starts = EndOf(last);
-    if (!promise->starts) promise->text = EndNotKnown(last);
-    Keep(job, needs, promise->starts);
-  }
-  for (size_t i = 0; i < gone; ++i) LetGo(in_order(i), -1);
-  // One that ends later is not waited for.
-  const bool later = next && promise->starts && *promise->starts < next->at;
-  if (promise->text.empty() && !later) promise->next = next;
-  return fits;
 }
 
 Placement RoomFinder::Take(const WaitingJob& job, const PendingJob& needs, const GangFit& fit) {

@@ -2,6 +2,7 @@
 // the gang will have ended, and what others will let go or have to. Inside scheduling/ only.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 
@@ -53,8 +54,10 @@ class RoomFinder {
   // Takes out of the view what the job will have.
   Promise Reserve(const WaitingJob& job, const PendingJob& needs);
   // What can be told of a job that was promised nothing. For when all that can be placed has been:
-  // what it will have is taken out of the view, too.
-  Promise Forecast(const WaitingJob& job, const PendingJob& needs);
+  // what it will have is taken out of the view, too. `before`: it would go before this one, to
+  // which something was promised.
+  using Before = std::function<bool(JobId promised)>;
+  Promise Forecast(const WaitingJob& job, const PendingJob& needs, const Before& before);
   // At most so many of those that hold what the job waits for, the first to end first.
   std::vector<JobId> WaitsFor(const WaitingJob& job, const PendingJob& needs, size_t most);
   // Of one that does not fit: whose promised slots it would fit into.
@@ -109,6 +112,9 @@ class RoomFinder {
                                      const WaitingJob& job, const PendingJob& needs);
   void LetGo(const RunningJob& running, int sign);
   bool TakeBack(const WaitingJob& job, const PendingJob& needs, Promise* promise);
+  std::optional<base::Time> OnceAllowed(const WaitingJob& job, const PendingJob& needs,
+                                        const Before& before);
+  void Lift(JobId promised, int sign);
   bool WaitForEnds(const WaitingJob& job, const PendingJob& needs, Promise* promise);
   void WillRun(const WaitingJob& job, std::optional<base::Time> starts);
   Placement Take(const WaitingJob& job, const PendingJob& needs, const GangFit& fit);

@@ -21,18 +21,6 @@ bool RoomFinder::IsPromised(JobId job) const {
                      [&](const Reservation& each) { return each.job == job; });
 }
 
-// The end of a job that has not begun is that of a plan, not of something that can be looked at.
-std::string RoomFinder::EndNotKnown(const RunningJob& last) const {
-  if (IsPromised(last.id)) {
-    return "; start not known, as the end of " + in_.name(last.id) + ", which waits too, is not";
-  }
-  if (placed_.contains(last.id)) {
-    return "; start not known, as the end of " + in_.name(last.id) +
-           ", which goes before it, is not";
-  }
-  return "; start not known, as the end of " + in_.name(last.id) + " is not";
-}
-
 // GPUs, or CPU slots for a job without.
 int64_t RoomFinder::FreeFor(const PendingJob& needs) const {
   int64_t free = 0;

@@ -129,6 +129,32 @@ TEST(Queues, LimitsHold_OfTheQueueItsParentsAndUsers) {
               HasSubstr("queue all may hold 3 CPU slots; it holds 3 CPU slots"));
 }
 
+// The first of the others is promised what comes free, but this one goes before it by then.
+TEST(Queues, HeldBackByALimit_StartsOnceItIsAllowed_BeforeOneThatBorrows) {
+  PlannerWorld world;
+  world.settings.queues = {Queue("x", 2), Queue("y", 1)};
+  world.settings.queues[0].user_jobs = 1;
+  world.fleet = Fleet({Node("a", 4)});
+  world.Run(Job(1), {"a"}, {.queue = "x", .minutes = 2});
+  world.Run(Job(2, 3), {"a", "a", "a"}, {.queue = "y", .minutes = 60});
+  world.Wait(Job(3, 4), {.queue = "y", .minutes = 30, .waited = 5});
+  world.Wait(Job(4), {.queue = "x"});
+  Plan plan = world.MakePlan();
+  EXPECT_EQ(WhyOf(plan, 3).starts, PlannerWorld::kNow + base::seconds(3600));
+  EXPECT_EQ(WhyOf(plan, 4).starts, PlannerWorld::kNow + base::seconds(120));
+  EXPECT_TRUE(world.left_as_it_was);
+
+  world = PlannerWorld();
+  world.settings.queues = {Queue("x", 2), Queue("y", 1)};
+  world.settings.queues[0].user_jobs = 1;
+  world.fleet = Fleet({Node("a", 4)});
+  world.Run(Job(1), {"a"}, {.queue = "x", .minutes = 2});
+  world.Run(Job(2, 3), {"a", "a", "a"}, {.queue = "y", .minutes = 60});
+  world.Wait(Job(4, 2), {.queue = "x"});
+  EXPECT_EQ(WhyOf(world.MakePlan(), 4).starts, PlannerWorld::kNow + base::seconds(120 + 30))
+      << "j2 has to let go first";
+}
+
 TEST(Queues, ParentIsFull_ABorrowerInItMakesRoom) {
   PlannerWorld world;
   world.settings.queues = {Queue("all", 2), Queue("x", 1, "all"), Queue("y", 1, "all")};
@@ -246,8 +272,9 @@ TEST(Spared, OneThatIsAboutToEnd_ForAsLongAsAStopMayTake) {
   PlannerWorld world = Borrowed(ends, 5);
   Plan plan = world.MakePlan();
   EXPECT_THAT(Victims(plan), IsEmpty());
-  EXPECT_EQ(plan.again, PlannerWorld::kNow + base::seconds(25)) << "30 s after it came";
-  EXPECT_EQ(WhyOf(plan, 3).starts, PlannerWorld::kNow + base::seconds(20));
+  EXPECT_EQ(plan.again, PlannerWorld::PlannerWorld::kNow + base::seconds(25))
+      << "30 s after it came";
+  EXPECT_EQ(WhyOf(plan, 3).starts, PlannerWorld::PlannerWorld::kNow + base::seconds(20));
   world = Borrowed(ends, 30);
   plan = world.MakePlan();
   EXPECT_THAT(Victims(plan), ElementsAre(2)) << "it was expected to have ended by now";
@@ -261,7 +288,8 @@ TEST(Spared, OneThatWasStoppedAndHasJustStartedAgain) {
   PlannerWorld world = Borrowed(again, 5);
   Plan plan = world.MakePlan();
   EXPECT_THAT(Victims(plan), IsEmpty());
-  EXPECT_EQ(plan.again, PlannerWorld::kNow + base::seconds(18)) << "30 s after it has started";
+  EXPECT_EQ(plan.again, PlannerWorld::PlannerWorld::kNow + base::seconds(18))
+      << "30 s after it has started";
   EXPECT_THAT(WhyOf(plan, 3).text, HasSubstr("; j2, which was stopped for others and started "
                                              "again 12 s ago, is left alone for 18 s"));
   EXPECT_THAT(Victims(Borrowed(again, 30).MakePlan()), ElementsAre(2));

@@ -1,0 +1,166 @@
+// When there will be room: who ends when.
+#include <algorithm>
+
+#include "common/base/duration_text.h"
+#include "coordinator/core/placement/gang_fit.h"
+#include "coordinator/core/scheduling/room_finder.h"
+#include "coordinator/core/text.h"
+
+namespace coxswain::coordinator::core {
+namespace {
+
+constexpr size_t kEndsToLookAt = 64;
+
+}  // namespace
+
+Promise RoomFinder::Forecast(const WaitingJob& job, const PendingJob& needs, const Before& before) {
+  Promise promise;
+  const std::optional<base::Time> allowed = OnceAllowed(job, needs, before);
+  const bool waits = WaitForEnds(job, needs, &promise);
+  if (waits) WillRun(job, promise.starts);
+  if (allowed && (!promise.starts || *allowed < *promise.starts)) {
+    promise.starts = allowed;
+    promise.text.clear();
+  }
+  return promise;
+}
+
+// From then on it is one of those that will let go.
+void RoomFinder::WillRun(const WaitingJob& job, std::optional<base::Time> starts) {
+  RunningJob running{static_cast<const PlannedJob&>(job), in_.now, std::nullopt, false};
+  std::optional<base::Duration> expected = starts ? in_.expected(job.id) : std::nullopt;
+  if (expected) running.ends = *starts + *expected;
+  in_.running.push_back(running);
+}
+
+// A limit holds it back, and not that there is no room. Once enough have ended it has the slots of
+// those that yield to it, or that are kept for one behind it.
+std::optional<base::Time> RoomFinder::OnceAllowed(const WaitingJob& job, const PendingJob& needs,
+                                                  const Before& before) {
+  auto barred = [&] {
+    return in_.tree->OverLimit(job.queue, job.demand) ||
+           in_.tree->OverUserLimit(job.queue, job.user, job.demand);
+  };
+  if (!barred()) return std::nullopt;
+  std::vector<const RunningJob*> gone;
+  std::optional<base::Time> at;
+  for (const RunningJob* each : BySoonestEnd()) {
+    if (placed_.contains(each->id)) continue;
+    at = EndOf(*each);
+    if (!at || gone.size() == kEndsToLookAt) break;
+    LetGo(*each, 1);
+    gone.push_back(each);
+    if (!barred()) break;
+  }
+  const bool allowed = at && !barred();
+  std::vector<JobId> lifted;
+  for (const Reservation& each : allowed ? reservations_ : std::vector<Reservation>()) {
+    Lift(each.job, 1);
+    lifted.push_back(each.job);
+    if (before(each.job)) continue;
+    Lift(each.job, -1);
+    lifted.pop_back();
+  }
+  for (const RunningJob* each : gone) placed_.insert(each->id);  // nobody is asked twice
+  if (allowed && !HasRoom(job, needs)) {
+    at = Choose(job, needs) ? std::optional(*at + in_.grace) : std::nullopt;
+  }
+  for (const RunningJob* each : gone) {
+    placed_.erase(each->id);
+    LetGo(*each, -1);
+  }
+  for (JobId each : lifted) Lift(each, -1);
+  return allowed ? at : std::nullopt;
+}
+
+// As if it had been promised nothing (1), or again (-1).
+void RoomFinder::Lift(JobId promised, int sign) {
+  for (const RunningJob& running : in_.running) {
+    if (running.id == promised) return LetGo(running, sign);
+  }
+}
+
+// The end of a job that has not begun is that of a plan, not of something that can be looked at.
+std::string RoomFinder::EndNotKnown(const RunningJob& last) const {
+  if (IsPromised(last.id)) {
+    return "; start not known, as the end of " + in_.name(last.id) + ", which waits too, is not";
+  }
+  if (placed_.contains(last.id)) {
+    return "; start not known, as the end of " + in_.name(last.id) +
+           ", which goes before it, is not";
+  }
+  return "; start not known, as the end of " + in_.name(last.id) + " is not";
+}
+
+// When it lets go: a stop takes its grace at most, and less if it is near its end.
+std::optional<base::Time> RoomFinder::EndOf(const RunningJob& running) const {
+  std::optional<base::Time> at = running.ends;
+  if (at) at = std::max(*at, in_.now);
+  if (!running.stopping || running.back) return at;
+  const base::Time asked = in_.now + in_.grace;
+  return at ? std::min(*at, asked) : asked;
+}
+
+// Those that are known to end soonest first, then by id.
+std::vector<const RunningJob*> RoomFinder::BySoonestEnd() const {
+  using Ends = std::tuple<bool, int64_t, JobId, const RunningJob*>;
+  std::vector<Ends> order;
+  for (const RunningJob& running : in_.running) {
+    const std::optional<base::Time> at = EndOf(running);
+    order.push_back({!at.has_value(), at ? at->us : running.started.us, running.id, &running});
+  }
+  std::sort(order.begin(), order.end());
+  std::vector<const RunningJob*> jobs;
+  for (const Ends& each : order) jobs.push_back(std::get<3>(each));
+  return jobs;
+}
+
+// Of those that hold what the job waits for.
+std::optional<Release> RoomFinder::NextRelease(const std::vector<const RunningJob*>& order,
+                                               const WaitingJob& job, const PendingJob& needs) {
+  for (size_t i = 0; i < std::min(order.size(), kEndsToLookAt); ++i) {
+    const RunningJob& next = *order[i];
+    if (!next.ends) return std::nullopt;
+    if (next.stopping || !Helps(next, job, needs)) continue;
+    return Release{next.id, std::max(*next.ends, in_.now)};
+  }
+  return std::nullopt;
+}
+
+// Until enough have ended, those that are known to end soonest first.
+bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, Promise* promise) {
+  const std::vector<const RunningJob*> order = BySoonestEnd();
+  const std::optional<Release> next = NextRelease(order, job, needs);
+  auto in_order = [&](size_t i) -> const RunningJob& { return *order[i]; };
+  size_t gone = 0;
+  auto let_go = [&](size_t count) {
+    while (gone < count) LetGo(in_order(gone++), 1);
+    while (gone > count) LetGo(in_order(--gone), -1);
+    return HasRoom(job, needs);
+  };
+  // The fewest that will do: with more of them gone there is no less room.
+  size_t too_few = 0, enough = std::min<size_t>(1, order.size());
+  bool fits = false;
+  while (enough > 0 && !(fits = let_go(enough)) && enough < order.size()) {
+    too_few = enough;
+    enough = std::min(2 * enough, order.size());
+  }
+  while (fits && enough - too_few > 1) {
+    size_t middle = (too_few + enough) / 2;
+    (let_go(middle) ? enough : too_few) = middle;
+  }
+  if (fits) {
+    let_go(enough);
+    const RunningJob& last = in_order(gone - 1);
+    promise->starts = EndOf(last);
+    if (!promise->starts) promise->text = EndNotKnown(last);
+    Keep(job, needs, promise->starts);
+  }
+  for (size_t i = 0; i < gone; ++i) LetGo(in_order(i), -1);
+  // One that ends later is not waited for.
+  const bool later = next && promise->starts && *promise->starts < next->at;
+  if (promise->text.empty() && !later) promise->next = next;
+  return fits;
+}
+
+}  // namespace coxswain::coordinator::core
