@@ -73,7 +73,7 @@ class Pass {
         Explain(job, lane);
       }
     }
-    Forecast();
+    if (in_.tell) Forecast();
     finder_.Undo();
     return std::move(plan_);
   }
@@ -200,33 +200,15 @@ class Pass {
     Line& line = closed_[job.queue] != nullptr ? *closed_[job.queue] : own;
     if (line.first) return Behind(job, &line);
     Why why{.job = job.id, .text = "", .first = true, .starts = std::nullopt};
-    if (in_.fleet->size() <= kNodesToTellHolders) {
-      why.waits_for = finder_.WaitsFor(job, needs, kHoldersToTell);
-    }
-    std::optional<QueueIndex> limit = in_.tree->OverLimit(job.queue, job.demand);
-    std::string need = limit ? LimitText(*limit, job) : finder_.WhyNotNow(needs);
-    std::string covered, more;
-    if (!limit) covered = TellCovered(job);
-    if (!limit) more = covered + TellKept(needs, &why);
-    if (reservations_ < kMostReservations) {
-      ++reservations_;
-      const std::string quota = limit ? "" : finder_.WhyNoneYield(job);
-      Promise promise = finder_.Reserve(job, needs);
-      promised_[job.id] = &job;
-      if (covered.empty()) why.starts = promise.starts;  // nobody knows how many of those come
-      why.next = promise.next;
-      if (!promise.taken) more += quota + promise.spared_text;
-      if (promise.spared) SoonerOf(*promise.spared);
-      std::string away = promise.made ? "" : WhyNotUntilBack(*in_.fleet, needs);
-      why.text = need + more + away + promise.text;
-      if (!away.empty()) {
-        why.next.reset();
-      } else if (!promise.made && promise.text.empty() && !promise.next) {
-        no_promise_.push_back({&job, plan_.why.size(), true});
-      }
-      for (Preemption& each : promise.preemptions) plan_.preemptions.push_back(std::move(each));
-    } else {
-      why.text = need + more;
+    const std::optional<QueueIndex> limit = in_.tree->OverLimit(job.queue, job.demand);
+    const bool reserves = reservations_ < kMostReservations;
+    if (reserves) ++reservations_;
+    std::string need;
+    if (in_.tell) {
+      need = limit ? LimitText(*limit, job) : finder_.WhyNotNow(needs);
+      TellFirst(job, needs, need, limit.has_value(), reserves, &why);
+    } else if (reserves) {
+      finder_.Reserve(job, needs);
     }
     plan_.why.push_back(std::move(why));
     if (limit && in_.tree->IsNeverWithin(*limit, job.demand)) return;  // nobody waits for that one
@@ -238,9 +220,42 @@ class Pass {
     if (limit || !in_.settings->backfill) closed_[job.queue] = &line;
   }
 
+  void TellFirst(const WaitingJob& job, const PendingJob& needs, const std::string& need,
+                 bool limit, bool reserves, Why* why) {
+    if (in_.fleet->size() <= kNodesToTellHolders) {
+      why->waits_for = finder_.WaitsFor(job, needs, kHoldersToTell);
+    }
+    std::string covered, more;
+    if (!limit) covered = TellCovered(job);
+    if (!limit) more = covered + TellKept(needs, why);
+    if (!reserves) {
+      why->text = need + more;
+      return;
+    }
+    const std::string quota = limit ? "" : finder_.WhyNoneYield(job);
+    Promise promise = finder_.Reserve(job, needs);
+    promised_[job.id] = &job;
+    if (covered.empty()) why->starts = promise.starts;  // nobody knows how many of those come
+    why->next = promise.next;
+    if (!promise.taken) more += quota + promise.spared_text;
+    if (promise.spared) SoonerOf(*promise.spared);
+    std::string away = promise.made ? "" : WhyNotUntilBack(*in_.fleet, needs);
+    why->text = need + more + away + promise.text;
+    if (!away.empty()) {
+      why->next.reset();
+    } else if (!promise.made && promise.text.empty() && !promise.next) {
+      no_promise_.push_back({&job, plan_.why.size(), true});
+    }
+    for (Preemption& each : promise.preemptions) plan_.preemptions.push_back(std::move(each));
+  }
+
   void Behind(const WaitingJob& job, Line* line) {
     ++line->behind;
     no_promise_.push_back({&job, plan_.why.size(), false});
+    if (!in_.tell) {
+      plan_.why.push_back({.job = job.id, .text = "", .first = false, .starts = std::nullopt});
+      return;
+    }
     // It is not for the first one that it waits.
     std::string own;
     if (!line->keeps && in_.fleet->size() <= kNodesToTellOwnNeed) {

@@ -47,6 +47,7 @@ struct PlanRequest {
   std::function<std::string(JobId)> name;  // "j12 (mnist)"
   base::Time now;
   base::Duration grace;  // at most so long takes a job that was asked to let go
+  bool tell = true;      // why and until when the others wait; a trial asks only who is placed
 };
 
 struct Preemption {

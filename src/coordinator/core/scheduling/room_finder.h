@@ -104,7 +104,7 @@ class RoomFinder {
   std::optional<base::Time> EndOf(const RunningJob& running) const;
   std::string EndNotKnown(const RunningJob& last) const;
   bool IsPromised(JobId job) const;
-  int64_t FreeFor(const PendingJob& needs) const;
+  int64_t FreeFor(const PendingJob& needs, const std::set<NodeId>& on) const;
   std::string KeptText(const std::vector<const Reservation*>& kept, const PendingJob& needs,
                        int64_t free) const;
   std::vector<const RunningJob*> BySoonestEnd() const;

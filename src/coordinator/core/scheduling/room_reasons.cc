@@ -21,10 +21,11 @@ bool RoomFinder::IsPromised(JobId job) const {
                      [&](const Reservation& each) { return each.job == job; });
 }
 
-// GPUs, or CPU slots for a job without.
-int64_t RoomFinder::FreeFor(const PendingJob& needs) const {
+// GPUs, or CPU slots for a job without, on these nodes.
+int64_t RoomFinder::FreeFor(const PendingJob& needs, const std::set<NodeId>& on) const {
   int64_t free = 0;
-  for (const auto& [id, node] : *in_.fleet) {
+  for (const NodeId& id : on) {
+    const NodeCapacity& node = in_.fleet->at(id);
     if (!node.why_not.empty() || !HasLabels(node, needs)) continue;
     if (needs.gpus == 0) {
       free += std::max<int64_t>(node.cpus_free, 0);
@@ -83,17 +84,19 @@ Kept RoomFinder::KeptFrom(const PendingJob& needs) {
       Occupy(in_.fleet, held_.at(lifted[i++]->job), -1);
     }
   }
-  const int64_t free = enough ? FreeFor(needs) : 0;
+  std::set<NodeId> nodes;
   for (const Reservation* each : lifted) {
     if (!enough) break;
     kept.jobs.push_back(each->job);
+    for (const RankSlot& slot : held_.at(each->job).ranks) nodes.insert(slot.node);
     for (const RankSlot& slot : held_.at(each->job).ranks) {
       if (kept.on.size() == kMostNodesToTell) break;
       if (RoomOn(in_.fleet->at(slot.node), needs, Extent::kFree) > 0) kept.on.insert(slot.node);
     }
   }
+  const int64_t free = FreeFor(needs, nodes);
   for (const Reservation* each : lifted) Occupy(in_.fleet, held_.at(each->job), 1);
-  if (enough) kept.text = KeptText(lifted, needs, free - FreeFor(needs));
+  if (enough) kept.text = KeptText(lifted, needs, free - FreeFor(needs, nodes));
   // Where some room is left all the same, nothing is said.
   std::erase_if(kept.on, [&](const NodeId& node) {
     return RoomOn(in_.fleet->at(node), needs, Extent::kFree) > 0;

@@ -300,8 +300,7 @@ class Sizer {
     if (!owed_) return {};
     TrialRoom room(in_.fleet);
     QueueTree tree = *in_.tree;
-    PlanRequest then{.settings = in_.settings, .fleet = in_.fleet, .tree = &tree};
-    then.usage = in_.usage;
+    PlanRequest then{in_.settings, in_.fleet, &tree, in_.usage};
     then.needs = in_.needs;
     then.held = in_.held;
     then.speed = in_.speed;
@@ -309,6 +308,7 @@ class Sizer {
     then.name = in_.name;
     then.now = in_.now;
     then.grace = in_.grace;
+    then.tell = false;
     for (const WaitingJob* job : accepted_) then.waiting.push_back(*job);
     for (const WaitingJob* job : unplaced_) then.waiting.push_back(*job);
     std::set<JobId> gone;
