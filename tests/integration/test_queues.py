@@ -97,12 +97,16 @@ def test_what_a_queue_borrowed_goes_back(bare_cluster, tiny_data):
 def test_a_node_empties_before_its_deadline(bare_cluster, tiny_data):
     cluster = bare_cluster
     start(cluster, "lease: 1s\n")
-    job = cluster.submit(cluster.job_file(tiny_data, workers=1, epochs=400, extra_spec="grace: 2s"))
+    job = cluster.submit(cluster.job_file(tiny_data, workers=1, epochs=4000, extra_spec="grace: 2s"))
     cluster.wait_step(job, 5)
     begun = time.time()
     said = cluster.cox("drain", "node-a", "--deadline", "8s", "--reason", "power")
     assert "1 job to end, or to save and let go before" in said.stdout, said
     assert "to be empty by" in cluster.cox("nodes").stdout
+    # The job says it too, and that it would run for longer is not told any more.
+    told = "(power): the job saves and lets go of its slots before"
+    assert told in cluster.cox("jobs").stdout and told in cluster.cox("describe", job).stdout
+    assert int(cluster.job(job).get("expectedEndUs", 0)) == 0
     waiting = cluster.wait_state(job, "PENDING")
     assert time.time() - begun >= 4, "it goes on as long as is safe"
     assert "node-a has to be empty by" in waiting["reason"] and "power" in waiting["reason"], waiting

@@ -23,6 +23,13 @@ std::string OutOf(int64_t n, int64_t total) {
   return output::Count(n) + (total > 0 ? "/" + output::Count(total) : "");
 }
 
+// EndLine says it, and with more.
+bool IsEnd(const rpc::Event& event) {
+  const std::string& kind = event.kind;
+  return kind == "JobCompleted" || kind == "JobFailed" || kind == "JobCancelled" ||
+         kind == "JobTimedOut" || kind == "JobPreempted";
+}
+
 }  // namespace
 
 std::string ProgressText(const rpc::Job& job) {
@@ -47,13 +54,16 @@ JobView::JobView(std::FILE* out, const output::Terminal& terminal)
     : terminal_(terminal), line_(out, terminal) {}
 
 void JobView::Show(const rpc::Job& job, const std::vector<rpc::Event>& events) {
+  // The events may be newer than the job is.
+  const bool ends = std::any_of(events.begin(), events.end(), IsEnd);
   for (const rpc::Event& event : events) {
+    if (IsEnd(event)) continue;
     if (event.severity == "info" || event.severity.empty()) continue;
     const Colour colour = event.severity == "error" ? Colour::kRed : Colour::kYellow;
     line_.Say(Paint(terminal_, colour, event.severity + ": ") + output::OneLine(event.text));
   }
   ShowChanges(job);
-  if (!rpc::HasEnded(job)) line_.Show(ProgressText(job));
+  if (!rpc::HasEnded(job) && !ends) line_.Show(ProgressText(job));
 }
 
 void JobView::ShowChanges(const rpc::Job& job) {

@@ -98,6 +98,21 @@ void TellConditions(bool running, bool waits_for_ranks, const std::set<std::stri
   for (const std::string& node : away) live->reason += "; " + node;
 }
 
+// Its ranks have to let go before: how long the job would run does not tell any more when it ends.
+void TellDrain(const Tables& tables, const AttemptRow& attempt, LiveJob* live) {
+  const NodeRow* first = nullptr;
+  for (const RankRow* rank : tables.ranks().Of(attempt.job, attempt.number)) {
+    const NodeRow* node = tables.FindNode(rank->node);
+    if (rank->exit || node == nullptr || !node->draining || !node->drain_by) continue;
+    if (first == nullptr || node->drain_by < first->drain_by) first = node;
+  }
+  if (first == nullptr) return;
+  AddCondition(live, first->name + " has to be empty by " + ClockTime(first->drain_by) +
+                         (first->drain_reason.empty() ? "" : " (" + first->drain_reason + ")") +
+                         ": the job saves and lets go of its slots before");
+  if (live->expected_end && first->drain_by <= live->expected_end) live->expected_end = {};
+}
+
 void TellTie(const Tables& tables, const Soft& soft, LiveJob* live) {
   const JobRow& row = tables.jobs().Get(live->id);
   if (!row.request.local_store) return;
@@ -166,6 +181,7 @@ LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
     }
   }
   const bool saves = running && attempt->cause == Cause::kNone;
+  if (attempt->cause == Cause::kNone) TellDrain(tables, *attempt, &live);
   TellConditions(running, WaitsForRanks(tables, soft, *attempt), away,
                  saves && !lost.empty() ? WhyNoSaves(tables, id, lost) : "", &live);
   return live;

@@ -117,6 +117,7 @@ void Handle(Turn& turn, const DrainRequested& event) {
               {.job = {}, .node = id});
     turn.soft.drain_timers.Cancel(id);
     turn.TouchNode(id);
+    for (JobId job : JobsOn(turn, id)) turn.TouchJob(job);
     if (!event.undo) {
       for (const auto& [job, text] : Warnings(turn, id)) {
         turn.Note("NodeDraining", text, {.job = job, .node = id}, "warning");

@@ -40,10 +40,31 @@ void SendFormGeneration(Turn& turn, const RankRow& rank, const GenerationRow& ge
   turn.OrderRank(rank, std::move(order));
 }
 
+void TellBatch(Turn& turn, const GenerationRow& before, const GenerationRow& now) {
+  if (before.batch == 0 || now.batch == before.batch) return;
+  const size_t ranks = now.members.size();
+  std::string why = std::string("the gradient's noise ") +
+                    (now.batch > before.batch ? "pays for it" : "does not pay for more");
+  if (turn.soft.jobs.at(now.job).forming.keeps_batch) {
+    why = "no group could be formed with another batch";
+  } else if (ranks != before.members.size()) {
+    why = "it has " + Plural(ranks, "rank") + " now, and had " +
+          std::to_string(before.members.size());
+  } else if (now.attempt != before.attempt) {
+    why = "attempt " + std::to_string(now.attempt.value) + " begins with what was measured";
+  }
+  turn.Note("BatchChanged",
+            "from " + std::to_string(before.batch) + " to " + std::to_string(now.batch) +
+                " samples a step: " + why,
+            {.job = now.job, .attempt = now.attempt});
+}
+
 void MakeGeneration(Turn& turn, const AttemptRow& attempt) {
   JobId job = attempt.job;
   JobSoft& soft = turn.soft.jobs[job];
+  std::optional<GenerationRow> before;
   if (const GenerationRow* old = turn.tables.attempts().Generation(job)) {
+    before = *old;
     turn.EditRow(*old, [](GenerationRow& row) { row.closed = true; });
     AbortOpenCheckpoints(turn, job, "a new generation was made before it was committed");
   }
@@ -58,6 +79,7 @@ void MakeGeneration(Turn& turn, const AttemptRow& attempt) {
     of_rank.formed = of_rank.left_group = false;
     generation.members.push_back({rank->key.rank, rank->incarnation, of_rank.ready->address});
   }
+  if (before) TellBatch(turn, *before, generation);
   turn.Persist(generation);
   ++soft.forming.tries;
   soft.forming.deadline = turn.now + turn.deadlines().FormGroup();
@@ -188,14 +210,7 @@ std::optional<Time> TickBatch(Turn& turn, const AttemptRow& attempt,
   const JobRequest& request = turn.tables.jobs().Get(attempt.job).request;
   if (request.max_batch <= request.batch || attempt.cause != Cause::kNone) return std::nullopt;
   if (WantsOtherBatch(turn, attempt, generation) && AllReady(turn, attempt)) {
-    int64_t before = generation.batch;
     MakeGeneration(turn, attempt);
-    int64_t now = turn.tables.attempts().Generation(attempt.job)->batch;
-    turn.Note("BatchChanged",
-              "from " + std::to_string(before) + " to " + std::to_string(now) +
-                  " samples a step: the gradient's noise " +
-                  (now > before ? "pays for it" : "does not pay for more"),
-              {.job = attempt.job, .attempt = attempt.number});
     return turn.now + turn.deadlines().Repeat();
   }
   return turn.now + kBatchPause;

@@ -42,8 +42,9 @@ void WaitAgain(Turn& turn, const JobRow& job, const AttemptRow& attempt) {
 void TryAgain(Turn& turn, const JobRow& job, const AttemptRow& attempt) {
   JobId id = job.id;
   Duration pause = BackOff(job.failures);
-  std::string reason = "attempt " + std::to_string(job.failures) + " of " +
-                       std::to_string(job.request.max_attempts) + " failed: " + attempt.reason;
+  std::string reason = "attempt " + std::to_string(attempt.number.value) + " failed (" +
+                       std::to_string(job.failures) + " of at most " +
+                       std::to_string(job.request.max_attempts) + "): " + attempt.reason;
   turn.EditJob(id, [&](JobRow& row) {
     row.state = JobState::kRecovering;
     row.reason = reason;

@@ -107,6 +107,29 @@ TEST(JobView, StateEvaluationsAndWarningsStay) {
   std::free(text);
 }
 
+// The events are read after the job.
+TEST(JobView, ItsEndIsNewerThanTheJob_NothingIsSaidTwiceOrLate) {
+  char* text = nullptr;
+  size_t size = 0;
+  std::FILE* out = open_memstream(&text, &size);
+  {
+    JobView view(out, kPlain);
+    rpc::Event retry, end;
+    retry.kind = "AttemptFailed";
+    retry.text = "attempt 1 failed (1 of at most 3): rank 0 exited";
+    retry.severity = "warning";
+    end.kind = "JobFailed";
+    end.text = "FAILED: rank 0 exited with code 3";
+    end.severity = "error";
+    view.Show(Running(0), {retry, end});
+  }
+  std::fclose(out);
+  EXPECT_EQ(std::string(text, size),
+            "warning: attempt 1 failed (1 of at most 3): rank 0 exited\n"
+            "j3 running: 2 ranks\n");
+  std::free(text);
+}
+
 TEST(RanksText, RangeAndWhatItHasNow) {
   rpc::Job job = Running(1);
   EXPECT_EQ(RanksText(job), "2 ranks");
