@@ -49,6 +49,7 @@ class Coordinator {
 
   // Soft state for readers: progress and reachability, taken after each Decide by the shell.
   // Jobs whose view changed since the last call; cheap when nothing changed.
+  // To be taken before the nodes: what is told of a lost node depends on its jobs.
   std::vector<LiveJob> TakeChangedJobs();
   std::vector<LiveNode> TakeChangedNodes();
   // Those of which nothing has changed but that they were heard.

@@ -248,6 +248,17 @@ std::vector<std::string> WhatFollows(const Tables& tables, const Soft& soft,
   return out;
 }
 
+// They tell what follows for the job.
+void TouchLostNodes(const Tables& tables, JobId id, Soft* soft) {
+  const AttemptRow* attempt = tables.attempts().Active(id);
+  if (attempt == nullptr) return;
+  for (const RankRow* rank : tables.ranks().Of(id, attempt->number)) {
+    auto node = soft->nodes.find(rank->node);
+    if (node == soft->nodes.end() || node->second.reachable) continue;
+    soft->changed_nodes.insert(rank->node);
+  }
+}
+
 LiveNode ViewOf(const Tables& tables, const Soft& soft, const NodeId& id) {
   LiveNode live{.id = id};
   const NodeRow* row = tables.FindNode(id);
@@ -340,7 +351,10 @@ std::optional<std::vector<LiveQueue>> TakeChangedQueues(const Tables& tables,
 std::vector<LiveJob> TakeChangedJobs(const Tables& tables, Soft* soft) {
   soft->changed_queues |= !soft->changed_jobs.empty();
   std::vector<LiveJob> views;
-  for (JobId id : soft->changed_jobs) views.push_back(ViewOf(tables, *soft, id));
+  for (JobId id : soft->changed_jobs) {
+    views.push_back(ViewOf(tables, *soft, id));
+    TouchLostNodes(tables, id, soft);
+  }
   soft->changed_jobs.clear();
   return views;
 }
