@@ -136,6 +136,13 @@ def test_a_wall_clock_that_jumps_harms_nothing(bare_cluster, tiny_data):
         for words in (("explain", long), ("queues", "-o", "wide"), ("nodes",), ("jobs",), ("describe", long)):
             assert not re.search(r"(^|\s)-\d", cluster.cox(*words).stdout), "no negative times"
         assert "READY" in cluster.cox("nodes").stdout
+        # cox, whose clock is right, reckons with the coordinator's.
+        row = next(r for r in cluster.cox("jobs").stdout.splitlines() if r.startswith(short))
+        assert re.search(r"\s\d+s ago", row), row
+        cluster.cox("drain", "node-a", "--deadline", "40m")
+        by = int(cluster.json("nodes")["nodes"][0]["drainByUs"]) / 1e6
+        assert abs(by - (time.time() + offset + 2400)) < 120, (by, offset)
+        cluster.cox("drain", "node-a", "--undo")
     # A new life begins an hour before what the last one wrote.
     step = int(cluster.job(long)["progress"]["step"])
     jump(-3600)

@@ -36,9 +36,11 @@ absl::StatusOr<Job> Client::Watch(const std::string& job,
   const absl::Status status = wire_->Repeat([&](bool* heard) -> grpc::Status {
     grpc::ClientContext call;
     wire_->Prepare(&call, kNoLimit);
+    const base::WallTime sent = base::WallNow();
     auto stream = wire_->stub->WatchJob(&call, request);
     wire::WatchJobResponse news;
     while (stream->Read(&news)) {
+      if (!*heard) wire_->HearClockOf(call, sent);
       *heard = true;
       last = wire_->Value(news.job());
       request.set_cursor(std::max<uint64_t>(request.cursor(), news.cursor()));

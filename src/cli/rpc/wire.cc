@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <thread>
 
+#include "absl/strings/numbers.h"
+#include "cli/rpc/coordinator_clock.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/error_details.h"
 #include "coxswain/v1/coxswain.pb.h"
@@ -94,6 +96,15 @@ void Client::Wire::Prepare(grpc::ClientContext* call, milliseconds limit) const 
   if (!end) return;
   call->set_deadline(system_clock::now() + std::chrono::duration_cast<system_clock::duration>(
                                                *end - steady_clock::now()));
+}
+
+void Client::Wire::HearClockOf(const grpc::ClientContext& call, base::WallTime sent) {
+  const auto& told = call.GetServerInitialMetadata();
+  const auto found = told.find("coxswain-time-us");
+  if (found == told.end()) return;
+  int64_t us = 0;
+  if (!absl::SimpleAtoi(absl::string_view(found->second.data(), found->second.size()), &us)) return;
+  HearClock(sent, base::WallNow(), base::WallTime{us});
 }
 
 bool Client::Wire::TimeIsUp() const {

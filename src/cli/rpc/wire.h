@@ -9,6 +9,7 @@
 
 #include "cli/rpc/client.h"
 #include "cli/rpc/convert.h"
+#include "common/base/clock.h"
 #include "common/rpc/token.h"
 #include "coxswain/v1/coxswain.grpc.pb.h"
 
@@ -22,6 +23,8 @@ struct Client::Wire {
   // In words, with the codes that client.h promises.
   absl::Status Why(const grpc::Status& status) const;
   bool TimeIsUp() const;
+  // The coordinator's clock, of a call that was made then and has been answered.
+  static void HearClockOf(const grpc::ClientContext& call, base::WallTime sent);
   // When to give up on a coordinator that has never answered.
   std::optional<SteadyTime> PatienceEnds(SteadyTime start) const;
 
@@ -36,7 +39,10 @@ struct Client::Wire {
                     const Request& request, Response* response) const {
     grpc::ClientContext call;
     Prepare(&call, std::chrono::seconds(15));
-    return Why((stub.get()->*method)(&call, request, response));
+    const base::WallTime sent = base::WallNow();
+    const grpc::Status status = (stub.get()->*method)(&call, request, response);
+    HearClockOf(call, sent);
+    return Why(status);
   }
 
   // The message as a value, with `json` where it is wanted.

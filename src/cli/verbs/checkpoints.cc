@@ -2,9 +2,9 @@
 
 #include "cli/output/table.h"
 #include "cli/output/words.h"
+#include "cli/rpc/coordinator_clock.h"
 #include "cli/verbs/verb.h"
 #include "common/base/byte_text.h"
-#include "common/base/clock.h"
 
 namespace coxswain::cli::verbs {
 namespace {
@@ -45,7 +45,7 @@ int List(const Session& session, const Flags& flags) {
   if (session.wide())
     headings.insert(headings.end(), {"SAMPLES", "SHARDS", "GENERATION", "VERIFIED", "REASON"});
   output::Table table(headings);
-  const int64_t now = base::WallNow().us;
+  const int64_t now = rpc::CoordinatorNow().us;
   const std::string best = BestOf(listed->items);
   for (const rpc::Checkpoint& c : listed->items) {
     std::vector<output::Cell> row = {

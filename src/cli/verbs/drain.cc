@@ -1,9 +1,9 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/output/words.h"
+#include "cli/rpc/coordinator_clock.h"
 #include "cli/verbs/flag_checks.h"
 #include "cli/verbs/verb.h"
-#include "common/base/clock.h"
 #include "common/config/quantities.h"
 
 namespace coxswain::cli::verbs {
@@ -18,9 +18,13 @@ struct Flags {
 
 int Drain(const Session& session, const Flags& flags) {
   const auto in = config::ParseDuration(flags.deadline);
-  const int64_t deadline = in ? base::WallNow().us + in->count() : 0;  // 0: none
   auto client = session.Connect();
   if (!client.ok()) return session.Fail(client.status());
+  if (in) {  // on the coordinator's clock, which its first answer tells
+    if (const auto info = (*client)->GetServerInfo(); !info.ok())
+      return session.Fail(info.status());
+  }
+  const int64_t deadline = in ? rpc::CoordinatorNow().us + in->count() : 0;  // 0: none
   const auto drained = (*client)->DrainNode(flags.node, flags.reason, flags.undo, deadline);
   if (!drained.ok()) return session.Fail(drained.status());
   const rpc::Node& node = drained->node;

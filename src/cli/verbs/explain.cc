@@ -5,10 +5,10 @@
 #include <algorithm>
 
 #include "cli/output/words.h"
+#include "cli/rpc/coordinator_clock.h"
 #include "cli/verbs/fleet_cells.h"
 #include "cli/verbs/job_view.h"
 #include "cli/verbs/verb.h"
-#include "common/base/clock.h"
 
 namespace coxswain::cli::verbs {
 namespace {
@@ -34,7 +34,7 @@ std::string Headline(const rpc::Explanation& it) {
   if (starting) text += ", starting";
   if (it.since_us > 0) {
     text += " since " + output::When(it.since_us) + " (" +
-            output::Ago(it.since_us, base::WallNow().us) + ")";
+            output::Ago(it.since_us, rpc::CoordinatorNow().us) + ")";
   }
   if (!HoldsSlots(job)) return text + "\n";
   return text + ": " + AttemptText(job) + ", " + RanksText(job) + "\n";

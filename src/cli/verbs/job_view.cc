@@ -4,7 +4,7 @@
 
 #include "cli/output/table.h"
 #include "cli/output/words.h"
-#include "common/base/clock.h"
+#include "cli/rpc/coordinator_clock.h"
 #include "common/base/duration_text.h"
 
 namespace coxswain::cli::verbs {
@@ -132,7 +132,7 @@ std::string CauseText(rpc::Cause cause, const std::string& kind) {
 
 std::string TimeText(int64_t us) {
   if (us == 0) return "not known";
-  const base::Duration left{us - base::WallNow().us};
+  const base::Duration left{us - rpc::CoordinatorNow().us};
   const std::string in = base::InText(left);
   // The second is more than an estimate knows.
   return left.count() <= 0 ? in : in + ", at " + output::WhenMinute(us);
@@ -140,7 +140,7 @@ std::string TimeText(int64_t us) {
 
 std::string LeftText(const rpc::Job& job) {
   if (job.state != "RUNNING" || job.expected_end_us == 0) return "";
-  return base::AboutText(base::Duration{job.expected_end_us - base::WallNow().us});
+  return base::AboutText(base::Duration{job.expected_end_us - rpc::CoordinatorNow().us});
 }
 
 std::string StartText(const rpc::Job& job) { return TimeText(job.expected_start_us); }

@@ -3,11 +3,11 @@
 
 #include "cli/output/table.h"
 #include "cli/output/words.h"
+#include "cli/rpc/coordinator_clock.h"
 #include "cli/verbs/flag_checks.h"
 #include "cli/verbs/job_view.h"
 #include "cli/verbs/verb.h"
 #include "common/base/byte_text.h"
-#include "common/base/clock.h"
 
 namespace coxswain::cli::verbs {
 namespace {
@@ -33,7 +33,7 @@ void PrintTable(const Session& session, const std::vector<rpc::Job>& jobs) {
                     {"ATTEMPT", "FAILED", "QUEUE", "PRIORITY", "BY", "LABELS", "LEFT"});
   headings.push_back("REASON");
   output::Table table(headings);
-  const int64_t now = base::WallNow().us;
+  const int64_t now = rpc::CoordinatorNow().us;
   for (const rpc::Job& job : jobs) {
     const rpc::Progress& p = job.progress;
     std::vector<output::Cell> row = {

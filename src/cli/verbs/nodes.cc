@@ -3,11 +3,11 @@
 #include <map>
 
 #include "cli/output/words.h"
+#include "cli/rpc/coordinator_clock.h"
 #include "cli/verbs/flag_checks.h"
 #include "cli/verbs/fleet_cells.h"
 #include "cli/verbs/verb.h"
 #include "common/base/byte_text.h"
-#include "common/base/clock.h"
 #include "common/base/name_order.h"
 
 namespace coxswain::cli::verbs {
@@ -55,7 +55,7 @@ int List(const Session& session) {
     headings.insert(headings.end(), {"ID", "ADDRESS", "MEMORY", "VERSION", "HEARTBEAT", "LABELS"});
   headings.push_back("REMARKS");
   output::Table table(headings);
-  const int64_t now = base::WallNow().us;
+  const int64_t now = rpc::CoordinatorNow().us;
   std::map<std::string, int> connected;
   for (const rpc::Node& node : nodes->items) connected[node.name] += node.state != "UNREACHABLE";
   for (const rpc::Node& node : nodes->items) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "common/base/clock.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/error_details.h"
 #include "common/rpc/token.h"
@@ -277,7 +278,9 @@ class Service final : public v1::Coxswain::CallbackService {
   }
 
  private:
-  grpc::Status Enter(const grpc::CallbackServerContext& context) const {
+  // Times in answers are on this clock; the caller's may be another.
+  grpc::Status Enter(grpc::CallbackServerContext& context) const {
+    context.AddInitialMetadata("coxswain-time-us", std::to_string(base::WallNow().us));
     return coxswain::rpc::CheckToken(context, token_);
   }
 
