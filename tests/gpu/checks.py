@@ -8,7 +8,7 @@ import time
 import jobs
 from context import close, losses
 from programs import Cluster, Failed, Skipped, wait_until
-from speed_checks import checkpoint_stall, prefetch, speed
+from speed_checks import checkpoint_stall, graphs, graphs_speed, prefetch, speed
 
 
 def smi(query):
@@ -231,6 +231,8 @@ CHECKS = {
     "nccl": nccl,
     "resume": resume,
     "prefetch": prefetch,
+    **{f"graphs.{name}": graphs(name) for name in ("mlp", "cnn", "resnet", "gpt", "llama")},
+    "graphs.speed": graphs_speed,
     "two_ranks": two_ranks,
     "abort": abort,
     "out_of_memory": out_of_memory,

@@ -85,6 +85,41 @@ def prefetch(context):
     return numbers
 
 
+def graphs_key(context, wanted):
+    return f", cuda_graphs: {'true' if wanted else 'false'}" if context.gpus else ""
+
+
+def graphs(name):
+    """With CUDA graphs: the losses of steps without; the log says that they are recorded."""
+    def check(context):
+        difference, job = same_losses(context, "graphs", name, (graphs_key(context, False), ""), (graphs_key(context, True), ""))
+        said = [line for line in context.cluster().log(job).splitlines() if "recorded" in line]
+        if context.gpus and not any("are recorded: from step" in line for line in said):
+            raise Failed(f"the steps were not recorded; its log says: {said[:1] or 'nothing of it'}")
+        return {"largest_relative_difference": difference, "bar": 1e-4}
+    check.__doc__ = f"{name}: " + graphs.__doc__
+    return check
+
+
+def graphs_speed(context):
+    """Samples/s and peak memory of the two large models in bf16, and of a small one, without and with CUDA graphs."""
+    numbers, cluster = {}, context.cluster()
+    _, model, data, batch, steps, optimizer = speed_job(context, "gpt2")
+    small = "{recipe: gpt, layers: 4, heads: 4, width: 128}" if context.gpus else model
+    sizes = {"gpt2": (model, data, batch, steps, optimizer), "small": (small, data, 2, steps, optimizer)}
+    sizes["resnet50"] = speed_job(context, "resnet50")[1:]
+    for name, (model, data, batch, steps, optimizer) in sizes.items():
+        for way in ("without", "with"):
+            train = (f"{{epochs: 100000, max_steps: {steps}, global_batch_size: {batch}, precision: bf16, optimizer: {optimizer}"
+                     f"{graphs_key(context, way == 'with')}}}")
+            job = cluster.run(context.job(f"graphs-{name}-{way}", model, data, train))
+            numbers[f"{name}_samples_per_s_{way}"] = round(samples_per_second(cluster, job, batch, steps), 1)
+            if context.gpus:
+                memory = max(value for _, value, _ in cluster.points(job, "gpu_peak_memory_bytes"))
+                numbers[f"{name}_peak_memory_mib_{way}"] = round(memory / 2**20)
+    return numbers
+
+
 def speed(name, compiled):
     """Samples/s and peak GPU memory, in bf16, of a whole job (data, metrics and all) and of PyTorch on one batch in memory."""
     def check(context):

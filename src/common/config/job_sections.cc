@@ -207,6 +207,7 @@ void ReadSpec(Section& in, const JobSite& site, JobSpec* job, std::vector<std::s
     in.Below("train", [&](Section& below) {
       ReadTrain(below, {job->workers, job->max_workers}, &job->train);
       CheckTargets(below, job->data, job->train);
+      CheckGraphs(below, *job);
       ReadEarlyStopping(below, job->data, &job->train.early_stopping);
       for (const char* key : {"evaluate_every_epochs", "evaluate_every_steps"}) {
         if (!below.Has(key) || job->data.HasEvaluation()) continue;

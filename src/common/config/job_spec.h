@@ -228,6 +228,7 @@ struct Train {
   uint64_t seed = 1;
   Precision precision = Precision::kFloat32;
   Tf32 tf32 = Tf32::kConvolutions;
+  bool cuda_graphs = false;  // forward and backward are recorded once, and done again by the GPU
   Optimizer optimizer;
   Schedule schedule;
   double label_smoothing = 0.0;  // [0, 1)

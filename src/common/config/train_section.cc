@@ -163,6 +163,26 @@ void CheckTargets(Section& in, const Data& data, const Train& train) {
   }
 }
 
+void CheckGraphs(Section& in, const JobSpec& job) {
+  if (!job.train.cuda_graphs) return;
+  const uint32_t ranks = std::max(job.workers, job.max_workers);
+  if (job.resources.gpus == 0) {
+    in.Wrong("cuda_graphs",
+             "needs a GPU; found true with spec.resources.gpus: 0, expected gpus: 1");
+  } else if (ranks > 1) {
+    in.Wrong("cuda_graphs", "found true with " + RanksText({job.workers, ranks}) +
+                                ", whose sums over NCCL are not recorded; expected workers: 1");
+  } else if (job.train.max_global_batch_size > 0) {
+    in.Wrong("cuda_graphs",
+             "found true with a range of batches (spec.train.global_batch_size), but a recorded "
+             "step is of one size; expected one batch size");
+  } else if (job.model.IsOwn()) {
+    in.Wrong("cuda_graphs",
+             "found true with a model of your own, which may wait for the GPU or do something else "
+             "in each step; expected one of the recipes mlp, cnn, resnet, gpt, llama");
+  }
+}
+
 void ReadTrain(Section& in, const WorkerRange& ranks, Train* out) {
   in.Integer("epochs", int64_t{1}, int64_t{1'000'000}, &out->epochs);
   in.Integer("max_steps", int64_t{0}, kMost, &out->max_steps);
@@ -177,6 +197,7 @@ void ReadTrain(Section& in, const WorkerRange& ranks, Train* out) {
   in.Choice<Tf32>(
       "tf32", {{"none", Tf32::kNone}, {"convolutions", Tf32::kConvolutions}, {"all", Tf32::kAll}},
       &out->tf32);
+  in.Bool("cuda_graphs", &out->cuda_graphs);
   in.Below("optimizer", [&](Section& below) { ReadOptimizer(below, &out->optimizer); });
   in.Below("schedule",
            [&](Section& below) { ReadSchedule(below, out->max_steps, &out->schedule); });

@@ -16,5 +16,7 @@ struct WorkerRange {
 void ReadTrain(Section& in, const WorkerRange& ranks, Train* out);
 // Whether spec.train.class_weights and label_smoothing go with the data.
 void CheckTargets(Section& in, const Data& data, const Train& train);
+// Whether spec.train.cuda_graphs goes with the rest, all of which has been read.
+void CheckGraphs(Section& in, const JobSpec& job);
 
 }  // namespace coxswain::config

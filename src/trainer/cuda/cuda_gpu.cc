@@ -1,11 +1,15 @@
 // The module libcoxswain_cuda.so: the only code that sees CUDA and NCCL.
 #include <ATen/Context.h>
+#include <ATen/core/CachingHostAllocator.h>
 #include <ATen/cuda/CUDAContext.h>
+#include <ATen/cuda/CUDAGraph.h>
+#include <ATen/cuda/Exceptions.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <cuda_runtime_api.h>
 
 #include <cstdlib>
+#include <memory>
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 
 #include "trainer/engine/device/gpu.h"
@@ -34,6 +38,23 @@ class CudaGpu : public engine::Gpu {
     at::globalContext().setAllowTF32CuDNN(of != config::Tf32::kNone);
   }
 
+  std::function<void()> Record(const std::function<void()>& work) override {
+    AT_CUDA_CHECK(cudaDeviceSynchronize());
+    c10::cuda::CUDACachingAllocator::emptyCache();  // the graph has memory of its own
+    auto graph = std::make_shared<at::cuda::CUDAGraph>();
+    const at::cuda::MempoolId_t pool = at::cuda::graph_pool_handle();
+    try {
+      // Of this thread alone: the batches' thread and NCCL's watchdog go on with theirs.
+      graph->capture_begin(pool, cudaStreamCaptureModeThreadLocal);
+      work();
+      graph->capture_end();
+    } catch (...) {
+      EndFailed(*graph, pool);
+      throw;
+    }
+    return [graph] { graph->replay(); };
+  }
+
   c10::intrusive_ptr<c10d::Backend> MakeBackend(c10::intrusive_ptr<c10d::Store> store, int rank,
                                                 int size,
                                                 std::chrono::milliseconds timeout) override {
@@ -44,6 +65,32 @@ class CudaGpu : public engine::Gpu {
     nccl->setBoundDeviceId(device());
     nccl->eagerConnectSingleDevice(device());
     return nccl;
+  }
+
+ private:
+  // Leaves the stream and the allocators as they were, however far it came: neither may ask `graph`
+  // any more which memory is its own, and what the step took must go back, the more so where it was
+  // memory that it failed for.
+  static void EndFailed(at::cuda::CUDAGraph& graph, const at::cuda::MempoolId_t& pool) {
+    namespace allocator = c10::cuda::CUDACachingAllocator;
+    auto try_to = [](const auto& end) {
+      try {
+        end();
+        return true;
+      } catch (const std::exception&) {  // it never began, is over, or is invalid
+        return false;
+      }
+    };
+    try_to([&] { graph.capture_end(); });
+    // Of an ended one the graph itself gives back what it had.
+    if (!try_to([&] { graph.pool(); })) {
+      at::HostAllocator* pinned = at::getHostAllocator(at::kCUDA);
+      try_to([&] { allocator::endAllocateToPool(kFirst, pool); });
+      try_to([&] { allocator::releasePool(kFirst, pool); });
+      try_to([&] { pinned->end_allocate_to_pool(pool); });
+      try_to([&] { pinned->release_pool(pool); });
+    }
+    cudaGetLastError();
   }
 };
 

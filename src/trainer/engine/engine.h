@@ -55,6 +55,8 @@ struct EngineSettings {
   bool group_alone = false;
   // For tests: batches are copied on the loader's thread, as they are to a GPU.
   bool send_batches = false;
+  // For tests: stands for Gpu::Record (device/gpu.h).
+  std::function<std::function<void()>(const std::function<void()>& work)> record;
   // The bytes of spec.model.module or spec.model.plugin.
   std::shared_ptr<const std::string> model_file;
 };
@@ -136,6 +138,7 @@ struct StepResult {
   double gradient_noise = 0;  // gradient noise scale, in samples; 0: not known
   int64_t most_at_once = 0;   // as Engine::MostAtOnce
   StepFlags agreed;           // any rank's flag
+  std::string notice;         // for the log; mostly empty
   // Not empty: a loss or the gradients' norm is not finite, and nothing was applied. Says which
   // parameter. The same on every rank.
   std::string not_finite_at;

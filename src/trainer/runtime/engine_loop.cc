@@ -137,6 +137,7 @@ core::Event EngineLoop::Run(const core::RunStep& command) {
     return core::CollectiveFailed{std::string(result.status().message())};
   }
   if (!result.ok()) return Failed(result.status());
+  if (!result->notice.empty()) log::Info(result->notice);
   if (!result->not_finite_at.empty()) {
     return core::NotFinite{result->step, result->not_finite.empty() ? "gradient norm" : "loss",
                            result->not_finite, result->not_finite_at};

@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <torch/csrc/distributed/c10d/Backend.hpp>
@@ -26,6 +27,10 @@ class Gpu {
   virtual int64_t peak_memory() const = 0;
   // For the whole process, from now on.
   virtual void AllowTf32(config::Tf32 of) = 0;
+  // Notes what `work` tells the GPU on this thread's stream, which is not the default one, and
+  // does nothing of it: what is returned does, each time, with the same memory. `work` must not
+  // wait for the GPU. If that throws, the GPU can be used as before.
+  virtual std::function<void()> Record(const std::function<void()>& work) = 0;
   // A process group by NCCL, connected. It never ends the process: a collective that cannot end is
   // ended by Backend::abort.
   virtual c10::intrusive_ptr<c10d::Backend> MakeBackend(c10::intrusive_ptr<c10d::Store> store,

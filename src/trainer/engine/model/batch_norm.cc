@@ -19,24 +19,29 @@ at::Tensor BatchNorm::Forward(const at::Tensor& x, const ForwardPass& pass) cons
   }
   auto [out, mean, inverse] =
       at::native_batch_norm(x, t_.weight, t_.bias, {}, {}, true, kMomentum, kEpsilon);
-  if (pass.statistics != nullptr) AddStatistics(x, mean, inverse, pass.statistics + offset_);
+  if (pass.statistics == nullptr && pass.moments == nullptr) return out;
+  // In one piece: from a GPU each copy waits for all that it was told to do.
+  BatchMoments moments = {offset_, static_cast<double>(x.size(0)),
+                          static_cast<double>(x.numel() / x.size(1)),
+                          at::cat({mean.detach(), inverse.detach()}).to(at::kDouble)};
+  if (pass.moments != nullptr) {
+    pass.moments->push_back(std::move(moments));
+  } else {
+    const at::Tensor host = moments.values.to(at::kCPU);
+    moments.AddTo(host.const_data_ptr<double>(), pass.statistics);
+  }
   return out;
 }
 
-void BatchNorm::AddStatistics(const at::Tensor& x, const at::Tensor& mean,
-                              const at::Tensor& inverse, double* statistics) const {
-  auto rows = static_cast<double>(x.size(0));
-  double count = rows * static_cast<double>(x.size(2) * x.size(3));
-  double unbias = count > 1 ? count / (count - 1) : 1;
-  // In one piece: from a GPU each copy waits for all that it was told to do.
-  const at::Tensor both = at::cat({mean.detach(), inverse.detach()}).to(at::kCPU, at::kDouble);
-  int64_t channels = mean.numel();
-  const double* m = both.const_data_ptr<double>();
-  const double* s = m + channels;
-  for (int64_t i = 0; i < channels; ++i) statistics[i] += rows * m[i];
+void BatchMoments::AddTo(const double* host, double* statistics) const {
+  const double unbias = count > 1 ? count / (count - 1) : 1;
+  const int64_t channels = values.numel() / 2;
+  const double* inverses = host + channels;
+  statistics += offset;
+  for (int64_t i = 0; i < channels; ++i) statistics[i] += rows * host[i];
   statistics += channels;
   for (int64_t i = 0; i < channels; ++i) {
-    statistics[i] += rows * (1 / (s[i] * s[i]) - kEpsilon) * unbias;
+    statistics[i] += rows * (1 / (inverses[i] * inverses[i]) - kEpsilon) * unbias;
   }
 }
 

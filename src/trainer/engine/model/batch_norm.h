@@ -10,6 +10,16 @@ namespace coxswain::trainer::engine {
 
 struct ForwardPass;
 
+// What a layer's statistics of one micro-batch are made of, wherever the model is.
+struct BatchMoments {
+  size_t offset = 0;  // in ForwardPass::statistics
+  double rows = 0, count = 0;
+  at::Tensor values;  // doubles: each channel's mean, then each one's 1 / standard deviation
+
+  // `host`: the values, in the machine's own memory.
+  void AddTo(const double* host, double* statistics) const;
+};
+
 class BatchNorm {
  public:
   struct Tensors {
@@ -27,9 +37,6 @@ class BatchNorm {
   void UpdateStatistics(const double* statistics, double rows);
 
  private:
-  void AddStatistics(const at::Tensor& x, const at::Tensor& mean, const at::Tensor& inverse,
-                     double* statistics) const;
-
   Tensors t_;
   size_t offset_;
 };

@@ -129,8 +129,7 @@ class Gpt : public Model {
                      uint64_t* site) const {
     if (!pass.training || dropout_ == 0) return x;
     const uint64_t seed = base::Mix64(pass.seed ^ base::Mix64(++*site));
-    return KeyedDropout(x.reshape({rows, x.numel() / rows}), dropout_, seed, pass.position)
-        .view_as(x);
+    return KeyedDropout(x.reshape({rows, x.numel() / rows}), dropout_, seed, pass).view_as(x);
   }
 
   const config::Transformer shape_;

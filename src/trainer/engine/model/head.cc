@@ -22,7 +22,7 @@ at::Tensor Head::Forward(at::Tensor x, const ForwardPass& pass) const {
   for (size_t i = 0; i < layers_.size(); ++i) {
     bool last = i + 1 == layers_.size();
     if (last && pass.training && dropout_ > 0) {
-      x = KeyedDropout(x, dropout_, pass.seed, pass.position);
+      x = KeyedDropout(x, dropout_, pass.seed, pass);
     }
     x = layers_[i].Forward(x);
     if (!last) x = at::relu(x);

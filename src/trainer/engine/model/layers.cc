@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "trainer/engine/model/model.h"
+
 namespace coxswain::trainer::engine {
 namespace {
 
@@ -78,31 +80,32 @@ at::Tensor NormalValues(at::IntArrayRef shape, double std, at::ScalarType dtype,
   return out;
 }
 
-at::Tensor KeyedMask(int64_t rows, int64_t features, double keep, uint64_t seed, int64_t position,
-                     const at::TensorOptions& options) {
-  const at::TensorOptions whole = options.dtype(at::kLong);
-  const at::Tensor row = at::arange(position, position + rows, whole);
+at::Tensor KeyedMask(const at::Tensor& positions, int64_t features, double keep, uint64_t seed,
+                     at::ScalarType type) {
   const auto key = static_cast<int64_t>(base::Mix64(seed ^ 0xd409));
-  const at::Tensor keys = Mixed(row + key).unsqueeze(1);
-  const at::Tensor draws = Shifted(Mixed(keys + at::arange(features, whole)), 32);
+  const at::Tensor keys = Mixed(positions + key).unsqueeze(1);
+  const at::Tensor draws = Shifted(Mixed(keys + at::arange(features, positions.options())), 32);
   const auto limit = static_cast<int64_t>(keep * 0x1p32);
-  return draws.lt(limit).to(options.dtype()).mul_(1 / keep);
+  return draws.lt(limit).to(type).mul_(1 / keep);
 }
 
-at::Tensor KeyedDropout(const at::Tensor& x, double probability, uint64_t seed, int64_t position) {
+at::Tensor KeyedDropout(const at::Tensor& x, double probability, uint64_t seed,
+                        const ForwardPass& pass) {
   const bool float64 = x.scalar_type() == at::kDouble;
   const at::ScalarType type = float64 ? at::kDouble : at::kFloat;
   const double keep = 1 - probability;
-  if (!x.is_cpu()) {
+  const bool recorded = pass.first.defined();
+  if (!x.is_cpu() || recorded) {
+    const at::Tensor rows = at::arange(x.size(0), x.options().dtype(at::kLong));
     const at::Tensor drawn =
-        KeyedMask(x.size(0), x.size(1), keep, seed, position, x.options().dtype(type));
+        KeyedMask(recorded ? rows + pass.first : rows + pass.position, x.size(1), keep, seed, type);
     return (x * drawn).to(x.scalar_type());
   }
   at::Tensor mask = at::empty(x.sizes(), type);
   if (float64) {
-    FillMask(mask.data_ptr<double>(), x.size(0), x.size(1), keep, seed, position);
+    FillMask(mask.data_ptr<double>(), x.size(0), x.size(1), keep, seed, pass.position);
   } else {
-    FillMask(mask.data_ptr<float>(), x.size(0), x.size(1), keep, seed, position);
+    FillMask(mask.data_ptr<float>(), x.size(0), x.size(1), keep, seed, pass.position);
   }
   // In a lower precision 1 / keep itself would be rounded, and every sum with it.
   return (x * mask).to(x.scalar_type());

@@ -35,6 +35,11 @@ struct ForwardPass {
   // Training with batch norm: per layer mean and unbiased variance of this micro-batch are added
   // here, times the number of rows. Laid out as Model::statistics_size says. Null: not wanted.
   double* statistics = nullptr;
+  // Of a pass that is recorded (training/recorded.cc), in which nothing may come from or go to the
+  // machine's own memory: instead of `position` a tensor of one int64, instead of `statistics`
+  // what they are made of.
+  at::Tensor first;
+  std::vector<BatchMoments>* moments = nullptr;
 };
 
 class Model {

@@ -75,7 +75,7 @@ class ResNet : public Model {
     if (!small_stem_) x = at::max_pool2d(x, 3, 2, 1);
     for (const ResidualLayer& layer : layers_) x = layer.Forward(x, pass);
     x = x.mean({2, 3});
-    if (pass.training && dropout_ > 0) x = KeyedDropout(x, dropout_, pass.seed, pass.position);
+    if (pass.training && dropout_ > 0) x = KeyedDropout(x, dropout_, pass.seed, pass);
     return classifier_->Forward(x);
   }
 

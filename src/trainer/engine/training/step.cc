@@ -58,7 +58,11 @@ absl::Status TrainingEngine::TryStep(const data::Batch& batch, const StepFlags& 
   const bool alone = group_->size() == 1;
   summing_ = updating_ = false;
   return Guard(alone ? absl::StatusCode::kInternal : absl::StatusCode::kUnavailable, [&] {
-    Forward(batch, flags, result);
+    if (IsRecorded(batch, result)) {
+      ForwardRecorded(batch, flags, result);
+    } else {
+      Forward(batch, flags, result);
+    }
     updating_ = true;
     base::Time updating = base::MonotonicNow();
     const base::Duration waited = result.all_reduce;
@@ -79,15 +83,19 @@ absl::Status TrainingEngine::TryStep(const data::Batch& batch, const StepFlags& 
   });
 }
 
+int64_t TrainingEngine::Unit(const data::Batch& batch) const {
+  const int64_t unit = micro_batch_ > 0 ? micro_batch_ : batch.rows.count;
+  return most_at_once_ > 0 ? std::min(unit, most_at_once_) : unit;
+}
+
 void TrainingEngine::Forward(const data::Batch& batch, const StepFlags& flags, StepResult& result) {
   ResetGradients();
   control_->Begin(flags);
   control_->AddNoise(meter_.own());
   bool alone = group_->size() == 1, measure = meter_.Due(step_, alone);
-  int64_t unit = micro_batch_ > 0 ? micro_batch_ : batch.rows.count;
+  int64_t unit = Unit(batch);
   // A rank alone has no other's gradient to compare with: it looks at its own half-way.
-  if (measure && alone && micro_batch_ == 0) unit = (batch.rows.count + 1) / 2;
-  if (most_at_once_ > 0) unit = std::min(unit, most_at_once_);
+  if (measure && alone && micro_batch_ == 0) unit = std::min(unit, (batch.rows.count + 1) / 2);
   at_once_ = std::min(unit, batch.rows.count);
   HalfBatch half;
   group_->MeasureBackward(measure);

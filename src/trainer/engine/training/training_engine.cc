@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <c10/util/Logging.h>
 
 #include <algorithm>
@@ -139,6 +140,12 @@ absl::Status TrainingEngine::Prepare(const EngineSettings& settings, Datasets se
     gpu_name_ = gpu_->name();
     gpu_->AllowTf32(train.tf32);
   }
+  if (train.cuda_graphs) {
+    record_ = settings_.record;
+    if (gpu_ != nullptr) {
+      record_ = [this](const std::function<void()>& work) { return gpu_->Record(work); };
+    }
+  }
   if (settings_.copy_state) copies_.CopyAll();
   plan_.samples = sets.train->size();
   plan_.batch = train.global_batch_size;
@@ -155,11 +162,17 @@ absl::Status TrainingEngine::Prepare(const EngineSettings& settings, Datasets se
 }
 
 // Of this thread; those that LibTorch starts from it are as it is.
-void TrainingEngine::SetUpThread() const {
+void TrainingEngine::SetUpThread() {
   at::set_num_threads(static_cast<int>(settings_.threads));
   // A model that has learnt its data has gradients below 1e-38, which cost a CPU three times
   // the time of others and change nothing.
   at::globalContext().setFlushDenormal(true);
+  if (gpu_ == nullptr || !settings_.spec.train.cuda_graphs) return;
+  // What is recorded may depend on no other stream, and the default one cannot be: all is done on
+  // one of our own, the reducer's part of backward too.
+  const c10::impl::VirtualGuardImpl guard(device_.type());
+  if (!stream_) stream_ = guard.getStreamFromGlobalPool(device_);
+  guard.exchangeStream(*stream_);
 }
 
 void TrainingEngine::BuildModel() {
@@ -320,6 +333,7 @@ absl::Status TrainingEngine::LeaveFailed(const absl::Status& failure, bool alone
 
 void TrainingEngine::LeaveGroup(bool broken) {
   loader_.reset();
+  ForgetRecorded();
   if (broken) sockets_.Shutdown();  // so that no thread of the old group waits for a peer
   if (model_ != nullptr) {
     ResetGradients();

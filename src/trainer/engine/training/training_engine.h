@@ -65,7 +65,7 @@ class TrainingEngine : public Engine {
   absl::Status LeaveFailed(const absl::Status& failure, bool alone);
 
   void WatchGradients();
-  void SetUpThread() const;
+  void SetUpThread();
   void BuildModel();
   // The model's tensors go to the device.
   void MoveModel();
@@ -103,11 +103,32 @@ class TrainingEngine : public Engine {
   void Spread(uint32_t root, uint64_t begin, uint64_t end, const char* from, const StatePart& to);
   void ShareUpdate(StepResult& result);
 
+  // Of a step that is recorded (recorded.cc): what it was made for, where its batch goes in, and
+  // what comes out.
+  struct Recorded {
+    int64_t unit = 0;
+    RowTensors rows;
+    at::Tensor weight, position;
+    at::Tensor losses;                  // of each micro-batch
+    std::vector<BatchMoments> moments;  // whose values, end to end, are:
+    at::Tensor all_moments;
+    std::vector<at::Tensor> gradients;
+    std::function<void()> replay;
+  };
+  bool IsRecorded(const data::Batch& batch, StepResult& result);
+  void Record(const data::Batch& batch, int64_t unit);
+  void ForgetRecorded();
+  void PassesOf(Recorded& r);
+  void ForwardRecorded(const data::Batch& batch, const StepFlags& flags, StepResult& result);
+  void TakeRecorded(const Recorded& r);
+
   // The parts of a step.
   absl::Status TryStep(const data::Batch& batch, const StepFlags& flags, StepResult& result);
   // After a step that memory ran out in: OK if it may be tried again, UNAVAILABLE if in a new
   // group.
   absl::Status PassFewer(const absl::Status& out_of_memory);
+  // Samples that go through the model at a time.
+  int64_t Unit(const data::Batch& batch) const;
   void Forward(const data::Batch& batch, const StepFlags& flags, StepResult& result);
   at::Tensor ForwardMicroBatch(const data::Batch& batch, const RowTensors& rows, int64_t begin);
   // What the model says, in the state's precision.
@@ -194,6 +215,11 @@ class TrainingEngine : public Engine {
   GroupSockets sockets_;
   std::unique_ptr<Prefetch> prefetch_;  // null: batches go to the GPU as they are needed, or stay
   std::unique_ptr<data::BatchLoader> loader_;
+  std::optional<c10::Stream> stream_;  // of a GPU that records; none: the default one
+  // Of spec.train.cuda_graphs; empty: steps are not recorded, or cannot be.
+  std::function<std::function<void()>(const std::function<void()>& work)> record_;
+  std::unique_ptr<Recorded> recorded_;
+  int usual_steps_ = 0;  // of the group, before one is recorded
   std::optional<ControlVector> control_;
   NoiseMeter meter_;
   base::Time norm_due_{};  // when the gradients' norm is next worked out for the metrics alone

@@ -132,7 +132,8 @@ struct TrainOptions {
   uint32_t memory_kills = 0;                           // as GroupSettings has it
   bool group_alone = false;
   bool copy_state = false;    // and the state is looked at after each step
-  bool send_batches = false;  // as EngineSettings has it
+  bool send_batches = false;  // as EngineSettings has it, and this:
+  std::function<std::function<void()>(const std::function<void()>& work)> record = {};
 };
 
 // Runs `steps` steps (0: to the end) with so many ranks, from `from` if it is given.
@@ -149,6 +150,7 @@ inline Curve Train(const config::JobSpec& spec, const Datasets& sets, uint32_t w
     settings.before_pass = options.before_pass;
     settings.copy_state = options.copy_state;
     settings.send_batches = options.send_batches;
+    settings.record = options.record;
     settings.group_alone = options.group_alone;
     settings.model_file = options.model_file;
     absl::Status prepared = engine->Prepare(settings, sets);
