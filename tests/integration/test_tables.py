@@ -130,6 +130,24 @@ def test_what_is_wrong_is_said_at_submit_with_the_line(cluster, iris_parquet):
     assert "table.yaml:9: " in said and "cut.parquet: not a whole Parquet file" in said, said
 
 
+def test_a_stray_text_is_told_at_submit_and_the_columns_in_the_log(cluster):
+    lines = (DATA / "iris.csv").read_text().splitlines()
+    lines[14] = "oops" + lines[14][3:]
+    odd = cluster.folder / "odd.csv"
+    odd.write_text("\n".join(lines))
+    said = cluster.cox("submit", table_job(cluster, [odd])).stderr
+    for words in ("warning: column 'sepal length (cm)' of", "odd.csv is taken as categories, since 1 value of 150 is no number: 'oops' in line 15",
+                  "name the columns in spec.data.columns"):
+        assert words in said, said
+    job = cluster.json("jobs")["jobs"][0]["id"]
+    assert cluster.cox("wait", job).returncode == 0
+    log = cluster.cox("logs", job, "--rank", "0").stdout
+    assert "data: 3 columns of numbers: sepal width (cm), petal length (cm), petal width (cm); " \
+        "1 column of categories: sepal length (cm) (" in log and "target: target (3 classes)" in log, log
+    chosen = cluster.cox("submit", table_job(cluster, [odd], data="columns: {categorical: ['sepal length (cm)']}"))
+    assert "warning" not in chosen.stderr, chosen
+
+
 def test_nan_that_the_first_pass_finds_ends_the_job_as_its_owners_failure(cluster):
     lines = (DATA / "iris.csv").read_text().splitlines()
     lines[101] = "nan" + lines[101][3:]
@@ -138,7 +156,7 @@ def test_nan_that_the_first_pass_finds_ends_the_job_as_its_owners_failure(cluste
     job = cluster.submit(table_job(cluster, [bad]))
     assert cluster.cox("wait", job, check=False).returncode == 100
     said = cluster.cox("describe", job).stdout
-    for words in ("nan.csv: row group 0, row 100 of it", "column 'sepal length (cm)': found NaN", "spec.data.nan"):
+    for words in ("nan.csv: line 102, column", "column 'sepal length (cm)': found NaN", "spec.data.nan"):
         assert words in said, said
 
 

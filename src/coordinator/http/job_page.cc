@@ -133,7 +133,8 @@ std::string FactsHtml(const runtime::JobView& job, base::WallTime now) {
   }
   if (job.record.best_checkpoint) {
     const core::CheckpointRow& c = *job.record.best_checkpoint;
-    out += FactHtml("Best", absl::StrCat("step ", CountText(c.step), " (", c.metric, ")"));
+    out +=
+        FactHtml("Best", absl::StrCat("step ", CountText(c.step), " (", NumberText(c.metric), ")"));
   }
   if (!row.model_uri.empty())
     out += FactHtml("Model", "<code>" + Escape(row.model_uri) + "</code>");
@@ -248,7 +249,7 @@ std::string Checkpoints(const std::vector<core::CheckpointRow>& checkpoints, bas
   for (const core::CheckpointRow& row : checkpoints) {
     rows += kCheckpointColumns.Row(
         {base::ToString(row.id) + (row.final ? " (final)" : "") +
-             (row.id == best ? absl::StrCat(" (best: ", row.metric, ")") : ""),
+             (row.id == best ? absl::StrCat(" (best: ", NumberText(row.metric), ")") : ""),
          NodeBadgeHtml(core::ToString(core::ShownState(row))) + " " + Escape(row.reason),
          CountText(row.step), base::BytesText(row.bytes),
          AgoHtml(row.committed ? row.committed : row.opened, now),

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <limits>
 #include <utility>
+#include "trainer/runtime/evaluation_text.h"
 
 #include "common/base/clock.h"
 #include "common/log/log.h"
@@ -28,12 +29,6 @@ absl::Status CheckPreprocessing(const blob::RestoredState& state, const std::str
       "the checkpoint " + uri + " cannot be gone on with: " + why +
       "; to train on with the preprocessing of the job that saved it, set spec.data.preprocessing "
       "to the config.json of its model, or to the preprocessing.json in the job's folder");
-}
-
-std::string Fixed(double value, int digits) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
 }
 
 }  // namespace
@@ -189,13 +184,7 @@ core::Event EngineLoop::Run(const core::Evaluate& command) {
   }
   doors_.metrics->AddEvaluation(*result, step_, rank_, generation_);
   if (rank_ == 0) {
-    const std::string quality =
-        result->accuracy >= 0
-            ? ", accuracy " + Fixed(result->accuracy * 100, 2) + " %" +
-                  (result->perplexity > 0 ? ", perplexity " + Fixed(result->perplexity, 3) : "")
-            : ", R2 " + Fixed(result->r2, 4) + ", mean squared error " + Fixed(result->mse, 6);
-    log::Info("step " + std::to_string(step_) + ": evaluation loss " + Fixed(result->loss, 4) +
-              quality + " of " + std::to_string(result->samples));
+    log::Info("step " + std::to_string(step_) + ": evaluation " + EvaluationText(*result));
   }
   return core::Evaluated{
       result->loss,        result->accuracy,         result->metric, result->agreed.has_best,

@@ -45,6 +45,7 @@ class Reading {
     if (!done.ok()) return done;
     auto out = std::make_unique<JobData>();
     out->preprocessing = ToJson(*preprocessing_);
+    log::Info("data: " + preprocessing_->Summary());
     auto train = data::MakeTableDataset(train_, preprocessing_, std::move(groups_));
     if (!train.ok()) return train.status();
     out->train = *std::move(train);

@@ -37,18 +37,6 @@ std::string TextAt(const arrow::ChunkedArray& values, int64_t row) {
   return scalar.ok() ? (*scalar)->ToString() : "";
 }
 
-// Of a column that would be one of numbers but for this value: " ('?' in row 14)".
-std::string WhyNoNumbers(const arrow::ChunkedArray& values) {
-  int64_t row = -1;
-  const data::ColumnValues read = NumbersOfTexts(values, data::ColumnKind::kNumber, &row);
-  bool numbers_before = false;
-  for (int64_t i = 0; i < row; ++i) {
-    numbers_before |= read.nulls.empty() || !read.nulls[static_cast<size_t>(i)];
-  }
-  if (!numbers_before) return "";
-  return " ('" + TextAt(values, row) + "' in row " + std::to_string(row) + ")";
-}
-
 std::string CountText(int64_t count, const std::string& what) {
   return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
@@ -59,10 +47,27 @@ absl::Status CsvFile::Wrong(const std::string& what) const {
   return absl::FailedPreconditionError(uri() + ": " + what);
 }
 
-int64_t CsvFile::RowsBefore(size_t group) const {
-  int64_t rows = 0;
-  for (size_t i = 0; i < group; ++i) rows += pieces_[i].rows;
-  return rows;
+int64_t CsvFile::LineOf(const CsvPiece& piece, int64_t row) const {
+  if (row == 0) return piece.line;
+  std::string bytes(static_cast<size_t>(piece.bytes), '\0');
+  if (!input_->ReadRange(piece.offset, piece.bytes, bytes.data()).ok()) return 0;
+  // Every row a piece; the first is taken for that of the names.
+  CsvScanner rows(delimiter_, 1);
+  rows.Feed(bytes);
+  rows.Finish();
+  const auto at = static_cast<size_t>(row - 1);
+  if (at >= rows.pieces().size()) return 0;
+  return piece.line + rows.pieces()[at].line - rows.header().line;
+}
+
+std::string CsvFile::LineText(const CsvPiece& piece, int64_t row) const {
+  const int64_t line = LineOf(piece, row);
+  return line > 0 ? "line " + std::to_string(line)
+                  : "row " + std::to_string(row) + " after line " + std::to_string(piece.line);
+}
+
+std::string CsvFile::PlaceOf(size_t group, int64_t row) const {
+  return LineText(pieces_[group], row);
 }
 
 absl::StatusOr<std::unique_ptr<data::TableFile>> CsvFile::Open(std::shared_ptr<BlobInput> input,
@@ -94,8 +99,9 @@ absl::Status CsvFile::Scan(const TableFormat& format) {
   }
   const bool whole = at == input_->bytes();
   if (whole && !scanner.Finish()) {
-    return Wrong("a quoted value in row " + std::to_string(scanner.rows()) +
-                 " (counted from 0) does not end: the file is cut short, or has a stray \"");
+    return Wrong("a quoted value of the row that begins in line " +
+                 std::to_string(scanner.row_line()) +
+                 " does not end: the file is cut short, or has a stray \"");
   }
   if (scanner.header().rows == 0 || (whole && scanner.pieces().empty())) {
     return Wrong("has no row but that of the names");
@@ -118,7 +124,7 @@ absl::Status CsvFile::ReadNames(const CsvPiece& header) {
     piece.offset += 3;
     piece.bytes -= 3;
   }
-  absl::StatusOr<Texts> texts = ReadTexts(piece, "the row of names", {});
+  absl::StatusOr<Texts> texts = ReadTexts(piece, {});
   if (!texts.ok()) return texts.status();
   for (size_t i = 0; i < texts->size(); ++i) {
     const auto& column = *texts->at("f" + std::to_string(i));
@@ -136,20 +142,32 @@ absl::Status CsvFile::ReadNames(const CsvPiece& header) {
 }
 
 absl::Status CsvFile::JudgeColumns() {
-  absl::StatusOr<Texts> texts = ReadTexts(pieces_.front(), "row group 0", names_);
+  absl::StatusOr<Texts> texts = ReadTexts(pieces_.front(), names_);
   if (!texts.ok()) return texts.status();
-  for (const std::string& name : names_) {
-    const arrow::ChunkedArray& values = *texts->at(name);
-    const data::ColumnKind kind = KindOfTexts(values);
-    std::string type = NameOf(kind);
-    if (kind == data::ColumnKind::kText) type += WhyNoNumbers(values);
-    columns_.push_back({name, std::move(type), kind});
-  }
+  for (const std::string& name : names_) columns_.push_back(Judge(name, *texts->at(name)));
   return absl::OkStatus();
 }
 
-absl::StatusOr<CsvFile::Texts> CsvFile::ReadTexts(const CsvPiece& piece, const std::string& where,
+// Of a column of texts that has numbers too: which value is none.
+data::ColumnInfo CsvFile::Judge(const std::string& name, const arrow::ChunkedArray& values) const {
+  data::ColumnInfo column{name, "", KindOfTexts(values), ""};
+  column.type = NameOf(column.kind);
+  if (column.kind != data::ColumnKind::kText) return column;
+  const NumberCount count = CountNumbers(values);
+  if (count.numbers == 0) return column;
+  const std::string value = "'" + TextAt(values, count.first_other) + "' in " +
+                            LineText(pieces_.front(), count.first_other);
+  column.type += " (" + value + ")";
+  if (count.others * 10 > count.numbers) return column;
+  column.stray = CountText(count.others, "value") + " of " +
+                 std::to_string(count.numbers + count.others) +
+                 (count.others == 1 ? " is no number: " : " are no numbers, the first: ") + value;
+  return column;
+}
+
+absl::StatusOr<CsvFile::Texts> CsvFile::ReadTexts(const CsvPiece& piece,
                                                   const std::vector<std::string>& names) const {
+  const std::string where = "from line " + std::to_string(piece.line) + " on";
   if (piece.bytes >= std::numeric_limits<int32_t>::max()) {
     return Wrong(where + ": a row of " + std::to_string(piece.bytes) +
                  " bytes: is a quote missing, or a line end of another kind?");
@@ -171,7 +189,7 @@ absl::StatusOr<CsvFile::Texts> CsvFile::ReadTexts(const CsvPiece& piece, const s
   std::string wrong_row;
   int64_t rows_seen = 0;
   parse.invalid_row_handler = [&](const arrow::csv::InvalidRow& row) {
-    wrong_row = ", row " + std::to_string(row.number - 1) + " of it (counted from 0): found " +
+    wrong_row = LineText(piece, row.number - 1) + ": found " +
                 CountText(row.actual_columns, "value") + ", expected " +
                 std::to_string(row.expected_columns);
     return arrow::csv::InvalidRowResult::Error;
@@ -189,7 +207,7 @@ absl::StatusOr<CsvFile::Texts> CsvFile::ReadTexts(const CsvPiece& piece, const s
       read, parse, convert);
   if (!reader.ok()) return input_->Explain(where, reader.status());
   auto table = (*reader)->Read();
-  if (!wrong_row.empty()) return Wrong(where + wrong_row);
+  if (!wrong_row.empty()) return Wrong(wrong_row);
   if (!table.ok()) return input_->Explain(where, table.status());
   rows_seen = (*table)->num_rows();
   if (rows_seen != piece.rows) {
@@ -212,10 +230,9 @@ data::ColumnKind CsvFile::KindOf(const std::string& name) const {
 
 absl::Status CsvFile::Read(size_t group, const std::vector<data::ColumnRequest>& columns,
                            std::vector<data::ColumnValues>* out) {
-  const std::string where = "row group " + std::to_string(group);
   std::vector<std::string> names;
   for (const data::ColumnRequest& column : columns) names.push_back(column.name);
-  absl::StatusOr<Texts> texts = ReadTexts(pieces_[group], where, names);
+  absl::StatusOr<Texts> texts = ReadTexts(pieces_[group], names);
   if (!texts.ok()) return texts.status();
   out->assign(columns.size(), {});
   for (size_t i = 0; i < columns.size(); ++i) {
@@ -223,7 +240,9 @@ absl::Status CsvFile::Read(size_t group, const std::vector<data::ColumnRequest>&
     if (columns[i].as == data::ReadAs::kTexts) {
       auto converted = AsTexts(values);
       if (!converted.ok()) {
-        return input_->Explain(where + ", column '" + columns[i].name + "'", converted.status());
+        return input_->Explain("from line " + std::to_string(pieces_[group].line) +
+                                   " on, column '" + columns[i].name + "'",
+                               converted.status());
       }
       (*out)[i] = *std::move(converted);
       continue;
@@ -233,10 +252,8 @@ absl::Status CsvFile::Read(size_t group, const std::vector<data::ColumnRequest>&
     (*out)[i] = NumbersOfTexts(values, kind, &row);
     if (row < 0) continue;
     const std::string found = TextAt(values, row);
-    return Wrong(where + ", row " + std::to_string(row) + " of it (row " +
-                 std::to_string(RowsBefore(group) + row) +
-                 " of the file, counted from 0), column '" + columns[i].name + "': found '" +
-                 found + "', expected a " + NameOf(kind));
+    return Wrong(PlaceOf(group, row) + ", column '" + columns[i].name + "': found '" + found +
+                 "', expected a " + NameOf(kind));
   }
   return absl::OkStatus();
 }

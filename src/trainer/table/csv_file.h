@@ -20,6 +20,7 @@ class CsvFile final : public BlobTable {
 
   absl::Status Read(size_t group, const std::vector<data::ColumnRequest>& columns,
                     std::vector<data::ColumnValues>* out) override;
+  std::string PlaceOf(size_t group, int64_t row) const override;
 
  private:
   using Texts = std::map<std::string, std::shared_ptr<arrow::ChunkedArray>>;
@@ -30,9 +31,12 @@ class CsvFile final : public BlobTable {
   absl::Status ReadNames(const CsvPiece& header);
   absl::Status JudgeColumns();
   // Values of columns of these names as they stand there; empty: of all.
-  absl::StatusOr<Texts> ReadTexts(const CsvPiece& piece, const std::string& where,
+  absl::StatusOr<Texts> ReadTexts(const CsvPiece& piece,
                                   const std::vector<std::string>& names) const;
-  int64_t RowsBefore(size_t group) const;
+  // Of the file, counted from 1, in which a row begins; 0: it cannot be read any more.
+  int64_t LineOf(const CsvPiece& piece, int64_t row) const;
+  std::string LineText(const CsvPiece& piece, int64_t row) const;
+  data::ColumnInfo Judge(const std::string& name, const arrow::ChunkedArray& values) const;
   data::ColumnKind KindOf(const std::string& name) const;
   absl::Status Wrong(const std::string& what) const;
 

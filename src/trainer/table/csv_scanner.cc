@@ -5,7 +5,10 @@ namespace coxswain::trainer::table {
 void CsvScanner::Feed(std::string_view bytes) {
   for (char c : bytes) {
     ++at_;
+    line_ += after_return_ && c != '\n';
+    after_return_ = c == '\r';
     if (quoted_) {
+      line_ += c == '\n';
       if (c == '"') quoted_ = false, maybe_end_ = true;
       continue;
     }
@@ -19,8 +22,10 @@ void CsvScanner::Feed(std::string_view bytes) {
     if (c == '\n' || c == '\r') {
       value_begins_ = true;
       if (row_has_bytes_) EndRow(at_);
+      line_ += c == '\n';
       continue;
     }
+    if (!row_has_bytes_) row_line_ = line_;
     row_has_bytes_ = true;
     quoted_ = value_begins_ && c == '"';
     value_begins_ = c == delimiter_;
@@ -32,10 +37,11 @@ void CsvScanner::EndRow(int64_t end) {
   if (header_.rows == 0) {
     header_.bytes = end - header_.offset;
     header_.rows = 1;
+    header_.line = row_line_;
     piece_.offset = end;
     return;
   }
-  ++piece_.rows;
+  if (piece_.rows++ == 0) piece_.line = row_line_;
   ++rows_;
   if (end - piece_.offset >= piece_bytes_) EndPiece(end);
 }
@@ -43,7 +49,7 @@ void CsvScanner::EndRow(int64_t end) {
 void CsvScanner::EndPiece(int64_t end) {
   piece_.bytes = end - piece_.offset;
   if (piece_.rows > 0) pieces_.push_back(piece_);
-  piece_ = {end, 0, 0};
+  piece_ = {end, 0, 0, 0};
 }
 
 bool CsvScanner::Finish() {

@@ -12,6 +12,7 @@ namespace coxswain::trainer::table {
 struct CsvPiece {
   int64_t offset = 0, bytes = 0;  // in the file
   int64_t rows = 0;               // empty lines are none
+  int64_t line = 0;               // of the file, counted from 1, in which the first row begins
 };
 
 class CsvScanner {
@@ -28,7 +29,8 @@ class CsvScanner {
   // The names' row; its `rows` is 1 once it has been seen whole.
   const CsvPiece& header() const { return header_; }
   const std::vector<CsvPiece>& pieces() const { return pieces_; }
-  int64_t rows() const { return rows_; }  // the names' not counted
+  int64_t rows() const { return rows_; }          // the names' not counted
+  int64_t row_line() const { return row_line_; }  // in which the last row begins
 
  private:
   void EndRow(int64_t end);
@@ -40,6 +42,8 @@ class CsvScanner {
   std::vector<CsvPiece> pieces_;
   CsvPiece piece_;  // being read
   int64_t at_ = 0, rows_ = 0;
+  int64_t line_ = 1, row_line_ = 0;
+  bool after_return_ = false;  // a line end of its own, if no \n follows
   bool quoted_ = false, maybe_end_ = false, value_begins_ = true, row_has_bytes_ = false;
 };
 

@@ -85,6 +85,19 @@ ColumnKind KindOfTexts(const arrow::ChunkedArray& column) {
   return times ? ColumnKind::kTime : ColumnKind::kText;
 }
 
+NumberCount CountNumbers(const arrow::ChunkedArray& column) {
+  NumberCount count;
+  EachText(column, [&](int64_t row, std::string_view text) {
+    if (NumberOf(text, ColumnKind::kNumber)) {
+      ++count.numbers;
+    } else if (count.others++ == 0) {
+      count.first_other = row;
+    }
+    return true;
+  });
+  return count;
+}
+
 ColumnValues NumbersOfTexts(const arrow::ChunkedArray& column, ColumnKind kind,
                             int64_t* wrong_row) {
   ColumnValues out;

@@ -27,4 +27,12 @@ std::optional<double> NumberOf(std::string_view text, data::ColumnKind kind);
 data::ColumnValues NumbersOfTexts(const arrow::ChunkedArray& column, data::ColumnKind kind,
                                   int64_t* wrong_row);
 
+// Of the values that are there: how many are numbers, and how many and which is the first that is
+// none.
+struct NumberCount {
+  int64_t numbers = 0, others = 0;
+  int64_t first_other = -1;
+};
+NumberCount CountNumbers(const arrow::ChunkedArray& column);
+
 }  // namespace coxswain::trainer::table

@@ -69,6 +69,22 @@ absl::Status CheckRows(const config::JobSpec& spec, const TableSummary& summary)
           : Cat(kEvaluateKey, ": the files hold no row"));
 }
 
+// Of columns that the job does not name.
+std::string StrayWarning(const data::TableFile& first, const data::TableColumns& chosen,
+                         const config::TableData& spec) {
+  if (!spec.numeric.empty() || !spec.categorical.empty()) return "";
+  std::string text;
+  for (const data::ColumnInfo& column : first.columns()) {
+    const auto& taken = chosen.categorical;
+    if (column.stray.empty() || std::find(taken.begin(), taken.end(), column.name) == taken.end()) {
+      continue;
+    }
+    text += Cat(text.empty() ? "" : "; ", "column '", column.name, "' of ", first.uri(),
+                " is taken as categories, since ", column.stray);
+  }
+  return text.empty() ? "" : text + "; correct that, or name the columns in spec.data.columns";
+}
+
 }  // namespace
 
 state::TableShape TableSummary::LeastShape() const {
@@ -91,6 +107,7 @@ absl::StatusOr<TableSummary> CheckTables(const config::JobSpec& spec,
   const bool csv = spec.data.format == "csv";
   TableSummary out;
   out.columns = *columns;
+  out.warning = StrayWarning(first, *columns, table);
   const double fraction = table.evaluate_fraction;
   if (RowsKnown(*train, spec.data)) {
     const data::TableSource source(kTrainKey, *train, *columns, table, {fraction, false});

@@ -15,6 +15,7 @@ struct TableSummary {
   data::TableColumns columns;
   // Below 0: not known without reading everything (of large CSV files).
   int64_t train_rows = -1, evaluate_rows = -1;
+  std::string warning;  // columns that nobody chose, and that may not be what they were taken for
   uint64_t kept_bytes = 0;  // of the training rows that each rank keeps at once, as far as known
 
   // The least that the model will be: how many categories and classes there are shows only when all

@@ -132,8 +132,13 @@ absl::Status CheckTableData(const Context& context, ordered_json* result, std::s
                           context.Settings("model"))
           : state::ListState(context.spec, least);
   if (!list.ok()) return list.status();
-  return CheckModel(context, {context.spec, *list, tables->train_rows, &tables->columns},
-                    tables->kept_bytes, warning);
+  absl::Status fits =
+      CheckModel(context, {context.spec, *list, tables->train_rows, &tables->columns},
+                 tables->kept_bytes, warning);
+  if (!tables->warning.empty()) {
+    *warning += (warning->empty() ? "" : "; ") + tables->warning;
+  }
+  return fits;
 }
 
 absl::Status CheckText(const Context& context, ordered_json* result, std::string* warning) {

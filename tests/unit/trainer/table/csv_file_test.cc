@@ -89,8 +89,10 @@ TEST_F(TestCsv, WhatIsWrong_IsNamedByRow) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"", "the file is empty"},
       {"a,b\n", "has no row but that of the names"},
-      {"a,b\n1,2\n3\n", "row group 0, row 1 of it (counted from 0): found 1 value, expected 2"},
-      {"a,b\n1,\"2\n3,4\n", "a quoted value in row 0 (counted from 0) does not end"},
+      {"a,b\n1,2\n3\n", "bad.csv: line 3: found 1 value, expected 2"},
+      {"a,b\r\n\"1\r\n1\",2\r\n\r\n3\r\n", "bad.csv: line 5: found 1 value, expected 2"},
+      {"a,b\r1,2\r3\r", "bad.csv: line 3: found 1 value, expected 2"},
+      {"a,b\n1,\"2\n3,4\n", "a quoted value of the row that begins in line 2 does not end"},
       {"a,a\n1,2\n", "two columns have the name 'a'"},
       {"a,\n1,2\n", "column 2 has no name"},
       {"PAR1....", "a Parquet file, but spec.data.format is csv"},
@@ -106,11 +108,10 @@ TEST_F(TestCsv, WhatIsWrong_IsNamedByRow) {
   ASSERT_TRUE(file.ok());
   std::vector<ColumnValues> out;
   EXPECT_THAT(std::string((*file)->Read(2, {{"a", ReadAs::kNumbers}}, &out).message()),
-              HasSubstr("row group 2, row 0 of it (row 2 of the file, counted from 0), column 'a': "
-                        "found 'three', expected a number"));
+              HasSubstr("line 4, column 'a': found 'three', expected a number"));
   auto early = Open(late, kCsv);
   ASSERT_TRUE(early.ok());
-  EXPECT_EQ((*early)->columns()[0].type, "text ('three' in row 2)");
+  EXPECT_EQ((*early)->columns()[0].type, "text ('three' in line 4)");
 }
 
 TEST(NumberOf, TakesWhatPeopleWrite_OfTheColumnsKindAlone) {

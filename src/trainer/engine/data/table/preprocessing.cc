@@ -112,6 +112,30 @@ SampleShape Preprocessing::Shape() const {
   return shape;
 }
 
+std::string Preprocessing::Summary() const {
+  static constexpr size_t kMost = 20;  // names
+  auto list = [](size_t count, const char* what, auto name) {
+    std::string text = std::to_string(count) + (count == 1 ? " column of " : " columns of ") + what;
+    for (size_t i = 0; i < std::min(count, kMost); ++i) text += (i == 0 ? ": " : ", ") + name(i);
+    return text + (count > kMost ? ", ..." : "") + "; ";
+  };
+  auto of = [](size_t count, const std::string& what) {
+    return " (" + std::to_string(count) + " " + what + ")";
+  };
+  std::string text;
+  if (!numeric.empty()) {
+    text += list(numeric.size(), "numbers", [&](size_t i) { return columns.numeric[i]; });
+  }
+  if (!categorical.empty()) {
+    text += list(categorical.size(), "categories", [&](size_t i) {
+      const size_t values = categorical[i].values.size();
+      return columns.categorical[i] + of(values, values == 1 ? "value" : "values");
+    });
+  }
+  return text + "target: " + columns.target +
+         (classes.empty() ? ", a number" : of(classes.size(), "classes"));
+}
+
 Dataset::Description Preprocessing::Describe() const {
   return {InputOf(*this).dump(), OutputOf(*this).dump()};
 }

@@ -45,6 +45,9 @@ struct Preprocessing {
   std::vector<FittedFile> files;
 
   SampleShape Shape() const;
+  // For people: "4 columns of numbers: a, b, c, d; 1 of categories: e (3 values); target: f (2
+  // classes)".
+  std::string Summary() const;
   // Members "input" and "output" of config.json.
   Dataset::Description Describe() const;
 };

@@ -15,6 +15,9 @@ struct ColumnInfo {
   std::string name;
   std::string type;  // as the file calls it, for messages: "int64"
   ColumnKind kind = ColumnKind::kOther;
+  // Of a text column most of whose values are numbers, what is in the way: "1 of 1000 values is no
+  // number: 'oops' in line 602".
+  std::string stray = "";
   friend bool operator==(const ColumnInfo&, const ColumnInfo&) = default;
 };
 
@@ -45,6 +48,9 @@ class TableFile {
   // One of `out` for each of `columns`, which are there.
   virtual absl::Status Read(size_t group, const std::vector<ColumnRequest>& columns,
                             std::vector<ColumnValues>* out) = 0;
+  // Where a row is, for messages: "row group 1, row 2 of it (row 42 of the file, counted from 0)",
+  // or a text file's "line 44".
+  virtual std::string PlaceOf(size_t group, int64_t row) const;
 };
 
 }  // namespace coxswain::trainer::data

@@ -51,15 +51,20 @@ TableSource::TableSource(std::string key, TableFiles files, TableColumns columns
   }
 }
 
+std::string TableFile::PlaceOf(size_t group, int64_t row) const {
+  int64_t before = 0;
+  for (size_t i = 0; i < group; ++i) before += groups()[i];
+  return "row group " + std::to_string(group) + ", row " + std::to_string(row) + " of it (row " +
+         std::to_string(before + row) + " of the file, counted from 0)";
+}
+
 absl::Status TableSource::Unfit(size_t group, int64_t row, const std::string& column,
                                 const std::string& what) const {
   const RowGroup& at = groups_[group];
-  int64_t before = 0;
-  for (size_t i = 0; i < at.group; ++i) before += files_[at.file]->groups()[i];
-  return absl::FailedPreconditionError(
-      key_ + ": " + files_[at.file]->uri() + ": row group " + std::to_string(at.group) + ", row " +
-      std::to_string(row) + " of it (row " + std::to_string(before + row) +
-      " of the file, counted from 0), column '" + column + "': " + what);
+  const TableFile& file = *files_[at.file];
+  return absl::FailedPreconditionError(key_ + ": " + file.uri() + ": " +
+                                       file.PlaceOf(at.group, row) + ", column '" + column +
+                                       "': " + what);
 }
 
 absl::Status TableSource::Clean(size_t group, const std::string& column, bool target,
