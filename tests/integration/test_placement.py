@@ -22,9 +22,10 @@ def test_gangs_go_where_their_job_asks(bare_cluster, tiny_data):
     for changes, text in (
             ({"placement.node_selector.rack": "r3"}, "on a node with rack=r3, but none of the fleet's 3 nodes has these labels"),
             ({"workers": 3, "placement.within": "rack"}, "in one rack, but the whole fleet of 3 nodes has room for 2 in one rack"),
-            ({"resources.gpus": 1, "placement.gpu_kinds": "[H200]"}, "1 GPU (H200), but the whole fleet of 3 nodes has room for 0")):
+            ({"resources.gpus": 1, "placement.gpu_kinds": "[H200]"}, "--set spec.resources.gpus=1: spec.resources.gpus: needs 1 rank of 1 CPU slot and 1 GPU (H200), but none of the fleet's 3 nodes has a GPU "
+             "(`cox nodes -o wide` says why)")):
         words = [w for key, value in changes.items() for w in ("--set", f"spec.{key}={value}")]
         refused = cluster.cox("submit", file, *words, check=False)
         assert refused.returncode == 106 and text in refused.stderr, (refused.returncode, refused.stderr)
     wide = cluster.cox("nodes", "-o", "wide").stdout
-    assert "LABELS" in wide and "rack=r2" in wide, wide
+    assert "LABELS" in wide and "rack=r2" in wide and "no GPUs: " in wide, wide

@@ -203,6 +203,7 @@ struct Node {
   std::vector<std::string> conditions;
   int64_t drain_by_us = 0;  // 0: none
   bool cordoned = false;
+  std::string gpu_note;  // why there are no GPUs
 };
 
 // CPU slots and GPUs; of a bound, -1: not bounded.

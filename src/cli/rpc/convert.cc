@@ -229,6 +229,7 @@ Node FromWire(const wire::Node& in) {
   out.conditions = {in.conditions().begin(), in.conditions().end()};
   out.drain_by_us = in.drain_by_us();
   out.cordoned = in.cordoned();
+  out.gpu_note = in.gpu_note();
   return out;
 }
 

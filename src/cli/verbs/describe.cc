@@ -98,7 +98,7 @@ std::string Ranks(const Session& session, const rpc::Job& job) {
                {rank.reachable || rank.exit.ended ? rank.state : rank.state + " (unreachable)",
                 output::ColourOfState(rank.state)},
                rank.pid > 0 ? std::to_string(rank.pid) : "",
-               rank.exit.ended ? "" : output::Count(rank.step),
+               rank.exit.ended || rank.step == 0 ? "" : output::Count(rank.step),
                rank.phase,
                gpus,
                rank.exit.ended && rank.state != "LOST"

@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -21,18 +22,25 @@ std::string PointLine(const rpc::MetricPoint& point) {
          output::Number(point.value) + (point.repeated_by_later ? "  (repeated)" : "") + "\n";
 }
 
+// NaN is neither; of nothing else it is both.
+std::pair<double, double> Extremes(const std::vector<rpc::MetricPoint>& points) {
+  double low = NAN, high = NAN;
+  for (const rpc::MetricPoint& point : points) {
+    low = std::fmin(low, point.value);
+    high = std::fmax(high, point.value);
+  }
+  return {low, high};
+}
+
 std::string Summary(const Session& session, const Series& series) {
   output::Table table({"NAME", "RANK", "POINTS", "STEP", "LAST", "LOWEST", "HIGHEST"});
   for (const auto& [key, points] : series) {
-    const auto [low, high] =
-        std::minmax_element(points.begin(), points.end(),
-                            [](const auto& a, const auto& b) { return a.value < b.value; });
+    const auto [low, high] = Extremes(points);
     const auto last = std::max_element(
         points.begin(), points.end(), [](const auto& a, const auto& b) { return a.step < b.step; });
     table.Add({key.first, key.second < 0 ? "all" : std::to_string(key.second),
                output::Count(static_cast<int64_t>(points.size())), output::Count(last->step),
-               output::Number(last->value), output::Number(low->value),
-               output::Number(high->value)});
+               output::Number(last->value), output::Number(low), output::Number(high)});
   }
   return table.ToString(session.out());
 }

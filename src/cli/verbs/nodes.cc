@@ -68,7 +68,11 @@ int List(const Session& session) {
       row.push_back(output::Ago(node.last_heartbeat_us, now));
       row.push_back(output::Labels(node.labels));
     }
-    row.push_back(Remarks(node));
+    std::string remarks = Remarks(node);
+    if (session.wide() && node.gpus.empty() && !node.gpu_note.empty()) {
+      remarks += (remarks.empty() ? "" : "; ") + ("no GPUs: " + node.gpu_note);
+    }
+    row.push_back(std::move(remarks));
     table.Add(std::move(row));
   }
   session.Print(table.ToString(session.out()) +

@@ -28,6 +28,13 @@ bool IsPartOf(std::string_view part, std::string_view name) {
   return part.size() >= 4 && name.find(part) != std::string_view::npos;
 }
 
+// "matrix" and "matrices".
+bool BeginAlike(std::string_view a, std::string_view b) {
+  const auto differ = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+  const auto same = static_cast<size_t>(differ.first - a.begin());
+  return same >= 5 && same + 1 >= a.size();
+}
+
 }  // namespace
 
 size_t EditDistance(std::string_view a, std::string_view b) {
@@ -64,7 +71,7 @@ std::optional<std::string> NearestName(std::string_view found,
   if (nearest != nullptr) return *nearest;
   for (const std::string& candidate : candidates) {
     if (IsPartOf(folded, Folded(candidate)) || IsPartOf(Folded(candidate), folded) ||
-        Initials(candidate) == folded) {
+        Initials(candidate) == folded || BeginAlike(folded, Folded(candidate))) {
       return candidate;
     }
   }

@@ -295,14 +295,14 @@ bool Section::TextMap(std::string_view key, size_t most, const PairCheck& check,
 }
 
 bool Section::ChoiceIndex(std::string_view key, const std::vector<std::string>& names,
-                          size_t* index) {
-  const std::string expected = names.size() == 1 ? names[0] : "one of " + Joined(names);
+                          size_t* index, const std::string& also) {
+  const std::string expected = (names.size() == 1 ? names[0] : "one of " + Joined(names)) + also;
   std::string text;
   if (!Scalar(key, expected, true, &text)) return false;
   const auto it = std::find(names.begin(), names.end(), text);
   if (it == names.end()) {
     Found(*Find(key), Quoted(text), expected,
-          names.size() > 1 ? base::DidYouMean(text, names) : "");
+          names.size() > 1 || !also.empty() ? base::DidYouMean(text, names) : "");
     return false;
   }
   *index = static_cast<size_t>(it - names.begin());

@@ -69,11 +69,12 @@ class Section {
                std::map<std::string, std::string>* out);
 
   template <class E>
-  bool Choice(std::string_view key, const std::vector<std::pair<std::string, E>>& choices, E* out) {
+  bool Choice(std::string_view key, const std::vector<std::pair<std::string, E>>& choices, E* out,
+              const std::string& also = "") {
     std::vector<std::string> names;
     for (const auto& choice : choices) names.push_back(choice.first);
     size_t index = 0;
-    if (!ChoiceIndex(key, names, &index)) return false;
+    if (!ChoiceIndex(key, names, &index, also)) return false;
     *out = choices[index].second;
     return true;
   }
@@ -122,7 +123,8 @@ class Section {
   bool Scalar(std::string_view key, std::string_view expected, bool quoted_too, std::string* out);
   template <class I>
   bool IntegerOf(std::string_view key, I low, I high, I* out);
-  bool ChoiceIndex(std::string_view key, const std::vector<std::string>& names, size_t* index);
+  bool ChoiceIndex(std::string_view key, const std::vector<std::string>& names, size_t* index,
+                   const std::string& also = "");
   void Found(const Entry& entry, const std::string& found, std::string_view expected,
              const std::string& hint = "");
 

@@ -137,7 +137,8 @@ void ReadEma(Section& in, Ema* out) {
 // "balanced", or a number for each class.
 void ReadClassWeights(Section& in, Train* out) {
   if (in.Has("class_weights") && !in.IsList("class_weights")) {
-    in.Choice<bool>("class_weights", {{"balanced", true}}, &out->balanced_classes);
+    in.Choice<bool>("class_weights", {{"balanced", true}}, &out->balanced_classes,
+                    " or a list of numbers, one for each class");
   } else {
     in.RealList("class_weights", {.low = 0, .high = 1e9}, 1'000'000, &out->class_weights);
   }

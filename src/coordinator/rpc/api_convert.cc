@@ -153,6 +153,7 @@ void Fill(const runtime::NodeView& in, v1::Node* out) {
   out->set_name(Utf8(in.row->name));
   out->set_state(core::NodeState(in));
   out->set_reason(Utf8(in.row->drain_reason));
+  out->set_gpu_note(Utf8(in.row->inventory.gpu_note));
   out->set_drain_by_us(in.row->drain_by.us);
   out->set_cordoned(in.row->cordoned);
   out->set_address(Utf8(inventory.address));

@@ -27,6 +27,7 @@ void MetricRecorder::SetWork(const Work& work) {
 void MetricRecorder::AddSnapshot(base::Duration took) {
   std::lock_guard lock(mutex_);
   snapshots_ += took;
+  if (!phases_told_) TellPhases();
 }
 
 void MetricRecorder::AddStep(const engine::StepResult& step, base::Rank rank,
@@ -58,11 +59,20 @@ void MetricRecorder::AddPhases(const engine::StepResult& step, base::Rank rank,
   sum_.optimizer += step.optimizer;
   sum_.total += step.total;
   sum_.samples += step.samples;
+  sum_.step = step.step;
+  rank_ = rank;
+  generation_ = generation;
   ++steps_;
-  base::WallTime now = base::WallNow();
-  if (now - phases_at_ < base::seconds(1)) return;
+  if (!phases_at_) phases_at_ = base::MonotonicNow() - step.total;
+  if (base::MonotonicNow() - *phases_at_ >= base::seconds(1)) TellPhases();
+}
+
+void MetricRecorder::TellPhases() {
+  if (steps_ == 0) return;
+  const base::Rank rank = rank_;
+  const base::WallTime now = base::WallNow();
   auto point = [&](const char* name, int32_t of, double value) {
-    points_.push_back({name, of, step.step, value, now, generation});
+    points_.push_back({name, of, sum_.step, value, now, generation_});
   };
   auto add = [&](const char* name, base::Duration sum) {
     point(name, static_cast<int32_t>(rank),
@@ -89,13 +99,15 @@ void MetricRecorder::AddPhases(const engine::StepResult& step, base::Rank rank,
   sum_ = {};
   snapshots_ = {};
   steps_ = 0;
-  phases_at_ = now;
+  phases_at_ = base::MonotonicNow();
+  phases_told_ = true;
 }
 
 void MetricRecorder::AddEvaluation(const engine::EvaluationResult& result, int64_t step,
                                    base::Rank rank, base::Generation generation) {
-  if (rank != 0) return;
   std::lock_guard lock(mutex_);
+  if (!phases_told_) TellPhases();
+  if (rank != 0) return;
   base::WallTime now = base::WallNow();
   points_.push_back({"eval.loss", -1, step, result.loss, now, generation});
   if (result.accuracy >= 0) {

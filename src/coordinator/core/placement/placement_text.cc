@@ -246,13 +246,22 @@ std::string WhyNotUntilBack(const PlacementView& view, const PendingJob& job) {
 std::string WhyNever(const PlacementView& view, const PendingJob& job) {
   if (view.empty() || FitsOneNode(view, job)) return "";
   if (!FitGang(view, job, Extent::kWhole).shares.empty()) return "";
-  std::string out = "needs " + NeedText(job) + WhereText(job);
+  const std::string needs = "needs " + NeedText(job) + WhereText(job);
   uint64_t suitable = std::count_if(
       view.begin(), view.end(), [&](const auto& entry) { return HasLabels(entry.second, job); });
   if (suitable == 0) {
-    return out + ", but none of the fleet's " + Plural(view.size(), "node") + " has these labels";
+    return "spec.placement.node_selector: " + needs + ", but none of the fleet's " +
+           Plural(view.size(), "node") + " has these labels";
   }
-  std::string room = std::to_string(MostRoom(view, job, Extent::kWhole).ranks);
+  const bool gpus = std::any_of(view.begin(), view.end(),
+                                [](const auto& entry) { return !entry.second.gpus.empty(); });
+  if (job.gpus > 0 && !gpus) {
+    return "spec.resources.gpus: " + needs + ", but none of the fleet's " +
+           Plural(view.size(), "node") + " has a GPU (`cox nodes -o wide` says why)";
+  }
+  const auto most = MostRoom(view, job, Extent::kWhole).ranks;
+  const std::string room = std::to_string(most);
+  std::string out = (most == 0 ? "spec.resources: " : "spec.workers: ") + needs;
   if (suitable == view.size()) {
     out += ", but the whole fleet of " + Plural(view.size(), "node") + " has room for " + room;
   } else {

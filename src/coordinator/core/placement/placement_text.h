@@ -21,7 +21,7 @@ std::string WhyNotNow(const PlacementView& view, const PendingJob& job);
 std::string WhyNotUntilBack(const PlacementView& view, const PendingJob& job);
 
 // What no state of the fleet could ever satisfy; empty: it could fit when all nodes of `view` are
-// free and usable.
+// free and usable. It begins with the key of the job file: "spec.workers: needs 7 ranks ...".
 std::string WhyNever(const PlacementView& view, const PendingJob& job);
 
 }  // namespace coxswain::coordinator::core

@@ -12,6 +12,8 @@ TEST(NearestName, FindsWhatWasMeant) {
   EXPECT_EQ(NearestName("globalBatchSize", names), "global_batch_size");
   EXPECT_EQ(NearestName("batch_size", names), "global_batch_size");
   EXPECT_EQ(NearestName("lr", names), "learning_rate");
+  const std::vector<std::string> choices = {"all", "matrices"};
+  EXPECT_EQ(NearestName("matrix", choices), "matrices");
   EXPECT_EQ(NearestName("epcohs", names), "epochs");
   EXPECT_EQ(NearestName("colour", names), std::nullopt);
   EXPECT_EQ(NearestName("", names), std::nullopt);

@@ -187,20 +187,21 @@ TEST(Racks, WithinOneRack_WaitsWhereTwoWouldDo) {
 
 TEST(WhyNever, SaysWhatTheFleetLacks) {
   PlacementView view = Fleet({InRack("r1", Node("a", 4, 2)), InRack("r2", Node("b", 4))});
-  EXPECT_EQ(
-      WhyNever(view, {.ranks = 5, .within = Within::kRack}),
-      "needs 5 ranks of 1 CPU slot each, all in one rack, but the whole fleet of 2 nodes has room "
-      "for 4 in one rack (its largest node: 4 CPU slots, 2 GPUs)");
-  EXPECT_EQ(
-      WhyNever(view, {.ranks = 5, .selector = {{"rack", "r2"}}}),
-      "needs 5 ranks of 1 CPU slot each on nodes with rack=r2, but only 1 node of 2 has these "
-      "labels, with room for 4 (its largest node: 4 CPU slots, 0 GPUs)");
-  EXPECT_EQ(
-      WhyNever(view, {.selector = {{"rack", "r3"}}}),
-      "needs 1 rank of 1 CPU slot on a node with rack=r3, but none of the fleet's 2 nodes has "
-      "these labels");
+  EXPECT_EQ(WhyNever(view, {.ranks = 5, .within = Within::kRack}),
+            "spec.workers: needs 5 ranks of 1 CPU slot each, all in one rack, but the whole fleet "
+            "of 2 nodes has room "
+            "for 4 in one rack (its largest node: 4 CPU slots, 2 GPUs)");
+  EXPECT_EQ(WhyNever(view, {.ranks = 5, .selector = {{"rack", "r2"}}}),
+            "spec.workers: needs 5 ranks of 1 CPU slot each on nodes with rack=r2, but only 1 node "
+            "of 2 has these "
+            "labels, with room for 4 (its largest node: 4 CPU slots, 0 GPUs)");
+  EXPECT_EQ(WhyNever(view, {.selector = {{"rack", "r3"}}}),
+            "spec.placement.node_selector: needs 1 rank of 1 CPU slot on a node with rack=r3, but "
+            "none of the fleet's 2 nodes has "
+            "these labels");
   EXPECT_EQ(WhyNever(view, {.gpus = 1, .gpu_kinds = {"B200"}}),
-            "needs 1 rank of 1 CPU slot and 1 GPU (B200), but the whole fleet of 2 nodes has room "
+            "spec.resources: needs 1 rank of 1 CPU slot and 1 GPU (B200), but the whole fleet of 2 "
+            "nodes has room "
             "for 0 (its largest node: 4 CPU slots, 2 GPUs; its GPUs: 2 NVIDIA H200)");
   EXPECT_EQ(WhyNever(view, {.gpus = 1, .gpu_kinds = {"B200", "H200"}}), "");
 }

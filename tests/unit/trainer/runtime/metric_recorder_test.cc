@@ -19,11 +19,12 @@ engine::StepResult Step(int64_t step) {
   return result;
 }
 
-// The first step's points: that of phases is due at once.
+// A job so short that its first snapshot comes before the first second has passed.
 std::map<std::string, protocol::MetricPoint> Points(MetricRecorder& recorder,
                                                     const engine::StepResult& step,
                                                     base::Rank rank = 0) {
   recorder.AddStep(step, rank, base::Generation(1));
+  recorder.AddSnapshot(base::milliseconds(7));
   std::map<std::string, protocol::MetricPoint> out;
   for (const protocol::MetricPoint& point : recorder.Take()) out[point.name] = point;
   return out;
@@ -31,11 +32,15 @@ std::map<std::string, protocol::MetricPoint> Points(MetricRecorder& recorder,
 
 TEST(MetricRecorder, PhasesAreMeansOfAStep_WithTheCheckpointsShareAndMemory) {
   MetricRecorder recorder(1);
-  recorder.AddSnapshot(base::milliseconds(7));
-  const auto points = Points(recorder, Step(1), 3);
-  EXPECT_EQ(points.at("phase.step_ms").value, 20);
+  engine::StepResult cold = Step(1);
+  cold.total = base::milliseconds(60);
+  recorder.AddStep(cold, 3, base::Generation(1));
+  EXPECT_TRUE(recorder.Take().empty()) << "the first step alone tells little";
+  const auto points = Points(recorder, Step(2), 3);
+  EXPECT_EQ(points.at("phase.step_ms").value, 40);
+  EXPECT_EQ(points.at("phase.step_ms").step, 2);
   EXPECT_EQ(points.at("phase.data_ms").value, 1);
-  EXPECT_EQ(points.at("phase.checkpoint_ms").value, 7);
+  EXPECT_EQ(points.at("phase.checkpoint_ms").value, 3.5);
   EXPECT_EQ(points.at("phase.checkpoint_ms").rank, 3);
   EXPECT_GT(points.at("peak_memory_bytes").value, 1 << 20);
   EXPECT_EQ(points.count("loss"), 0u) << "rank 0 tells it";
