@@ -330,6 +330,13 @@ void HoldLost(Turn& turn, JobId job, const std::string& why, bool tied) {
   std::string text = "node " + names + " unreachable since " + ClockTime(turn.wall + -away) +
                      "; no other place for it (" + why + "): waiting for " + names +
                      (tied ? "" : ", or for room elsewhere");
+  const bool told = turn.soft.held[job];
+  auto look = turn.soft.tasks.find(turn.soft.jobs[job].check);
+  if (look != turn.soft.tasks.end() && !told) {
+    // What is not known of other nodes may be known in a moment.
+    return turn.Explain(job, text + "; " + turn.NodeName(look->second.node) +
+                                 " is being asked whether it sees its checkpoints");
+  }
   turn.Explain(job, text);
   if (std::exchange(turn.soft.held[job], true)) return;
   turn.Note("JobHeld", text, {.job = job, .node = first, .attempt = attempt.number}, "warning");

@@ -251,8 +251,8 @@ bool MoveHeld(Turn& turn, const Plan& plan) {
   }
   for (const auto& [job, why] : stay) {
     const PendingJob needs = NeedsOf(turn, job);
-    HoldLost(turn, job, why, needs.only.has_value());
     LookElsewhere(turn, turn.tables.jobs().Get(job), needs);
+    HoldLost(turn, job, why, needs.only.has_value());
   }
   return moved;
 }

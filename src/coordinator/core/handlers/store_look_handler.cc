@@ -103,7 +103,9 @@ void CheckpointLookedFor(Turn& turn, const TaskSoft& task, const protocol::TaskE
   const std::string theirs = "the job's checkpoints in its file:// store, which " +
                              turn.NodeName(row->node) + " has written";
   if (end.ok) {
+    const bool known = soft.store_place.contains(node);  // of an attempt before: that was told
     StoreProven(turn, task.job, {row->node, node});
+    if (known) return;
     turn.Note("StoreShared", seen + " sees " + theirs + ": the job may go on there",
               {.job = task.job, .node = node});
   } else if (end.user_error && !lost) {
