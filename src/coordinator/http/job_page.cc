@@ -41,7 +41,7 @@ std::string Head(const runtime::JobView& job, const NamesById& names) {
                    Escape(row.request.name), " <span class=\"dim\">", base::ToString(row.id),
                    "</span></h1></div>");
   if (!ReasonOf(job).empty()) out += "<p class=\"why\">" + Escape(ReasonOf(job)) + "</p>";
-  out += WhyHtml(job.live.conditions);
+  out += WhyHtml(OtherConditions(job));
   if (row.exit) {
     absl::StrAppend(&out, "<p>Rank ", row.exit->rank, " on ", NameOf(names, row.exit->node), " ",
                     Escape(core::ExitText(row.exit->record, row.request.own_program)), "</p>",

@@ -240,6 +240,14 @@ const std::string& ReasonOf(const runtime::JobView& job) {
   return live ? job.live.reason : job.record.job.reason;
 }
 
+std::vector<std::string> OtherConditions(const runtime::JobView& job) {
+  std::vector<std::string> out;
+  for (const std::string& condition : job.live.conditions) {
+    if (ReasonOf(job).find(condition) == std::string::npos) out.push_back(condition);
+  }
+  return out;
+}
+
 std::string RanksText(const runtime::JobView& job) {
   const core::JobRequest& request = job.record.job.request;
   return base::RangedText(static_cast<int64_t>(job.live.ranks.size()), core::MinWorkers(request),

@@ -25,6 +25,8 @@ std::string ErrorJson(const std::string& text);
 
 // The reason that is current: the live one, or the row's.
 const std::string& ReasonOf(const runtime::JobView& job);
+// Its conditions, but for those that the reason has in it.
+std::vector<std::string> OtherConditions(const runtime::JobView& job);
 // How many ranks it has: "2", "3 (1-4)", "- (1-4)" of one that has none.
 std::string RanksText(const runtime::JobView& job);
 

@@ -138,7 +138,7 @@ void AddJobs(const Troubles& in, Groups* groups) {
     group.what = "jobs recovering";
     group.all = std::max<uint64_t>(in.all_recovering, in.recovering.size());
     group.entries.push_back(
-        EntryOf(job, AttemptSide(job), WhyHtml({ReasonOf(job)}) + WhyHtml(job.live.conditions)));
+        EntryOf(job, AttemptSide(job), WhyHtml({ReasonOf(job)}) + WhyHtml(OtherConditions(job))));
   }
   for (const runtime::JobView& job : in.running) {
     if (job.live.conditions.empty()) continue;

@@ -15,6 +15,8 @@ namespace {
 // has failed for so long. Longer than the longest pause and a request's own timeout together.
 constexpr base::Duration kQuiet = base::seconds(20);
 
+constexpr std::string_view kFileScheme = "file://";
+
 std::string LocalClock(base::WallTime time) {
   time_t seconds = time.us / 1'000'000;
   tm local{};
@@ -24,10 +26,27 @@ std::string LocalClock(base::WallTime time) {
   return text;
 }
 
+// Objects by their names below `place`, a URI; a file's errors have its path.
+std::string Without(std::string text, std::string_view place) {
+  if (place.empty()) return text;
+  const std::string uri = Cat(place, "/");
+  const std::string path = uri.starts_with(kFileScheme) ? uri.substr(kFileScheme.size()) : uri;
+  for (const std::string& each : {uri, path}) {
+    if (each == "/") continue;
+    for (size_t at = 0; (at = text.find(each, at)) != std::string::npos;) {
+      text.erase(at, each.size());
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
-Patience::Patience(RetryPolicy policy, std::string what)
-    : policy_(policy), what_(std::move(what)), next_pause_(policy.first_pause) {}
+Patience::Patience(RetryPolicy policy, std::string what, std::string place)
+    : policy_(policy),
+      what_(std::move(what)),
+      place_(std::move(place)),
+      next_pause_(policy.first_pause) {}
 
 absl::Status Patience::Run(absl::FunctionRef<absl::Status()> operation) {
   while (true) {
@@ -90,7 +109,8 @@ std::string Patience::waiting_for() const {
   std::lock_guard lock(mutex_);
   if (last_.us == 0 || base::MonotonicNow() - last_ > kQuiet) return "";
   const char* state = absl::IsResourceExhausted(error_) ? " full since " : " unreachable since ";
-  return Cat(what_, state, LocalClock(since_wall_), ": ", error_.message());
+  return Cat(what_, state, LocalClock(since_wall_), ": ",
+             Without(std::string(error_.message()), place_));
 }
 
 }  // namespace coxswain::trainer::blob

@@ -27,8 +27,9 @@ inline constexpr RetryPolicy kSavePolicy{base::milliseconds(200), base::seconds(
 
 class Patience {
  public:
-  // `what`: "checkpoint store s3://bucket/prefix".
-  Patience(RetryPolicy policy, std::string what);
+  // `what`: "checkpoint store s3://bucket/prefix". `place`: the URI in it, which errors that are
+  // told need not repeat; empty: none.
+  Patience(RetryPolicy policy, std::string what, std::string place = "");
 
   // Calls `operation` until it is OK or fails for good: with a status that is not retryable, when
   // trouble has lasted give_up_after, or CANCELLED.
@@ -49,7 +50,7 @@ class Patience {
 
  private:
   const RetryPolicy policy_;
-  const std::string what_;
+  const std::string what_, place_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   bool cancelled_ = false;

@@ -4,8 +4,11 @@
 
 namespace coxswain::trainer::blob {
 
-UploadLoop::UploadLoop(StoreSettings settings, RetryPolicy policy)
-    : settings_(std::move(settings)), policy_(policy), thread_([this] { Run(); }) {}
+UploadLoop::UploadLoop(StoreSettings settings, RetryPolicy policy, std::string store)
+    : settings_(std::move(settings)),
+      policy_(policy),
+      store_(std::move(store)),
+      thread_([this] { Run(); }) {}
 
 UploadLoop::~UploadLoop() {
   {
@@ -58,7 +61,8 @@ void UploadLoop::AddCommitted(std::string uri, std::string manifest_hash,
 void UploadLoop::Add(std::string uri, std::function<absl::Status(BlobStore&)> work,
                      std::function<void(absl::Status)> done) {
   auto job = std::make_shared<Job>();
-  job->patience = std::make_shared<Patience>(policy_, "checkpoint store " + uri);
+  const std::string& place = store_.empty() ? uri : store_;
+  job->patience = std::make_shared<Patience>(policy_, "checkpoint store " + place, place);
   job->uri = std::move(uri);
   job->work = std::move(work);
   job->done = std::move(done);

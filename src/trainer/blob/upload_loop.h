@@ -21,8 +21,9 @@ namespace coxswain::trainer::blob {
 
 class UploadLoop {
  public:
-  // `settings.patience` is ignored: each job has its own.
-  UploadLoop(StoreSettings settings, RetryPolicy policy = kSavePolicy);
+  // `settings.patience` is ignored: each job has its own. `store`: in which all of them are, for
+  // people; empty: each job's own URI is told.
+  UploadLoop(StoreSettings settings, RetryPolicy policy = kSavePolicy, std::string store = "");
   ~UploadLoop();  // cancels what is left, joins
 
   void AddShard(std::string uri, std::shared_ptr<const ShardBuffer> shard,
@@ -55,6 +56,7 @@ class UploadLoop {
 
   const StoreSettings settings_;
   const RetryPolicy policy_;
+  const std::string store_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::shared_ptr<Job>> jobs_;  // front: running

@@ -54,7 +54,8 @@ void CheckpointWork::Do(const core::Action& action) {
 }
 
 blob::UploadLoop& CheckpointWork::Loop() {
-  if (loop_ == nullptr) loop_ = std::make_unique<blob::UploadLoop>(settings_);
+  if (loop_ == nullptr)
+    loop_ = std::make_unique<blob::UploadLoop>(settings_, blob::kSavePolicy, facts_.store);
   return *loop_;
 }
 

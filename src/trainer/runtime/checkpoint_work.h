@@ -21,6 +21,7 @@ struct CheckpointFacts {
   std::string cluster, job;  // "CLUSTER", "j12"
   std::string spec_digest;
   uint64_t seed = 1;
+  std::string store{};  // URI, below which all of them are
 };
 
 // Thread-safe; only Snapshot takes long (a copy of the share).

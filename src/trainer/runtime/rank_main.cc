@@ -64,6 +64,7 @@ CheckpointFacts FactsOf(const RankSettings& settings) {
       slash == std::string::npos ? settings.state_prefix : settings.state_prefix.substr(slash + 1);
   facts.spec_digest = blob::HashHex(settings.spec_yaml);
   facts.seed = settings.spec.train.seed;
+  facts.store = settings.store;
   return facts;
 }
 

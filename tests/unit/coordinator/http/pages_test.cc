@@ -23,7 +23,7 @@ TEST(Pages, EverythingFromOutside_IsEscaped) {
     row.request.name = row.reason = row.submitted_by = row.model_uri = row.resume_uri = kEvil;
     row.request.labels = {{kEvil, kEvil}};
     job.live.reason = job.masked_yaml = kEvil;
-    job.live.conditions = {kEvil};
+    job.live.conditions = {std::string("another ") + kEvil};
     if (row.exit) row.exit->record.last_log = kEvil;
     for (core::RankRow& rank : job.record.ranks) rank.node = core::NodeId(kEvil);
     core::AttemptRow attempt;
@@ -49,6 +49,19 @@ TEST(Pages, EverythingFromOutside_IsEscaped) {
     EXPECT_THAT(*page, AllOf(Not(HasSubstr("<script>alert")), Not(HasSubstr("\"onload")),
                              HasSubstr("&lt;script&gt;alert")));
   }
+}
+
+// The reason of one that runs is the first condition, for want of another.
+TEST(JobPage, WhatTheReasonHas_IsNoConditionBesides) {
+  FakeApi api;
+  runtime::JobView& job = api.jobs[1];
+  const std::string full = "checkpoint store file:///ckpt full since 08:05:17: cannot write";
+  job.live.reason = full + "; no checkpoint is taken";
+  job.live.conditions = {full, "no checkpoint is taken", "memory has run out on node-a"};
+  const std::string page = *JobPage(api, "j14");
+  EXPECT_EQ(page.find(full), page.rfind(full));
+  EXPECT_THAT(page, HasSubstr("<p class=\"why\">memory has run out on node-a</p>"));
+  EXPECT_THAT(OtherConditions(job), testing::ElementsAre("memory has run out on node-a"));
 }
 
 TEST(JobPage, ElasticJob_ShowsWhatItHasNow_AndTheRanges) {

@@ -28,5 +28,18 @@ TEST(Patience, FullIsNotUnreachable) {
   EXPECT_EQ(patience.waiting_for(), "");
 }
 
+// An object's error has its whole path or URI: the store's is told once.
+TEST(Patience, ThePlaceIsToldOnce) {
+  Patience files({}, "checkpoint store file:///ckpt", "file:///ckpt");
+  files.Failed(FileError("write", "/ckpt/cl/j1/step-1/shard", ENOSPC));
+  EXPECT_THAT(files.waiting_for(), AllOf(StartsWith("checkpoint store file:///ckpt full since "),
+                                         HasSubstr(": cannot write cl/j1/step-1/shard: ")));
+  Patience objects({}, "checkpoint store s3://b/ckpt", "s3://b/ckpt");
+  objects.Failed(absl::UnavailableError("cannot write s3://b/ckpt/cl/shard: 503"));
+  EXPECT_THAT(objects.waiting_for(),
+              AllOf(StartsWith("checkpoint store s3://b/ckpt unreachable since "),
+                    HasSubstr(": cannot write cl/shard: 503")));
+}
+
 }  // namespace
 }  // namespace coxswain::trainer::blob
