@@ -45,8 +45,21 @@ inline bool IsLostGpu(const absl::Status& status) { return absl::IsCancelled(sta
 
 // A store that is away is no peer that is gone.
 inline absl::Status OfData(const absl::Status& status) {
-  if (!absl::IsUnavailable(status)) return status;
-  return absl::DeadlineExceededError(status.message());
+  const std::string text(status.message());
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+      return absl::DeadlineExceededError(text);
+    case absl::StatusCode::kNotFound:
+      return absl::FailedPreconditionError(
+          text + "; it was there when this attempt began: put it back as it was");
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnauthenticated:
+      return absl::FailedPreconditionError(text + "; it could be read when this attempt began");
+    case absl::StatusCode::kInvalidArgument:
+      return absl::FailedPreconditionError(text);
+    default:
+      return status;
+  }
 }
 
 }  // namespace coxswain::trainer::engine
