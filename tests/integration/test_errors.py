@@ -94,6 +94,28 @@ def test_full_disk_refuses_and_recovers(mount_tmpfs, tmp_path, tiny_data):
         assert cluster.job(first)["state"] == "PENDING"
 
 
+def test_full_checkpoint_store_is_in_the_history_from_its_begin_to_its_end(cluster, mount_tmpfs, tiny_data):
+    store = mount_tmpfs("store", "size=3m")
+    job = cluster.submit(cluster.job_file(tiny_data, workers=1, epochs=100000, evaluate=False,
+                                          checkpoint=f"store: file://{store}\nevery_steps: 200\nkeep: 1"))
+    wait_until(lambda: cluster.json("checkpoints", job).get("checkpoints"), "one is stored")
+
+    def told(kind):
+        return [e["text"] for e in cluster.json("events", "--job", job).get("events", []) if e["kind"] == kind]
+
+    # Also what the collection of older ones frees meanwhile.
+    (begun,) = wait_until(lambda: fill(store) and told("StoreUnavailable"), "the history tells that it is full")
+    assert f"waits: checkpoint store file://{store} full since " in begun and "training goes on" in begun, begun
+    assert begun.count(str(store)) == 1, begun
+    (standing,) = cluster.job(job)["conditions"]
+    assert cluster.http(f"/jobs/{job}").count("full since") == 1 + begun.count("full since"), "once, and once in the history"
+    assert standing.startswith(f"checkpoint store file://{store} full since "), standing
+    (store / "filler").unlink()
+    (over,) = wait_until(lambda: told("StoreAvailable"), "the history tells that it is over")
+    assert over.startswith(f"checkpoint store file://{store} can be used again: it was full for "), over
+    cluster.cox("cancel", job)
+
+
 @pytest.mark.parametrize("file, left", [("state.db", 0.5), ("metrics.db", 0.5), ("state.db", 0), ("token", 0)])
 def test_coordinators_own_files_cut_short(tmp_path, file, left):
     """Neither a start on half of the state, nor one on nothing that forgets every job."""

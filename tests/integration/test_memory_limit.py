@@ -53,3 +53,4 @@ def test_a_rank_that_the_kernel_ends_goes_on_with_half_as_many_samples_at_a_time
     assert f"at most {2048 >> len(killed)} samples go through the model at a time" in log, log
     events = cluster.cox("events", "--job", job).stdout
     assert "with half as many samples at a time" in events, events
+    assert "MicroBatchHalved" in events and f"puts at most {2048 >> len(killed):,} sample" in events, events

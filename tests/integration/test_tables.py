@@ -113,6 +113,22 @@ def test_regression_streamed_and_killed_goes_on_with_the_same_preprocessing(clus
     assert model["input"]["preprocessing"]["categories"] == {"time": ["day", "night"]}, model
 
 
+def test_data_that_vanish_while_it_trains_end_the_job_with_what_to_do_and_where_to_go_on(cluster):
+    folder = cluster.folder / "rides"
+    make_rides(folder)
+    file = table_job(cluster, [folder], name="rides", target="fare", epochs=100000, batch=250, workers=1,
+                     data="task: regression\n    buffer: 1MiB", more="checkpoint: {every_steps: 40}")
+    job = cluster.submit(file)
+    wait_until(lambda: any(c["state"] == "CHECKPOINT_VERIFIED" for c in cluster.json("checkpoints", job).get("checkpoints", [])),
+               "there is a checkpoint")
+    folder.rename(cluster.folder / "elsewhere")
+    done = cluster.wait_state(job, "FAILED", "COMPLETED")
+    assert done["state"] == "FAILED" and done["failureKind"] == "FAILURE_KIND_DATA" and done["attempt"] == 1, done
+    for words in ("rank 0 on node-", "spec.data.train.files", str(folder), "it was there when this attempt began",
+                  f"--resume-from {job}, which goes on from its last checkpoint, "):
+        assert words in done["reason"], done["reason"]
+
+
 def test_what_is_wrong_is_said_at_submit_with_the_line(cluster, iris_parquet):
     def refused(file, *flags):
         done = cluster.cox("submit", file, *flags, check=False)

@@ -178,6 +178,8 @@ struct TrainerProgress {
   double gradient_noise = 0;
   std::string
       waiting_for;  // "checkpoint store s3://... unreachable since 12:03:11"; empty: nothing
+  // Samples that go through this rank's model at a time since memory ran out; 0: it has not.
+  int64_t at_once = 0;
 };
 // Rank 0, until answered (CheckpointOpened or CheckpointRefused): all ranks have a copy of `step`.
 struct OpenCheckpoint {

@@ -39,6 +39,7 @@ struct ReportWriter {
     to->set_waiting_for(Utf8(in.waiting_for));
     to->set_global_batch(in.global_batch);
     to->set_gradient_noise(in.gradient_noise);
+    to->set_at_once(in.at_once);
   }
   void operator()(const protocol::OpenCheckpoint& in) const {
     wire::OpenCheckpoint* to = out->mutable_open_checkpoint();
@@ -125,6 +126,7 @@ static absl::Status FromProto(const wire::TrainerProgress& in, protocol::Trainer
   out->waiting_for = in.waiting_for();
   out->global_batch = in.global_batch();
   out->gradient_noise = in.gradient_noise();
+  out->at_once = in.at_once();
   return absl::OkStatus();
 }
 

@@ -6,6 +6,7 @@
 #include "common/base/byte_text.h"
 #include "coordinator/core/handlers/shared_store_handler.h"
 #include "coordinator/core/handlers/speed_handler.h"
+#include "coordinator/core/handlers/trouble_handler.h"
 #include "coordinator/core/run_times.h"
 #include "coordinator/core/scheduling/usage.h"
 #include "coordinator/core/text.h"
@@ -158,7 +159,6 @@ LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
     if (rank != job.ranks.end()) {
       view.phase = rank->second.phase;
       view.step = rank->second.step;
-      if (!rank->second.waiting_for.empty()) AddCondition(&live, rank->second.waiting_for);
     }
     if (!view.reachable) {
       away.insert("node " + NameOf(tables, row->node) + " is unreachable");
@@ -166,6 +166,7 @@ LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
     }
     live.ranks.push_back(view);
   }
+  for (const std::string& text : TroublesOf(tables, job, *attempt)) AddCondition(&live, text);
   // The reason of one that is held names them, and since when.
   auto held = soft.held.find(id);
   const bool told = held != soft.held.end() && held->second;

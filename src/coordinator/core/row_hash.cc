@@ -90,7 +90,8 @@ RowHash& RowHash::Add(const protocol::TrainerProgress& p) {
       .Add(p.eval_accuracy)
       .Add(p.global_batch)
       .Add(p.gradient_noise)
-      .Add(p.waiting_for);
+      .Add(p.waiting_for)
+      .Add(p.at_once);
 }
 
 RowHash& RowHash::Add(const JobRequest& r) {

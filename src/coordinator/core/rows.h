@@ -131,7 +131,7 @@ struct LastProgress {
   static auto Fields(const protocol::TrainerProgress& p) {
     return std::tie(p.generation, p.step, p.phase, p.epoch, p.epochs, p.total_steps, p.position,
                     p.loss, p.samples_per_second, p.remaining_ms, p.has_eval, p.eval_loss,
-                    p.eval_accuracy, p.global_batch, p.gradient_noise, p.waiting_for);
+                    p.eval_accuracy, p.global_batch, p.gradient_noise, p.waiting_for, p.at_once);
   }
   friend bool operator==(const LastProgress& a, const LastProgress& b) {
     return a.at == b.at && Fields(a.progress) == Fields(b.progress);

@@ -10,6 +10,7 @@ void AddRank(RowHash& hash, const RankSoft& rank) {
       .Add(rank.step)
       .Add(rank.phase)
       .Add(rank.waiting_for)
+      .Add(rank.at_once)
       .Add(rank.away)
       .Add(rank.next_start)
       .Add(rank.next_form);
@@ -56,7 +57,11 @@ void AddJob(RowHash& hash, const JobSoft& job) {
       .Add(job.resizing.let_go)
       .Add(job.resizing.why)
       .Add(job.speed)
-      .Add(job.refused_step);
+      .Add(job.told.refused_step)
+      .Add(job.told.waiting.since)
+      .Add(job.told.waiting.over)
+      .Add(job.told.waiting.what)
+      .Add(job.told.at_once);
   for (const auto& [rank, soft] : job.ranks) {
     hash.Add(rank);
     AddRank(hash, soft);
@@ -90,6 +95,7 @@ void JobSoft::ForgetAttempt() {
   fresh.reason = std::move(reason);
   fresh.nodes = std::move(nodes);
   fresh.store_place = std::move(store_place);
+  fresh.told.at_once = told.at_once;
   fresh.resizing.vain = resizing.vain;
   fresh.resizing.lost_steps = resizing.lost_steps;
   *this = std::move(fresh);

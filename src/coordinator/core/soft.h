@@ -27,9 +27,10 @@ struct RankSoft {
   int64_t step = 0;
   protocol::Phase phase = protocol::Phase::kStarting;
   std::string waiting_for;
-  Duration away{};  // its node was out of contact for so long while it was starting
-  Time next_start;  // when StartRank is repeated
-  Time next_form;   // when FormGeneration is repeated
+  int64_t at_once = 0;  // samples at a time since memory ran out; 0: it has not
+  Duration away{};      // its node was out of contact for so long while it was starting
+  Time next_start;      // when StartRank is repeated
+  Time next_form;       // when FormGeneration is repeated
 };
 
 // The making of generations, of an active attempt.
@@ -38,6 +39,20 @@ struct Forming {
   std::optional<Time> deadline;  // of the one that is not formed
   int64_t batch = 0;             // samples of the last step; 0: none was made
   bool keeps_batch = false;      // no group could be formed for another
+};
+
+// A store (or another thing outside) that its ranks wait for, as the history tells it.
+struct Waiting {
+  std::optional<Time> since;
+  std::optional<Time> over;  // none of them waits since then: told once that has lasted
+  std::string what;          // "checkpoint store file:///ckpt full"
+};
+
+// What the history has, so that it is told once.
+struct Told {
+  int64_t refused_step = -1;  // a checkpoint of this step was refused
+  int64_t at_once = 0;        // memory ran out, and so few samples go through at a time; 0: all
+  Waiting waiting;
 };
 
 // The number of its ranks, where that may move.
@@ -92,8 +107,8 @@ struct JobSoft {
   Time progress_heard;     // the same, by the clock that does not jump
   std::map<CheckpointId, std::map<Rank, protocol::Shard>> shards;
   Resizing resizing;
-  Speed speed;                // as measured, that of the attempts before included
-  int64_t refused_step = -1;  // said once in the history
+  Speed speed;  // as measured, that of the attempts before included
+  Told told;
 
   // Keeps what belongs to the job.
   void ForgetAttempt();

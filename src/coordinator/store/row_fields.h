@@ -52,6 +52,7 @@ void VisitFields(V& visit, R& r) {
   visit("global_batch", r.global_batch);
   visit("gradient_noise", r.gradient_noise);
   visit("waiting_for", r.waiting_for);
+  visit("at_once", r.at_once);
 }
 
 template <class V, Of<core::LastProgress> R>

@@ -9,6 +9,7 @@ void TrainerCore::On(const GroupFormed& event) {
   step_ = event.step;
   position_ = event.position;
   plan_ = event.plan;
+  at_once_ = event.at_once;
   first_step_ = true;
   last_save_ = now_;
   save_due_ = false;
@@ -59,6 +60,7 @@ void TrainerCore::On(const StepFinished& event) {
   position_ = event.position;
   loss_ = event.loss;
   noise_ = event.noise;
+  at_once_ = event.at_once;
   if (event.took.count() > 0) {
     double seconds = static_cast<double>(event.took.count()) * 1e-6;
     double rate = static_cast<double>(event.samples) / seconds;

@@ -53,6 +53,7 @@ struct GroupFormed {
   std::vector<protocol::GenerationFormed::Refused> refused;
   std::string restored_uri;
   base::CheckpointId restored;
+  int64_t at_once = 0;  // samples at a time since memory ran out; 0: it has not
 };
 // Answers JoinGroup or any collective command: a peer is gone or the time is up. State is kept.
 struct CollectiveFailed {
@@ -70,7 +71,8 @@ struct StepFinished {
   bool save_wanted = false;  // some rank was told to save
   bool stop = false;         // some rank was told to stop
   bool stop_with_save = false;
-  double noise = 0;  // gradient noise scale, in samples; 0: not known
+  double noise = 0;     // gradient noise scale, in samples; 0: not known
+  int64_t at_once = 0;  // as in GroupFormed
 };
 // Answers RunStep: the update was not applied. Or TakeSnapshot: there is none.
 struct NotFinite {

@@ -246,6 +246,7 @@ void TrainerCore::SendProgress() {
   progress.global_batch = formed_ && !settings_.own_program ? plan_.batch : 0;
   progress.gradient_noise = noise_;
   progress.waiting_for = waiting_for_;
+  progress.at_once = at_once_;
   if (settings_.own_program) FillFromProgram(&progress);
   Report(std::move(progress));
 }

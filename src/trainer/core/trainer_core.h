@@ -193,6 +193,7 @@ class TrainerCore {
   bool exported_ = false;
   std::string model_uri_;
   std::string waiting_for_;
+  int64_t at_once_ = 0;  // samples at a time since memory ran out; 0: it has not
   protocol::Phase phase_ = protocol::Phase::kStarting;
   bool first_step_ = true;  // of this generation
   base::Time progress_at_;

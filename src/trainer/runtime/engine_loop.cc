@@ -122,7 +122,7 @@ core::Event EngineLoop::Run(const core::JoinGroup& command) {
               "batch");
   }
   return core::GroupFormed{generation_,    joined->step, joined->position, joined->plan,
-                           report.refused, report.uri,   report.id};
+                           report.refused, report.uri,   report.id,        joined->most_at_once};
 }
 
 core::Event EngineLoop::Run(const core::RunStep& command) {
@@ -151,6 +151,7 @@ core::Event EngineLoop::Run(const core::RunStep& command) {
   finished.samples = result->samples;
   finished.loss = result->loss;
   finished.noise = result->gradient_noise;
+  finished.at_once = result->most_at_once;
   finished.took = result->total;
   finished.save = result->agreed.save;
   finished.save_wanted = result->agreed.save_wanted;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "common/base/check.h"
 #include "tests/fakes/coordinator/decision_text.h"
 #include "tests/scenario/coordinator/core_script.h"
@@ -56,9 +58,11 @@ void CoreScript::AddTrainerCommands() {
     report.phase = PhaseOf(args.Text("phase", "forward"));
     report.loss = 0.5;
     report.waiting_for = args.Text("waiting");
+    std::replace(report.waiting_for.begin(), report.waiting_for.end(), '_', ' ');
     report.samples_per_second = static_cast<double>(args.Number("speed", 0));
     report.global_batch = args.Number("batch", 0);
     report.gradient_noise = static_cast<double>(args.Number("noise", 0));
+    report.at_once = args.Number("at_once", 0);
     return FromTrainer(args.words.at(0), report);
   };
   commands_["collective"] = [this](const Arguments& args) {
@@ -72,11 +76,12 @@ void CoreScript::AddTrainerCommands() {
   };
   commands_["failed"] = [this](const Arguments& args) {
     std::string whose = args.words.size() > 1 ? args.words[1] : "";
-    bool store = whose == "store", user = !store && whose != "infra";
+    bool store = whose == "store", data = whose == "data", user = !store && whose != "infra";
+    const auto kind = store  ? protocol::FailureKind::kStore
+                      : data ? protocol::FailureKind::kData
+                             : protocol::FailureKind::kNone;
     return FromTrainer(args.words.at(0),
-                       protocol::TrainingFailed{
-                           args.Rest(user ? 1 : 2), user,
-                           store ? protocol::FailureKind::kStore : protocol::FailureKind::kNone});
+                       protocol::TrainingFailed{args.Rest(user && !data ? 1 : 2), user, kind});
   };
   commands_["run"] = [this](const Arguments& args) {
     RunJob(args.words.at(0));

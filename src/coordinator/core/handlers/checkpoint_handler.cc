@@ -40,7 +40,7 @@ void Refuse(Turn& turn, const TrainerSender& from, CheckpointId id, int64_t step
   protocol::CheckpointRefused order{id, step, generation, reason};
   turn.OrderSession(from.session, protocol::ToTrainer{from.key, from.incarnation, order});
   if (turn.tables.jobs().Find(from.key.job) == nullptr) return;
-  int64_t& said = turn.soft.jobs[from.key.job].refused_step;
+  int64_t& said = turn.soft.jobs[from.key.job].told.refused_step;
   if (said == step) return;
   said = step;
   std::string name = id ? base::ToString(id) : "the checkpoint";

@@ -5,6 +5,7 @@
 #include "coordinator/core/handlers/checkpoint_handler.h"
 #include "coordinator/core/handlers/retry_verdict.h"
 #include "coordinator/core/handlers/speed_handler.h"
+#include "coordinator/core/handlers/trouble_handler.h"
 #include "coordinator/core/text.h"
 
 namespace coxswain::coordinator::core {
@@ -267,9 +268,9 @@ void Handle(Turn& turn, const RankRow& rank, const protocol::TrainerProgress& re
     soft.forming.batch = report.global_batch;
   }
   if (moved && node != turn.soft.nodes.end() && node->second.reachable) soft.progress_at = turn.now;
+  TakeTroubles(turn, rank, report);
   of_rank.step = report.step;
   of_rank.phase = report.phase;
-  of_rank.waiting_for = report.waiting_for;
   soft.best_step = std::max(soft.best_step, report.step);
   if (!soft.progress || rank.key.rank <= soft.progress_rank) {
     int64_t known = soft.progress ? soft.progress->total_steps : 0;
@@ -326,21 +327,6 @@ void Handle(Turn& turn, const RankRow& rank, const protocol::TrainingFinished& r
   for (const RankRow* each : ranks) {
     if (!each->exit) turn.OrderRank(*each, protocol::FinishAcknowledged{});
   }
-}
-
-void Handle(Turn& turn, const RankRow& rank, const protocol::TrainingFailed& report) {
-  if (turn.tables.attempts().Active(rank.key.job)->cause != Cause::kNone) return;
-  using enum protocol::FailureKind;  // none: of an earlier version
-  const auto kind = report.kind != kNone ? report.kind : report.user_error ? kSettings : kStore;
-  std::string reason = "rank " + std::to_string(rank.key.rank) + " on " + turn.NodeName(rank.node) +
-                       ": " + report.reason;
-  turn.Note("TrainingFailed", reason, {rank.key.job, rank.node, rank.key.attempt, {}}, "error");
-  FailAttempt(turn, rank.key.job,
-              {.cause = report.user_error ? Cause::kUser : Cause::kInfrastructure,
-               .reason = reason,
-               .user_error = report.user_error,
-               .kind = kind,
-               .leaving = rank.key.rank});
 }
 
 void CatchUp(Turn& turn, const RankRow& rank, const std::optional<protocol::TrainerReady>& ready) {

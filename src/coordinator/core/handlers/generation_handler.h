@@ -12,7 +12,6 @@ void Handle(Turn& turn, const RankRow& rank, const protocol::GenerationFormed& r
 void Handle(Turn& turn, const RankRow& rank, const protocol::TrainerProgress& report);
 void Handle(Turn& turn, const RankRow& rank, const protocol::CollectiveFailed& report);
 void Handle(Turn& turn, const RankRow& rank, const protocol::TrainingFinished& report);
-void Handle(Turn& turn, const RankRow& rank, const protocol::TrainingFailed& report);
 
 // After the rank's worker has come back: what the rank may have missed is said again. `ready`: the
 // last one it sent, if any.

@@ -9,6 +9,7 @@
 #include "coordinator/core/handlers/node_handler.h"
 #include "coordinator/core/handlers/shared_store_handler.h"
 #include "coordinator/core/handlers/task_handler.h"
+#include "coordinator/core/handlers/trouble_handler.h"
 #include "coordinator/core/text.h"
 
 namespace coxswain::coordinator::core {

@@ -89,6 +89,7 @@ inline core::JobRow SampleJob(uint64_t id, core::JobState state = core::JobState
   last.progress.waiting_for = "the store";
   last.progress.global_batch = 256;
   last.progress.gradient_noise = 1234.5;
+  last.progress.at_once = 8;
   row.last_progress = last;
   row.speed = {{{1, 2, 128, 0.25}, {2, 4, 256, 0.375}}, 1200.25};
   return row;
