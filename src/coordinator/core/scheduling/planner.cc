@@ -85,7 +85,7 @@ class Pass {
     std::vector<std::map<std::string_view, std::array<Lane, 5>>> by_user(in_.tree->size());
     for (WaitingJob& job : in_.waiting) {
       if (job.paused && !plan_.keeps_place) plan_.keeps_place = job.id;
-      const bool covered = in_.tree->IsWithinQuota(job.queue, LeastDemand(job), job.holds);
+      const bool covered = in_.tree->WillBeWithinQuota(job.queue, LeastDemand(job), job.holds);
       const size_t lane = job.paused ? 4 : (job.lost ? 2 : 0) + (covered ? 1 : 0);
       by_user[job.queue][job.user][lane].jobs.push_back(&job);
       if (!covered && job.waited >= kPatience) NotePatient(job);

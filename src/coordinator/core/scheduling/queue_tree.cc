@@ -65,10 +65,22 @@ bool QueueTree::IsWithinQuota(QueueIndex queue, const Amount& more) const {
   return !Exceeds(nodes_[queue].held, more, nodes_[queue].settings.quota);
 }
 
-bool QueueTree::IsWithinQuota(QueueIndex queue, const Amount& more, const Amount& less) const {
-  const Amount& held = nodes_[queue].held;
-  return !Exceeds({held.cpus - less.cpus, held.gpus - less.gpus}, more,
-                  nodes_[queue].settings.quota);
+bool QueueTree::WillBeWithinQuota(QueueIndex queue, const Amount& more, const Amount& less) const {
+  const Node& node = nodes_[queue];
+  return !Exceeds({node.held.cpus - node.leaving.cpus - less.cpus,
+                   node.held.gpus - node.leaving.gpus - less.gpus},
+                  more, node.settings.quota);
+}
+
+void QueueTree::Leave(QueueIndex queue, const Amount& amount) {
+  for (QueueIndex each : nodes_[queue].path) {
+    nodes_[each].leaving.cpus += amount.cpus;
+    nodes_[each].leaving.gpus += amount.gpus;
+  }
+}
+
+void QueueTree::ForgetLeaving() {
+  for (Node& node : nodes_) node.leaving = {};
 }
 
 bool QueueTree::QuotaCovers(QueueIndex queue, const Amount& whole) const {

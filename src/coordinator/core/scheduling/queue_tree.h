@@ -48,8 +48,11 @@ class QueueTree {
 
   // With so much more, the queue stays within its quota.
   bool IsWithinQuota(QueueIndex queue, const Amount& more) const;
-  // The same once it has let go of `less`.
-  bool IsWithinQuota(QueueIndex queue, const Amount& more, const Amount& less) const;
+  // The same once it has let go of `less`, and those of theirs who are about to.
+  bool WillBeWithinQuota(QueueIndex queue, const Amount& more, const Amount& less) const;
+  // So much of what is held is about to be let go of; nothing else changes by it.
+  void Leave(QueueIndex queue, const Amount& amount);
+  void ForgetLeaving();
   // If the queue held nothing else.
   bool QuotaCovers(QueueIndex queue, const Amount& whole) const;
   // `queue` may take so much back from `from`: below the parent that they have in common, the one's
@@ -69,7 +72,7 @@ class QueueTree {
     QueueSettings settings;
     std::vector<QueueIndex> path;
     bool leaf = true;
-    Amount held;
+    Amount held, leaving;
     std::map<std::string, UserUse, std::less<>> users;
   };
 

@@ -14,6 +14,13 @@ constexpr size_t kVictimsToTell = 3;
 
 }  // namespace
 
+RoomFinder::RoomFinder(PlanRequest& request, const Policy& policy) : in_(request), policy_(policy) {
+  in_.tree->ForgetLeaving();
+  for (const RunningJob& job : in_.running) {
+    if (job.stopping && !job.back) in_.tree->Leave(job.queue, job.demand);
+  }
+}
+
 GangFit RoomFinder::Fit(const PendingJob& needs, std::optional<base::Duration> expected) {
   GangFit fit = FitGang(*in_.fleet, needs, Extent::kFree);
   if (!fit.shares.empty() || !expected || !in_.settings->backfill) return fit;
@@ -270,7 +277,7 @@ bool RoomFinder::TakeBack(const WaitingJob& job, const PendingJob& needs, Promis
   for (const Victim& each : needed) LetGo(*each.job, 1);
   promise->taken = true;
   promise->starts = in_.now + in_.grace;
-  Keep(job, needs, promise->starts);
+  Keep(job, needs, std::nullopt);  // at any moment: they are lent to nobody
   std::string names;
   for (size_t i = 0; i < needed.size(); ++i) {
     RunningJob& victim = *needed[i].job;

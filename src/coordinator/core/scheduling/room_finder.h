@@ -37,8 +37,8 @@ enum class Moved {
 
 class RoomFinder {
  public:
-  // Both outlive it.
-  RoomFinder(PlanRequest& request, const Policy& policy) : in_(request), policy_(policy) {}
+  // Both outlive it. The request's queues are told who is about to let go.
+  RoomFinder(PlanRequest& request, const Policy& policy);
 
   // Now. `expected`: how long it would run, if that is known.
   GangFit Fit(const PendingJob& needs, std::optional<base::Duration> expected);
@@ -69,7 +69,7 @@ class RoomFinder {
 
  private:
   struct Reservation {
-    std::optional<base::Time> starts;
+    std::optional<base::Time> starts;  // not before; nothing: nobody knows
     JobId job;
   };
 

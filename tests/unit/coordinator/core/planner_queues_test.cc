@@ -179,6 +179,28 @@ TEST(Queues, ParentsQuotaDecides_AndIsNamed) {
             "j3 is within the quota of queue science (3 CPU slots), and queue ci has borrowed");
 }
 
+// Both would be stopped and started in turn for ever.
+TEST(Queues, WhoWaitsForOneThatStops_IsNotPassedOverByAnotherThatItWouldStop) {
+  PlannerWorld world;
+  world.settings.policy = PolicyName::kLas;
+  world.settings.queues = {Queue("x", 4)};
+  world.fleet = Fleet({Node("a", 4)});
+  world.Run(Job(1), {"a"}, {.queue = "x", .slot_time = base::seconds(90'000), .stopping = true});
+  world.Wait(Job(2, 2), {.queue = "x", .slot_time = base::seconds(90'000)});
+  world.Wait(Job(3, 4), {.queue = "x"});
+  EXPECT_THAT(Placed(world.MakePlan()), IsEmpty()) << "j3 is first, once j1 has gone";
+}
+
+TEST(Queues, SlotsThatComeFreeAtAnyMoment_AreNotLentUntilTheGraceEnds) {
+  PlannerWorld world;
+  world.settings.policy = PolicyName::kLas;
+  world.fleet = Fleet({Node("a", 4)});
+  world.Run(Job(1, 2), {"a", "a"}, {.slot_time = base::seconds(90'000), .stopping = true});
+  world.Wait(Job(2), {.minutes = 0, .slot_time = base::seconds(90'000)});
+  world.Wait(Job(3, 4));
+  EXPECT_THAT(Placed(world.MakePlan()), IsEmpty()) << "j2 would be stopped for j3 at once";
+}
+
 // Limits were lowered, or its queue is gone, since it was accepted.
 TEST(Queues, OverALimitForEver_SaysSo_AndHoldsUpNobody) {
   PlannerWorld world;

@@ -43,10 +43,12 @@ class Policy {
 inline constexpr base::Duration kPatience = base::seconds(4 * 3600);
 
 // Of all that wait, in whatever queue, the least is the first to be given slots: those that start
-// again in a moment keep theirs; then those that the quota of their queue covers.
+// again in a moment keep theirs; then those that the quota of their queue covers, once those that
+// were asked to let go have done so (else one that waits for two of them would be passed over by
+// the first of these as soon as that has stopped, and it would be asked again, for ever).
 using WaitingKey = std::tuple<bool, bool, SortKey, SortKey, JobId>;
 inline WaitingKey KeyOf(const WaitingJob& job, const QueueTree& tree, const Policy& policy) {
-  return {!job.paused, !tree.IsWithinQuota(job.queue, LeastDemand(job), job.holds),
+  return {!job.paused, !tree.WillBeWithinQuota(job.queue, LeastDemand(job), job.holds),
           policy.BetweenQueues(job), policy.InQueue(job), job.id};
 }
 
