@@ -35,4 +35,23 @@ std::string WhereItBegan(const Turn& turn, const AttemptRow& attempt) {
          (again == 1 ? " is" : " are") + " done again";
 }
 
+void TellBatch(Turn& turn, const GenerationRow& before, const GenerationRow& now) {
+  if (before.batch == 0 || now.batch == before.batch) return;
+  const size_t ranks = now.members.size();
+  std::string why = std::string("the gradient's noise ") +
+                    (now.batch > before.batch ? "pays for it" : "does not pay for more");
+  if (turn.soft.jobs.at(now.job).forming.keeps_batch) {
+    why = "no group could be formed with another batch";
+  } else if (ranks != before.members.size()) {
+    why = "it has " + Plural(ranks, "rank") + " now, and had " +
+          std::to_string(before.members.size());
+  } else if (now.attempt != before.attempt) {
+    why = "attempt " + std::to_string(now.attempt.value) + " begins with what was measured";
+  }
+  turn.Note("BatchChanged",
+            "from " + std::to_string(before.batch) + " to " + std::to_string(now.batch) +
+                " samples a step: " + why,
+            {.job = now.job, .attempt = now.attempt});
+}
+
 }  // namespace coxswain::coordinator::core
