@@ -83,14 +83,24 @@ void DescribeNodes(const Turn& turn, const RankRow& rank, protocol::StartRank* o
 }
 
 // A gang's slots come free a moment apart: one that may have any number of them, and waits, would
-// start with the first.
+// start with the first. And where none are kept for a gang that waits, smaller jobs would.
+bool WaitsForAll(const Turn& turn) {
+  constexpr size_t kFew = 256;  // more are too many to look at for each rank that ends
+  const PolicyName policy = turn.settings.scheduling.policy;
+  if (policy == PolicyName::kLas || policy == PolicyName::kElastic) return true;
+  const std::set<JobId>& waiting = turn.tables.waiting();
+  return waiting.size() > kFew || std::any_of(waiting.begin(), waiting.end(), [&](JobId job) {
+           return IsElastic(turn.tables.jobs().Get(job).request);
+         });
+}
+
 void SlotsCameFree(Turn& turn, const protocol::RankKey& key) {
   const AttemptRow* attempt = turn.tables.attempts().Active(key.job);
   const bool of_it = attempt != nullptr && attempt->number == key.attempt;
   const auto& ranks = turn.tables.ranks().Of(key.job, key.attempt);
   const bool others = std::any_of(ranks.begin(), ranks.end(),
                                   [](const RankRow* each) { return !each->exit.has_value(); });
-  if (!of_it || !others) {
+  if (!of_it || !others || !WaitsForAll(turn)) {
     turn.soft.placement_due = true;
     return;
   }
