@@ -156,6 +156,7 @@ struct Welcome {
   ClusterId cluster;
   Term term;
   base::Duration lease{};
+  std::string warning;  // one line for the worker's log; empty: nothing is amiss
 };
 struct Rejected {
   std::string reason;     // one line: what is wrong and what to do

@@ -16,6 +16,7 @@ struct OrderWriter {
     to->set_cluster(Utf8(in.cluster.value));
     to->set_term(in.term.value);
     to->set_lease_ms(Milliseconds(in.lease));
+    to->set_warning(Utf8(in.warning));
   }
   void operator()(const protocol::Rejected& in) const {
     out->mutable_rejected()->set_reason(Utf8(in.reason));
@@ -101,6 +102,7 @@ static absl::Status FromProto(const wire::Welcome& in, protocol::Welcome* out) {
   if (in.lease_ms() <= 0) return Missing("Welcome", "lease_ms");
   out->cluster = base::ClusterId(in.cluster());
   out->term = base::Term(in.term());
+  out->warning = in.warning();
   return ReadMilliseconds("Welcome", "lease_ms", in.lease_ms(), &out->lease);
 }
 

@@ -54,7 +54,7 @@ COX_FIELDS_OF(protocol::FromTrainer, 3);
 COX_FIELDS_OF(protocol::MetricBatch, 4);
 COX_FIELDS_OF(protocol::LogData, 7);
 COX_FIELDS_OF(protocol::TaskEnded, 5);
-COX_FIELDS_OF(protocol::Welcome, 3);
+COX_FIELDS_OF(protocol::Welcome, 4);
 COX_FIELDS_OF(protocol::Rejected, 2);
 COX_FIELDS_OF(protocol::StartRank, 13);
 COX_FIELDS_OF(protocol::StopRank, 4);

@@ -92,7 +92,8 @@ using Act = std::variant<SendReport, DropStream, LaunchRank, SignalRank, RecordA
 struct Decisions {
   std::optional<Identity> persist;
   std::vector<Act> acts;
-  std::vector<std::string> why;  // for the log; also why nothing was done
+  std::vector<std::string> why;       // for the log; also why nothing was done
+  std::vector<std::string> warnings;  // likewise: a person should look at it
 };
 
 }  // namespace coxswain::worker::core

@@ -114,6 +114,8 @@ void Worker::Obey(const protocol::Welcome& welcome) {
   next_heartbeat_ = event_->now + settings_.deadlines.Heartbeat();
   Say("connected to the coordinator at " + settings_.coordinator + ", term " +
       std::to_string(welcome.term.value));
+  if (welcome.warning != last_warning_ && !welcome.warning.empty()) Warn(welcome.warning);
+  last_warning_ = welcome.warning;
   if (welcome.term > known.highest_term) ForgetTasks();
   TellWhatWaited();
   if (!(settings_.inventory == told_inventory_)) SendHeartbeat(true);

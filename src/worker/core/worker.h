@@ -99,6 +99,7 @@ class Worker {
 
   void Do(Act act) { out_.acts.push_back(std::move(act)); }
   void Say(std::string text) { out_.why.push_back(std::move(text)); }
+  void Warn(std::string text) { out_.warnings.push_back(std::move(text)); }
   void Report(protocol::WorkerReport report);  // dropped unless welcomed
 
   Settings settings_;
@@ -106,6 +107,7 @@ class Worker {
   Session session_ = Session::kNone;
   protocol::Inventory told_inventory_;  // what the coordinator was told on this stream
   std::string last_loss_;               // of the link: said once per change
+  std::string last_warning_;            // of a Welcome: likewise
   bool ever_welcomed_ = false;
   bool ending_ = false;  // the lifeline is closed
   RankTable ranks_;

@@ -44,6 +44,7 @@ protocol::ExitRecord NotStarted(const absl::Status& why, base::WallTime now) {
 
 void WorkerLoop::Execute(core::Decisions decisions) {
   for (const std::string& line : decisions.why) log::Info(line);
+  for (const std::string& line : decisions.warnings) log::Warn(line);
   if (decisions.persist) {
     if (absl::Status s = folder_.SaveIdentity(*decisions.persist); !s.ok()) {
       // What is not on disk must not be acted on; ranks live on, and the next life tries again.

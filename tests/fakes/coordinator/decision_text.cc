@@ -142,7 +142,8 @@ std::string Line(const protocol::StopTraining& o) {
 std::string Line(const protocol::FinishAcknowledged&) { return "FinishAcknowledged"; }
 
 std::string Line(const protocol::Welcome& o) {
-  return "Welcome term=" + std::to_string(o.term.value);
+  return "Welcome term=" + std::to_string(o.term.value) +
+         (o.warning.empty() ? "" : " (" + o.warning + ")");
 }
 std::string Line(const protocol::Rejected& o) {
   return std::string("Rejected ") + (o.permanent ? "for good" : "for now") + ": " + o.reason;

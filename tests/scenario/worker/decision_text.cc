@@ -124,6 +124,7 @@ std::string Line(const Act& act) {
 std::string ToText(const Decisions& decisions) {
   std::string out;
   for (const std::string& why : decisions.why) out += "why: " + why + "\n";
+  for (const std::string& warning : decisions.warnings) out += "warning: " + warning + "\n";
   if (decisions.persist) {
     out += "persist cluster=" + decisions.persist->cluster.value +
            " term=" + Num(decisions.persist->highest_term) + "\n";

@@ -2,7 +2,7 @@
 // expected decisions up to an empty line. COX_REWRITE=1 writes the files anew: review the diff.
 //
 // Commands: connect | disconnect REASON... | token-refused | welcome [term=N] [cluster=NAME]
-//   reject REASON... | reject-for-now REASON... | start KEY inc=N [gpu=UUID] [term=N] | stop KEY
+//   [warning=TEXT] | reject REASON... | reject-for-now REASON... | start KEY inc=N [gpu=UUID] [term=N] | stop KEY
 //   [grace=MS] ack KEY inc=N | forget JOB | to-trainer KEY inc=N | task N [kind=check|verify] |
 //   metrics-ack JOB N running KEY inc=N pid=P | ended KEY inc=N [code=N] [signal=N] | trainer C KEY
 //   inc=N | gone C ready C | formed C | progress C | failed C | open C | stored C | manifest C |
@@ -187,7 +187,7 @@ class Scenario {
     if (verb == "welcome") {
       term_ = c.Number("term", term_);
       return protocol::Welcome{base::ClusterId(c.Text("cluster", "alpha")), base::Term(term_),
-                               base::seconds(5)};
+                               base::seconds(5), c.Text("warning", "")};
     }
     if (verb == "reject") return protocol::Rejected{c.rest, true};
     if (verb == "reject-for-now") return protocol::Rejected{c.rest, false};

@@ -86,20 +86,27 @@ void WriteNode(Turn& turn, const NodeId& id, const protocol::Inventory& inventor
   turn.soft.placement_due = true;
 }
 
-// Another machine of that name makes `cox drain NAME` ambiguous, and lists hard to read.
-void NoteNameTaken(Turn& turn, const protocol::WorkerHello& hello) {
+// Another machine of that name makes `cox drain NAME` ambiguous, and lists hard to read. Empty:
+// there is none.
+std::string NameTakenText(const Turn& turn, const protocol::WorkerHello& hello) {
   const std::string& name = hello.inventory.name;
-  for (const auto& [id, row] : turn.tables.nodes()) {
-    if (id == hello.node || name.empty() || row.name != name) continue;
-    bool there = turn.soft.nodes[id].reachable;
-    turn.Note("NodeNameTaken",
-              "a second node is called " + name + ": " + hello.node.value + " has connected, " +
-                  id.value + (there ? " is connected too" : " is not connected") +
-                  "; if it is the same machine with another data directory, go back to the first "
-                  "one, else give one of them another name (cox-worker --name)",
-              {.job = {}, .node = hello.node}, "warning");
-    return;
+  if (name.empty()) return "";
+  const NodeId* other = nullptr;
+  bool there = false;
+  for (const NodeId& id : turn.tables.NodesNamed(name)) {
+    if (id == hello.node || there) continue;
+    auto soft = turn.soft.nodes.find(id);
+    there = soft != turn.soft.nodes.end() && soft->second.reachable;
+    if (there || other == nullptr) other = &id;
   }
+  if (other == nullptr) return "";
+  const std::string& address = turn.tables.FindNode(*other)->inventory.address;
+  return "a second node is called " + name + ": " + hello.node.value + " has connected, " +
+         other->value + (address.empty() ? "" : " at " + address) +
+         (there ? " is connected too" : " is not connected") +
+         "; if it is the same machine with another data directory, go back to the first one, else "
+         "give one of them another name (cox-worker --name)" +
+         (there ? "" : ", or forget the other (cox nodes --forget " + other->value + ")");
 }
 
 bool IsWanted(const Turn& turn, const protocol::RankKey& key, Incarnation incarnation,
@@ -289,7 +296,10 @@ void Handle(Turn& turn, const WorkerConnected& event) {
   RaiseAbove(turn, hello);
   const NodeRow* known = turn.tables.FindNode(hello.node);
   bool is_new = known == nullptr;
-  if (is_new || known->name != hello.inventory.name) NoteNameTaken(turn, hello);
+  const std::string name_taken = NameTakenText(turn, hello);
+  if (!name_taken.empty() && (is_new || known->name != hello.inventory.name)) {
+    turn.Note("NodeNameTaken", name_taken, {.job = {}, .node = hello.node}, "warning");
+  }
   WriteNode(turn, hello.node, hello.inventory);
   turn.soft.sessions[event.session] = hello.node;
   node.session = event.session;
@@ -300,7 +310,7 @@ void Handle(Turn& turn, const WorkerConnected& event) {
   turn.TouchNode(hello.node);
   LookAgain(turn, hello.node);
   turn.OrderSession(event.session, protocol::Welcome{turn.cluster().id, turn.cluster().term,
-                                                     turn.deadlines().lease});
+                                                     turn.deadlines().lease, name_taken});
   RenewLease(turn, hello.node, is_new);
   TakeDifference(turn, hello);
 }

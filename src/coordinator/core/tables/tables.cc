@@ -53,6 +53,25 @@ void Tables::On(const CheckpointRow& row) {
   if (jobs_.Find(row.job) == nullptr) DropEndedUnlessNeeded(row.job);
 }
 
+void Tables::On(const NodeRow& row) {
+  Unname(row.id);
+  nodes_[row.id] = row;
+  named_[row.name].insert(row.id);
+}
+
+void Tables::On(const DeleteNode& gone) {
+  Unname(gone.id);
+  nodes_.erase(gone.id);
+}
+
+void Tables::Unname(const NodeId& node) {
+  const NodeRow* row = FindNode(node);
+  if (row == nullptr) return;
+  auto named = named_.find(row->name);
+  named->second.erase(node);
+  if (named->second.empty()) named_.erase(named);
+}
+
 void Tables::On(const CheckpointDamaged& damaged) {
   const CheckpointRow* found = checkpoints_.Find(damaged.id);
   if (found == nullptr || !CanRestore(*found)) return;
@@ -84,6 +103,12 @@ void Tables::DropEndedUnlessNeeded(JobId job) {
 const NodeRow* Tables::FindNode(const NodeId& node) const {
   auto found = nodes_.find(node);
   return found == nodes_.end() ? nullptr : &found->second;
+}
+
+const std::set<NodeId>& Tables::NodesNamed(const std::string& name) const {
+  static const std::set<NodeId> kNone;
+  auto found = named_.find(name);
+  return found == named_.end() ? kNone : found->second;
 }
 
 Snapshot Tables::Rows() const {

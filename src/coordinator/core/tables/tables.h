@@ -29,6 +29,7 @@ class Tables {
   const CheckpointTable& checkpoints() const { return checkpoints_; }
   const std::map<NodeId, NodeRow>& nodes() const { return nodes_; }
   const NodeRow* FindNode(const NodeId& node) const;
+  const std::set<NodeId>& NodesNamed(const std::string& name) const;
   // Live jobs without an active attempt, oldest first: the queue.
   const std::set<JobId>& waiting() const { return waiting_; }
   // Those with one.
@@ -42,14 +43,15 @@ class Tables {
   void On(const RankRow& row);
   void On(const GenerationRow& row);
   void On(const CheckpointRow& row);
-  void On(const NodeRow& row) { nodes_[row.id] = row; }
+  void On(const NodeRow& row);
   void On(const UsageRow& row) { usage_[{row.queue, row.user}] = row; }
   void On(const EventRow&) {}  // read from the store, never from here
   void On(const CheckpointDamaged& damaged);
   void On(const DeleteJob& gone);
   void On(const DeleteEventsUpTo&) {}
-  void On(const DeleteNode& gone) { nodes_.erase(gone.id); }
+  void On(const DeleteNode& gone);
   void On(const DeleteUsage& gone) { usage_.erase({gone.queue, gone.user}); }
+  void Unname(const NodeId& node);
   void RefreshWaiting(JobId job);
   void DropEndedUnlessNeeded(JobId job);
 
@@ -59,6 +61,7 @@ class Tables {
   RankTable ranks_;
   CheckpointTable checkpoints_;
   std::map<NodeId, NodeRow> nodes_;
+  std::map<std::string, std::set<NodeId>> named_;  // nodes by their names
   std::set<JobId> waiting_, active_;
   UsageTable usage_;
 };

@@ -89,7 +89,7 @@ class FakeCoordinator final : public wire::WorkerGateway::Service {
   protocol::WorkerHello Welcome(base::Term term = base::Term(1),
                                 const std::string& cluster = "cluster-1") {
     auto hello = Next<protocol::WorkerHello>();
-    Send(protocol::Welcome{base::ClusterId(cluster), term, base::seconds(5)}, term);
+    Send(protocol::Welcome{base::ClusterId(cluster), term, base::seconds(5), ""}, term);
     return hello;
   }
 

@@ -112,7 +112,7 @@ TEST_F(CoordinatorLinkTest, HelloAndOrders_GoBothWays) {
   connected_.Take();
   link_->Send(Hello());
   EXPECT_EQ(gateway_.reports.Take().hello().node(), "node-a");
-  gateway_.Send(protocol::Welcome{base::ClusterId("c"), base::Term(4), base::seconds(5)},
+  gateway_.Send(protocol::Welcome{base::ClusterId("c"), base::Term(4), base::seconds(5), ""},
                 base::Term(4));
   EXPECT_EQ(terms_.Take(), base::Term(4));
   EXPECT_EQ(std::get<protocol::Welcome>(orders_.Take()).lease, base::seconds(5));
