@@ -58,6 +58,13 @@ def test_what_a_queue_borrowed_goes_back(bare_cluster, tiny_data):
         cluster.wait_step(job, 5)
     owner = cluster.submit(cluster.job_file(tiny_data, name="owner", workers=1, epochs=4000), "--set", "spec.queue=research")
     cluster.wait_step(owner, 5)
+    # What each queue has had, and what `fair` would compare: what they hold counts for an hour more.
+    used = {q["name"]: q for q in cluster.json("queues")["queues"]}
+    assert all(0 < used[name]["usedSlotHours"] < 1 <= used[name]["fairSlotHours"] for name in used), used
+    assert used["science"]["usedSlotHours"] >= used["students"]["usedSlotHours"] > 0, used
+    wide = cluster.cox("queues", "-o", "wide").stdout.splitlines()
+    assert wide[2].split()[-2:] == ["USED", "FAIR"] and wide[3].count(" slot-h") == 2, wide
+    assert "USED" not in cluster.cox("queues").stdout
     waiting = cluster.wait_state(jobs[1], "PENDING")
     assert "owner) is within the quota of queue research (1 CPU slot), and queue students has borrowed" in waiting["reason"], waiting
     assert waiting["queue"] == "students"

@@ -124,6 +124,7 @@ struct Job {
   Checkpoint best_checkpoint;  // by its evaluations
   std::string submitted_by;
   std::string queue;  // empty: the default one
+  bool own_program = false;
   int32_t priority = 0;
   uint32_t preemptions = 0;
   uint32_t min_workers = 0, max_workers = 0;
@@ -222,6 +223,8 @@ struct Queue {
   int64_t user_jobs = -1;  // -1: not bounded
   uint32_t running = 0, pending = 0;
   int64_t weight = 1;
+  double used_slot_hours = 0;  // decayed
+  double fair_slot_hours = 0;  // with what it holds for an hour more, by weight
   std::vector<QueueUser> users;
 };
 struct Queues {

@@ -171,6 +171,7 @@ Job FromWire(const wire::Job& in) {
   if (out.has_best) out.best_checkpoint = FromWire(in.best_checkpoint());
   out.submitted_by = in.submitted_by();
   out.queue = in.queue();
+  out.own_program = in.own_program();
   out.priority = in.priority();
   out.preemptions = in.preemptions();
   out.workers_now = in.workers_now();
@@ -247,6 +248,8 @@ Queue FromWire(const wire::Queue& in) {
   out.running = in.running();
   out.pending = in.pending();
   out.weight = in.weight();
+  out.used_slot_hours = in.used_slot_hours();
+  out.fair_slot_hours = in.fair_slot_hours();
   for (const auto& user : in.users()) {
     out.users.push_back({user.name(), FromWire(user.held()), user.running(), user.share_used()});
   }

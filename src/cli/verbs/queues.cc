@@ -8,15 +8,22 @@
 namespace coxswain::cli::verbs {
 namespace {
 
+std::string SlotHours(double hours) { return output::Number(hours) + " slot-h"; }
+
 // Every queue after the one that it is a part of, two spaces further in.
-void AddBelow(const rpc::Queues& all, const std::string& parent, size_t depth,
+void AddBelow(const rpc::Queues& all, const std::string& parent, size_t depth, bool wide,
               output::Table* table) {
   for (const rpc::Queue& queue : all.queues) {
     if (queue.parent != parent) continue;
     const char* mark = queue.name == all.default_queue ? " (default)" : "";
+    std::vector<output::Cell> last = {std::to_string(queue.weight)};
+    if (wide) {
+      last.push_back(SlotHours(queue.used_slot_hours));
+      last.push_back(SlotHours(queue.fair_slot_hours));
+    }
     table->Add(Row<output::Cell>({std::string(depth * 2, ' ') + queue.name + mark},
-                                 QueueCells(queue), {std::to_string(queue.weight)}));
-    AddBelow(all, queue.name, depth + 1, table);
+                                 QueueCells(queue), last));
+    AddBelow(all, queue.name, depth + 1, wide, table);
   }
 }
 
@@ -42,8 +49,10 @@ int List(const Session& session) {
     session.PrintStructured(queues->json);
     return kSuccess;
   }
-  output::Table table(Row<std::string>({"QUEUE"}, kQueueHeadings, {"WEIGHT"}));
-  AddBelow(*queues, "", 0, &table);
+  std::vector<std::string> last = {"WEIGHT"};
+  if (session.wide()) last.insert(last.end(), {"USED", "FAIR"});
+  output::Table table(Row<std::string>({"QUEUE"}, kQueueHeadings, last));
+  AddBelow(*queues, "", 0, session.wide(), &table);
   session.Print("Policy " + queues->policy + "\n\n" + table.ToString(session.out()) +
                 (session.wide() ? Users(session, queues->queues) : ""));
   for (const std::string& warning : queues->warnings) session.Note("warning: " + warning);
@@ -53,8 +62,8 @@ int List(const Session& session) {
 }  // namespace
 
 void AddQueues(CLI::App* app, Session* session) {
-  CLI::App* verb =
-      app->add_subcommand("queues", "Who may hold how much, and who does; -o wide adds every user");
+  CLI::App* verb = app->add_subcommand(
+      "queues", "Who may hold how much, and who does; -o wide adds what queues and users have had");
   verb->footer("\nExamples:\n  cox queues\n  cox queues -o wide");
   verb->callback([=] { session->action = [=] { return List(*session); }; });
 }

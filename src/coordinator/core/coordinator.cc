@@ -86,8 +86,9 @@ std::vector<LiveJob> Coordinator::TakeChangedJobs() {
   return core::TakeChangedJobs(state_->tables, &state_->soft);
 }
 
-std::optional<std::vector<LiveQueue>> Coordinator::TakeChangedQueues(WallTime now) {
-  return core::TakeChangedQueues(state_->tables, state_->settings.scheduling, now, &state_->soft);
+std::optional<std::vector<LiveQueue>> Coordinator::TakeChangedQueues(WallTime now, bool anyway) {
+  return core::TakeChangedQueues(state_->tables, state_->settings.scheduling, now, anyway,
+                                 &state_->soft);
 }
 
 std::vector<LiveNode> Coordinator::TakeChangedNodes() {

@@ -54,8 +54,9 @@ class Coordinator {
   std::vector<LiveNode> TakeChangedNodes();
   // Those of which nothing has changed but that they were heard.
   std::vector<HeardNode> TakeHeardNodes();
-  // All queues, parents and parts; nothing if no job has changed. It takes a look at every job.
-  std::optional<std::vector<LiveQueue>> TakeChangedQueues(WallTime now);
+  // All queues, parents and parts; nothing if no job has changed, unless they are wanted `anyway`,
+  // as what they have used changes with time. It takes a look at every job.
+  std::optional<std::vector<LiveQueue>> TakeChangedQueues(WallTime now, bool anyway = false);
 
  private:
   struct State;

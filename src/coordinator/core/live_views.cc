@@ -310,8 +310,8 @@ LiveNode ViewOf(const Tables& tables, const Soft& soft, const NodeId& id) {
 
 std::optional<std::vector<LiveQueue>> TakeChangedQueues(const Tables& tables,
                                                         const SchedulingSettings& settings,
-                                                        WallTime now, Soft* soft) {
-  if (!soft->changed_queues) return std::nullopt;
+                                                        WallTime now, bool anyway, Soft* soft) {
+  if (!soft->changed_queues && !anyway) return std::nullopt;
   soft->changed_queues = false;
   QueueTree tree(settings);
   std::vector<LiveQueue> views(tree.size());
@@ -340,8 +340,9 @@ std::optional<std::vector<LiveQueue>> TakeChangedQueues(const Tables& tables,
       views[i].users[name].held = use.held;
       views[i].users[name].running = use.jobs;
     }
-    double all = 0;
-    for (const auto& [name, user] : views[i].users) all += static_cast<double>(user.used);
+    for (const auto& [name, user] : views[i].users) views[i].used += user.used;
+    views[i].fair = FairUse(views[i].used, views[i].held, views[i].settings, settings);
+    const double all = static_cast<double>(views[i].used);
     for (auto& [name, user] : views[i].users) {
       user.share = all > 0 ? static_cast<double>(user.used) / all : 0;
     }

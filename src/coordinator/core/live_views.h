@@ -7,10 +7,10 @@
 namespace coxswain::coordinator::core {
 
 std::vector<LiveJob> TakeChangedJobs(const Tables& tables, Soft* soft);
-// All of them; nothing if none has changed.
+// All of them; nothing if none has changed, unless they are wanted `anyway`.
 std::optional<std::vector<LiveQueue>> TakeChangedQueues(const Tables& tables,
                                                         const SchedulingSettings& settings,
-                                                        WallTime now, Soft* soft);
+                                                        WallTime now, bool anyway, Soft* soft);
 std::vector<LiveNode> TakeChangedNodes(const Tables& tables, Soft* soft);
 std::vector<HeardNode> TakeHeardNodes(Soft* soft);
 

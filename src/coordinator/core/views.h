@@ -27,6 +27,8 @@ struct LiveQueue {
   QueueSettings settings;
   Amount held;
   uint64_t running = 0, pending = 0;  // jobs
+  int64_t used = 0;                   // as LiveUser::used, of all users
+  int64_t fair = 0;  // what `fair` compares with that of its sisters; the least goes first
   std::map<std::string, LiveUser> users;
   // Jobs of queues that are no longer configured, by name: they count as this one's.
   std::map<std::string, uint64_t> strays;

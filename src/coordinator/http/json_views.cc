@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/byte_text.h"
+#include "coordinator/core/scheduling/usage.h"
 #include "coordinator/http/html_text.h"
 
 namespace coxswain::coordinator::http {
@@ -223,6 +224,8 @@ json QueueJson(const core::LiveQueue& queue) {
           {"held", SlotsJson(queue.held)},
           {"running", queue.running},
           {"pending", queue.pending},
+          {"used_slot_hours", core::SlotHours(queue.used)},
+          {"fair_slot_hours", core::SlotHours(queue.fair)},
           {"users", std::move(users)}};
 }
 

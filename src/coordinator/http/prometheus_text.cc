@@ -7,6 +7,7 @@
 #include <optional>
 #include <sstream>
 
+#include "coordinator/core/scheduling/usage.h"
 #include "coordinator/http/json_views.h"
 
 namespace coxswain::coordinator::http {
@@ -66,8 +67,8 @@ void AddJobs(Page& page, const std::map<core::JobState, uint64_t>& jobs) {
 }
 
 void AddNodes(Page& page, const std::vector<runtime::NodeView>& nodes) {
-  std::map<std::string, double> states = {
-      {"READY", 0}, {"CORDONED", 0}, {"DRAINING", 0}, {"DRAINED", 0}, {"UNREACHABLE", 0}};
+  std::map<std::string, double> states = {{"READY", 0},   {"CORDONED", 0},    {"DRAINING", 0},
+                                          {"DRAINED", 0}, {"UNREACHABLE", 0}, {"SHUT_DOWN", 0}};
   double slots = 0, free = 0, gpus = 0, gpus_used = 0, gpus_bad = 0;
   for (const runtime::NodeView& node : nodes) {
     states[NodeState(node)] += 1;
@@ -178,6 +179,20 @@ void AddQueues(Page& page, const runtime::QueuesView& view) {
          [](const core::LiveQueue& queue) { return queue.settings.quota; });
   bounds("coxswain_queue_limit", "What a queue may never exceed; absent: not limited",
          [](const core::LiveQueue& queue) { return queue.settings.limit; });
+  auto used = [&](const char* name, const char* help, auto amount_of) {
+    page.Begin(MetricType::Gauge, name, help);
+    for (const core::LiveQueue& queue : view.queues) {
+      page.Add(core::SlotHours(amount_of(queue)) * 3600, {{"queue", queue.settings.name}});
+    }
+  };
+  used("coxswain_queue_used_slot_seconds",
+       "Slots times seconds that a queue and those below have used, decayed, what runs included",
+       [](const core::LiveQueue& queue) { return queue.used; });
+  used("coxswain_queue_fair_slot_seconds",
+       "The same with what is held for an hour more, by weight: the policy fair takes the queue "
+       "with "
+       "the least first, of those of one parent",
+       [](const core::LiveQueue& queue) { return queue.fair; });
   page.Begin(MetricType::Gauge, "coxswain_queue_jobs", "Jobs of a queue and those below, by state");
   for (const core::LiveQueue& queue : view.queues) {
     const std::string& name = queue.settings.name;

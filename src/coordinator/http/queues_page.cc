@@ -2,6 +2,7 @@
 #include <absl/strings/str_format.h>
 
 #include "common/base/clock.h"
+#include "coordinator/core/scheduling/usage.h"
 #include "coordinator/http/html_text.h"
 #include "coordinator/http/json_views.h"
 #include "coordinator/http/pages.h"
@@ -12,14 +13,16 @@ namespace {
 
 constexpr uint32_t kMostWaiting = 100;
 
-constexpr Columns<8> kQueueColumns = {{{{"Queue"},
-                                        {"Running"},
-                                        {"Pending"},
-                                        {"Held"},
-                                        {"Quota"},
-                                        {"Limit"},
-                                        {"Of one user"},
-                                        {"Weight"}}}};
+constexpr Columns<10> kQueueColumns = {{{{"Queue"},
+                                         {"Running"},
+                                         {"Pending"},
+                                         {"Held"},
+                                         {"Quota"},
+                                         {"Limit"},
+                                         {"Of one user"},
+                                         {"Weight"},
+                                         {"Used"},
+                                         {"Fair"}}}};
 constexpr Columns<5> kUserColumns = {{{{"Queue"}, {"User"}, {"Running"}, {"Held"}, {"Used"}}}};
 
 std::string BoundHtml(const core::Bound& bound, std::optional<int64_t> jobs = std::nullopt) {
@@ -36,6 +39,10 @@ bool Exceeds(const core::Amount& held, const core::Bound& bound) {
   return (bound.cpus && held.cpus > *bound.cpus) || (bound.gpus && held.gpus > *bound.gpus);
 }
 
+std::string SlotHoursText(int64_t amount) {
+  return NumberText(core::SlotHours(amount)) + " slot-h";
+}
+
 std::string QueueRow(const core::LiveQueue& queue, size_t depth, bool is_default) {
   std::string indent;
   for (size_t i = 0; i < depth; ++i) indent += "&emsp;";
@@ -48,7 +55,8 @@ std::string QueueRow(const core::LiveQueue& queue, size_t depth, bool is_default
                             CountText(static_cast<int64_t>(queue.pending)), HeldHtml(queue.held),
                             BoundHtml(queue.settings.quota), BoundHtml(queue.settings.limit),
                             BoundHtml(queue.settings.user_limit, queue.settings.user_jobs),
-                            CountText(queue.settings.weight)});
+                            CountText(queue.settings.weight), SlotHoursText(queue.used),
+                            SlotHoursText(queue.fair)});
 }
 
 // Every queue after the one that it is a part of.

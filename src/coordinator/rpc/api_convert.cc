@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "common/rpc/convert.h"
+#include "coordinator/core/scheduling/usage.h"
 #include "coxswain/v1/coxswain.pb.h"
 
 namespace coxswain::coordinator::rpc {
@@ -114,6 +115,7 @@ void Fill(const runtime::JobView& in, JobParts parts, const NodeNames& names, v1
   }
   out->set_submitted_by(Utf8(row.submitted_by));
   out->set_queue(Utf8(row.request.queue));
+  out->set_own_program(row.request.own_program);
   out->set_priority(row.request.priority);
   out->set_preemptions(row.preemptions);
   out->set_min_workers(core::MinWorkers(row.request));
@@ -246,6 +248,8 @@ void Fill(const core::LiveQueue& in, v1::Queue* out) {
   Fill(in.held, out->mutable_held());
   out->set_running(static_cast<uint32_t>(in.running));
   out->set_pending(static_cast<uint32_t>(in.pending));
+  out->set_used_slot_hours(core::SlotHours(in.used));
+  out->set_fair_slot_hours(core::SlotHours(in.fair));
   for (const auto& [name, user] : in.users) {
     v1::QueueUser* to = out->add_users();
     to->set_name(Utf8(name));

@@ -11,6 +11,7 @@ namespace coxswain::coordinator::runtime {
 constexpr size_t kEventsPerRun = 256;
 constexpr size_t kLongestQueue = 200'000;
 constexpr base::Duration kWait = base::milliseconds(10);
+constexpr base::Duration kQueuesServe = base::seconds(10);  // though no job has changed
 
 namespace {
 
@@ -172,9 +173,11 @@ void DecideLoop::TakeQueues(Outbox& out) {
   base::Time now = base::MonotonicNow();
   if (now < next_queues_) return;
   base::Time begun = now;
-  out.queues = core_->TakeChangedQueues(base::WallNow());
+  out.queues = core_->TakeChangedQueues(base::WallNow(), now >= queues_stale_);
+  if (!out.queues) return;
   // With very many jobs it takes a while: then it is done less often.
-  if (out.queues) next_queues_ = now + (base::MonotonicNow() - begun) * 50;
+  next_queues_ = now + (base::MonotonicNow() - begun) * 50;
+  queues_stale_ = now + kQueuesServe;
 }
 
 void DecideLoop::DecideOnTime(Outbox& out) {

@@ -73,7 +73,8 @@ class DecideLoop {
 
   std::unique_ptr<core::Coordinator> core_;  // the thread's own
   uint64_t seq_ = 0;
-  base::Time next_queues_;  // when queues are told at the earliest; the thread's own
+  // When queues are told at the earliest, and at the latest; the thread's own.
+  base::Time next_queues_, queues_stale_;
   uint64_t core_life_ = 0;  // the thread's own
   std::thread thread_;
 };

@@ -166,11 +166,13 @@ void CoreScript::AddViewCommands() {
   };
   commands_["queues"] = [this](const Arguments&) {
     std::string out;
-    for (const core::LiveQueue& queue :
-         world_.core().TakeChangedQueues(world_.Wall()).value_or(std::vector<core::LiveQueue>())) {
+    for (const core::LiveQueue& queue : world_.core()
+                                            .TakeChangedQueues(world_.Wall(), true)
+                                            .value_or(std::vector<core::LiveQueue>())) {
       out += queue.settings.name + " running=" + std::to_string(queue.running) +
              " pending=" + std::to_string(queue.pending) +
-             " cpus=" + std::to_string(queue.held.cpus);
+             " cpus=" + std::to_string(queue.held.cpus) + " used=" + std::to_string(queue.used) +
+             " fair=" + std::to_string(queue.fair);
       for (const auto& [name, user] : queue.users) {
         out += " " + name + ":" + std::to_string(user.held.cpus) + "/" + std::to_string(user.used);
       }

@@ -5,6 +5,8 @@
 namespace coxswain::coordinator::core {
 namespace {
 
+constexpr int64_t kHourMs = 3'600'000;
+
 // round(2^32 * 2^(-k/32)): one 32nd of a half-life each.
 constexpr uint64_t kFractions[33] = {
     4294967296, 4202935003, 4112874773, 4024744348, 3938502376, 3854108391, 3771522796,
@@ -34,6 +36,17 @@ int64_t Decayed(int64_t amount, base::Duration age, base::Duration half_life) {
   uint64_t fraction = kFractions[at] - static_cast<uint64_t>(step / half_life.count());
   return static_cast<int64_t>((static_cast<unsigned __int128>(amount >> halves) * fraction) >> 32);
 }
+
+int64_t InAnHour(const Amount& held, const SchedulingSettings& settings) {
+  return std::max(held.cpus, held.gpus * settings.slots_per_gpu) * kHourMs;
+}
+
+int64_t FairUse(int64_t used, const Amount& held, const QueueSettings& queue,
+                const SchedulingSettings& settings) {
+  return (used + InAnHour(held, settings)) / std::max<int64_t>(1, queue.weight);
+}
+
+double SlotHours(int64_t amount) { return static_cast<double>(amount) / kHourMs; }
 
 Amount DemandOf(const JobRequest& request, uint32_t workers) {
   return {int64_t{workers} * request.cpus, int64_t{workers} * request.gpus};

@@ -15,6 +15,16 @@ int64_t ChargePerRank(const JobRequest& request, const SchedulingSettings& setti
 // `amount` after `age`; a clock that went back takes nothing away.
 int64_t Decayed(int64_t amount, base::Duration age, base::Duration half_life);
 
+// What is held, as if for an hour.
+int64_t InAnHour(const Amount& held, const SchedulingSettings& settings);
+
+// What `fair` compares among the queues of one parent: the least goes first.
+int64_t FairUse(int64_t used, const Amount& held, const QueueSettings& queue,
+                const SchedulingSettings& settings);
+
+// For people: slots times hours.
+double SlotHours(int64_t amount);
+
 // What so many ranks of it take.
 Amount DemandOf(const JobRequest& request, uint32_t workers);
 

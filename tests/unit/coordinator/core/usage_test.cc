@@ -36,5 +36,14 @@ TEST(ChargePerRank, IsWhatOthersAreDenied) {
   EXPECT_EQ(ChargePerRank({.cpus = 3, .gpus = 0}, settings), 3);
 }
 
+TEST(FairUse, WhatWasUsed_AndAnHourOfWhatIsHeld_ByWeight) {
+  const SchedulingSettings settings{.slots_per_gpu = 8};
+  const int64_t hour = 3'600'000;
+  EXPECT_EQ(FairUse(10 * hour, {.cpus = 4, .gpus = 0}, {.weight = 1}, settings), 14 * hour);
+  EXPECT_EQ(FairUse(10 * hour, {.cpus = 4, .gpus = 1}, {.weight = 2}, settings), 9 * hour);
+  EXPECT_EQ(FairUse(0, {}, {.weight = 3}, settings), 0);
+  EXPECT_EQ(SlotHours(hour + hour / 2), 1.5);
+}
+
 }  // namespace
 }  // namespace coxswain::coordinator::core

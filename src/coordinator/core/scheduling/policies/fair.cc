@@ -6,11 +6,10 @@
 #include <algorithm>
 
 #include "coordinator/core/scheduling/policies/policy.h"
+#include "coordinator/core/scheduling/usage.h"
 
 namespace coxswain::coordinator::core {
 namespace {
-
-constexpr int64_t kHourMs = 3'600'000;
 
 class Fair : public Policy {
  public:
@@ -22,8 +21,8 @@ class Fair : public Policy {
     const std::vector<QueueIndex>& path = tree_.path(head.queue);
     for (size_t level = 0; level < path.size() && level < key.size(); ++level) {
       QueueIndex queue = path[path.size() - 1 - level];
-      int64_t weight = std::max<int64_t>(1, tree_.settings(queue).weight);
-      key[level] = (usage_.queues[queue] + InAnHour(tree_.held(queue))) / weight;
+      key[level] =
+          FairUse(usage_.queues[queue], tree_.held(queue), tree_.settings(queue), settings_);
     }
     return key;
   }
@@ -34,7 +33,7 @@ class Fair : public Policy {
     int64_t share = 0;
     if (auto found = used.find(job.user); found != used.end()) share = found->second;
     if (auto found = held.find(job.user); found != held.end())
-      share += InAnHour(found->second.held);
+      share += InAnHour(found->second.held, settings_);
     return {-int64_t{job.priority}, share};
   }
 
@@ -43,10 +42,6 @@ class Fair : public Policy {
   }
 
  private:
-  int64_t InAnHour(const Amount& held) const {
-    return std::max(held.cpus, held.gpus * settings_.slots_per_gpu) * kHourMs;
-  }
-
   const SchedulingSettings& settings_;
   const QueueTree& tree_;
   const Usage& usage_;
