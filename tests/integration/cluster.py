@@ -203,11 +203,11 @@ spec:
 """)
         return path
 
-    def start_worker(self, name, *flags, slots=4, env=None):
+    def start_worker(self, name, *flags, slots=4, env=None, called=None):
         end = self.endpoint()
         self.workers[name] = Daemon(name, [
             BIN / "cox-worker", "--data-dir", self.worker_dir(name), "--coordinator", end["worker"], "--token-file",
-            end["token_file"], "--name", name, "--cpu-slots", slots, *flags], self.folder / f"worker-{name}.log", env)
+            end["token_file"], "--name", called or name, "--cpu-slots", slots, *flags], self.folder / f"worker-{name}.log", env)
         return self.workers[name]
 
     def close(self):

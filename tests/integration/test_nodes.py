@@ -21,6 +21,36 @@ def test_a_node_that_is_gone_for_good_is_forgotten(bare_cluster):
     cluster.wait_nodes(2)
 
 
+def test_a_second_worker_of_one_name_is_warned_and_one_that_is_ended_is_no_trouble(bare_cluster):
+    cluster = bare_cluster
+    cluster.start_coordinator("--lease", "1s")
+    first = cluster.start_worker("node-a")
+    cluster.wait_nodes(1)
+    second = cluster.start_worker("other", called="node-a")
+    cluster.wait_nodes(2)
+    wait_until(lambda: "a second node is called node-a" in second.text(), "it is warned")
+    assert "give one of them another name" in second.text() and "node-a" in second.text(), second.text()
+    assert "a second node is called" not in first.text(), first.text()
+    ids = [n["id"] for n in cluster.json("nodes")["nodes"]]
+
+    # Ended in good order; its name means two nodes all the same, so both are listed by id.
+    second.stop()
+    states = {}
+
+    def ended():
+        states.update({n["id"]: n["state"] for n in cluster.json("nodes")["nodes"]})
+        return sorted(states.values()) == ["READY", "SHUT_DOWN"]
+    wait_until(ended, "it is told as shut down")
+    listed = cluster.cox("nodes").stdout
+    assert all(f"node-a ({each})" in listed for each in ids) and "-/4" in listed, listed
+    assert cluster.cox("drain", "node-a", check=False).returncode != 0
+    gone = next(each for each, state in states.items() if state == "SHUT_DOWN")
+    cluster.cox("nodes", "--forget", gone)
+    assert "node-a (" not in cluster.cox("nodes").stdout
+    unknown = cluster.cox("drain", "node-x", check=False).stderr
+    assert "no node 'node-x': there is node-a" in unknown, unknown
+
+
 def remarks(cluster):
     return cluster.cox("nodes").stdout
 

@@ -32,13 +32,14 @@ std::string EndProgress(const rpc::Progress& p) {
 
 // A URI by its last part alone, unless all of it is asked for: it would push the columns after it
 // off the screen.
-std::string From(const rpc::Attempt& attempt, bool whole) {
+std::string From(const rpc::Attempt& attempt, bool own_program, bool whole) {
   if (attempt.resumed_from.empty()) return "the start";
   std::string from = attempt.resumed_from;
   const size_t slash = from.find_last_of('/');
   if (!whole && slash != std::string::npos) from = "..." + from.substr(slash);
   if (attempt.resumed_position == 0) return from;  // ordered, not yet restored
-  return from + " (sample " + output::Count(attempt.resumed_position) + ")";
+  return from + (own_program ? " (step " : " (sample ") + output::Count(attempt.resumed_position) +
+         ")";
 }
 
 std::string SizeText(const rpc::Job& job) {
@@ -112,7 +113,8 @@ std::string Attempts(const Session& session, const rpc::Job& job) {
   output::Table table({"ATTEMPT", "RANKS", "STARTED", "ENDED", "FROM", "CAUSE", "EXIT", "REASON"});
   for (const rpc::Attempt& attempt : job.attempts) {
     table.Add({std::to_string(attempt.number), std::to_string(attempt.workers),
-               When(attempt.started_us), When(attempt.ended_us), From(attempt, session.wide()),
+               When(attempt.started_us), When(attempt.ended_us),
+               From(attempt, job.own_program, session.wide()),
                CauseText(attempt.cause, attempt.kind), ExitText(attempt.exit), attempt.reason});
   }
   return table.ToString(session.out());

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <cstring>
 
 #include "cli/output/words.h"
 #include "cli/rpc/coordinator_clock.h"
@@ -65,7 +66,17 @@ std::string QueueTable(const Session& session, const std::vector<rpc::Queue>& qu
   return "\n" + table.ToString(session.out());
 }
 
-// "3 nodes: it is unreachable: a, b, c", of reasons that several nodes have in common.
+// What is said of one node, of several.
+std::string OfSeveral(const std::string& why_not) {
+  static constexpr std::pair<const char*, const char*> kWords[] = {
+      {"it is ", ""}, {"it has ", "they have "}, {"it does ", "they do "}, {"its ", "their "}};
+  for (const auto& [one, several] : kWords) {
+    if (why_not.starts_with(one)) return several + why_not.substr(std::strlen(one));
+  }
+  return why_not;
+}
+
+// "3 nodes without room (unreachable): a, b, c", of reasons that several nodes have in common.
 std::string AlikeLines(const rpc::Explanation& it) {
   std::string out;
   for (const rpc::NodesAlike& alike : it.no_room) {
@@ -77,8 +88,8 @@ std::string AlikeLines(const rpc::Explanation& it) {
     if (alike.count > alike.names.size()) {
       names += " and " + std::to_string(alike.count - alike.names.size()) + " more";
     }
-    out += std::to_string(alike.count) + " nodes without room (" + output::OneLine(alike.why_not) +
-           "): " + names + "\n";
+    out += std::to_string(alike.count) + " nodes without room (" +
+           output::OneLine(OfSeveral(alike.why_not)) + "): " + names + "\n";
   }
   return out;
 }

@@ -9,7 +9,9 @@ namespace {
 std::string Bound(const rpc::Slots& slots) { return base::SlotsText(slots.cpus, slots.gpus); }
 
 // What is free there is not known, and nothing of it is to be had: "-/4".
-bool IsAway(const rpc::Node& node) { return node.state == "UNREACHABLE"; }
+bool IsAway(const rpc::Node& node) {
+  return node.state == "UNREACHABLE" || node.state == "SHUT_DOWN";
+}
 
 std::string GpusFree(const rpc::Node& node) {
   if (IsAway(node)) return "-/" + std::to_string(node.gpus.size());

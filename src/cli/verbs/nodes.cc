@@ -27,11 +27,9 @@ std::string Gpus(const Session& session, const std::vector<rpc::Node>& nodes) {
   return any ? "\n" + table.ToString(session.out()) : "";
 }
 
-// With its id, where another connected node has the name too.
-std::string NameText(const rpc::Node& node, const std::map<std::string, int>& connected) {
-  const auto found = connected.find(node.name);
-  const bool alone = found == connected.end() || found->second < 2;
-  return alone ? node.name : node.name + " (" + node.id + ")";
+// With its id, where the name does not tell which one is meant (`cox drain NODE`).
+std::string NameText(const rpc::Node& node, const std::map<std::string, int>& named) {
+  return named.at(node.name) < 2 ? node.name : node.name + " (" + node.id + ")";
 }
 
 int List(const Session& session) {
@@ -56,10 +54,10 @@ int List(const Session& session) {
   headings.push_back("REMARKS");
   output::Table table(headings);
   const int64_t now = rpc::CoordinatorNow().us;
-  std::map<std::string, int> connected;
-  for (const rpc::Node& node : nodes->items) connected[node.name] += node.state != "UNREACHABLE";
+  std::map<std::string, int> named;
+  for (const rpc::Node& node : nodes->items) ++named[node.name];
   for (const rpc::Node& node : nodes->items) {
-    std::vector<output::Cell> row = Row<output::Cell>({NameText(node, connected)}, NodeCells(node));
+    std::vector<output::Cell> row = Row<output::Cell>({NameText(node, named)}, NodeCells(node));
     if (session.wide()) {
       row.push_back(node.id);
       row.push_back(node.address);

@@ -56,7 +56,7 @@ const char* NoWorkWord(const NodeRow& row, bool empty) {
 }
 
 std::string NodeState(const NodeView& node) {
-  if (!node.live.reachable) return "UNREACHABLE";
+  if (!node.live.reachable) return node.live.left ? "SHUT_DOWN" : "UNREACHABLE";
   if (!node.row->draining) return "READY";
   std::string state = NoWorkWord(*node.row, node.live.jobs.empty());
   for (char& c : state) c = static_cast<char>(c - 'a' + 'A');

@@ -16,7 +16,8 @@ struct NodeView {
 };
 
 // "READY"; "CORDONED": no new work, what runs there goes on; "DRAINING": its jobs are to be gone by
-// a time; "DRAINED": drained by hand, and nothing runs there any more; "UNREACHABLE".
+// a time; "DRAINED": drained by hand, and nothing runs there any more; "UNREACHABLE"; "SHUT_DOWN":
+// likewise, but in good order, and no rank is left there.
 std::string NodeState(const NodeView& node);
 // The same of a node that is not to get work, in the reasons of jobs that wait: "cordoned".
 const char* NoWorkWord(const NodeRow& row, bool empty);

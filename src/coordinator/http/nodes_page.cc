@@ -19,7 +19,8 @@ namespace coxswain::coordinator::http {
 namespace {
 
 constexpr size_t kNodesAPage = 100;
-constexpr const char* kStates[] = {"UNREACHABLE", "CORDONED", "DRAINING", "DRAINED", "READY"};
+constexpr const char* kStates[] = {"UNREACHABLE", "CORDONED", "DRAINING",
+                                   "DRAINED",     "READY",    "SHUT_DOWN"};
 
 // What cannot be in a name anyway is left out.
 std::string Printable(const std::string& text) {
@@ -191,9 +192,10 @@ absl::Status CheckState(const std::string& state) {
 
 // No more is sorted than is shown.
 void SortPage(std::vector<runtime::NodeView>* nodes, size_t first, size_t last) {
-  // Those in trouble first.
-  auto before = [](const runtime::NodeView& a, const runtime::NodeView& b) {
-    if (a.live.reachable != b.live.reachable) return b.live.reachable;
+  // Those in trouble first, those that were shut down last.
+  auto rank = [](const core::LiveNode& live) { return live.reachable ? 1 : live.left ? 2 : 0; };
+  auto before = [rank](const runtime::NodeView& a, const runtime::NodeView& b) {
+    if (rank(a.live) != rank(b.live)) return rank(a.live) < rank(b.live);
     return base::NameBefore(a.row->name, b.row->name);
   };
   const auto begin = nodes->begin();

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/base/clock.h"
+#include "common/base/name_order.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/error_details.h"
 #include "common/rpc/token.h"
@@ -316,11 +317,12 @@ class Service final : public v1::Coxswain::CallbackService {
   grpc::Status ResolveNode(const std::string& id_or_name, core::NodeId* out) {
     absl::StatusOr<std::vector<runtime::NodeView>> nodes = api_->ListNodes();
     if (!nodes.ok()) return ToGrpc(nodes.status());
-    std::string known, same;
+    std::vector<std::string> known;
+    std::string same;
     int matches = 0;
     for (const runtime::NodeView& node : *nodes) {
       bool by_id = node.row->id.value == id_or_name;
-      known += (known.empty() ? "" : ", ") + node.row->name;
+      known.push_back(node.row->name);
       if (!by_id && node.row->name != id_or_name) continue;
       *out = node.row->id;
       if (by_id) return grpc::Status::OK;
@@ -331,9 +333,20 @@ class Service final : public v1::Coxswain::CallbackService {
     if (matches > 1) {
       return Invalid("several nodes are named '" + id_or_name + "', give one's id: " + same);
     }
-    return {grpc::StatusCode::NOT_FOUND,
-            "no node '" + id_or_name + "'" +
-                (known.empty() ? ": no worker has ever connected" : ": there are " + known)};
+    return {grpc::StatusCode::NOT_FOUND, "no node '" + id_or_name + "'" +
+                                             (known.empty() ? ": no worker has ever connected"
+                                                            : ": " + Known(std::move(known)))};
+  }
+
+  // "there are a, b and 3 more".
+  static std::string Known(std::vector<std::string> names) {
+    constexpr size_t kMostTold = 20;
+    std::sort(names.begin(), names.end(), base::NameBefore);
+    std::string text = names.size() == 1 ? "there is " : "there are ";
+    const size_t told = std::min(names.size(), kMostTold);
+    for (size_t i = 0; i < told; ++i) text += (i == 0 ? "" : ", ") + names[i];
+    return told == names.size() ? text
+                                : text + " and " + std::to_string(names.size() - told) + " more";
   }
 
   runtime::Api* const api_;

@@ -7,6 +7,7 @@
 
 #include "common/base/byte_text.h"
 #include "common/base/duration_text.h"
+#include "common/base/name_order.h"
 #include "coordinator/core/placement/node_fit.h"
 #include "coordinator/core/text.h"
 
@@ -83,7 +84,7 @@ std::string TiedTo(const JobView& job, const std::vector<NodeView>& nodes) {
 }
 
 // Of a job that holds slots: where. Of one that waits: what each node has for it, the roomiest
-// first.
+// first; those alike by name.
 std::vector<NodeRoom> RoomOf(const JobView& job, const std::vector<NodeView>& nodes) {
   const bool holds = OpenAttempt(job) != nullptr;
   const core::JobRow& row = job.record.job;
@@ -107,7 +108,10 @@ std::vector<NodeRoom> RoomOf(const JobView& job, const std::vector<NodeView>& no
     out.push_back(std::move(room));
   }
   std::stable_sort(out.begin(), out.end(), [](const NodeRoom& a, const NodeRoom& b) {
-    return std::tuple(b.used, b.ranks) < std::tuple(a.used, a.ranks);
+    if (std::tie(a.used, a.ranks) != std::tie(b.used, b.ranks)) {
+      return std::tie(b.used, b.ranks) < std::tie(a.used, a.ranks);
+    }
+    return base::NameBefore(a.node.row->name, b.node.row->name);
   });
   return out;
 }

@@ -325,9 +325,13 @@ void HoldLost(Turn& turn, JobId job, const std::string& why, bool tied) {
   const AttemptRow& attempt = *turn.tables.attempts().Active(job);
   const LostRanks lost = LostRanksOf(turn, attempt);
   const NodeId& first = *lost.nodes.begin();
-  Duration away = turn.now - turn.soft.nodes[first].unreachable_since;
+  const NodeSoft& node = turn.soft.nodes[first];
+  // The time that lists and the event tell; that of the other clock may be off by leases that were
+  // lengthened, or count from our own start.
+  const WallTime since = node.unreachable_wall ? node.unreachable_wall
+                                               : turn.wall + -(turn.now - node.unreachable_since);
   std::string names = turn.NodeNames(lost.nodes);
-  std::string text = "node " + names + " unreachable since " + ClockTime(turn.wall + -away) +
+  std::string text = "node " + names + " unreachable since " + ClockTime(since) +
                      "; no other place for it (" + why + "): waiting for " + names +
                      (tied ? "" : ", or for room elsewhere");
   const bool told = turn.soft.held[job];

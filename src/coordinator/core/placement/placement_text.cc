@@ -108,11 +108,12 @@ Sums SumUp(const PlacementView& view, const PendingJob& job) {
 std::string RoomText(const PlacementView& view, const PendingJob& job) {
   Room room = MostRoom(view, job, Extent::kFree);
   std::string ranks = Plural(std::min<uint64_t>(room.ranks, job.ranks), "rank");
+  const std::string where = room.ranks > 0 ? " (" + room.where + ")" : "";  // none is the roomiest
   switch (job.within) {
     case Within::kMachine:
-      return "; most room on one: " + ranks + " (" + room.where + ")";
+      return "; most room on one: " + ranks + where;
     case Within::kRack:
-      return "; most room in one rack: " + ranks + " (" + room.where + ")";
+      return "; most room in one rack: " + ranks + where;
     case Within::kFleet:
       break;
   }

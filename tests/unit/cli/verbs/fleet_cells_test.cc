@@ -20,6 +20,7 @@ TEST(NodeCells, NothingIsFreeOnANodeThatIsAway) {
   EXPECT_EQ(NodeCells(Node("READY"))[1].text, "4/4");
   EXPECT_EQ(NodeCells(Node("UNREACHABLE"))[1].text, "-/4");
   EXPECT_EQ(NodeCells(Node("UNREACHABLE"))[2].text, "-/0");
+  EXPECT_EQ(NodeCells(Node("SHUT_DOWN"))[1].text, "-/4");
 }
 
 TEST(Remarks, OfACordonedNode_SayWhatToDo) {

@@ -102,6 +102,8 @@ TEST(Nodes, CordonedDrainingAndDrained) {
   EXPECT_THAT(Overview(api), HasSubstr("cordoned: 3 jobs failed on it"));
   node.live.reachable = false;
   EXPECT_EQ(NodeState(node), "UNREACHABLE");
+  node.live.left = true;
+  EXPECT_EQ(NodeState(node), "SHUT_DOWN");
 }
 
 TEST(Queues, TreeWithWhatIsHeldAndWhoWaits) {

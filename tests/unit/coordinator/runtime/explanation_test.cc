@@ -125,7 +125,7 @@ TEST(Explain, Reasons_AreNotCutInsideBrackets) {
 TEST(Explain, NodesWithoutRoom_AreToldTogether_TheMostFirst) {
   const core::SchedulingSettings settings = TwoQueues(core::PolicyName::kFifo);
   std::vector<NodeView> nodes = {Node("full", 0), Node("free", 2)};
-  for (int i = 0; i < 12; ++i) {
+  for (int i = 11; i >= 0; --i) {
     nodes.push_back(Node("away" + std::to_string(i), 4));
     nodes.back().live.reachable = false;
   }
@@ -135,7 +135,8 @@ TEST(Explain, NodesWithoutRoom_AreToldTogether_TheMostFirst) {
   EXPECT_EQ(it.no_room[0].why_not, "it is unreachable");
   EXPECT_EQ(it.no_room[0].count, 12u);
   EXPECT_EQ(it.no_room[0].names.size(), 10u);
-  EXPECT_EQ(it.no_room[0].names.front(), "away0");
+  EXPECT_EQ(it.no_room[0].names.front(), "away0") << "in order, whatever their ids";
+  EXPECT_EQ(it.no_room[0].names.back(), "away9");
   EXPECT_THAT(it.no_room[1].names, ElementsAre("full"));
 }
 
