@@ -27,6 +27,20 @@ protocol::Phase PhaseOf(const std::string& name) {
   return {};
 }
 
+std::string QueueText(const core::LiveQueue& queue) {
+  std::string out = queue.settings.name + " running=" + std::to_string(queue.running) +
+                    " pending=" + std::to_string(queue.pending) +
+                    " cpus=" + std::to_string(queue.held.cpus) +
+                    " used=" + std::to_string(queue.used) + " fair=" + std::to_string(queue.fair);
+  for (const auto& [name, user] : queue.users) {
+    out += " " + name + ":" + std::to_string(user.held.cpus) + "/" + std::to_string(user.used);
+  }
+  for (const auto& [name, jobs] : queue.strays) {
+    out += " [" + std::to_string(jobs) + " of " + name + "]";
+  }
+  return out;
+}
+
 }  // namespace
 
 void CoreScript::AddTrainerCommands() {
@@ -166,21 +180,8 @@ void CoreScript::AddViewCommands() {
   };
   commands_["queues"] = [this](const Arguments&) {
     std::string out;
-    for (const core::LiveQueue& queue : world_.core()
-                                            .TakeChangedQueues(world_.Wall(), true)
-                                            .value_or(std::vector<core::LiveQueue>())) {
-      out += queue.settings.name + " running=" + std::to_string(queue.running) +
-             " pending=" + std::to_string(queue.pending) +
-             " cpus=" + std::to_string(queue.held.cpus) + " used=" + std::to_string(queue.used) +
-             " fair=" + std::to_string(queue.fair);
-      for (const auto& [name, user] : queue.users) {
-        out += " " + name + ":" + std::to_string(user.held.cpus) + "/" + std::to_string(user.used);
-      }
-      for (const auto& [name, jobs] : queue.strays) {
-        out += " [" + std::to_string(jobs) + " of " + name + "]";
-      }
-      out += "\n";
-    }
+    const auto queues = world_.core().TakeChangedQueues(world_.Wall(), true);
+    for (const core::LiveQueue& queue : *queues) out += QueueText(queue) + "\n";
     return out;
   };
   commands_["views"] = [this](const Arguments&) {

@@ -2,12 +2,12 @@
 // expected decisions up to an empty line. COX_REWRITE=1 writes the files anew: review the diff.
 //
 // Commands: connect | disconnect REASON... | token-refused | welcome [term=N] [cluster=NAME]
-//   [warning=TEXT] | reject REASON... | reject-for-now REASON... | start KEY inc=N [gpu=UUID] [term=N] | stop KEY
-//   [grace=MS] ack KEY inc=N | forget JOB | to-trainer KEY inc=N | task N [kind=check|verify] |
-//   metrics-ack JOB N running KEY inc=N pid=P | ended KEY inc=N [code=N] [signal=N] | trainer C KEY
-//   inc=N | gone C ready C | formed C | progress C | failed C | open C | stored C | manifest C |
-//   save-failed C task-stream C N | task-result C RESULT task-exit N [code=C] |
-//   gpus UUID[:xid=N|:ecc=N|:pid=N]... | disk TEXT... | wait MS | sigterm lifeline |
+//   [warning=TEXT] | reject REASON... | reject-for-now REASON... | start KEY inc=N [gpu=UUID]
+//   [term=N] | stop KEY [grace=MS] ack KEY inc=N | forget JOB | to-trainer KEY inc=N | task N
+//   [kind=check|verify] | metrics-ack JOB N running KEY inc=N pid=P | ended KEY inc=N [code=N]
+//   [signal=N] | trainer C KEY inc=N | gone C ready C | formed C | progress C | failed C | open C |
+//   stored C | manifest C | save-failed C task-stream C N | task-result C RESULT task-exit N
+//   [code=C] | gpus UUID[:xid=N|:ecc=N|:pid=N]... | disk TEXT... | wait MS | sigterm lifeline |
 //   found KEY inc=N pid=P [signal=N] (before the first other command) | state
 #include <gtest/gtest.h>
 
