@@ -82,10 +82,10 @@ TEST(Explain, WaitingJob_SeesWhatEachNodeHas) {
       Explain(job, ViewOf(settings, 0), {Node("full", 0), away, Node("free", 1)}, settings);
   EXPECT_EQ(it.since.us, kNow);
   EXPECT_THAT(it.reasons, ElementsAre("needs 2 ranks", "1 is free"));
-  EXPECT_THAT(Names(it.nodes), ElementsAre("free", "full", "away"));
+  EXPECT_THAT(Names(it.nodes), ElementsAre("free", "away", "full"));
   EXPECT_EQ(it.nodes[0].ranks, 1u);
-  EXPECT_EQ(it.nodes[1].why_not, "a rank needs 1 CPU slot, 0 of 4 free");
-  EXPECT_EQ(it.nodes[2].why_not, "it is unreachable");
+  EXPECT_EQ(it.nodes[1].why_not, "it is unreachable");
+  EXPECT_EQ(it.nodes[2].why_not, "a rank needs 1 CPU slot, 0 of 4 free");
   EXPECT_THAT(it.let_go, IsEmpty());
 }
 
@@ -147,10 +147,10 @@ TEST(Explain, JobTiedToANode_HasRoomNowhereElse_AndIsToldWhatToDo) {
   job.live.unseen = {core::NodeId("blind")};
   std::vector<NodeView> nodes = {Node("home", 4), Node("other", 4), Node("blind", 4)};
   Explanation it = Explain(job, ViewOf(settings, 0), nodes, settings);
-  EXPECT_THAT(Names(it.nodes), ElementsAre("home", "other", "blind"));
+  EXPECT_THAT(Names(it.nodes), ElementsAre("home", "blind", "other"));
   EXPECT_EQ(it.nodes[0].ranks, 2u);
-  EXPECT_EQ(it.nodes[1].why_not, "the job's file:// checkpoints are known to be seen on home only");
-  EXPECT_EQ(it.nodes[2].why_not, "it does not see the job's file:// store");
+  EXPECT_EQ(it.nodes[1].why_not, "it does not see the job's file:// store");
+  EXPECT_EQ(it.nodes[2].why_not, "the job's file:// checkpoints are known to be seen on home only");
   EXPECT_THAT(it.warnings, IsEmpty()) << "its node is there";
   nodes[0].row.Edit().draining = true;
   it = Explain(job, ViewOf(settings, 0), nodes, settings);
