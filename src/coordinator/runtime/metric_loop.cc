@@ -8,6 +8,8 @@ namespace coxswain::coordinator::runtime {
 
 constexpr uint64_t kMostWaitingPoints = 500'000;
 constexpr int kPrunesAtOnce = 100;
+constexpr base::Duration kLongestPause = base::seconds(1);  // while the store fails
+constexpr size_t kMostMissed = 100'000;                     // those of sessions that are gone
 
 MetricLoop::MetricLoop(std::unique_ptr<store::MetricStore> store, base::Duration pause, Hooks hooks)
     : store_(std::move(store)),
@@ -23,9 +25,10 @@ void MetricLoop::Stop() {
 }
 
 void MetricLoop::Append(core::SessionId session, core::NodeId node, protocol::MetricBatch batch) {
-  if (waiting_points_ > kMostWaitingPoints) return;
+  const bool dropped = waiting_points_ > kMostWaitingPoints;
+  if (dropped) batch.points.clear();
   waiting_points_ += batch.points.size();
-  queue_.Push(Item{session, {std::move(node), std::move(batch)}, {}, {}});
+  queue_.Push(Item{session, {std::move(node), std::move(batch)}, {}, {}, dropped});
 }
 
 void MetricLoop::DeleteJobs(std::vector<core::JobId> jobs) {
@@ -42,12 +45,42 @@ void MetricLoop::Run() {
         Maintain(item);
       } else {
         waiting_points_ -= item.batch.batch.points.size();
-        batches.push_back(std::move(item));
+        if (!IsMissed(item)) batches.push_back(std::move(item));
       }
     }
     if (!batches.empty()) Store(std::move(batches));
-    queue_.WaitClosed(pause_);
+    queue_.WaitClosed(Pause());
+    AskAgain();
   }
+}
+
+bool MetricLoop::IsMissed(const Item& item) {
+  const uint64_t batch = item.batch.batch.batch;
+  auto missed = missed_.find({item.session, item.batch.batch.job});
+  if (missed != missed_.end() && batch > missed->second) {  // sent before it was asked for
+    Miss(item);
+    return true;
+  }
+  if (missed != missed_.end()) missed_.erase(missed);  // it comes again
+  if (item.dropped) Miss(item);
+  return item.dropped;
+}
+
+void MetricLoop::Miss(const Item& item) {
+  if (missed_.size() >= kMostMissed) missed_.clear();
+  const Stream stream(item.session, item.batch.batch.job);
+  missed_[stream] = item.batch.batch.batch;
+  to_ask_.insert(stream);
+}
+
+void MetricLoop::AskAgain() {
+  for (const auto& [session, job] : to_ask_) hooks_.acknowledge(session, {job, 0});
+  to_ask_.clear();
+}
+
+base::Duration MetricLoop::Pause() {
+  failing_pause_ = problem_.empty() ? pause_ : std::min(failing_pause_ * 2, kLongestPause);
+  return std::max(pause_, failing_pause_);
 }
 
 // One that cannot be stored holds up itself alone.
@@ -58,7 +91,9 @@ void MetricLoop::Store(std::vector<Item> items) {
     for (Item& item : items) {
       alone.clear();
       alone.push_back(std::move(item));
+      if (IsMissed(alone.front())) continue;
       status = StoreTogether(alone);
+      if (!status.ok()) Miss(alone.front());
       const store::NodeBatch& batch = alone.front().batch;
       if (!status.ok() && wait.empty()) {
         wait = absl::StrCat("metrics wait on the workers, of ", base::ToString(batch.batch.job),
@@ -66,8 +101,8 @@ void MetricLoop::Store(std::vector<Item> items) {
       }
     }
   }
-  if (failing_ || !wait.empty()) hooks_.problem(wait);
-  failing_ = !wait.empty();
+  if (wait != problem_) hooks_.problem(wait);
+  problem_ = wait;
 }
 
 absl::Status MetricLoop::StoreTogether(std::vector<Item>& items) {

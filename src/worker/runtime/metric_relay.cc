@@ -45,6 +45,11 @@ bool MetricRelay::PumpJob(base::JobId job, Progress& progress) {
 
 void MetricRelay::Acknowledged(base::JobId job, uint64_t batch) {
   Progress& progress = jobs_[job];
+  if (batch == 0) {
+    progress.ahead.clear();
+    progress.refused.reset();
+    return Pump();
+  }
   progress.acknowledged = std::max(progress.acknowledged, batch);
   while (!progress.ahead.empty() && progress.ahead.front() <= batch) progress.ahead.pop_front();
   buffer_.Trim(job, batch);

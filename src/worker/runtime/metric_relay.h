@@ -1,5 +1,6 @@
 // Sends buffered metric batches to the coordinator, in order and a bounded number ahead of its
-// acknowledgements; after a break, again from the first that was not acknowledged.
+// acknowledgements; after a break, or when the coordinator asks for it, again from the first that
+// was not acknowledged.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,7 @@ class MetricRelay {
   void Begin();  // a coordinator listens
   void End();
   void Pump();  // there may be more to send, or room to send it
+  // Batch 0: what came after the last one was not kept, and is to be sent again.
   void Acknowledged(base::JobId job, uint64_t batch);
 
  private:

@@ -38,6 +38,7 @@ TEST(MetricLoop, WhatCannotBeStored_HoldsUpNoOtherJob) {
   {
     MetricLoop::Hooks hooks;
     hooks.acknowledge = [&](core::SessionId, const protocol::AcknowledgeMetrics& message) {
+      if (message.batch == 0) return;  // it is asked for again
       if (acknowledged.insert(message.job).second && acknowledged.size() == 2) both.set_value();
     };
     hooks.changed = [](const std::set<core::JobId>&) {};
@@ -56,6 +57,61 @@ TEST(MetricLoop, WhatCannotBeStored_HoldsUpNoOtherJob) {
     EXPECT_THAT(problem.get_future().get(), HasSubstr("of j7 and perhaps of others: not of j7"));
   }
   EXPECT_FALSE(acknowledged.contains(core::JobId(7)));
+}
+
+// Fails once for batch 5, alone too, and keeps the numbers of what it takes.
+class FlakyStore : public PickyStore {
+ public:
+  explicit FlakyStore(std::vector<uint64_t>* taken) : taken_(taken) {}
+  absl::Status Append(std::span<const store::NodeBatch> batches, base::WallTime) override {
+    for (const store::NodeBatch& each : batches) {
+      if (each.batch.batch == 5 && failures_ < 2) {
+        ++failures_;
+        return absl::ResourceExhaustedError("the disk is full");
+      }
+    }
+    for (const store::NodeBatch& each : batches) taken_->push_back(each.batch.batch);
+    return absl::OkStatus();
+  }
+
+ private:
+  std::vector<uint64_t>* const taken_;
+  int failures_ = 0;
+};
+
+// An acknowledgement of 6 would be one of 5, too.
+TEST(MetricLoop, WhatFollowsOneThatWasNotStored_IsAskedForAgainWithIt) {
+  std::vector<uint64_t> taken, acknowledged;
+  std::promise<void> asked, done;
+  bool was_asked = false;
+  MetricLoop::Hooks hooks;
+  hooks.acknowledge = [&](core::SessionId, const protocol::AcknowledgeMetrics& message) {
+    if (message.batch == 0) {
+      if (!std::exchange(was_asked, true)) asked.set_value();
+      return;
+    }
+    acknowledged.push_back(message.batch);
+    if (message.batch == 7) done.set_value();
+  };
+  hooks.changed = [](const std::set<core::JobId>&) {};
+  hooks.problem = [](const std::string&) {};
+  {
+    MetricLoop loop(std::make_unique<FlakyStore>(&taken), base::milliseconds(20), hooks);
+    auto send = [&](uint64_t number) {
+      protocol::MetricBatch batch;
+      batch.job = core::JobId(1);
+      batch.batch = number;
+      batch.points.resize(1);
+      loop.Append({}, core::NodeId("a"), batch);
+    };
+    send(5);
+    send(6);
+    asked.get_future().wait();
+    for (uint64_t number : {5, 6, 7}) send(number);
+    done.get_future().wait();
+  }
+  EXPECT_EQ(taken, (std::vector<uint64_t>{5, 6, 7}));
+  EXPECT_EQ(acknowledged, (std::vector<uint64_t>{5, 6, 7}));
 }
 
 }  // namespace

@@ -226,6 +226,21 @@ TEST_F(MetricsBufferTest, Relay_SendsAgainWhatWasNotAcknowledged) {
   EXPECT_EQ(sent, (std::vector<uint64_t>{3, 4, 5, 6}));
 }
 
+TEST_F(MetricsBufferTest, Relay_SendsAgainWhenItIsAsked) {
+  Open();
+  for (int i = 0; i < 4; ++i) Append(i, 1);
+  std::vector<uint64_t> sent;
+  MetricRelay relay(*buffer_, [&](protocol::MetricBatch& batch) {
+    sent.push_back(batch.batch);
+    return true;
+  });
+  relay.Begin();
+  relay.Acknowledged(kJob, 2);
+  sent.clear();
+  relay.Acknowledged(kJob, 0);
+  EXPECT_EQ(sent, (std::vector<uint64_t>{3, 4}));
+}
+
 TEST_F(MetricsBufferTest, Relay_GoesABoundedNumberAhead) {
   Open();
   for (size_t i = 0; i < MetricRelay::kBatchesAhead + 10; ++i) Append(0, 1);
