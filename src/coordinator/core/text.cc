@@ -1,11 +1,22 @@
 #include "coordinator/core/text.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "common/base/byte_text.h"
 #include "common/base/duration_text.h"
 
 namespace coxswain::coordinator::core {
+namespace {
+
+// An estimate is no better than that.
+constexpr base::Duration kMayBeLate = base::seconds(10);
+
+std::string AboutUntil(base::WallTime expected, base::WallTime now) {
+  return base::AboutText(std::max(base::Duration(0), expected - now));
+}
+
+}  // namespace
 
 std::string Plural(uint64_t count, std::string_view noun) {
   return base::CountText(static_cast<int64_t>(count)) + " " + std::string(noun) +
@@ -31,12 +42,12 @@ std::string JobText(const JobRow& job) {
 
 std::string ReleaseText(const std::string& job, base::WallTime expected, base::WallTime now) {
   const std::string text = "next release " + job;
-  if (expected >= now) return text + " in " + base::AboutText(expected - now);
+  if (expected + kMayBeLate >= now) return text + " in " + AboutUntil(expected, now);
   return text + " was expected by " + ClockTime(expected) + ", and is overdue";
 }
 
 std::string StartText(base::WallTime expected, base::WallTime now) {
-  if (expected >= now) return "it starts in " + base::AboutText(expected - now);
+  if (expected + kMayBeLate >= now) return "it starts in " + AboutUntil(expected, now);
   return "it was expected to start by " + ClockTime(expected) + ", and is overdue";
 }
 
