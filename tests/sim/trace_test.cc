@@ -71,7 +71,8 @@ TEST(RunTrace, JobThatFitsNowhere_IsNamed) {
   jobs.push_back(Job("a", 0, 4, 100));
   jobs.push_back(Job("giant", 0, 9, 100));
   auto result = RunTrace(OneNode(core::PolicyName::kFifo), std::move(jobs));
-  EXPECT_THAT(std::string(result.status().message()), HasSubstr("giant: spec.workers: needs 9 ranks"));
+  EXPECT_THAT(std::string(result.status().message()),
+              HasSubstr("giant: spec.workers: needs 9 ranks"));
 }
 
 class Files : public testing::Test {
