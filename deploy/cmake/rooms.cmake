@@ -23,11 +23,22 @@ function(cox_room target)
   endif()
 endfunction()
 
+# All that is installed but documents and configurations: what deploy/bundle brings up to date.
+add_custom_target(programs)
+
+# cox_module(<target> <folder>): installs a module, which is built in this folder of the build folder.
+function(cox_module target folder)
+  set_target_properties(${target} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/${folder})
+  add_dependencies(programs ${target})
+  install(TARGETS ${target} LIBRARY DESTINATION lib)
+endfunction()
+
 # cox_program(<binary> <source> lib...): a program made of rooms.
 function(cox_program binary source)
   add_executable(${binary} ${source})
   target_include_directories(${binary} PRIVATE ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(${binary} PRIVATE ${COXSWAIN_LINK_FIRST} ${ARGN})
+  add_dependencies(programs ${binary})
   install(TARGETS ${binary} RUNTIME DESTINATION bin)
 endfunction()
 
