@@ -61,12 +61,12 @@ void Engine::Run(const tc::JoinGroup& command) {
   group_->Join(rank_, shared_from_this());
 }
 
-void Engine::EnterLater(Duration compute, Collective kind, tc::RunStep flags) {
+void Engine::EnterLater(Duration compute, Collective kind, Said said) {
   GiveUpAfter(process_.deadlines().Collective(), "no progress in the collective");
-  process_.After(compute, [this, kind, flags, command = commands_, group = group_] {
+  process_.After(compute, [this, kind, said, command = commands_, group = group_] {
     if (!command_ || commands_ != command || group != group_) return;
     phase_ = kind == Collective::kStep ? protocol::Phase::kAllReduce : protocol::Phase::kEvaluation;
-    group_->Enter(rank_, kind, flags);
+    group_->Enter(rank_, kind, said);
   });
 }
 
@@ -91,12 +91,12 @@ void Engine::Run(const tc::RunStep& command) {
   process_.After(compute / 2, [this, at = commands_] {
     if (command_ && commands_ == at) DiesInThisStep();
   });
-  EnterLater(compute, Collective::kStep, command);
+  EnterLater(compute, Collective::kStep, {command, {}});
 }
 
-void Engine::Run(const tc::Evaluate&) {
+void Engine::Run(const tc::Evaluate& command) {
   phase_ = protocol::Phase::kEvaluation;
-  EnterLater(job_.step_time, Collective::kEvaluate, {});
+  EnterLater(job_.step_time, Collective::kEvaluate, {{}, command});
 }
 
 void Engine::Run(const tc::TakeSnapshot& command) {
@@ -116,10 +116,28 @@ void Engine::TryExport(Duration pause) {
   process_.After(world_.dice.Span(milliseconds(5), milliseconds(300)), [this, pause] {
     if (!command_) return;
     if (!world_.blobs.away) {
+      std::string wrong = Export(std::get<tc::ExportModel>(*command_));
+      if (!wrong.empty()) {
+        return Answer(
+            tc::EngineFailed{wrong, protocol::kExitInfrastructure, protocol::FailureKind::kStore});
+      }
       return Answer(tc::ModelExported{job_.request.store + "/" + process_.prefix() + "/model"});
     }
     process_.After(pause, [this, pause] { TryExport(std::min(pause * 2, Duration(seconds(2)))); });
   });
+}
+
+std::string Engine::Export(const tc::ExportModel& command) {
+  TrainState state = state_;
+  if (command.best) {
+    std::string place = world_.blobs.Place(command.best->uri, process_.machine().index());
+    Reading reading =
+        world_.blobs.Read(place, command.best->uri, command.best->manifest_hash, false);
+    if (reading.verdict != Reading::kWhole) return "the best checkpoint: " + reading.why;
+    state = reading.state;
+  }
+  world_.state_checker.Exported(process_.key().job, job_, state, command.best.has_value());
+  return "";
 }
 
 void Engine::Abort() {
@@ -146,13 +164,17 @@ void Engine::TakeAgreed(const Group& group, base::Rank rank, const Agreed& agree
   Answer(formed);
 }
 
-void Engine::Complete(const Group& group, Collective kind, const tc::RunStep& flags) {
+void Engine::Complete(const Group& group, Collective kind, const Said& said) {
   if (&group != group_.get() || !command_) return;
-  if (kind == Collective::kEvaluate) return Answer(tc::Evaluated{1.0, 0.5});
+  if (kind == Collective::kEvaluate) {
+    const tc::Evaluate& best = said.best;
+    return Answer(
+        tc::Evaluated{1.0, 0.5, job_.MetricOf(state_), best.has_best, best.best, best.held_step});
+  }
   if (state_.step + 1 == job_.not_finite_at) {
     return Answer(tc::NotFinite{state_.step + 1, "loss", {0}, "every gradient is finite"});
   }
-  Step(flags);
+  Step(said.step);
 }
 
 void Engine::Step(const tc::RunStep& flags) {

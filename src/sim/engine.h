@@ -33,7 +33,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // From the group.
   void Restore(const std::shared_ptr<Group>& group);
   void TakeAgreed(const Group& group, base::Rank rank, const Agreed& agreed);
-  void Complete(const Group& group, Collective kind, const trainer::core::RunStep& flags);
+  void Complete(const Group& group, Collective kind, const Said& said);
   void FailCollective(const Group& group, const std::string& why);
 
  private:
@@ -43,11 +43,13 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void Run(const trainer::core::Evaluate& command);
   void Run(const trainer::core::ExportModel& command);
   void Begin();  // the command that waits
-  void EnterLater(base::Duration compute, Collective kind, trainer::core::RunStep flags);
+  void EnterLater(base::Duration compute, Collective kind, Said said);
   void GiveUpAfter(base::Duration limit, const std::string& why);
   bool DiesInThisStep();
   void Step(const trainer::core::RunStep& flags);
   void TryExport(base::Duration pause);
+  // Of the best checkpoint, or of the state. Not empty: why it cannot be.
+  std::string Export(const trainer::core::ExportModel& command);
   void TryRestore(const std::shared_ptr<Group>& group, size_t candidate, Agreed agreed,
                   base::Time give_up, std::optional<Reading> newest_named);
   void EndRestore(const std::shared_ptr<Group>& group, std::optional<Agreed> agreed,

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 
 #include "sim/options.h"
 
@@ -119,6 +120,18 @@ void DrawBatches(Dice& dice, Options* options) {
   }
 }
 
+// Jobs that keep their best checkpoint, and evaluate often enough for several of them.
+void DrawBests(Dice& dice, Options* options) {
+  for (JobPlan& job : options->jobs) {
+    if (!dice.Percent(60)) continue;
+    job.keeps_best = true;
+    job.higher_is_best = dice.Percent(50);
+    job.exports_best = dice.Percent(60);
+    job.plan.evaluate_every_steps = dice.Percent(80) ? dice.Between(1, 6) : 0;
+    if (job.plan.evaluate_every_steps == 0) job.plan.evaluate_every_epochs = 1;
+  }
+}
+
 Retention DrawRetention(Dice& dice) {
   Retention out;
   if (dice.Percent(70)) out.age = dice.Span(seconds(5), seconds(120));
@@ -132,6 +145,12 @@ Retention DrawRetention(Dice& dice) {
 
 }  // namespace
 
+double JobPlan::MetricOf(const TrainState& state) const {
+  const uint64_t bits = base::Mix64(state.history ^ number);
+  if (bits % 8 == 0) return std::numeric_limits<double>::quiet_NaN();
+  return static_cast<double>(bits / 8 % 50) / 50;
+}
+
 void DrawExtras(uint64_t seed, Options* options) {
   Dice dice(seed ^ 0xe87a5);
   if (dice.Percent(40)) DrawPlaces(dice, options);
@@ -143,6 +162,8 @@ void DrawExtras(uint64_t seed, Options* options) {
   if (of_sizes.Percent(40)) DrawSizes(of_sizes, options);
   Dice of_batches(seed ^ 0xba7c4);
   if (of_batches.Percent(35)) DrawBatches(of_batches, options);
+  Dice of_bests(seed ^ 0xbe57);
+  if (of_bests.Percent(35)) DrawBests(of_bests, options);
   options->backup_of_starts = Dice(seed ^ 0xbac5).Percent(50);
   bool calm =
       std::none_of(options->faults.begin(), options->faults.end(), [](bool on) { return on; });

@@ -79,7 +79,7 @@ void Group::Tell(const Agreed& agreed) {
   });
 }
 
-void Group::Enter(base::Rank rank, Collective kind, const trainer::core::RunStep& flags) {
+void Group::Enter(base::Rank rank, Collective kind, const Said& said) {
   if (broken_) return Break("the group is broken");
   if (running_ && *running_ != kind) {
     return world_.journal.Fail("the ranks of " + base::ToString(job_) + " generation " +
@@ -88,25 +88,26 @@ void Group::Enter(base::Rank rank, Collective kind, const trainer::core::RunStep
                                (kind == Collective::kStep ? " steps" : " evaluates") +
                                ", others do not");
   }
-  if (!running_) flags_ = {};
+  if (!running_) said_ = {};
   running_ = kind;
   entered_.insert(rank);
-  flags_.save |= flags.save;
-  flags_.save_wanted |= flags.save_wanted;
-  flags_.stop |= flags.stop;
-  flags_.stop_with_save |= flags.stop_with_save;
+  if (rank == 0) said_.best = said.best;
+  said_.step.save |= said.step.save;
+  said_.step.save_wanted |= said.step.save_wanted;
+  said_.step.stop |= said.step.stop;
+  said_.step.stop_with_save |= said.step.stop_with_save;
   CompleteIfAllEntered();
 }
 
 void Group::CompleteIfAllEntered() {
   if (broken_ || !running_ || entered_.size() < form_.members.size() || !Reachable()) return;
   Collective kind = *running_;
-  trainer::core::RunStep flags = flags_;
+  const Said said = said_;
   running_.reset();
   entered_.clear();
   if (kind == Collective::kStep) world_.journal.Add(Counted::kSteps);
-  ForEach([self = shared_from_this(), kind, flags](base::Rank, Engine& engine) {
-    if (!self->broken_) engine.Complete(*self, kind, flags);
+  ForEach([self = shared_from_this(), kind, said](base::Rank, Engine& engine) {
+    if (!self->broken_) engine.Complete(*self, kind, said);
   });
 }
 

@@ -19,6 +19,12 @@ class Engine;
 
 enum class Collective : uint8_t { kStep, kEvaluate };
 
+// What a rank brings to a collective, and what all get from it.
+struct Said {
+  trainer::core::RunStep step;
+  trainer::core::Evaluate best;  // of rank 0
+};
+
 // What all ranks start from.
 struct Agreed {
   bool has_state = false;
@@ -33,7 +39,7 @@ class Group : public std::enable_shared_from_this<Group> {
 
   void Join(base::Rank rank, const std::shared_ptr<Engine>& engine);
   // This rank has done its part of the collective; the answer comes when all have.
-  void Enter(base::Rank rank, Collective kind, const trainer::core::RunStep& flags);
+  void Enter(base::Rank rank, Collective kind, const Said& said);
   // Everybody in it fails soon. A rank that died, left, was freed, or waited for too long.
   void Break(const std::string& why);
   // A rank has made a step: it must have brought all to one state.
@@ -62,7 +68,7 @@ class Group : public std::enable_shared_from_this<Group> {
   bool broken_ = false, agreeing_ = false;
   std::optional<Collective> running_;
   std::set<base::Rank> entered_;
-  trainer::core::RunStep flags_;
+  Said said_;          // by those who have entered
   TrainState newest_;  // of the first rank that came to its step
 };
 

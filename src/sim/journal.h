@@ -52,6 +52,8 @@ enum class Counted : uint8_t {
   kBatchMoves,
   kPreemptions,
   kResizes,
+  kBests,
+  kBestExports,
   kLast
 };
 const char* ToString(Counted what);

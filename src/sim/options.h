@@ -10,6 +10,7 @@
 
 #include "coordinator/core/rows.h"
 #include "coordinator/core/scheduling/settings.h"
+#include "sim/blob_store.h"
 #include "sim/dice.h"
 #include "trainer/core/training_plan.h"
 
@@ -74,6 +75,8 @@ struct JobPlan {
   // The gradient's noise, by turns, for so many samples each; 0: it is not measured.
   double noise_low = 0, noise_high = 0;
   int64_t noise_turn = 1;
+  // spec.checkpoint.best, by a number of MetricOf.
+  bool keeps_best = false, higher_is_best = false, exports_best = false;
   bool bad_data = false;         // the check finds it, or the trainer
   int64_t not_finite_at = 0;     // step with a NaN; 0: never
   int64_t crash_at = 0;          // rank 0 crashes in this step, always; 0: never
@@ -87,6 +90,11 @@ struct JobPlan {
 
   double NoiseAt(int64_t position) const {
     return position / noise_turn % 2 == 0 ? noise_low : noise_high;
+  }
+  // What an evaluation of this state says; now and then NaN, and the same of several states.
+  double MetricOf(const TrainState& state) const;
+  bool Better(double metric, double than) const {
+    return higher_is_best ? metric > than : metric < than;
   }
 };
 

@@ -19,6 +19,9 @@ tc::Settings SettingsOf(const protocol::StartRank& start, const JobPlan& job) {
   settings.incarnation = start.incarnation;
   settings.save_every_steps = job.save_every_steps;
   settings.save_every_time = job.save_every_time;
+  settings.keeps_best = job.keeps_best;
+  settings.higher_is_best = job.higher_is_best;
+  settings.exports_best = job.exports_best;
   if (job.request.grace.count() > 0) settings.grace = job.request.grace;
   return settings;
 }

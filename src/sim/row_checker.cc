@@ -246,18 +246,42 @@ void RowChecker::CheckCommit(const Rows& rows, const core::CheckpointRow& row) {
           name + ": its manifest tells another step or position");
   Require(newest == nullptr || row.shards == newest->members.size(),
           name + " has not one shard of each rank");
+  if (row.best) CheckBest(rows, row, reading);
+}
+
+// Better than all that a restore may still use, and evaluated as it says.
+void RowChecker::CheckBest(const Rows& rows, const core::CheckpointRow& row,
+                           const Reading& reading) {
+  world_.journal.Add(Counted::kBests);
+  std::string name = base::ToString(row.id) + " of " + base::ToString(row.job);
+  const core::JobRow* job = rows.FindJob(row.job);
+  if (job == nullptr) return Require(false, name + " is of no job");
+  const JobPlan& plan = world_.PlanOf(job->spec_yaml);
+  Require(plan.keeps_best, name + " is called the best of a job that keeps none");
+  Require(plan.MetricOf(reading.state) == row.metric,
+          name + " is called the best by another evaluation than its own");
+  if (Happened(Counted::kBackups)) return;  // a trainer knew of better ones that are forgotten
+  for (const auto& [id, other] : rows.checkpoints) {
+    if (other.job != row.job || !other.best || !core::CanRestore(other)) continue;
+    Require(plan.Better(row.metric, other.metric),
+            name + " is called the best though " + base::ToString(id) + " is as good");
+  }
 }
 
 // What is given up must be behind a newer one that was read back, or of no use.
 void RowChecker::CheckCollect(const Rows& rows, const core::CheckpointRow& row) {
   bool whole = row.state == CheckpointState::kCommitted || row.state == CheckpointState::kVerified;
   if (!whole) return;
-  bool newer = false;
+  bool newer = false, better = false;
   for (const auto& [id, other] : rows.checkpoints) {
-    newer |= other.job == row.job && id > row.id && !other.collect &&
-             other.state == CheckpointState::kVerified;
+    const bool verified = other.job == row.job && id > row.id && !other.collect &&
+                          other.state == CheckpointState::kVerified;
+    newer |= verified;
+    better |= verified && other.best;
   }
   Require(newer, base::ToString(row.id) + " is collected though no newer one is verified");
+  Require(better || !row.best,
+          base::ToString(row.id) + " is collected though no newer best one is verified");
 }
 
 void RowChecker::CheckDamage(const core::CheckpointRow& row, const std::string& why) {

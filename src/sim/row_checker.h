@@ -43,6 +43,7 @@ class RowChecker {
   void CheckLimits(const Rows& rows, const core::AttemptRow& row, const core::JobRow& job);
   void CheckBatch(const Rows& rows, const core::GenerationRow& row, const std::string& name);
   void CheckCommit(const Rows& rows, const core::CheckpointRow& row);
+  void CheckBest(const Rows& rows, const core::CheckpointRow& row, const Reading& reading);
   void CheckCollect(const Rows& rows, const core::CheckpointRow& row);
   // Checkpoints that a job of --resume-from has yet to begin with.
   void CheckUnused(const std::string& uri);

@@ -1,5 +1,7 @@
 #include "sim/state_checker.h"
 
+#include <cmath>
+
 #include "sim/world.h"
 
 namespace coxswain::sim {
@@ -65,6 +67,21 @@ void StateChecker::Finished(const JobPlan& plan, const protocol::TrainingFinishe
   world_.journal.Fail("a rank of job " + std::to_string(plan.number) +
                       " says that it has finished at step " + std::to_string(report.step) +
                       ", its state is of step " + std::to_string(state.step));
+}
+
+void StateChecker::Exported(base::JobId job, const JobPlan& plan, const TrainState& state,
+                            bool of_best) {
+  if (!plan.exports_best) return;
+  if (of_best) world_.journal.Add(Counted::kBestExports);
+  const double metric = plan.MetricOf(state);
+  for (const auto& [id, row] : world_.coordinator->rows().checkpoints) {
+    if (row.job != job || !row.best || !core::CanRestore(row)) continue;
+    if (!plan.Better(row.metric, metric) && !std::isnan(metric)) continue;
+    world_.journal.Fail("the model of " + base::ToString(job) + " is that of step " +
+                        std::to_string(state.step) + ", " + std::to_string(metric) + ", though " +
+                        base::ToString(id) +
+                        " is committed and better: " + std::to_string(row.metric));
+  }
 }
 
 }  // namespace coxswain::sim

@@ -21,6 +21,8 @@ class StateChecker {
   // A rank says that it has done all steps.
   void Finished(const JobPlan& plan, const protocol::TrainingFinished& report,
                 const TrainState& state);
+  // A model has been exported, of this state: the job's own, or that of its best checkpoint.
+  void Exported(base::JobId job, const JobPlan& plan, const TrainState& state, bool of_best);
   bool HasFinished(uint32_t plan_number) const { return finished_.contains(plan_number); }
 
  private:
