@@ -22,7 +22,7 @@ absl::StatusOr<std::unique_ptr<engine::Engine>> LoadEngine() {
       tried += (tried.empty() ? "" : ", ") + path.string();
       continue;
     }
-    void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    void* module = dlopen(path.c_str(), kTorchFlags);
     if (module == nullptr) {
       const std::string why = dlerror();
       if (why.find("libtorch_cpu.so") == std::string::npos) {
@@ -32,7 +32,7 @@ absl::StatusOr<std::unique_ptr<engine::Engine>> LoadEngine() {
       absl::StatusOr<std::filesystem::path> torch = FindTorch(std::getenv);
       if (!torch.ok()) return torch.status();
       if (absl::Status loaded = LoadTorch(*torch); !loaded.ok()) return loaded;
-      module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+      module = dlopen(path.c_str(), kTorchFlags);
     }
     if (module == nullptr) {
       return absl::InternalError(std::string("cannot load the training engine: ") + dlerror());

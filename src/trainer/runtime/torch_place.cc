@@ -124,7 +124,7 @@ absl::StatusOr<fs::path> FindTorch(const Lookup& environment, const fs::path& ro
 absl::Status LoadTorch(const fs::path& folder) {
   for (const char* library : {"libc10.so", "libtorch_cpu.so"}) {
     const fs::path path = folder / "lib" / library;
-    if (dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) == nullptr) {
+    if (dlopen(path.c_str(), kTorchFlags) == nullptr) {
       return absl::InternalError(Cat("cannot load LibTorch: ", dlerror()));
     }
   }

@@ -2,6 +2,8 @@
 // without, and its engine knows no path to it.
 #pragma once
 
+#include <dlfcn.h>
+
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -21,6 +23,15 @@ using Lookup = std::function<const char*(const char*)>;  // as std::getenv
 // NOT_FOUND: none, with what is to be done and what was found of other releases.
 absl::StatusOr<std::filesystem::path> FindTorch(const Lookup& environment,
                                                 const std::filesystem::path& root = "/");
+
+// To load LibTorch, and what needs it. Its 130,000 names are then looked for among LibTorch's own
+// libraries, not first among the seventy of this program: a quarter less time to load. A sanitizer
+// has to see every name first.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int kTorchFlags = RTLD_NOW | RTLD_LOCAL;
+#else
+constexpr int kTorchFlags = RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND;
+#endif
 
 // Loads LibTorch's CPU libraries from such a folder, so that what is loaded after them finds them.
 absl::Status LoadTorch(const std::filesystem::path& folder);
