@@ -156,3 +156,8 @@ def test_metric_points_that_were_left_out_are_told(cluster, tiny_data):
     assert "1,204 points were left out, because a buffer or a disk was full; last at 2023-11-1" in told, told
     assert "1204 points left out on the way, last at 22:13:20 UTC" in " ".join(cluster.cox("describe", job).stdout.split())
     assert cluster.json("describe", job)["metricPointsDropped"] == "1204"
+
+
+def test_nothing_is_said_to_have_been_accepted_that_did_not_arrive(job_file):
+    done = alone("submit", job_file, "--timeout", "1s")
+    assert done.returncode != 0 and "Connection refused" in done.stderr and "accepted" not in done.stderr, done.stderr

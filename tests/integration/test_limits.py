@@ -186,3 +186,17 @@ def test_traces_that_are_none_are_refused(tmp_path):
     with open("/dev/full", "w") as full:
         done = trace("--philly", good, stdout=full)
         assert done.returncode == 1 and "No space left" in done.stderr, done
+
+
+def test_a_submission_without_a_token_is_not_said_to_have_been_accepted_perhaps(cluster):
+    file = cluster.program_job("/bin/true", workers=1)
+    done = cluster.cox("submit", file, check=False, env={"COX_TOKEN": "", "HOME": str(cluster.folder)})
+    assert done.returncode != 0 and "no token" in done.stderr and "accepted" not in done.stderr, done.stderr
+
+
+def test_cancel_takes_several_jobs_and_goes_on_after_a_wrong_one(cluster):
+    jobs = [cluster.submit(cluster.program_job("/bin/sleep", "600", workers=1)) for _ in range(2)]
+    done = cluster.cox("cancel", jobs[0], "nobody", jobs[1], check=False)
+    assert done.returncode == 102 and "'nobody'" in done.stderr, done
+    for job in jobs:
+        cluster.wait_state(job, "CANCELLED")

@@ -56,8 +56,10 @@ bool HasToken(const Session& session) {
 
 // A coordinator that was started together with this command has neither token nor address yet, so
 // both are looked up again for every try.
+// `sent`: whether it may have come there.
 absl::StatusOr<rpc::Submitted> SubmitOnceUp(const Session& session,
-                                            const rpc::SubmitRequest& request, JobView* view) {
+                                            const rpc::SubmitRequest& request, JobView* view,
+                                            bool* sent) {
   const rpc::SteadyTime give_up =
       session.until().value_or(rpc::SteadyTime::clock::now() + std::chrono::seconds(30));
   for (std::chrono::milliseconds pause(50);; pause = std::min(pause * 2, kLongestPause)) {
@@ -66,6 +68,8 @@ absl::StatusOr<rpc::Submitted> SubmitOnceUp(const Session& session,
     if (!client.ok()) return client.status();
     absl::StatusOr<rpc::Submitted> submitted = (*client)->Submit(request);
     const bool not_up = absl::IsUnavailable(submitted.status());
+    const std::string why(submitted.status().message());
+    *sent |= !absl::IsUnauthenticated(submitted.status()) && !why.ends_with("Connection refused");
     const bool now_has_token =
         absl::IsUnauthenticated(submitted.status()) && !had_token && HasToken(session);
     if ((!not_up && !now_has_token) || rpc::SteadyTime::clock::now() + pause > give_up) {
@@ -105,7 +109,8 @@ int Submit(const Session& session, const Flags& flags) {
   request.allow_uncommitted = flags.resume.uncommitted;
   request.dry_run = flags.dry_run;
   JobView view(stderr, session.err());
-  const absl::StatusOr<rpc::Submitted> submitted = SubmitOnceUp(session, request, &view);
+  bool sent = false;
+  const absl::StatusOr<rpc::Submitted> submitted = SubmitOnceUp(session, request, &view, &sent);
   view.Finish();
   if (!submitted.ok()) {
     const absl::Status why = WithPlace(submitted.status(), flags.job, request.yaml);
@@ -113,7 +118,7 @@ int Submit(const Session& session, const Flags& flags) {
     if (code == kRejected && session.machine_readable()) {
       session.PrintStructured(RejectionJson(std::string(why.message()), rpc::MistakesOf(why)));
     }
-    if (code == kUnreachable || code == kTimeout) {
+    if (sent && (code == kUnreachable || code == kTimeout)) {
       session.Note("It may have been accepted all the same: repeat with --idempotency-key " +
                    request.idempotency_key + " and it will not run twice");
     }

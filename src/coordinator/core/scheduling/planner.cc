@@ -240,7 +240,7 @@ class Pass {
     if (!promise.taken) more += quota + promise.spared_text;
     if (promise.spared) SoonerOf(*promise.spared);
     std::string away = promise.made ? "" : WhyNotUntilBack(*in_.fleet, needs);
-    why->text = need + more + away + promise.text;
+    why->text = need + more + away + promise.text + promise.behind;
     if (!away.empty()) {
       why->next.reset();
     } else if (!promise.made && promise.text.empty() && !promise.next) {
@@ -312,7 +312,7 @@ class Pass {
       promised_[each.job->id] = each.job;
       why.starts = promise.starts;
       if (!each.tell) continue;
-      why.text += promise.text;
+      why.text += promise.text + promise.behind;
       why.next = promise.next;
     }
   }

@@ -16,7 +16,8 @@ struct Promise {
   bool taken = false;  // those who stop let go of all of them
   std::optional<base::Time> starts;
   std::optional<Release> next;  // if there is no text
-  std::string text;  // "; it gets the slots of j1, asked to save and let go", after what it needs
+  std::string text;    // "; it gets the slots of j1, asked to save and let go", after what it needs
+  std::string behind;  // "; j1 goes before it": what it waits for has not begun
   std::vector<Preemption> preemptions;
   std::optional<base::Time> spared;  // until then one is left alone that it could stop
   std::string spared_text;           // "; j1 is about to end, and is left alone for 20 s"

@@ -21,6 +21,7 @@ Promise RoomFinder::Forecast(const WaitingJob& job, const PendingJob& needs, con
   if (allowed && (!promise.starts || *allowed < *promise.starts)) {
     promise.starts = allowed;
     promise.text.clear();
+    promise.behind.clear();
   }
   return promise;
 }
@@ -153,7 +154,11 @@ bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, Pro
     let_go(enough);
     const RunningJob& last = in_order(gone - 1);
     promise->starts = EndOf(last);
-    if (!promise->starts) promise->text = EndNotKnown(last);
+    if (!promise->starts) {
+      promise->text = EndNotKnown(last);
+    } else if (IsPromised(last.id)) {
+      promise->behind = "; " + in_.name(last.id) + ", which waits too, goes before it";
+    }
     Keep(job, needs, promise->starts);
   }
   for (size_t i = 0; i < gone; ++i) LetGo(in_order(i), -1);
