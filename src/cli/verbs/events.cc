@@ -115,7 +115,7 @@ int Events(const Session& session, const Flags& flags) {
 void AddEvents(CLI::App* app, Session* session) {
   auto flags = std::make_shared<Flags>();
   CLI::App* verb = app->add_subcommand("events", "What has happened, oldest first");
-  verb->add_option("--job", flags->request.job, "only of this job (id or name)")
+  verb->add_option("JOB,--job", flags->request.job, "only of this job (id or name)")
       ->check(WrongIfEmpty);
   verb->add_option("--kind", flags->request.kinds,
                    "only of this kind, or kinds that begin so: JobFailed, Job (repeatable)")
@@ -137,7 +137,7 @@ void AddEvents(CLI::App* app, Session* session) {
       ->check(WrongCount);
   verb->footer(
       "\nWith -f, -o json prints one event a line.\n\n"
-      "Examples:\n  cox events --job j12 --without Checkpoint\n  cox events -f --tail 20\n"
+      "Examples:\n  cox events j12 --without Checkpoint\n  cox events -f --tail 20\n"
       "  cox events --after 1200 --limit 100 -o json");
   verb->callback([=] { session->action = [=] { return Events(*session, *flags); }; });
 }
