@@ -70,6 +70,8 @@ def check_best(cluster, job, name, sign, last, prefix=""):
     assert shown.count("best: ") == 1 and best["id"] in next(line for line in shown.splitlines() if "best: " in line), shown
     described = next(line for line in cluster.cox("describe", job).stdout.splitlines() if line.startswith("Best"))
     assert best["id"] in described and best["uri"] in described, described
+    assert f"best: {name.removeprefix('eval.')} " in shown and f"({name.removeprefix('eval.')} " in described, (shown, described)
+    assert f"(best: {name.removeprefix('eval.')} " in cluster.http(f"/jobs/{job}")
     assert cluster.job(job)["bestCheckpoint"]["id"] == best["id"]
     model = tensors(folder_of(cluster.job(job)["modelUri"]) / "model.safetensors")
     whole = {name: data for name, data in model.items() if len(data) < 300}  # small enough to be in one shard

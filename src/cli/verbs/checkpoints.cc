@@ -5,6 +5,7 @@
 #include "cli/rpc/coordinator_clock.h"
 #include "cli/verbs/verb.h"
 #include "common/base/byte_text.h"
+#include "common/config/job_parser.h"
 
 namespace coxswain::cli::verbs {
 namespace {
@@ -22,9 +23,16 @@ std::string BestOf(const std::vector<rpc::Checkpoint>& newest_first) {
   return "";
 }
 
-std::string Marks(const rpc::Checkpoint& c, bool best) {
+// What the best one is judged by.
+std::string MetricOf(rpc::Client& client, const std::string& job) {
+  const auto found = client.GetJob(job);
+  const std::string metric = found.ok() ? config::BestMetricOf(found->spec_yaml) : "";
+  return metric.empty() ? metric : metric + " ";
+}
+
+std::string Marks(const rpc::Checkpoint& c, bool best, const std::string& metric) {
   std::string marks = c.final ? "final" : "";
-  if (best) marks += (c.final ? ", best: " : "best: ") + output::Number(c.metric);
+  if (best) marks += (c.final ? ", best: " : "best: ") + metric + output::Number(c.metric);
   return marks.empty() ? "" : " (" + marks + ")";
 }
 
@@ -47,11 +55,12 @@ int List(const Session& session, const Flags& flags) {
   output::Table table(headings);
   const int64_t now = rpc::CoordinatorNow().us;
   const std::string best = BestOf(listed->items);
+  const std::string metric = best.empty() ? "" : MetricOf(**client, flags.job);
   for (const rpc::Checkpoint& c : listed->items) {
     std::vector<output::Cell> row = {
         c.id,
         {c.state, output::ColourOfState(c.state)},
-        output::Count(c.step) + Marks(c, c.id == best),
+        output::Count(c.step) + Marks(c, c.id == best, metric),
         c.bytes > 0 ? base::BytesText(static_cast<uint64_t>(c.bytes)) : "",
         output::Ago(c.committed_us > 0 ? c.committed_us : c.opened_us, now),
         c.uri};

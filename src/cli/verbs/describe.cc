@@ -5,6 +5,7 @@
 #include "cli/verbs/job_view.h"
 #include "cli/verbs/verb.h"
 #include "common/base/byte_text.h"
+#include "common/config/job_parser.h"
 
 namespace coxswain::cli::verbs {
 namespace {
@@ -18,9 +19,9 @@ std::string ExitText(const rpc::ExitInfo& exit) {
          (exit.node.empty() ? "" : " on " + exit.node);
 }
 
-std::string CheckpointText(const rpc::Checkpoint& c) {
+std::string CheckpointText(const rpc::Checkpoint& c, const std::string& metric) {
   return c.id + " " + c.state + " at step " + output::Count(c.step) +
-         (c.best ? " (" + output::Number(c.metric) + ")" : "") + ", " + c.uri;
+         (c.best ? " (" + metric + " " + output::Number(c.metric) + ")" : "") + ", " + c.uri;
 }
 
 // Of a job that is not training.
@@ -83,8 +84,9 @@ std::string Summary(const Session& session, const rpc::Job& job) {
                             std::to_string(job.failed_attempts) + " of at most " +
                             std::to_string(job.max_attempts) + " failed");
   for (const auto& [name, value] : job.labels) fields.Add("Label", name + "=" + value);
-  if (job.has_checkpoint) fields.Add("Checkpoint", CheckpointText(job.last_checkpoint));
-  if (job.has_best) fields.Add("Best", CheckpointText(job.best_checkpoint));
+  const std::string metric = job.has_best ? config::BestMetricOf(job.spec_yaml) : "";
+  if (job.has_checkpoint) fields.Add("Checkpoint", CheckpointText(job.last_checkpoint, metric));
+  if (job.has_best) fields.Add("Best", CheckpointText(job.best_checkpoint, metric));
   fields.Add("Model", job.model_uri);
   return fields.ToString(session.out());
 }

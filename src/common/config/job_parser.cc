@@ -172,4 +172,10 @@ std::vector<std::string> KnownJobKeys() {
   return notes.known_keys();
 }
 
+std::string BestMetricOf(std::string_view yaml) {
+  const auto parsed = ParseJob(yaml, "", {});
+  const auto* job = std::get_if<ParsedJob>(&parsed);
+  return job == nullptr || !job->spec.checkpoint.best ? "" : ToString(*job->spec.checkpoint.best);
+}
+
 }  // namespace coxswain::config

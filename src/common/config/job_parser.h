@@ -49,6 +49,9 @@ bool IsSecretName(std::string_view name);
 // of the job file. For `cox`, which knows that folder; URIs with a scheme are left alone.
 std::vector<std::string> AbsolutePathOverrides(const JobSpec& spec, std::string_view directory);
 
+// "accuracy", what spec.checkpoint.best of an accepted job goes by; empty: it keeps no best one.
+std::string BestMetricOf(std::string_view yaml);
+
 // Where a key of an accepted job was given, for mistakes that only a look at the data can find:
 // "job.yaml:14", "--set spec.data.limit=5", or the file alone where the key is not given at all.
 // `overrides` as for ParseJob.

@@ -7,6 +7,7 @@
 
 #include "common/base/byte_text.h"
 #include "common/base/clock.h"
+#include "common/config/job_parser.h"
 #include "coordinator/core/handlers/exit_verdict.h"
 #include "coordinator/http/events_html.h"
 #include "coordinator/http/html_text.h"
@@ -133,8 +134,9 @@ std::string FactsHtml(const runtime::JobView& job, base::WallTime now) {
   }
   if (job.record.best_checkpoint) {
     const core::CheckpointRow& c = *job.record.best_checkpoint;
-    out +=
-        FactHtml("Best", absl::StrCat("step ", CountText(c.step), " (", NumberText(c.metric), ")"));
+    out += FactHtml(
+        "Best", absl::StrCat("step ", CountText(c.step), " (", config::BestMetricOf(row.spec_yaml),
+                             " ", NumberText(c.metric), ")"));
   }
   if (!row.model_uri.empty())
     out += FactHtml("Model", "<code>" + Escape(row.model_uri) + "</code>");
@@ -239,17 +241,20 @@ std::string Attempts(const runtime::JobView& job, base::WallTime now) {
   return "<section><h2>Attempts</h2>" + kAttemptColumns.Table(rows) + "</section>";
 }
 
-std::string Checkpoints(const std::vector<core::CheckpointRow>& checkpoints, base::WallTime now) {
+std::string Checkpoints(const core::JobRow& job,
+                        const std::vector<core::CheckpointRow>& checkpoints, base::WallTime now) {
   if (checkpoints.empty()) return "";
   core::CheckpointId best;  // the newest that was the best when it was saved
   for (const core::CheckpointRow& row : checkpoints) {
     if (row.best && core::CanRestore(row)) best = std::max(best, row.id);
   }
+  const std::string metric = best.value != 0 ? config::BestMetricOf(job.spec_yaml) : "";
   std::string rows;
   for (const core::CheckpointRow& row : checkpoints) {
     rows += kCheckpointColumns.Row(
         {base::ToString(row.id) + (row.final ? " (final)" : "") +
-             (row.id == best ? absl::StrCat(" (best: ", NumberText(row.metric), ")") : ""),
+             (row.id == best ? absl::StrCat(" (best: ", metric, " ", NumberText(row.metric), ")")
+                             : ""),
          NodeBadgeHtml(core::ToString(core::ShownState(row))) + " " + Escape(row.reason),
          CountText(row.step), base::BytesText(row.bytes),
          AgoHtml(row.committed ? row.committed : row.opened, now),
@@ -277,7 +282,7 @@ absl::StatusOr<std::string> JobPage(runtime::Api& api, const std::string& id_or_
   std::string main = Head(*job, names);
   if (job->live.progress) main += ProgressFacts(*job, now);
   main += FactsHtml(*job, now) + "</section>" + Curves(api, *id) + Ranks(*job, names) +
-          Attempts(*job, now) + Checkpoints(*checkpoints, now);
+          Attempts(*job, now) + Checkpoints(job->record.job, *checkpoints, now);
   main +=
       "<section><h2>Events</h2>" + EventsHtml(*events, now, false, kMostEventLines) + "</section>";
   main += "<section><details id=\"spec\"><summary>Job file</summary><pre>" +
