@@ -58,6 +58,15 @@ def test_what_a_queue_borrowed_goes_back(bare_cluster, tiny_data):
         cluster.wait_step(job, 5)
     owner = cluster.submit(cluster.job_file(tiny_data, name="owner", workers=1, epochs=4000), "--set", "spec.queue=research")
     cluster.wait_step(owner, 5)
+
+    def listed(*flags):
+        return [job["id"] for job in cluster.json("jobs", *flags).get("jobs", [])]
+    assert listed("--queue", "research") == [owner] and listed("--queue", "students") == jobs[::-1]
+    assert listed("--queue", "science") == [owner, *jobs[::-1]], "those of the queues below it"
+    by = cluster.job(owner)["submittedBy"]
+    assert owner in listed("--user", by) and owner in listed("--user", by.split("@")[0]) and listed("--user", "nobody") == []
+    wrong = cluster.cox("jobs", "--queue", "art", check=False)
+    assert wrong.returncode != 0 and "the queues are: research, science, students" in wrong.stderr, wrong
     # What each queue has had, and what `fair` would compare: what they hold counts for an hour more.
     used = {q["name"]: q for q in cluster.json("queues")["queues"]}
     assert all(0 < used[name]["usedSlotHours"] < 1 <= used[name]["fairSlotHours"] for name in used), used

@@ -77,6 +77,31 @@ absl::StatusOr<Job> Client::GetJob(const std::string& job) {
   return wire_->Value(response);
 }
 
+namespace {
+
+// This queue, and those below it: only the lowest have jobs.
+absl::StatusOr<std::vector<std::string>> AtOrBelow(const Queues& all, const std::string& name) {
+  std::map<std::string, std::string> parents;
+  std::string names;
+  for (const Queue& queue : all.queues) {
+    parents[queue.name] = queue.parent;
+    names += (names.empty() ? "" : ", ") + queue.name;
+  }
+  if (!parents.contains(name)) {
+    return absl::InvalidArgumentError("there is no queue \"" + name +
+                                      "\"; the queues are: " + names);
+  }
+  std::vector<std::string> below;
+  for (const Queue& queue : all.queues) {
+    std::string at = queue.name;
+    while (!at.empty() && at != name) at = parents[at];
+    if (at == name) below.push_back(queue.name);
+  }
+  return below;
+}
+
+}  // namespace
+
 absl::StatusOr<Listed<Job>> Client::ListJobs(const JobFilter& filter) {
   wire::ListJobsRequest request;
   for (const std::string& name : filter.states) {
@@ -92,6 +117,16 @@ absl::StatusOr<Listed<Job>> Client::ListJobs(const JobFilter& filter) {
   request.set_name_prefix(filter.name_prefix);
   request.mutable_labels()->insert(filter.labels.begin(), filter.labels.end());
   request.set_active_only(filter.active_only);
+  request.set_submitted_by(filter.submitted_by);
+  if (!filter.queues.empty()) {
+    const auto queues = ListQueues();
+    if (!queues.ok()) return queues.status();
+    for (const std::string& name : filter.queues) {
+      const auto below = AtOrBelow(*queues, name);
+      if (!below.ok()) return below.status();
+      for (const std::string& queue : *below) request.add_queues(queue);
+    }
+  }
   request.set_page_size(
       filter.limit > 0 && filter.limit < 1000 ? static_cast<uint32_t>(filter.limit) : 1000);
   wire::ListJobsResponse all;

@@ -67,6 +67,8 @@ struct JobFilter {
   std::vector<std::string> states;  // "RUNNING"
   std::string name_prefix;
   std::map<std::string, std::string> labels;
+  std::vector<std::string> queues{};  // with those below them; empty: all
+  std::string submitted_by{};         // "ann@build1", or "ann" on any machine
   bool active_only = false;
   size_t limit = 0;  // 0: all
 };

@@ -79,7 +79,10 @@ int List(const Session& session, Flags flags) {
   if (session.machine_readable()) {
     session.PrintStructured(jobs->json);
   } else if (jobs->items.empty()) {
-    session.Note("no jobs; `cox submit FILE` adds one");
+    const rpc::JobFilter& f = flags.filter;
+    const bool all = f.states.empty() && f.name_prefix.empty() && f.labels.empty() &&
+                     f.queues.empty() && f.submitted_by.empty() && !f.active_only;
+    session.Note(all ? "no jobs; `cox submit FILE` adds one" : "no such jobs");
   } else {
     PrintTable(session, jobs->items);
   }
@@ -97,12 +100,17 @@ void AddJobs(CLI::App* app, Session* session) {
   verb->add_option("--name", flags->filter.name_prefix, "only names that begin so");
   verb->add_option("--label", flags->labels, "only with this label, NAME=VALUE (repeatable)")
       ->allow_extra_args(false);
+  verb->add_option("--queue", flags->filter.queues,
+                   "only of this queue, or of those below it (repeatable)")
+      ->allow_extra_args(false);
+  verb->add_option("--user", flags->filter.submitted_by,
+                   "only of this user: NAME, or NAME@MACHINE");
   verb->add_option("--limit", flags->filter.limit, "at most so many; 0: all")
       ->capture_default_str()
       ->check(WrongCount);
   verb->footer(
       "\nExamples:\n  cox jobs\n  cox jobs --active -o wide\n  cox jobs --label team=vision -o "
-      "json");
+      "json\n  cox jobs --active --queue research --user ann");
   verb->callback([=] { session->action = [=] { return List(*session, *flags); }; });
 }
 

@@ -196,7 +196,7 @@ struct AcknowledgeExit {
 };
 struct AcknowledgeMetrics {
   JobId job;
-  uint64_t batch = 0;
+  uint64_t batch = 0;  // stored, with those before it; 0: could not be stored, send again
 };
 struct ReadLog {
   uint64_t request = 0;

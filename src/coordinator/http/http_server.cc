@@ -65,6 +65,10 @@ absl::StatusOr<store::JobFilter> FilterOf(const httplib::Request& request) {
         return absl::InvalidArgumentError("label: expected KEY=VALUE, found '" + value + "'");
       }
       filter.labels[value.substr(0, equals)] = value.substr(equals + 1);
+    } else if (key == "queue") {
+      filter.queues.push_back(value);
+    } else if (key == "submitted_by") {
+      filter.submitted_by = value;
     } else if (key == "limit") {
       if (!absl::SimpleAtoi(value, &filter.limit) || filter.limit < 1 || filter.limit > kMostJobs) {
         return absl::InvalidArgumentError(
@@ -76,7 +80,8 @@ absl::StatusOr<store::JobFilter> FilterOf(const httplib::Request& request) {
       filter.before = *before;
     } else {
       return absl::InvalidArgumentError("unknown parameter '" + key +
-                                        "' (expected state, name, label, limit or page_token)");
+                                        "' (expected state, name, label, queue, "
+                                        "submitted_by, limit or page_token)");
     }
   }
   return filter;

@@ -141,6 +141,10 @@ grpc::Status ReadFilter(const v1::ListJobsRequest& request, store::JobFilter* fi
   *scope += " " + request.name_prefix();
   filter->labels.insert(request.labels().begin(), request.labels().end());
   for (const auto& [key, value] : filter->labels) *scope += " " + key + "=" + value;
+  filter->queues.assign(request.queues().begin(), request.queues().end());
+  for (const std::string& queue : filter->queues) *scope += " queue " + queue;
+  filter->submitted_by = request.submitted_by();
+  *scope += " by " + request.submitted_by();
   filter->limit = PageSize(request.page_size()) + 1;
   if (request.page_token().empty()) return grpc::Status::OK;
   std::optional<std::string> position = ReadPageToken(request.page_token(), *scope);

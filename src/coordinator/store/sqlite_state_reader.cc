@@ -212,12 +212,21 @@ absl::StatusOr<std::vector<JobRecord>> SqliteStateReader::ListJobs(const JobFilt
   } else {
     absl::StrAppend(&where, " AND ?3 IS NOT NULL");
   }
-  absl::StrAppend(&where, " ORDER BY id DESC LIMIT ?4");
+  if (!filter.queues.empty()) {
+    absl::StrAppend(&where,
+                    " AND json_extract(request, '$.queue') IN (SELECT value FROM json_each(?5))");
+  }
+  if (!filter.submitted_by.empty()) {
+    absl::StrAppend(&where,
+                    " AND (submitted_by = ?6 OR substr(submitted_by, 1, length(?6) + 1) = "
+                    "?6 || '@')");
+  }
+  absl::StrAppend(&where, " AND ?5 IS NOT NULL AND ?6 IS NOT NULL ORDER BY id DESC LIMIT ?4");
   int64_t before = filter.before ? static_cast<int64_t>(filter.before.value) : INT64_MAX;
   return InOneView([&]() -> absl::StatusOr<std::vector<JobRecord>> {
     std::vector<core::JobRow> rows;
-    absl::Status status =
-        Query(rows, where, before, filter.name_prefix, ToJson(filter.labels), filter.limit);
+    absl::Status status = Query(rows, where, before, filter.name_prefix, ToJson(filter.labels),
+                                filter.limit, ToJson(filter.queues), filter.submitted_by);
     std::vector<JobRecord> records;
     for (core::JobRow& row : rows) {
       records.emplace_back().job = std::move(row);

@@ -15,10 +15,12 @@
 namespace coxswain::coordinator::store {
 
 struct JobFilter {
-  std::vector<core::JobState> states;  // empty: all
-  std::string name_prefix;
-  std::map<std::string, std::string> labels;
-  core::JobId before;  // 0: from the newest; otherwise ids below this one
+  std::vector<core::JobState> states{};  // empty: all
+  std::string name_prefix{};
+  std::map<std::string, std::string> labels{};
+  std::vector<std::string> queues{};  // empty: all
+  std::string submitted_by{};         // "ann@build1", or "ann" on any machine; empty: anybody
+  core::JobId before{};               // 0: from the newest; otherwise ids below this one
   uint32_t limit = 100;
 };
 

@@ -228,16 +228,16 @@ std::string WhyNeverInQueue(const Turn& turn, const JobRequest& request) {
   Amount demand = DemandOf(request, MinWorkers(request));
   if (std::optional<QueueIndex> over = tree.OverLimit(queue, demand)) {
     const QueueSettings& limit = tree.settings(*over);
-    return "needs " + HeldText(limit.limit, demand) + ", but queue " + limit.name +
+    return "spec.workers: needs " + HeldText(limit.limit, demand) + ", but queue " + limit.name +
            " may never hold more than " + BoundText(limit.limit);
   }
   if (std::optional<QueueIndex> over = tree.OverUserLimit(queue, "", demand)) {
     const QueueSettings& limit = tree.settings(*over);
     if (limit.user_jobs && *limit.user_jobs == 0) {
-      return "a user of queue " + limit.name + " may run no job";
+      return "spec.queue: a user of queue " + limit.name + " may run no job";
     }
-    return "needs " + HeldText(limit.user_limit, demand) + ", but a user of queue " + limit.name +
-           " may never hold more than " + BoundText(limit.user_limit);
+    return "spec.workers: needs " + HeldText(limit.user_limit, demand) + ", but a user of queue " +
+           limit.name + " may never hold more than " + BoundText(limit.user_limit);
   }
   return "";
 }

@@ -165,8 +165,25 @@ TEST_P(StateStoreConformance, ListJobs_NewestFirstPagedAndFiltered) {
   EXPECT_THAT(ListIds(filter), ElementsAre(6, 4, 2));
   filter.labels["team"] = "speech";
   EXPECT_THAT(ListIds(filter), IsEmpty());
-  filter = {.states = {}, .name_prefix = "tra%n", .labels = {}, .before = {}};
+  filter = {.name_prefix = "tra%n"};
   EXPECT_THAT(ListIds(filter), IsEmpty());
+}
+
+TEST_P(StateStoreConformance, ListJobs_OfQueuesAndUsers) {
+  std::vector<core::Change> changes;
+  for (uint64_t id = 1; id <= 4; ++id) {
+    core::JobRow row = SampleJob(id);
+    row.request.queue = id % 2 == 0 ? "even" : id == 1 ? "one" : "three";
+    row.submitted_by = id < 3 ? "ann@a" : id == 3 ? "ann" : "anna@a";
+    changes.push_back(row);
+  }
+  Commit(changes);
+  EXPECT_THAT(ListIds({.queues = {"even"}}), ElementsAre(4, 2));
+  EXPECT_THAT(ListIds({.queues = {"one", "three"}}), ElementsAre(3, 1));
+  EXPECT_THAT(ListIds({.queues = {"ev"}}), IsEmpty());
+  EXPECT_THAT(ListIds({.submitted_by = "ann"}), ElementsAre(3, 2, 1));
+  EXPECT_THAT(ListIds({.submitted_by = "ann@a"}), ElementsAre(2, 1));
+  EXPECT_THAT(ListIds({.queues = {"even"}, .submitted_by = "ann"}), ElementsAre(2));
 }
 
 TEST_P(StateStoreConformance, CountJobs_ByState) {
