@@ -30,7 +30,10 @@ absl::StatusOr<std::unique_ptr<data::TableFile>> ParquetFile::Open(
 absl::Status ParquetFile::ReadFooter() {
   const std::string unfit = "not a whole Parquet file (of another format, or cut short)";
   parquet::arrow::FileReaderBuilder builder;
-  arrow::Status opened = builder.Open(input_);
+  // Where a writer gave pages a checksum: damaged values that decode are still wrong.
+  parquet::ReaderProperties pages = parquet::default_reader_properties();
+  pages.set_page_checksum_verification(true);
+  arrow::Status opened = builder.Open(input_, pages);
   if (!opened.ok()) return input_->Explain(unfit, opened);
   parquet::ArrowReaderProperties properties = parquet::default_arrow_reader_properties();
   properties.set_pre_buffer(true);

@@ -132,5 +132,25 @@ TEST_F(TestParquet, EmptyCutAndOtherFiles_AreRefused) {
   EXPECT_THAT(std::string(read.message()), HasSubstr("row group 0, column 'whole'"));
 }
 
+// A page that decodes, to another value: only its checksum tells.
+TEST_F(TestParquet, ValueThatHasChanged_IsRefusedByThePagesChecksum) {
+  auto table = arrow::Table::Make(arrow::schema({arrow::field("x", arrow::float64())}),
+                                  {Made(arrow::DoubleBuilder(), 1.0, 2.0, 123.456)});
+  const std::string path = WriteParquet("a.parquet", table, 3, true);
+  std::string bytes(std::filesystem::file_size(path), '\0');
+  std::ifstream(path, std::ios::binary).read(bytes.data(), static_cast<int64_t>(bytes.size()));
+  const double value = 123.456;
+  const size_t at = bytes.find(std::string(reinterpret_cast<const char*>(&value), sizeof value));
+  ASSERT_NE(at, std::string::npos);
+  std::vector<ColumnValues> out;
+  ASSERT_TRUE((*Open(path, {}))->Read(0, {{"x", ReadAs::kNumbers}}, &out).ok());
+  bytes[at] = static_cast<char>(bytes[at] ^ 1);
+  auto changed = Open(Write("changed", bytes), {});
+  ASSERT_TRUE(changed.ok());
+  absl::Status read = (*changed)->Read(0, {{"x", ReadAs::kNumbers}}, &out);
+  EXPECT_TRUE(absl::IsFailedPrecondition(read)) << read;
+  EXPECT_THAT(std::string(read.message()), HasSubstr("row group 0, column 'x'"));
+}
+
 }  // namespace
 }  // namespace coxswain::trainer::table

@@ -5,6 +5,7 @@
 #include <arrow/table.h>
 #include <gtest/gtest.h>
 #include <parquet/arrow/writer.h>
+#include <parquet/properties.h>
 #include <stdlib.h>
 
 #include <filesystem>
@@ -30,11 +31,14 @@ class TableFolder : public ::testing::Test {
     return At(name);
   }
   std::string WriteParquet(const std::string& name, const std::shared_ptr<arrow::Table>& table,
-                           int64_t group_rows) const {
+                           int64_t group_rows, bool checksums = false) const {
     auto file = arrow::io::FileOutputStream::Open(At(name));
     EXPECT_TRUE(file.ok());
-    EXPECT_TRUE(
-        parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), *file, group_rows).ok());
+    parquet::WriterProperties::Builder properties;
+    if (checksums) properties.disable_dictionary()->enable_page_checksum();
+    EXPECT_TRUE(parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), *file, group_rows,
+                                           properties.build())
+                    .ok());
     EXPECT_TRUE((*file)->Close().ok());
     return At(name);
   }
