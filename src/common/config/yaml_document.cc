@@ -80,6 +80,48 @@ YAML::Node ValueNode(const Override& what, Notebook* notes) {
   return YAML::Node(what.value);
 }
 
+// What other programs call it; empty: not known there, or not a key of ours.
+std::string_view UsualName(std::string_view key) {
+  static constexpr std::pair<std::string_view, std::string_view> kUsual[] = {
+      {"lr", "learning_rate"},
+      {"batch_size", "global_batch_size"},
+      {"per_device_train_batch_size", "micro_batch_size"},
+      {"gradient_accumulation_steps", "micro_batch_size"},
+      {"accumulation_steps", "micro_batch_size"},
+      {"num_train_epochs", "epochs"},
+      {"num_epochs", "epochs"},
+      {"max_grad_norm", "clip_norm"},
+      {"gradient_clipping", "clip_norm"},
+      {"num_workers", "workers"},
+      {"nproc_per_node", "workers"},
+      {"warmup", "warmup_steps"},
+      {"gpus_per_node", "gpus"},
+  };
+  for (const auto& [usual, ours] : kUsual) {
+    if (key == usual) return ours;
+  }
+  return "";
+}
+
+// The key of this name that is nearest to a section: in it, or else the first elsewhere.
+const std::string* FindKnown(const std::vector<std::string>& known, std::string_view section,
+                             std::string_view key) {
+  const std::string* elsewhere = nullptr;
+  for (const std::string& path : known) {
+    const size_t dot = path.rfind('.');
+    const std::string_view name = std::string_view(path).substr(dot == path.npos ? 0 : dot + 1);
+    if (name != key) continue;
+    if (dot != path.npos && std::string_view(path).substr(0, dot) == section) return &path;
+    if (elsewhere == nullptr) elsewhere = &path;
+  }
+  return elsewhere;
+}
+
+std::string PlaceText(const std::string& path) {
+  const size_t dot = path.rfind('.');
+  return dot == path.npos ? "the top of the file" : path.substr(0, dot);
+}
+
 }  // namespace
 
 // Keys and values of the file are quoted in the texts, and YAML can write any character: "\e[31m".
@@ -136,12 +178,13 @@ void Notebook::ReportUnknown(const Unknown& unknown) {
   const Override* origin = OriginOf(path, unknown.line);
   if (origin != nullptr && !origin->label.starts_with("--set ")) return ReportUnknownFlag(path);
   std::string hint = base::DidYouMean(unknown.key, unknown.valid_here);
-  for (const std::string& known : known_) {
-    if (!known.ends_with("." + unknown.key) && known != unknown.key) continue;
-    const size_t dot = known.rfind('.');
-    hint = dot == std::string::npos ? " (its place is the top of the file)"
-                                    : " (its place is in " + known.substr(0, dot) + ")";
-    break;
+  const std::string* same = FindKnown(known_, unknown.section, unknown.key);
+  const std::string* usual = FindKnown(known_, unknown.section, UsualName(unknown.key));
+  if (same != nullptr) {
+    hint = (same->find('.') == std::string::npos ? " (its place is " : " (its place is in ") +
+           PlaceText(*same) + ")";
+  } else if (usual != nullptr) {
+    hint = " (here it is " + *usual + ")";
   }
   Wrong(path, unknown.line,
         "unknown key '" + unknown.key + "' " +
