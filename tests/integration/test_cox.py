@@ -122,8 +122,9 @@ def test_validate_shows_no_control_characters(tmp_path):
 
 
 def test_logs_are_one_stream_and_events_keep_the_newest(cluster, tiny_data):
-    job = cluster.submit(cluster.job_file(tiny_data, epochs=1))
-    assert cluster.cox("wait", job).returncode == 0
+    done = cluster.cox("submit", cluster.job_file(tiny_data, epochs=1), "--wait")
+    job = done.stdout.strip()
+    assert job == "j1" and "COMPLETED" in done.stderr, "a script reads the id, with --wait too"
     both = cluster.cox("logs", job)
     assert both.stderr == "" and "[0 err] " in both.stdout and "[1 err] " in both.stdout, both
     only = cluster.cox("logs", job, "--stream", "stderr")

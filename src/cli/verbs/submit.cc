@@ -130,6 +130,7 @@ int Submit(const Session& session, const Flags& flags) {
     Report(session, flags, *submitted);
     return kSuccess;
   }
+  if (!session.machine_readable()) session.Print(submitted->job.id + "\n");
   session.Note(submitted->job.name + " accepted as " + submitted->job.id);
   auto client = session.Connect([&](const std::string& why) { view.Reconnecting(why); });
   if (!client.ok()) return session.Fail(client.status());
