@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -25,6 +26,7 @@ double MsSince(Clock::time_point start) {
 }
 
 struct Sizes {
+  std::string only;  // of the fleets; empty: all
   int nodes = 5000, gpus = 8, waiting = 10'000, runs = 5;
 };
 
@@ -86,7 +88,9 @@ PlannerWorld World(const Sizes& sizes, int free_every) {
   return world;
 }
 
-void PlanIn(const char* fleet, const Sizes& sizes, PlannerWorld world) {
+void PlanIn(const char* fleet, const Sizes& sizes, const std::function<PlannerWorld()>& make) {
+  if (!sizes.only.empty() && sizes.only != fleet) return;
+  PlannerWorld world = make();
   std::string all;
   size_t placed = 0;
   for (int run = 0; run < sizes.runs; ++run) {
@@ -115,16 +119,23 @@ int main(int argc, char** argv) {
                                          {"--waiting", &sizes.waiting},
                                          {"--runs", &sizes.runs}};
   for (int i = 1; i < argc; i += 2) {
-    auto option = options.find(argv[i]);
-    int value = i + 1 < argc ? std::atoi(argv[i + 1]) : 0;
-    if (option == options.end() || value < 1) {
-      std::fprintf(stderr, "usage: plan-load [--nodes N] [--gpus G] [--waiting W] [--runs R]\n");
+    const std::string_view flag = argv[i], value = i + 1 < argc ? argv[i + 1] : "";
+    if (flag == "--fleet") {
+      sizes.only = value;
+      continue;
+    }
+    auto option = options.find(std::string(flag));
+    const int number = std::atoi(value.data());
+    if (option == options.end() || number < 1) {
+      std::fprintf(stderr,
+                   "usage: plan-load [--nodes N] [--gpus G] [--waiting W] [--runs R] "
+                   "[--fleet free|half|full|elastic]\n");
       return 2;
     }
-    *option->second = value;
+    *option->second = number;
   }
-  PlanIn("free", sizes, World(sizes, 1));
-  PlanIn("half", sizes, World(sizes, 2));
-  PlanIn("full", sizes, World(sizes, 0));
-  PlanIn("elastic", sizes, ElasticWorld(sizes));
+  PlanIn("free", sizes, [&] { return World(sizes, 1); });
+  PlanIn("half", sizes, [&] { return World(sizes, 2); });
+  PlanIn("full", sizes, [&] { return World(sizes, 0); });
+  PlanIn("elastic", sizes, [&] { return ElasticWorld(sizes); });
 }

@@ -122,6 +122,18 @@ void TellTie(const Tables& tables, const Soft& soft, LiveJob* live) {
   live->unseen = soft.jobs.at(live->id).store_unseen;
 }
 
+// 0: not known. Of what nobody hears, nobody can tell; what is asked to let go does so before.
+WallTime EndOf(const Tables& tables, const Soft& soft, const AttemptRow& attempt,
+               const LiveJob& live) {
+  const bool heard = std::any_of(live.ranks.begin(), live.ranks.end(),
+                                 [](const LiveRank& rank) { return rank.reachable; });
+  if (!heard || live.held || IsOnPurpose(attempt.cause)) return {};
+  const std::optional<Remaining> left = RemainingOf(soft, tables.jobs().Get(attempt.job));
+  if (!left) return {};
+  const JobSoft& job = soft.jobs.at(attempt.job);
+  return (left->reported ? job.progress_wall : attempt.started) + left->time;
+}
+
 LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
   LiveJob live{.id = id};
   auto found = soft.jobs.find(id);
@@ -159,6 +171,10 @@ LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
     if (rank != job.ranks.end()) {
       view.phase = rank->second.phase;
       view.step = rank->second.step;
+      if (view.reachable && !row->exit) {
+        view.heard = rank->second.heard;
+        view.silent_from = rank->second.silent_from;
+      }
     }
     if (!view.reachable) {
       away.insert("node " + NameOf(tables, row->node) + " is unreachable");
@@ -171,19 +187,18 @@ LiveJob ViewOf(const Tables& tables, const Soft& soft, JobId id) {
   auto held = soft.held.find(id);
   const bool told = held != soft.held.end() && held->second;
   if (!told) live.conditions.insert(live.conditions.end(), away.begin(), away.end());
+  const bool waits_for_ranks = WaitsForRanks(tables, soft, *attempt);
+  const bool forms = running && waits_for_ranks && attempt->cause == Cause::kNone;
+  if (forms && live.progress) {  // no step is made meanwhile
+    live.progress->samples_per_second = 0;
+    live.progress->remaining_ms = -1;
+  }
   live.batch_reason = WhyBatch(tables, soft, *attempt);
   if (attempt->cause == Cause::kNone) live.size_reason = job.resizing.why;
-  // Of what nobody hears, nobody can tell when it ends.
-  const bool heard = std::any_of(live.ranks.begin(), live.ranks.end(),
-                                 [](const LiveRank& rank) { return rank.reachable; });
-  if (heard && !live.held) {
-    if (auto left = RemainingOf(soft, tables.jobs().Get(id))) {
-      live.expected_end = (left->reported ? job.progress_wall : attempt->started) + left->time;
-    }
-  }
+  live.expected_end = forms ? WallTime() : EndOf(tables, soft, *attempt, live);
   const bool saves = running && attempt->cause == Cause::kNone;
   if (attempt->cause == Cause::kNone) TellDrain(tables, *attempt, &live);
-  TellConditions(running, WaitsForRanks(tables, soft, *attempt), away,
+  TellConditions(running, waits_for_ranks, away,
                  saves && !lost.empty() ? WhyNoSaves(tables, id, lost) : "", &live);
   return live;
 }
@@ -202,7 +217,9 @@ Fate FateOf(const Tables& tables, const Soft& soft, JobId job) {
   for (const RankRow* rank : tables.ranks().Of(job, attempt->number)) {
     auto node = soft.nodes.find(rank->node);
     // One that has disconnected is reachable until its lease ends.
-    if (rank->exit || node == soft.nodes.end() || !node->second.session) continue;
+    if (rank->exit || rank->finished || node == soft.nodes.end() || !node->second.session) {
+      continue;
+    }
     if (node->second.reachable) return Fate::kGoesOn;
   }
   const JobRow& row = tables.jobs().Get(job);

@@ -13,18 +13,22 @@ void AddRank(RowHash& hash, const RankSoft& rank) {
       .Add(rank.at_once)
       .Add(rank.away)
       .Add(rank.next_start)
-      .Add(rank.next_form);
+      .Add(rank.next_form)
+      .Add(rank.heard)
+      .Add(rank.silent_from);
 }
 
 void AddJob(RowHash& hash, const JobSoft& job) {
   hash.Add(job.reason)
       .Add(job.nodes)
+      .Add(job.shuns)
       .Add(job.check)
       .Add(job.check_note)
       .Add(job.not_before)
       .Add(job.outlook.start)
       .Add(job.outlook.next)
       .Add(job.outlook.next_at)
+      .Add(job.outlook.ahead)
       .Add(job.outlook.kept_for)
       .Add(job.outlook.kept_on)
       .Add(job.waiting_since)
@@ -94,6 +98,7 @@ void JobSoft::ForgetAttempt() {
   JobSoft fresh;
   fresh.reason = std::move(reason);
   fresh.nodes = std::move(nodes);
+  fresh.shuns = std::move(shuns);
   fresh.store_place = std::move(store_place);
   fresh.told.at_once = told.at_once;
   fresh.resizing.vain = resizing.vain;
@@ -110,7 +115,8 @@ void Soft::AddTo(RowHash& hash) const {
       .Add(held)
       .Add(elastic)
       .Add(placement_due)
-      .Add(plan_not_before)
+      .Add(plan.not_before)
+      .Add(plan.tell_all_at)
       .Add(replan_at)
       .Add(late)
       .Add(run_times);

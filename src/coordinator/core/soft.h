@@ -27,10 +27,12 @@ struct RankSoft {
   int64_t step = 0;
   protocol::Phase phase = protocol::Phase::kStarting;
   std::string waiting_for;
-  int64_t at_once = 0;  // samples at a time since memory ran out; 0: it has not
-  Duration away{};      // its node was out of contact for so long while it was starting
-  Time next_start;      // when StartRank is repeated
-  Time next_form;       // when FormGeneration is repeated
+  int64_t at_once = 0;   // samples at a time since memory ran out; 0: it has not
+  Duration away{};       // its node was out of contact for so long while it was starting
+  Time next_start;       // when StartRank is repeated
+  Time next_form;        // when FormGeneration is repeated
+  WallTime heard;        // its last word of what it does; 0: none yet
+  WallTime silent_from;  // if there is none until then, people are told
 };
 
 // The making of generations, of an active attempt.
@@ -69,6 +71,7 @@ struct Outlook {
   WallTime start;
   JobId next;  // it lets go next of what the job waits for
   WallTime next_at;
+  uint64_t ahead = 0;        // so many of its queue wait too, of one that is told no more than that
   JobId kept_for;            // slots that it would fit into are promised to this one
   std::set<NodeId> kept_on;  // and are on these nodes, among others
   friend bool operator==(const Outlook&, const Outlook&) = default;
@@ -87,6 +90,7 @@ struct JobSoft {
   std::set<NodeId> store_unseen;  // these do not see that place: not used for the attempt
   Time look_after;                // others are not asked sooner whether they see its checkpoints
   std::set<NodeId> nodes;         // that have run ranks of it
+  std::set<NodeId> shuns;         // of those: it failed there, and the machine may be to blame
 
   // Of the active attempt:
   Time attempt_started;  // placed
@@ -206,6 +210,12 @@ class TimerTable {
   std::set<std::pair<Time, Owner>> due_;
 };
 
+// When plans are made, and how much they tell.
+struct PlanTimes {
+  Time not_before;   // the next one
+  Time tell_all_at;  // from then on one tells each job far back in line how many are ahead of it
+};
+
 struct Soft {
   std::map<SessionId, NodeId> sessions;
   std::map<NodeId, NodeSoft> nodes;
@@ -234,7 +244,7 @@ struct Soft {
   TaskPlaces task_places;
   Duration late{};  // of the loop, not yet granted to leases
   bool placement_due = true;
-  Time plan_not_before;
+  PlanTimes plan;
   std::optional<Time> replan_at;
   bool told_gone_queues = false;              // jobs of queues that are no longer configured
   std::map<std::string, Duration> run_times;  // of jobs that completed lately, by user and name

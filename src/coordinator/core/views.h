@@ -14,6 +14,9 @@ struct LiveRank {
   bool reachable = true;
   protocol::Phase phase = protocol::Phase::kStarting;
   int64_t step = 0;
+  // Its last word of what it does; 0: none yet, or nobody waits for one. A trainer says so several
+  // times a second: one that has said nothing by `silent_from` is stopped, or hangs.
+  WallTime heard, silent_from;
 };
 
 // What is held and waited for in one queue, with those below it.

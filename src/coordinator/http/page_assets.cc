@@ -35,6 +35,7 @@ nav a[aria-current] { color: var(--ink); border-color: var(--accent); }
 #live { margin-left: auto; color: var(--dim); font-size: .85rem; white-space: nowrap; }
 body.stale #live { color: var(--bad); font-weight: 600; }
 main { max-width: 68rem; margin: 0 auto; padding: 1rem 1.2rem 2rem; }
+main:has(.broad) { max-width: 92rem; }
 footer { color: var(--dim); font-size: .85rem; margin-top: 1.5rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.25rem; margin: .2rem 0 .8rem; }
 h2 { font-size: 1rem; margin: 0 0 .6rem; }

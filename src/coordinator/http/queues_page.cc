@@ -123,8 +123,8 @@ absl::StatusOr<std::string> QueuesPage(runtime::Api& api) {
   }
   std::string main =
       absl::StrCat("<h1>Queues</h1><p class=\"dim\">Policy ", Escape(view.policy), "</p>", warnings,
-                   "<section>", kQueueColumns.Table(RowsBelow(view, "", 0)), "</section>",
-                   Users(view), Waiting(*waiting, base::WallNow()));
+                   "<section class=\"broad\">", kQueueColumns.Table(RowsBelow(view, "", 0)),
+                   "</section>", Users(view), Waiting(*waiting, base::WallNow()));
   return Frame("Queues", "/queues", &status, main);
 }
 

@@ -35,6 +35,29 @@ void TakeNewEnd(const LiveBoard& board, core::LiveJob* live) {
   live->expected_start = starts_then ? end : std::max(live->expected_start, end);
 }
 
+// Its processes live, and say nothing: only their own voice is missing, so no event tells of it.
+void TellSilent(base::WallTime now, core::JobState state, core::LiveJob* live) {
+  std::vector<core::Rank> silent;
+  base::WallTime since;
+  for (const core::LiveRank& rank : live->ranks) {
+    if (!rank.silent_from || now < rank.silent_from) continue;
+    silent.push_back(rank.rank);
+    if (!since || rank.heard < since) since = rank.heard;
+  }
+  if (silent.empty()) return;
+  const bool one = silent.size() == 1;
+  const std::string text =
+      absl::StrCat(core::RanksText(silent), one ? " has" : " have", " not said anything since ",
+                   core::ClockTime(since), ": stopped, or hanging; no step can be made without ",
+                   one ? "it" : "them");
+  live->conditions.insert(live->conditions.begin(), text);
+  if (state == core::JobState::kRunning) live->reason = text;
+  live->expected_end = {};
+  if (!live->progress) return;
+  live->progress->samples_per_second = 0;
+  live->progress->remaining_ms = -1;
+}
+
 JobView ViewOf(store::JobRecord record, const LiveBoard& board) {
   JobView view;
   if (!core::IsFinal(record.job.state)) view.live = board.Job(record.job.id);
@@ -42,6 +65,8 @@ JobView ViewOf(store::JobRecord record, const LiveBoard& board) {
   if (waits) {
     TakeNewEnd(board, &view.live);
     TellTimes(base::WallNow(), &view.live);
+  } else {
+    TellSilent(base::WallNow(), record.job.state, &view.live);
   }
   const std::optional<core::LastProgress>& last = record.job.last_progress;
   if (!view.live.progress && last) {

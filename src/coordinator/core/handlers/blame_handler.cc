@@ -42,9 +42,11 @@ bool MayCordonOneMore(const Turn& turn) {
 }  // namespace
 
 void BlameNode(Turn& turn, const AttemptRow& failed) {
-  uint32_t enough = turn.settings.scheduling.cordon_after;
-  if (enough == 0 || !MayBeTheMachine(failed)) return;
+  if (!MayBeTheMachine(failed)) return;
   const NodeId& id = failed.exit->node;
+  turn.soft.jobs[failed.job].shuns.insert(id);
+  uint32_t enough = turn.settings.scheduling.cordon_after;
+  if (enough == 0) return;
   const NodeRow* row = turn.tables.FindNode(id);
   if (row == nullptr) return;
   for (auto& [other, node] : turn.soft.nodes) {

@@ -4,6 +4,7 @@
 // crash, a kill from outside, lost peers or a lost store; not an exit code of the program, an error
 // that a trainer owned up to, or a job's lack of memory. A job that failed on another node too, and
 // a second one of the same user and name, say nothing. A job that completes there clears the node.
+// The job itself goes elsewhere next, if there is room.
 #pragma once
 
 #include "coordinator/core/turn.h"

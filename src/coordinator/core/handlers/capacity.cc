@@ -85,6 +85,7 @@ PendingJob Needs(const Turn& turn, JobId id, const JobRequest& request,
   PendingJob job = AskedFor(id, request, MinWorkers(request));
   if (auto soft = turn.soft.jobs.find(id); soft != turn.soft.jobs.end()) {
     job.avoid = soft->second.store_unseen;
+    job.shuns = soft->second.shuns;
   }
   if (holder && holder->of_other_job) job.first = holder->node;
   if (!request.local_store) return job;

@@ -1,5 +1,7 @@
 #include "coordinator/core/handlers/generation_handler.h"
 
+#include <algorithm>
+
 #include "coordinator/core/handlers/attempt_handler.h"
 #include "coordinator/core/handlers/begin_text.h"
 #include "coordinator/core/handlers/checkpoint_handler.h"
@@ -13,6 +15,7 @@ namespace {
 
 constexpr uint32_t kFormTries = 3;
 constexpr base::Duration kBatchPause = base::seconds(15);  // between two looks at the batch
+constexpr base::Duration kSilent = base::seconds(10);      // or two leases: people are told
 
 // The generation of the active attempt that is in force; null: none yet.
 const GenerationRow* Current(const Turn& turn, const AttemptRow& attempt) {
@@ -95,6 +98,27 @@ void FormIfAllReady(Turn& turn, const AttemptRow& attempt) {
   }
   turn.Explain(attempt.job, "starting: " + std::to_string(ready) + " of " +
                                 Plural(ranks.size(), "rank") + " ready");
+}
+
+void NoteHeard(const Turn& turn, RankSoft* rank) {
+  rank->heard = turn.wall;
+  rank->silent_from = turn.wall + std::max(kSilent, turn.deadlines().lease * 2);
+}
+
+// "; rank 1 on node-b did not join"; empty: each has, or none.
+std::string WhoDidNotJoin(const Turn& turn, const AttemptRow& attempt) {
+  const JobSoft& soft = turn.soft.jobs.at(attempt.job);
+  std::string who;
+  size_t missing = 0;
+  const std::vector<const RankRow*> ranks = turn.tables.ranks().Of(attempt.job, attempt.number);
+  for (const RankRow* rank : ranks) {
+    const RankSoft& of_rank = soft.ranks.at(rank->key.rank);
+    if (of_rank.formed || of_rank.left_group) continue;
+    ++missing;
+    who += (who.empty() ? "; rank " : ", rank ") + std::to_string(rank->key.rank) + " on " +
+           turn.NodeName(rank->node);
+  }
+  return missing == 0 || missing == ranks.size() ? "" : who + " did not join";
 }
 
 // A new membership of the same ranks, soon: unless one of them turns out to be dead meanwhile.
@@ -252,6 +276,7 @@ void Handle(Turn& turn, const RankRow& rank, const protocol::TrainerProgress& re
   TakeTroubles(turn, rank, report);
   of_rank.step = report.step;
   of_rank.phase = report.phase;
+  NoteHeard(turn, &of_rank);
   soft.best_step = std::max(soft.best_step, report.step);
   if (!soft.progress || rank.key.rank <= soft.progress_rank) {
     int64_t known = soft.progress ? soft.progress->total_steps : 0;
@@ -349,7 +374,7 @@ std::optional<Time> TickGeneration(Turn& turn, const AttemptRow& attempt) {
     if (soft.forming.tries >= kFormTries && !GoBackToBatch(turn, attempt, *generation)) {
       FailAttempt(turn, attempt.job,
                   {.reason = "the group of ranks could not be formed " +
-                             std::to_string(kFormTries) + " times",
+                             std::to_string(kFormTries) + " times" + WhoDidNotJoin(turn, attempt),
                    .kind = protocol::FailureKind::kLostPeer});
       return std::nullopt;
     }

@@ -36,7 +36,7 @@ void WaitAgain(Turn& turn, const JobRow& job, const AttemptRow& attempt) {
   soft.resizing.to = size;
   soft.waiting_since = turn.now;
   soft.back_off_reason = reason;
-  turn.soft.plan_not_before = std::min(turn.soft.plan_not_before, turn.now + PlanPace(turn));
+  turn.soft.plan.not_before = std::min(turn.soft.plan.not_before, turn.now + PlanPace(turn));
 }
 
 void TryAgain(Turn& turn, const JobRow& job, const AttemptRow& attempt) {

@@ -14,7 +14,6 @@
 #include "coordinator/core/handlers/store_look_handler.h"
 #include "coordinator/core/handlers/submit_handler.h"
 #include "coordinator/core/handlers/time_handler.h"
-#include "coordinator/core/in_order.h"
 #include "coordinator/core/placement/gang_fit.h"
 #include "coordinator/core/placement/placement_text.h"
 #include "coordinator/core/scheduling/usage.h"
@@ -25,6 +24,9 @@ namespace {
 
 constexpr size_t kHoldersToTell = 3;
 constexpr char kFarBack[] = "many jobs are ahead of it";
+// To tell all jobs that wait takes some microseconds each.
+constexpr Duration kTellAllPace = base::seconds(1);
+constexpr Duration kTellAllPerJob = base::milliseconds(1);
 
 std::string NameOf(const Turn& turn, JobId id) {
   const JobRow* row = turn.tables.jobs().Find(id);
@@ -165,7 +167,8 @@ Plan MakePlan(Turn& turn, const JobRow* asked = nullptr) {
                       .expected = [&](JobId job) { return ExpectedRun(turn, row_of(job)); },
                       .name = [&](JobId job) { return NameOf(turn, job); },
                       .now = turn.now,
-                      .grace = turn.deadlines().StopGrace() + turn.deadlines().lease};
+                      .grace = turn.deadlines().StopGrace() + turn.deadlines().lease,
+                      .estimate = asked != nullptr || turn.soft.plan.tell_all_at <= turn.now};
   if (asked != nullptr) request.waiting.push_back(AsWaiting(turn, *asked, tree));
   for (const RunningJob& job : request.running) tree.Take(job.queue, job.user, job.demand, 1);
   const std::vector<Holding> kept = KeptSlots(turn);
@@ -198,31 +201,49 @@ Outlook OutlookOf(const Turn& turn, const Why& why) {
   return outlook;
 }
 
+// "812 jobs ahead in queue ci; j5 (big) is first".
+std::string FarText(const Turn& turn, const QueueTree& tree, const FarJob& far) {
+  const std::string in = tree.size() == 1 ? "" : " in queue " + tree.settings(far.queue).name;
+  if (far.first == far.job) {
+    return (far.ahead == 0 ? "first" : base::CountText(far.ahead) + " jobs ahead") + in +
+           "; others go before it";
+  }
+  return base::CountText(far.ahead) + (far.ahead == 1 ? " job ahead" : " jobs ahead") + in + "; " +
+         NameOf(turn, far.first) + " is first";
+}
+
+// How far back they are changes with every plan; it is told anew now and then.
+void TellFar(Turn& turn, const Plan& plan) {
+  PlanTimes& times = turn.soft.plan;
+  const bool all = times.tell_all_at <= turn.now;
+  if (all) {
+    const auto waiting = static_cast<int64_t>(turn.tables.waiting().size());
+    times.tell_all_at = turn.now + std::max(kTellAllPace, kTellAllPerJob * waiting);
+  }
+  const QueueTree tree(turn.settings.scheduling);
+  for (const FarJob& far : plan.far) {
+    const JobSoft& soft = turn.soft.jobs[far.job];
+    if (!all && soft.outlook.ahead > 0) continue;
+    Outlook outlook;
+    outlook.ahead = far.ahead + 1;
+    if (far.starts) outlook.start = WallOf(turn, *far.starts);
+    TellOutlook(turn, far.job, outlook);
+    turn.Explain(far.job, Prefix(turn, far.job) + FarText(turn, tree, far));
+  }
+}
+
 void TellWhy(Turn& turn, const Plan& plan) {
-  std::set<JobId> told;
   std::string kept;
   if (plan.keeps_place) {
     kept = "; slots are kept for " + NameOf(turn, *plan.keeps_place) +
            ", which starts again in a moment";
   }
   for (const Why& why : plan.why) {
-    told.insert(why.job);
     TellOutlook(turn, why.job, OutlookOf(turn, why));
     turn.Explain(why.job, Prefix(turn, why.job) + why.text +
                               (why.first ? HoldersText(turn, why.waits_for) + kept : ""));
   }
-  if (plan.all) return;
-  InOrder rows(turn.tables.jobs().live());
-  InOrder softs(turn.soft.jobs);
-  for (JobId job : turn.tables.waiting()) {
-    const JobSoft* soft = softs.Find(job);
-    bool pause = soft != nullptr && (soft->not_before || soft->check);
-    if (pause || told.contains(job)) continue;
-    std::string why = soft == nullptr ? kFarBack : Prefix(*rows.Find(job), *soft) + kFarBack;
-    if (soft != nullptr && soft->reason == why && soft->outlook == Outlook()) continue;
-    TellOutlook(turn, job, {});
-    turn.Explain(job, std::move(why));
-  }
+  TellFar(turn, plan);
 }
 
 void TellSizes(Turn& turn, const Plan& plan) {
@@ -289,15 +310,15 @@ bool PlanOnce(Turn& turn) {
 
 void QueueGrew(Turn& turn, JobId job) {
   turn.soft.placement_due = true;
-  if (turn.soft.plan_not_before > turn.now || !turn.plans)
+  if (turn.soft.plan.not_before > turn.now || !turn.plans)
     turn.Explain(job, Prefix(turn, job) + "not yet planned");
 }
 
 void PlaceJobs(Turn& turn) {
   bool again = turn.soft.replan_at && *turn.soft.replan_at <= turn.now;
   if (!turn.soft.placement_due && !again) return;
-  if (turn.soft.plan_not_before > turn.now) {
-    turn.soft.replan_at = turn.soft.plan_not_before;
+  if (turn.soft.plan.not_before > turn.now) {
+    turn.soft.replan_at = turn.soft.plan.not_before;
     return;
   }
   JudgeHeldJobs(turn);
@@ -307,19 +328,19 @@ void PlaceJobs(Turn& turn) {
     return RefreshCapacity(turn);
   }
   if (PlanOnce(turn) && std::exchange(turn.soft.placement_due, false)) PlanOnce(turn);
-  turn.soft.plan_not_before = turn.now + std::max(turn.settings.scheduling.settle, PlanPace(turn));
+  turn.soft.plan.not_before = turn.now + std::max(turn.settings.scheduling.settle, PlanPace(turn));
   const SchedulingSettings& scheduling = turn.settings.scheduling;
   auto not_after = [&](Duration wait) {
     turn.soft.replan_at = std::min(turn.soft.replan_at.value_or(turn.now + wait), turn.now + wait);
   };
   if (!turn.tables.waiting().empty()) not_after(scheduling.replan);
   if (!turn.soft.elastic.empty()) not_after(std::min(scheduling.replan, scheduling.resize_after));
-  if (turn.soft.placement_due) turn.soft.replan_at = turn.soft.plan_not_before;
+  if (turn.soft.placement_due) turn.soft.replan_at = turn.soft.plan.not_before;
 }
 
 void PlaceJobsSoon(Turn& turn) {
   if (!turn.soft.placement_due) return;
-  turn.soft.replan_at = std::max(turn.now, turn.soft.plan_not_before);
+  turn.soft.replan_at = std::max(turn.now, turn.soft.plan.not_before);
 }
 
 std::string WhyNeverPlaced(Turn& turn, const JobRequest& request) {
@@ -340,6 +361,13 @@ WouldStart WhenItWouldStart(Turn& turn, const JobSubmitted& event) {
     return {"it would start at once on " + turn.NodeNames(NodesOf(placement)), turn.wall};
   }
   WouldStart found{std::string("it would wait: ") + kFarBack, {}};
+  for (const FarJob& far : plan.far) {
+    if (far.job != row.id) continue;
+    found.text = "it would wait: " + FarText(turn, QueueTree(turn.settings.scheduling), far);
+    if (!far.starts) break;
+    found.at = WallOf(turn, *far.starts);
+    found.text += "; " + StartText(found.at, turn.wall);
+  }
   for (const Why& why : plan.why) {
     if (why.job != row.id) continue;
     found.text = "it would wait: " + why.text + WhoWouldStop(turn, plan, row.id);

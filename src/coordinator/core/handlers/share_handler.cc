@@ -117,6 +117,15 @@ bool MadeRoom(const Turn& turn, const AttemptRow& attempt) {
   return before != nullptr && before->cause == Cause::kPreempted;
 }
 
+// Its grace to save, and then a lease to end.
+Duration StopTakes(const Turn& turn, const JobRow& job) {
+  const JobSoft& soft = turn.soft.jobs.at(job.id);
+  const bool asked = turn.tables.attempts().Active(job.id)->cause != Cause::kNone;
+  Duration grace = asked ? Duration{0} : JobGrace(turn, job);
+  if (asked && soft.stop_at) grace = std::max(Duration{0}, *soft.stop_at - turn.now);
+  return grace + turn.deadlines().lease;
+}
+
 // It has not been asked to stop.
 bool IsLost(const Turn& turn, JobId id) {
   const AttemptRow* attempt = turn.tables.attempts().Active(id);
@@ -154,6 +163,7 @@ std::vector<RunningJob> RunningJobs(const Turn& turn, const QueueTree& tree) {
     job.back = IsFailure(attempt.cause);
     job.lost = IsLost(turn, id);
     job.made_room = MadeRoom(turn, attempt);
+    job.stop_takes = StopTakes(turn, row);
     job.vain = turn.soft.jobs.at(id).resizing.vain;
     job.lost_steps = turn.soft.jobs.at(id).resizing.lost_steps;
     job.slot_time += job.slots * RanSoFar(turn, id);

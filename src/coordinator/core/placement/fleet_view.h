@@ -85,6 +85,7 @@ struct PendingJob {
   std::string store;           // its file:// store; empty: it has none, or others see it
   std::optional<NodeId> only;  // on this node: it holds the job's file:// checkpoints
   std::set<NodeId> avoid;      // do not see its file:// store
+  std::set<NodeId> shuns;      // its attempts failed there: others first
   std::optional<NodeId>
       first;  // rank 0 on this node: it holds the file:// checkpoint to begin with
 };

@@ -223,7 +223,7 @@ GangFit FitGang(const PlacementView& view, const PendingJob& job, Extent extent)
   if (by_name || view.size() <= kFewNodes) return FitGangByScan(view, job, extent);
   for (const std::string& kind : job.gpu_kinds.empty() ? kAnyKind : job.gpu_kinds) {
     std::vector<NodeShare> shares = view.index().Fit(view.nodes(), job, kind, extent);
-    if (!shares.empty()) return {std::move(shares), kind, {}};
+    if (!shares.empty()) return {std::move(shares), kind};
   }
   return {};
 }
@@ -236,14 +236,13 @@ GangFit FitGangByScan(const PlacementView& view, const PendingJob& job, Extent e
   }
   for (const std::string& kind : job.gpu_kinds.empty() ? kAnyKind : job.gpu_kinds) {
     std::vector<NodeShare> shares = FitKind(view, job, kind, extent);
-    if (!shares.empty()) return {std::move(shares), kind, {}};
+    if (!shares.empty()) return {std::move(shares), kind};
   }
   return {};
 }
 
 Placement TakeSlots(PlacementView* view, const PendingJob& job, const GangFit& fit) {
   Placement placement{job.id, {}};
-  for (const Holding* holding : fit.lent) Occupy(view, *holding, -1);
   for (const NodeShare& share : fit.shares) {
     NodeCapacity& node = *view->Change(*share.node);
     auto gpu = node.gpus.begin();
@@ -262,7 +261,6 @@ Placement TakeSlots(PlacementView* view, const PendingJob& job, const GangFit& f
       placement.ranks.push_back(std::move(slot));
     }
   }
-  for (const Holding* holding : fit.lent) Occupy(view, *holding, 1);
   return placement;
 }
 

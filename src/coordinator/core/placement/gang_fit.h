@@ -27,8 +27,6 @@ struct NodeShare {
 struct GangFit {
   std::vector<NodeShare> shares;  // by rank; empty: it does not fit
   std::string gpu_kind;           // of job.gpu_kinds; empty: any
-  // It fits because these count as free: promised, but not needed before the gang will have ended.
-  std::vector<const Holding*> lent;
 };
 
 GangFit FitGang(const PlacementView& view, const PendingJob& job, Extent extent);

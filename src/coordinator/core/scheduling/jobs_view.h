@@ -50,6 +50,7 @@ struct RunningJob : PlannedJob {
   uint32_t vain = 0;               // times in a row that a stop for another size led to nothing
   bool lost_steps = false;         // the last time: what it had done was not saved; else: no room
   bool made_room = false;          // it was stopped for another one, and has started again since
+  base::Duration stop_takes{};     // at most so long until it has let go, once it is asked; left
 };
 
 }  // namespace coxswain::coordinator::core

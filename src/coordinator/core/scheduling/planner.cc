@@ -1,12 +1,15 @@
 #include "coordinator/core/scheduling/planner.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <map>
 
 #include "common/base/duration_text.h"
 #include "coordinator/core/placement/placement_text.h"
+#include "coordinator/core/scheduling/backlog.h"
+#include "coordinator/core/scheduling/lanes.h"
+#include "coordinator/core/scheduling/limits.h"
+#include "coordinator/core/scheduling/misfits.h"
 #include "coordinator/core/scheduling/room_finder.h"
 #include "coordinator/core/scheduling/sizing.h"
 #include "coordinator/core/text.h"
@@ -14,21 +17,18 @@
 namespace coxswain::coordinator::core {
 namespace {
 
-// How many jobs that do not fit one plan looks at, and how many get a reservation.
-constexpr size_t kMostUnplaced = 64;
+// Of all that are looked at, so many are told in full what they wait for: the first of their lines,
+// others behind them, and those whose user has as much as he may.
+constexpr size_t kMostTold = 64;
 constexpr size_t kMostReservations = 16;
+// Those that might be started smaller wait for slots that come free in a moment; of more, it is
+// taken for granted that they do.
+constexpr size_t kMostStoppedLooks = 64;
 // In a fleet of more nodes, too many hold what a job waits for to be told.
 constexpr size_t kNodesToTellHolders = 16;
 constexpr size_t kHoldersToTell = 4;
 // In a larger one it takes too long to tell each of those that wait what it needs.
 constexpr size_t kNodesToTellOwnNeed = 256;
-
-// The waiting jobs of one user in one queue, in order: those that its quota would cover now, or the
-// others. A lane of its own, so that one that borrows does not hold up those that do not.
-struct Lane {
-  std::vector<WaitingJob*> jobs;
-  size_t at = 0;
-};
 
 // The jobs of one queue that ask for the same machines. One that asks for others does not wait
 // behind them: it may get back what its queue has lent elsewhere.
@@ -37,6 +37,11 @@ struct Line {
   std::string first_needs;
   bool keeps = true;    // nobody else is given what it waits for
   uint64_t behind = 0;  // jobs that were looked at after it
+};
+// One that waits, and where in the plan it is told about, in one list or the other.
+struct InLine {
+  const WaitingJob* job;
+  size_t why = 0, far = 0;
 };
 // A job that was promised nothing, and where in the plan it is told why it waits.
 struct NoPromise {
@@ -53,118 +58,83 @@ class Pass {
       : in_(std::move(request)),
         policy_(MakePolicy(*in_.settings, *in_.tree, *in_.usage)),
         closed_(in_.tree->size()),
-        patient_(in_.tree->size()),
-        finder_(in_, *policy_) {}
+        ahead_(in_.tree->size()),
+        finder_(in_, *policy_),
+        running_(in_.running.size()) {}
 
   Plan Run() {
     Sizes sizes = SizeJobs(in_, *policy_);
     plan_.resizes = std::move(sizes.resizes);
     plan_.stays = std::move(sizes.stays);
-    MakeLanes();
-    while (Lane* lane = NextLane()) {
-      if (plan_.why.size() >= kMostUnplaced) {
-        plan_.all = false;
-        break;
+    for (const WaitingJob& job : in_.waiting) {
+      if (job.paused && !plan_.keeps_place) plan_.keeps_place = job.id;
+    }
+    lanes_.emplace(in_.waiting, *in_.tree, *policy_);
+    while (WaitingJob* job = lanes_->Next()) {
+      if (job->lost) {
+        Move(*job);
+        continue;
       }
-      WaitingJob& job = *lane->jobs[lane->at++];
-      if (job.lost) {
-        Move(job);
-      } else if (!Place(job) && !job.paused) {
-        Explain(job, lane);
-      }
+      std::optional<PendingJob> needs;
+      if (Place(*job, &needs) || job->paused) continue;
+      const InLine in{job, plan_.why.size(), plan_.far.size()};
+      if (in_.tell && in_.estimate) in_line_.push_back(in);
+      Explain(*job, std::move(needs));
     }
     if (in_.tell) Forecast();
     finder_.Undo();
+    if (in_.tell && in_.estimate) Estimate();
     return std::move(plan_);
   }
 
  private:
-  void MakeLanes() {
-    // By queue and user. The lost ones hold their share of quotas and limits: those bar the others
-    // only.
-    std::vector<std::map<std::string_view, std::array<Lane, 5>>> by_user(in_.tree->size());
-    for (WaitingJob& job : in_.waiting) {
-      if (job.paused && !plan_.keeps_place) plan_.keeps_place = job.id;
-      const bool covered = in_.tree->WillBeWithinQuota(job.queue, LeastDemand(job), job.holds);
-      const size_t lane = job.paused ? 4 : (job.lost ? 2 : 0) + (covered ? 1 : 0);
-      by_user[job.queue][job.user][lane].jobs.push_back(&job);
-      if (!covered && job.waited >= kPatience) NotePatient(job);
-    }
-    for (auto& users : by_user) {
-      for (auto& [user, lanes] : users) {
-        for (Lane& lane : lanes) AddLane(std::move(lane));
-      }
-    }
-  }
-
-  void NotePatient(const WaitingJob& job) {
-    const WaitingJob*& first = patient_[job.queue];
-    if (first == nullptr || IsBefore(job, *first)) first = &job;
-  }
-  bool IsBefore(const WaitingJob& one, const WaitingJob& other) const {
-    return std::pair(policy_->InQueue(one), one.id) < std::pair(policy_->InQueue(other), other.id);
-  }
-  // Its queue's quota covers it, and all the same it does not go before one that borrows.
-  bool IsBehindPatient(const WaitingJob& job) const {
-    const WaitingJob* first = patient_[job.queue];
-    return first != nullptr && !job.paused && IsBefore(*first, job);
-  }
-
-  void AddLane(Lane lane) {
-    if (lane.jobs.empty()) return;
-    std::vector<std::pair<SortKey, WaitingJob*>> order;
-    order.reserve(lane.jobs.size());
-    for (WaitingJob* job : lane.jobs) order.push_back({policy_->InQueue(*job), job});
-    std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
-      return std::tie(a.first, a.second->id) < std::tie(b.first, b.second->id);
-    });
-    for (size_t i = 0; i < order.size(); ++i) lane.jobs[i] = order[i].second;
-    lanes_.push_back(std::move(lane));
-  }
-
-  Lane* NextLane() {
-    Lane* best = nullptr;
-    WaitingKey best_key;
-    for (Lane& lane : lanes_) {
-      if (lane.at == lane.jobs.size()) continue;
-      const WaitingJob& head = *lane.jobs[lane.at];
-      WaitingKey key = KeyOf(head, *in_.tree, *policy_);
-      if (IsBehindPatient(head)) std::get<1>(key) = true;
-      if (best != nullptr && !(key < best_key)) continue;
-      best = &lane;
-      best_key = key;
-    }
-    return best;
-  }
-
   PendingJob NeedsOf(const WaitingJob& job) const {
     PendingJob needs = in_.needs(job.id);
     needs.ranks = job.workers;
     return needs;
   }
 
-  bool Place(WaitingJob& job) {
+  // `asked`: what it needs, if it came to that.
+  bool Place(WaitingJob& job, std::optional<PendingJob>* asked) {
     if (closed_[job.queue] || in_.tree->OverLimit(job.queue, job.demand) ||
-        in_.tree->OverUserLimit(job.queue, job.user, job.demand)) {
+        in_.tree->OverUserLimit(job.queue, job.user, job.demand) ||
+        users_.AheadOf(*in_.tree, job) != nullptr) {
       return false;
     }
-    PendingJob needs = NeedsOf(job);
-    GangFit fit = finder_.Fit(needs, in_.expected(job.id));
-    if (fit.shares.empty() && job.workers > job.least && !finder_.FitsOnceStopped(job, needs)) {
-      fit = FitSmaller(job, &needs);
+    PendingJob& needs = asked->emplace(NeedsOf(job));
+    const std::optional<base::Duration> expected = in_.expected(job.id);
+    needs.ranks = std::min(job.least, job.workers);
+    const bool known = misfits_.Covers(needs, expected);
+    needs.ranks = job.workers;
+    if (known) return false;
+    Room room = finder_.Fit(needs, expected);
+    if (!room && job.workers > job.least) {
+      if (FitsOnceStopped(job, needs)) return false;
+      room = FitSmaller(job, &needs);
     }
-    if (fit.shares.empty()) return false;
-    Placement placement = finder_.Place(job, needs, fit);
+    if (!room) {
+      misfits_.Add(needs, expected);
+      return false;
+    }
+    Placement placement = finder_.Place(job, needs, room);
+    lanes_->Reorder();
     if (job.paused) return true;
     plan_.placements.push_back(std::move(placement));
     plan_.outdated = !plan_.why.empty();
     return true;
   }
 
+  bool FitsOnceStopped(const WaitingJob& job, const PendingJob& needs) {
+    if (stopped_looks_ == kMostStoppedLooks) return true;
+    ++stopped_looks_;
+    return finder_.FitsOnceStopped(job, needs);
+  }
+
   // It takes as much of its queue as before: only the machines have to be there.
   void Move(const WaitingJob& job) {
     std::string why;
     Promise promise;
+    lanes_->Reorder();
     switch (finder_.Move(job, NeedsOf(job), &why, &promise)) {
       case Moved::kYes:
         return plan_.moves.push_back(job.id);
@@ -178,44 +148,50 @@ class Pass {
   }
 
   // As many of its ranks as there is room for.
-  GangFit FitSmaller(WaitingJob& job, PendingJob* needs) {
+  Room FitSmaller(WaitingJob& job, PendingJob* needs) {
     uint32_t too_many = job.workers;
-    GangFit best;
+    Room best;
     for (uint32_t fits = job.least - 1; too_many - fits > 1;) {
       needs->ranks = (fits + too_many) / 2;
-      GangFit fit = finder_.Fit(*needs, in_.expected(job.id));
-      (fit.shares.empty() ? too_many : fits) = needs->ranks;
-      if (!fit.shares.empty()) best = std::move(fit);
+      Room room = finder_.Fit(*needs, in_.expected(job.id));
+      (room ? fits : too_many) = needs->ranks;
+      if (room) best = std::move(room);
     }
     needs->ranks = std::max(job.least, too_many - 1);
     SetWorkers(&job, needs->ranks);
     return best;
   }
 
-  void Explain(const WaitingJob& job, Lane* lane) {
-    std::optional<QueueIndex> by = in_.tree->OverUserLimit(job.queue, job.user, job.demand);
-    if (by && !closed_[job.queue]) return SkipUser(job, *by, lane);
-    PendingJob needs = NeedsOf(job);
-    Line& own = lines_[{job.queue, needs.selector, needs.gpus > 0, needs.gpu_kinds}];
-    Line& line = closed_[job.queue] != nullptr ? *closed_[job.queue] : own;
-    if (line.first) return Behind(job, &line);
-    Why why{.job = job.id, .text = "", .first = true, .starts = std::nullopt};
+  void Explain(const WaitingJob& job, std::optional<PendingJob> asked) {
+    const uint64_t ahead = ahead_[job.queue]++;
+    if (closed_[job.queue] != nullptr) return Behind(job, ahead, closed_[job.queue]);
+    if (ExplainUser(job, ahead)) return;
+    const PendingJob needs = asked ? *std::move(asked) : NeedsOf(job);
+    Line& line = lines_[{job.queue, needs.selector, needs.gpus > 0, needs.gpu_kinds}];
+    if (line.first) return Behind(job, ahead, &line);
     const std::optional<QueueIndex> limit = in_.tree->OverLimit(job.queue, job.demand);
     const bool reserves = reservations_ < kMostReservations;
     if (reserves) ++reservations_;
-    std::string need;
-    if (in_.tell) {
-      need = limit ? LimitText(*limit, job) : finder_.WhyNotNow(needs);
+    lanes_->Reorder();
+    line.first = job.id;
+    if (!in_.tell) {
+      if (reserves) finder_.Reserve(job, needs);
+    } else if (told_firsts_ == kMostTold) {
+      FarBack(job, ahead, job.id);
+    } else {
+      ++told_firsts_;
+      Why why{.job = job.id, .text = "", .first = true, .starts = std::nullopt};
+      line.first_needs =
+          limit ? LimitText(*in_.tree, *limit, job, in_.name(job.id)) : finder_.WhyNotNow(needs);
+      const std::string need = limit ? LimitText(*in_.tree, *limit, job, "this") : line.first_needs;
       TellFirst(job, needs, need, limit.has_value(), reserves, &why);
-    } else if (reserves) {
-      finder_.Reserve(job, needs);
+      plan_.why.push_back(std::move(why));
     }
-    plan_.why.push_back(std::move(why));
-    if (limit && in_.tree->IsNeverWithin(*limit, job.demand)) return;  // nobody waits for that one
-    line = {.first = job.id,
-            .first_needs = need,
-            .keeps = policy_->KeepsSlotsFor(job) || limit || !in_.settings->backfill,
-            .behind = 0};
+    if (limit && in_.tree->IsNeverWithin(*limit, job.demand)) {  // nobody waits for that one
+      line.first.reset();
+      return;
+    }
+    line.keeps = policy_->KeepsSlotsFor(job) || limit || !in_.settings->backfill;
     // What a limit holds back would be overtaken for ever by smaller ones.
     if (limit || !in_.settings->backfill) closed_[job.queue] = &line;
   }
@@ -230,6 +206,7 @@ class Pass {
     if (!limit) more = covered + TellKept(needs, why);
     if (!reserves) {
       why->text = need + more;
+      no_promise_.push_back({&job, plan_.why.size(), false});
       return;
     }
     const std::string quota = limit ? "" : finder_.WhyNoneYield(job);
@@ -249,13 +226,17 @@ class Pass {
     for (Preemption& each : promise.preemptions) plan_.preemptions.push_back(std::move(each));
   }
 
-  void Behind(const WaitingJob& job, Line* line) {
+  // Too many are before it for a look at what it waits for.
+  void FarBack(const WaitingJob& job, uint64_t ahead, JobId first) {
+    plan_.far.push_back({job.id, job.queue, ahead, first, std::nullopt});
+  }
+
+  void Behind(const WaitingJob& job, uint64_t ahead, Line* line) {
     ++line->behind;
+    if (!in_.tell) return;
+    if (told_behind_ == kMostTold) return FarBack(job, ahead, *line->first);
+    ++told_behind_;
     no_promise_.push_back({&job, plan_.why.size(), false});
-    if (!in_.tell) {
-      plan_.why.push_back({.job = job.id, .text = "", .first = false, .starts = std::nullopt});
-      return;
-    }
     // It is not for the first one that it waits.
     std::string own;
     if (!line->keeps && in_.fleet->size() <= kNodesToTellOwnNeed) {
@@ -264,7 +245,7 @@ class Pass {
     Why why{.job = job.id,
             .text = own + Plural(line->behind, "job") + " ahead" + InQueueText(job.queue) + "; " +
                     in_.name(*line->first) + " is first" +
-                    (own.empty() ? " and " + line->first_needs : ""),
+                    (own.empty() && !line->first_needs.empty() ? " and " + line->first_needs : ""),
             .first = false,
             .starts = std::nullopt};
     if (closed_[job.queue] == nullptr) why.text += TellKept(NeedsOf(job), &why);
@@ -275,17 +256,12 @@ class Pass {
   std::string TellCovered(const WaitingJob& job) const {
     const QueueSettings& queue = in_.tree->settings(job.queue);
     if (job.waited >= kPatience || in_.tree->QuotaCovers(job.queue, LeastDemand(job))) return "";
-    for (const Lane& lane : lanes_) {
-      for (size_t i = lane.at; i < lane.jobs.size(); ++i) {
-        const WaitingJob& other = *lane.jobs[i];
-        if (other.queue != job.queue) break;
-        if (!other.lost && in_.tree->QuotaCovers(job.queue, LeastDemand(other))) {
-          return "; jobs that the quota of queue " + queue.name + " (" + BoundText(queue.quota) +
-                 ") covers go before it, until it has waited for " + base::DurationText(kPatience);
-        }
-      }
-    }
-    return "";
+    const bool any = lanes_->AnyInQueue(job.queue, [&](const WaitingJob& other) {
+      return in_.tree->QuotaCovers(job.queue, LeastDemand(other));
+    });
+    if (!any) return "";
+    return "; jobs that the quota of queue " + queue.name + " (" + BoundText(queue.quota) +
+           ") covers go before it, until it has waited for " + base::DurationText(kPatience);
   }
 
   // What is free and would do, but is promised to others.
@@ -323,46 +299,68 @@ class Pass {
            KeyOf(job, *in_.tree, *policy_) < KeyOf(*other->second, *in_.tree, *policy_);
   }
 
-  // His other jobs wait too; those of others do not.
-  void SkipUser(const WaitingJob& job, QueueIndex by, Lane* lane) {
-    const QueueSettings& queue = in_.tree->settings(by);
-    UserUse has = in_.tree->UseOf(by, job.user);
-    std::string who = job.user.empty() ? "users without a name" : std::string(job.user);
-    std::string text = "a user of queue " + queue.name + " may ";
-    if (queue.user_jobs && has.jobs >= *queue.user_jobs) {
-      text += "run " + Plural(*queue.user_jobs, "job") + " at a time; " + who + " runs " +
-              std::to_string(has.jobs);
+  // True: what one user may have keeps it back.
+  bool ExplainUser(const WaitingJob& job, uint64_t ahead) {
+    const UserLines::First* held = users_.AheadOf(*in_.tree, job);
+    const std::optional<QueueIndex> by = in_.tree->OverUserLimit(job.queue, job.user, job.demand);
+    if (held == nullptr && !by) return false;
+    const bool tells = in_.tell && told_users_ < kMostTold;
+    if (tells) {
+      ++told_users_;
+    } else if (in_.tell) {
+      FarBack(job, ahead, held != nullptr ? held->job : job.id);
+    }
+    Why why{.job = job.id, .text = "", .first = false, .starts = std::nullopt};
+    if (by && in_.tree->IsNeverWithin(*by, job.demand)) {
+      why.text = UserLimitText(*in_.tree, *by, job, "this") + NeverText(*in_.tree, *by);
+    } else if (held != nullptr) {
+      if (tells) why.text = in_.name(held->job) + ", of the same user, is first: " + held->text;
+      if (tells) no_promise_.push_back({&job, plan_.why.size(), false});
     } else {
-      text += "hold " + BoundText(queue.user_limit) + "; " + who + " holds " +
-              HeldText(queue.user_limit, has.held) + ", this needs " +
-              HeldText(queue.user_limit, job.demand);
+      FirstOfUser(job, *by, tells, &why);
     }
-    if (in_.tree->IsNeverWithin(by, job.demand)) return SkipOne(job, text + NeverText(by));
-    SkipLane(lane, text, --lane->at);
-    for (Lane& other : lanes_) {  // those of his that the quota covers, or does not
-      const WaitingJob& his = *other.jobs.front();
-      const bool same = his.queue == job.queue && his.user == job.user && his.lost == job.lost;
-      if (same && &other != lane) SkipLane(&other, text, other.jobs.size());
+    if (tells) plan_.why.push_back(std::move(why));
+    return true;
+  }
+
+  // Others of his may have to let go for it.
+  void FirstOfUser(const WaitingJob& job, QueueIndex by, bool tells, Why* why) {
+    const std::string need = UserLimitText(*in_.tree, by, job, "this");
+    Promise promise;
+    if (user_looks_ < kMostReservations) {
+      ++user_looks_;
+      lanes_->Reorder();
+      promise = finder_.ReserveByStopping(job, NeedsOf(job));
+      if (promise.spared) SoonerOf(*promise.spared);
     }
+    why->text = need + (promise.taken ? "" : promise.spared_text) + promise.text;
+    why->starts = promise.starts;
+    if (promise.made) {
+      promised_[job.id] = &job;
+    } else {
+      users_.Add(*in_.tree, by, job, UserLimitText(*in_.tree, by, job, in_.name(job.id)));
+      if (tells) no_promise_.push_back({&job, plan_.why.size(), true});
+    }
+    for (Preemption& each : promise.preemptions) plan_.preemptions.push_back(std::move(each));
   }
 
-  void SkipOne(const WaitingJob& job, std::string text) {
-    plan_.why.push_back(
-        {.job = job.id, .text = std::move(text), .first = false, .starts = std::nullopt});
-  }
-
-  std::string NeverText(QueueIndex by) const {
-    return ": it can never start so; raise the limit of queue " + in_.tree->settings(by).name +
-           " in the coordinator's configuration, or cancel it and submit it with fewer ranks";
-  }
-
-  void SkipLane(Lane* lane, const std::string& text, size_t first) {
-    for (; lane->at < lane->jobs.size(); ++lane->at) {
-      if (plan_.why.size() >= kMostUnplaced) plan_.all = false;
-      if (!plan_.all) continue;
-      no_promise_.push_back({lane->jobs[lane->at], plan_.why.size(), lane->at == first});
-      plan_.why.push_back(
-          {.job = lane->jobs[lane->at]->id, .text = text, .first = false, .starts = std::nullopt});
+  // Of those about whose start nothing else is known.
+  void Estimate() {
+    in_.running.resize(running_);  // without those that were promised something
+    Backlog backlog(in_);
+    std::set<JobId> placed;
+    for (const Placement& each : plan_.placements) placed.insert(each.job);
+    for (const WaitingJob& job : in_.waiting) {
+      if (placed.contains(job.id)) backlog.Add(job);
+    }
+    for (const InLine& each : in_line_) {
+      if (each.far < plan_.far.size() && plan_.far[each.far].job == each.job->id) {
+        plan_.far[each.far].starts = backlog.Start(*each.job);
+      } else if (each.why < plan_.why.size()) {
+        Why& why = plan_.why[each.why];
+        if (!why.starts && !why.first) why.starts = backlog.Start(*each.job);
+      }
+      backlog.Add(*each.job);
     }
   }
 
@@ -372,23 +370,20 @@ class Pass {
     return in_.tree->size() == 1 ? "" : " in queue " + in_.tree->settings(queue).name;
   }
 
-  std::string LimitText(QueueIndex by, const WaitingJob& job) const {
-    const QueueSettings& queue = in_.tree->settings(by);
-    return "queue " + queue.name + " may hold " + BoundText(queue.limit) + "; it holds " +
-           HeldText(queue.limit, in_.tree->held(by)) + ", this needs " +
-           HeldText(queue.limit, job.demand) +
-           (in_.tree->IsNeverWithin(by, job.demand) ? NeverText(by) : "");
-  }
-
   PlanRequest in_;
   std::unique_ptr<Policy> policy_;
   std::map<LineKey, Line> lines_;
+  UserLines users_;
   std::vector<Line*> closed_;  // by queue: nothing more of it is placed, for the first in this line
-  std::vector<const WaitingJob*> patient_;  // by queue: the first that borrows and waited long
+  std::vector<uint64_t> ahead_;  // by queue: jobs that were looked at and wait
   RoomFinder finder_;
-  std::vector<Lane> lanes_;
+  size_t running_;  // so many of in_.running do
+  std::optional<Lanes> lanes_;
+  Misfits misfits_;
+  std::vector<InLine> in_line_;  // in order
   std::vector<NoPromise> no_promise_;
-  size_t reservations_ = 0;
+  size_t reservations_ = 0, stopped_looks_ = 0, user_looks_ = 0;
+  size_t told_firsts_ = 0, told_behind_ = 0, told_users_ = 0;
   std::map<JobId, const WaitingJob*> promised_;
   Plan plan_;
 };

@@ -48,6 +48,7 @@ struct PlanRequest {
   base::Time now;
   base::Duration grace;  // at most so long takes a job that was asked to let go
   bool tell = true;      // why and until when the others wait; a trial asks only who is placed
+  bool estimate = true;  // a rough start for those of whom nothing better is known, however many
 };
 
 struct Preemption {
@@ -91,15 +92,24 @@ struct Why {
   std::vector<JobId> waits_for;  // of the first: some of those that hold what it waits for
 };
 
+// One that waits, and is not told what for: too many others are.
+struct FarJob {
+  JobId job;
+  QueueIndex queue = 0;
+  uint64_t ahead = 0;                // jobs of its queue that wait, too
+  JobId first;                       // of those it waits behind; itself: it is first of its kind
+  std::optional<base::Time> starts;  // a rough figure
+};
+
 struct Plan {
   std::vector<Placement> placements;
   std::vector<Preemption> preemptions;
   std::vector<Resize> resizes;
   std::vector<Stay> stays;      // of each job that could have been resized; none during a change
   std::vector<JobId> moves;     // lost ones: there is room for them elsewhere
-  std::vector<NoRoom> no_room;  // other lost ones that were looked at
-  std::vector<Why> why;         // of each job that was looked at and not placed
-  bool all = true;              // every waiting job was looked at
+  std::vector<NoRoom> no_room;  // other lost ones
+  std::vector<Why> why;         // of the first that were looked at and not placed
+  std::vector<FarJob> far;      // of the others
   bool outdated = false;        // after a job was told why it waits another one was placed
   // Who is left alone for now may be stopped then.
   std::optional<base::Time> again = std::nullopt;

@@ -1,6 +1,7 @@
 #include "coordinator/core/scheduling/room_finder.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/duration_text.h"
 #include "coordinator/core/placement/placement_text.h"
@@ -11,6 +12,7 @@ namespace coxswain::coordinator::core {
 namespace {
 
 constexpr size_t kVictimsToTell = 3;
+constexpr size_t kMostLentWork = 200'000;  // ranks whose promised slots are tried out for others
 
 }  // namespace
 
@@ -21,24 +23,33 @@ RoomFinder::RoomFinder(PlanRequest& request, const Policy& policy) : in_(request
   }
 }
 
-GangFit RoomFinder::Fit(const PendingJob& needs, std::optional<base::Duration> expected) {
-  GangFit fit = FitGang(*in_.fleet, needs, Extent::kFree);
-  if (!fit.shares.empty() || !expected || !in_.settings->backfill) return fit;
-  base::Time ends = in_.now + *expected;
-  std::vector<const Holding*> lent;
-  for (const Reservation& each : reservations_) {
-    if (each.starts && *each.starts >= ends) lent.push_back(&held_.at(each.job));
+Room RoomFinder::Fit(const PendingJob& needs, std::optional<base::Duration> expected) {
+  if (!needs.shuns.empty()) {
+    PendingJob elsewhere = needs;
+    elsewhere.avoid.merge(elsewhere.shuns);
+    elsewhere.shuns.clear();
+    Room room = Fit(elsewhere, expected);
+    if (room) return room;
   }
-  if (lent.empty()) return fit;
-  for (const Holding* holding : lent) Occupy(in_.fleet, *holding, -1);
-  fit = FitGang(*in_.fleet, needs, Extent::kFree);
-  for (const Holding* holding : lent) Occupy(in_.fleet, *holding, 1);
-  fit.lent = lent;
-  return fit;
+  Room room{FitGang(*in_.fleet, needs, Extent::kFree), {}};
+  if (room || !expected || !in_.settings->backfill) return room;
+  const base::Time ends = in_.now + *expected;
+  size_t ranks = 0;
+  for (const Reservation& each : reservations_) {
+    if (!each.starts || *each.starts < ends) continue;
+    room.lent.push_back(each.job);
+    ranks += held_.at(each.job).ranks.size();
+  }
+  lent_work_ += ranks;
+  if (room.lent.empty() || lent_work_ > kMostLentWork) return room;
+  for (JobId each : room.lent) Toggle(each, 1);
+  room.fit = FitGang(*in_.fleet, needs, Extent::kFree);
+  for (JobId each : room.lent) Toggle(each, -1);
+  return room;
 }
 
-Placement RoomFinder::Place(const WaitingJob& job, const PendingJob& needs, const GangFit& fit) {
-  Placement placement = Take(job, needs, fit);
+Placement RoomFinder::Place(const WaitingJob& job, const PendingJob& needs, const Room& room) {
+  Placement placement = Take(job, needs, room);
   WillRun(job, in_.now);
   return placement;
 }
@@ -50,24 +61,24 @@ Moved RoomFinder::Move(const WaitingJob& job, const PendingJob& needs, std::stri
   if (running == in_.running.end() || running->stopping) return Moved::kLetsGo;
   LetGo(*running, 1);
   const Holding before = held_.at(job.id);
-  GangFit fit = Fit(needs, std::nullopt);
-  const bool fits = !fit.shares.empty();
-  if (fits) {
-    Take(job, needs, fit);
+  const Room room = Fit(needs, std::nullopt);
+  if (room) {
+    Take(job, needs, room);
   } else {
     *why = WhyNotNow(needs);
     TakeBack(job, needs, promise);
   }
   // It stops only when there is room: what it holds is nobody's yet, and counts until then.
-  Occupy(in_.fleet, before, 1);
-  in_.tree->Take(running->queue, running->user, running->demand, 1);
-  return fits ? Moved::kYes : Moved::kNo;
+  Holding after = std::exchange(held_[job.id], before);
+  LetGo(*running, -1);
+  held_[job.id] = std::move(after);
+  return room ? Moved::kYes : Moved::kNo;
 }
 
 std::string RoomFinder::WhyNotNow(const PendingJob& needs) {
-  for (const Reservation& each : reservations_) Occupy(in_.fleet, held_.at(each.job), -1);
+  LiftAll(1);
   std::string why = core::WhyNotNow(*in_.fleet, needs);
-  for (const Reservation& each : reservations_) Occupy(in_.fleet, held_.at(each.job), 1);
+  LiftAll(-1);
   return why;
 }
 
@@ -100,8 +111,16 @@ Promise RoomFinder::Reserve(const WaitingJob& job, const PendingJob& needs) {
   return promise;
 }
 
+Promise RoomFinder::ReserveByStopping(const WaitingJob& job, const PendingJob& needs) {
+  Promise promise;
+  TellSpared(job, &promise);
+  promise.made = TakeBack(job, needs, &promise);
+  if (promise.made) WillRun(job, promise.starts);
+  return promise;
+}
+
 void RoomFinder::Undo() {
-  for (JobId job : placed_) Occupy(in_.fleet, held_.at(job), -1);
+  for (JobId job : placed_) Toggle(job, 1);
   placed_.clear();
   reservations_.clear();
 }
@@ -215,7 +234,8 @@ std::vector<JobId> RoomFinder::WaitsFor(const WaitingJob& job, const PendingJob&
 
 // As if it had let go (1), or not after all (-1).
 void RoomFinder::LetGo(const RunningJob& running, int sign) {
-  Occupy(in_.fleet, HeldBy(running), -sign);
+  HeldBy(running);
+  Toggle(running.id, sign);
   in_.tree->Take(running.queue, running.user, running.demand, -sign);
 }
 
@@ -274,10 +294,16 @@ bool RoomFinder::TakeBack(const WaitingJob& job, const PendingJob& needs, Promis
   const std::optional<std::vector<Victim>> chosen = Choose(job, needs);
   if (!chosen) return false;
   const std::vector<Victim>& needed = *chosen;
-  for (const Victim& each : needed) LetGo(*each.job, 1);
+  Enders enders;
+  base::Duration longest{};
+  for (const Victim& each : needed) {
+    LetGo(*each.job, 1);
+    enders.push_back(each.job);
+    longest = std::max(longest, each.job->stop_takes);
+  }
   promise->taken = true;
-  promise->starts = in_.now + in_.grace;
-  Keep(job, needs, std::nullopt);  // at any moment: they are lent to nobody
+  promise->starts = in_.now + longest;
+  Keep(job, needs, std::nullopt, enders);  // at any moment: they are lent to nobody
   std::string names;
   for (size_t i = 0; i < needed.size(); ++i) {
     RunningJob& victim = *needed[i].job;
@@ -294,18 +320,19 @@ bool RoomFinder::TakeBack(const WaitingJob& job, const PendingJob& needs, Promis
   return true;
 }
 
-Placement RoomFinder::Take(const WaitingJob& job, const PendingJob& needs, const GangFit& fit) {
-  Placement placement = TakeSlots(in_.fleet, needs, fit);
-  in_.tree->Take(job.queue, job.user, job.demand, 1);
-  held_[job.id] = {placement.ranks, needs.cpus, needs.memory};
-  placed_.insert(job.id);
+Placement RoomFinder::Take(const WaitingJob& job, const PendingJob& needs, const Room& room) {
+  for (JobId each : room.lent) Toggle(each, 1);
+  Placement placement = TakeSlots(in_.fleet, needs, room.fit);
+  for (JobId each : room.lent) Toggle(each, -1);
+  Took(job, {placement.ranks, needs.cpus, needs.memory});
   return placement;
 }
 
-void RoomFinder::Keep(const WaitingJob& job, const PendingJob& needs,
-                      std::optional<base::Time> starts) {
-  Take(job, needs, FitGang(*in_.fleet, needs, Extent::kFree));
-  reservations_.push_back({starts, job.id});
+// They are out of the view already.
+void RoomFinder::Took(const WaitingJob& job, Holding holding) {
+  in_.tree->Take(job.queue, job.user, job.demand, 1);
+  held_[job.id] = std::move(holding);
+  placed_.insert(job.id);
 }
 
 }  // namespace coxswain::coordinator::core

@@ -30,6 +30,13 @@ struct Kept {
   std::string text;         // "; 8 free CPU slots are kept for j1 (big)"
 };
 
+// Where a job goes now.
+struct Room {
+  GangFit fit;
+  std::vector<JobId> lent;  // promised to these, who do not need it before the job will have ended
+  explicit operator bool() const { return !fit.shares.empty(); }
+};
+
 enum class Moved {
   kYes,
   kNo,      // no room
@@ -42,9 +49,9 @@ class RoomFinder {
   RoomFinder(PlanRequest& request, const Policy& policy);
 
   // Now. `expected`: how long it would run, if that is known.
-  GangFit Fit(const PendingJob& needs, std::optional<base::Duration> expected);
+  Room Fit(const PendingJob& needs, std::optional<base::Duration> expected);
   // Gives it these slots. It will let them go when it ends, and not before.
-  Placement Place(const WaitingJob& job, const PendingJob& needs, const GangFit& fit);
+  Placement Place(const WaitingJob& job, const PendingJob& needs, const Room& room);
   // A lost one, to other slots, or to those of its own that can be reached. kNo: `why` it stays,
   // and what it may have been promised.
   Moved Move(const WaitingJob& job, const PendingJob& needs, std::string* why, Promise* promise);
@@ -54,6 +61,8 @@ class RoomFinder {
   bool FitsOnceStopped(const WaitingJob& job, const PendingJob& needs);
   // Takes out of the view what the job will have.
   Promise Reserve(const WaitingJob& job, const PendingJob& needs);
+  // Only what others have to let go of for it: of one that a limit holds back from what is free.
+  Promise ReserveByStopping(const WaitingJob& job, const PendingJob& needs);
   // What can be told of a job that was promised nothing. For when all that can be placed has been:
   // what it will have is taken out of the view, too. `before`: it would go before this one, to
   // which something was promised.
@@ -72,6 +81,13 @@ class RoomFinder {
   struct Reservation {
     std::optional<base::Time> starts;  // not before; nothing: nobody knows
     JobId job;
+  };
+
+  // What a promise has of the slots of one that still holds them: as long as both are there, it
+  // takes nothing that is free.
+  struct Overlap {
+    JobId from, to;
+    Holding on_node;  // one rank's worth: CPU slots and memory, as GPUs are told apart
   };
 
   struct Victim {
@@ -116,17 +132,40 @@ class RoomFinder {
   std::optional<base::Time> OnceAllowed(const WaitingJob& job, const PendingJob& needs,
                                         const Before& before);
   void Lift(JobId promised, int sign);
+  void LiftAll(int sign);
+  using Enders = std::vector<const RunningJob*>;
+  // `enders`: who lets go by then, in whatever order; they have, just now. None: whatever is free
+  // then is kept from now on.
+  void Keep(const WaitingJob& job, const PendingJob& needs, std::optional<base::Time> starts,
+            const Enders& enders);
+  // What comes free on a node, and is promised to nobody.
+  struct Freed {
+    int64_t cpus = 0, memory = 0;
+    std::set<std::string> gpus;
+  };
+  std::map<NodeId, Freed> FreedBy(const Enders& enders) const;
+  PlacementView NodesOf(const std::map<NodeId, Freed>& freed, const PendingJob& needs,
+                        bool only_freed) const;
+  std::optional<Holding> ChoosePart(const PendingJob& needs, const std::string& kind,
+                                    PlacementView* freed);
+  Holding ChooseKept(const PendingJob& needs, const Enders& enders);
+  void NoteOverlaps(JobId job, const Holding& kept, const Enders& enders);
+  void Toggle(JobId job, int sign);
   bool WaitForEnds(const WaitingJob& job, const PendingJob& needs, Promise* promise);
   void WillRun(const WaitingJob& job, std::optional<base::Time> starts);
-  Placement Take(const WaitingJob& job, const PendingJob& needs, const GangFit& fit);
-  void Keep(const WaitingJob& job, const PendingJob& needs, std::optional<base::Time> starts);
+  Placement Take(const WaitingJob& job, const PendingJob& needs, const Room& room);
+  void Took(const WaitingJob& job, Holding holding);
 
   PlanRequest& in_;
   const Policy& policy_;
   std::vector<Reservation> reservations_;
   std::map<JobId, Holding> held_;  // asked for once
   std::set<JobId> placed_;         // by this plan, or promised slots
-  size_t kept_work_ = 0;           // nodes that were looked at for KeptFrom
+  std::vector<Overlap> overlaps_;
+  std::map<JobId, std::vector<size_t>> overlaps_of_;  // of either side
+  std::set<JobId> gone_;  // those with overlaps that count as having let go, or not been promised
+  size_t kept_work_ = 0;  // nodes that were looked at for KeptFrom
+  size_t lent_work_ = 0;  // ranks of promises that were lifted for Fit
 };
 
 }  // namespace coxswain::coordinator::core

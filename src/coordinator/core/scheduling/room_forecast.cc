@@ -64,7 +64,12 @@ std::optional<base::Time> RoomFinder::OnceAllowed(const WaitingJob& job, const P
   }
   for (const RunningJob* each : gone) placed_.insert(each->id);  // nobody is asked twice
   if (allowed && !HasRoom(job, needs)) {
-    at = Choose(job, needs) ? std::optional(*at + in_.grace) : std::nullopt;
+    const std::optional<std::vector<Victim>> chosen = Choose(job, needs);
+    base::Duration longest{};
+    for (const Victim& each : chosen.value_or(std::vector<Victim>())) {
+      longest = std::max(longest, each.job->stop_takes);
+    }
+    at = chosen ? std::optional(*at + longest) : std::nullopt;
   }
   for (const RunningJob* each : gone) {
     placed_.erase(each->id);
@@ -98,7 +103,7 @@ std::optional<base::Time> RoomFinder::EndOf(const RunningJob& running) const {
   std::optional<base::Time> at = running.ends;
   if (at) at = std::max(*at, in_.now);
   if (!running.stopping || running.back) return at;
-  const base::Time asked = in_.now + in_.grace;
+  const base::Time asked = in_.now + running.stop_takes;
   return at ? std::min(*at, asked) : asked;
 }
 
@@ -132,6 +137,7 @@ std::optional<Release> RoomFinder::NextRelease(const std::vector<const RunningJo
 bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, Promise* promise) {
   const std::vector<const RunningJob*> order = BySoonestEnd();
   const std::optional<Release> next = NextRelease(order, job, needs);
+  const bool barred = in_.tree->OverLimit(job.queue, job.demand).has_value();
   auto in_order = [&](size_t i) -> const RunningJob& { return *order[i]; };
   size_t gone = 0;
   auto let_go = [&](size_t count) {
@@ -159,7 +165,17 @@ bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, Pro
     } else if (IsPromised(last.id)) {
       promise->behind = "; " + in_.name(last.id) + ", which waits too, goes before it";
     }
-    Keep(job, needs, promise->starts);
+    // Whoever has let go by then, too: the less is kept of what is free now.
+    for (size_t i = gone; promise->starts && i < order.size(); ++i) {
+      const std::optional<base::Time> at = EndOf(in_order(i));
+      if (!at || *at > *promise->starts) break;
+      LetGo(in_order(gone++), 1);
+    }
+    // Where nobody knows when that is, it collects whatever comes free: with enough of it, it need
+    // not wait for them. What is free is of no use to one that a limit holds back.
+    const bool spares = promise->starts || barred;
+    const auto last_ender = order.begin() + static_cast<std::ptrdiff_t>(gone);
+    Keep(job, needs, promise->starts, spares ? Enders(order.begin(), last_ender) : Enders());
   }
   for (size_t i = 0; i < gone; ++i) LetGo(in_order(i), -1);
   // One that ends later is not waited for.

@@ -71,17 +71,17 @@ Kept RoomFinder::KeptFrom(const PendingJob& needs) {
   for (const Reservation& each : reservations_) {
     const Holding& holding = held_.at(each.job);
     kept_work_ += holding.ranks.size();
-    Occupy(in_.fleet, holding, -1);
+    Toggle(each.job, 1);
     lifted.push_back(&each);
     if ((enough = fits())) break;
   }
   // Without those that make no difference. The last one does.
   for (size_t i = 0; enough && i + 1 < lifted.size();) {
-    Occupy(in_.fleet, held_.at(lifted[i]->job), 1);
+    Toggle(lifted[i]->job, -1);
     if (fits()) {
       lifted.erase(lifted.begin() + static_cast<std::ptrdiff_t>(i));
     } else {
-      Occupy(in_.fleet, held_.at(lifted[i++]->job), -1);
+      Toggle(lifted[i++]->job, 1);
     }
   }
   std::set<NodeId> nodes;
@@ -95,7 +95,7 @@ Kept RoomFinder::KeptFrom(const PendingJob& needs) {
     }
   }
   const int64_t free = FreeFor(needs, nodes);
-  for (const Reservation* each : lifted) Occupy(in_.fleet, held_.at(each->job), 1);
+  for (const Reservation* each : lifted) Toggle(each->job, -1);
   if (enough) kept.text = KeptText(lifted, needs, free - FreeFor(needs, nodes));
   // Where some room is left all the same, nothing is said.
   std::erase_if(kept.on, [&](const NodeId& node) {

@@ -308,7 +308,7 @@ class Sizer {
     then.name = in_.name;
     then.now = in_.now;
     then.grace = in_.grace;
-    then.tell = false;
+    then.tell = then.estimate = false;
     for (const WaitingJob* job : accepted_) then.waiting.push_back(*job);
     for (const WaitingJob* job : unplaced_) then.waiting.push_back(*job);
     std::set<JobId> gone;

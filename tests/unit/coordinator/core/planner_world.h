@@ -48,6 +48,7 @@ struct JobFacts {
   bool made_room = false;       // running: stopped for another one before
   int64_t seconds_waited = -1;  // waiting: instead of minutes
   int64_t seconds_left = -1, seconds_run = -1;  // running: instead of minutes
+  int64_t stop_seconds = -1;                    // running: a stop takes; -1: the plan's grace
   uint32_t vain = 0;                            // running: resizes that led to nothing, in a row
   bool lost_steps = false;      // ... the last one, as what it had done was not saved
   uint32_t most = 0;            // ranks; least: those of its PendingJob. 0: they may not be moved
@@ -127,6 +128,7 @@ class PlannerWorld {
       RunningJob job{Planned(tree, id, facts), kNow - base::seconds(ran), std::nullopt,
                      facts.stopping};
       job.made_room = facts.made_room;
+      job.stop_takes = facts.stop_seconds < 0 ? request.grace : base::seconds(facts.stop_seconds);
       job.lost = facts.lost;
       job.back = facts.back;
       job.vain = facts.vain;

@@ -1,0 +1,161 @@
+// Which slots are kept for a job that waits for others to end. What those hold is kept by them
+// until then: of what is free now, only that is kept which the job will need besides. (Nobody
+// named: of all that would be free.)
+#include <algorithm>
+
+#include "coordinator/core/placement/gang_fit.h"
+#include "coordinator/core/scheduling/room_finder.h"
+
+namespace coxswain::coordinator::core {
+namespace {
+
+constexpr size_t kMostNodes = 64;  // of those who end: on more, what is free is not spared
+
+Holding Taken(PlacementView* view, const PendingJob& needs, const GangFit& fit) {
+  return {TakeSlots(view, needs, fit).ranks, needs.cpus, needs.memory};
+}
+
+}  // namespace
+
+// What it holds is given back (1) or taken again (-1), and what overlaps with it counts anew.
+void RoomFinder::Toggle(JobId job, int sign) {
+  Occupy(in_.fleet, held_.at(job), -sign);
+  auto of = overlaps_of_.find(job);
+  if (of == overlaps_of_.end()) return;
+  const bool changes = sign > 0 ? gone_.insert(job).second : gone_.erase(job) > 0;
+  if (!changes) return;
+  for (size_t i : of->second) {
+    const Overlap& overlap = overlaps_[i];
+    const JobId other = overlap.from == job ? overlap.to : overlap.from;
+    if (!gone_.contains(other)) Occupy(in_.fleet, overlap.on_node, sign);
+  }
+}
+
+void RoomFinder::LiftAll(int sign) {
+  for (const Reservation& each : reservations_) Toggle(each.job, sign);
+}
+
+void RoomFinder::Keep(const WaitingJob& job, const PendingJob& needs,
+                      std::optional<base::Time> starts, const Enders& enders) {
+  Holding kept = ChooseKept(needs, enders);
+  Occupy(in_.fleet, kept, 1);
+  NoteOverlaps(job.id, kept, enders);
+  Took(job, std::move(kept));
+  reservations_.push_back({starts, job.id});
+}
+
+std::map<NodeId, RoomFinder::Freed> RoomFinder::FreedBy(const Enders& enders) const {
+  std::map<NodeId, Freed> freed;
+  for (const RunningJob* ender : enders) {
+    const Holding& held = held_.at(ender->id);
+    for (const RankSlot& slot : held.ranks) {
+      Freed& here = freed[slot.node];
+      here.cpus += held.cpus;
+      here.memory += held.memory;
+      here.gpus.insert(slot.gpu_uuids.begin(), slot.gpu_uuids.end());
+    }
+    auto of = overlaps_of_.find(ender->id);
+    if (of == overlaps_of_.end()) continue;
+    for (size_t i : of->second) {
+      const Overlap& overlap = overlaps_[i];
+      if (overlap.from != ender->id || gone_.contains(overlap.to)) continue;
+      Freed& here = freed[overlap.on_node.ranks.front().node];
+      here.cpus -= overlap.on_node.cpus;
+      here.memory -= overlap.on_node.memory;
+    }
+  }
+  return freed;
+}
+
+// The nodes that those who end are on: with no GPUs (of a job without: no CPU slots) but those that
+// they free, or with all that is free once they have, their GPUs first.
+PlacementView RoomFinder::NodesOf(const std::map<NodeId, Freed>& freed, const PendingJob& needs,
+                                  bool only_freed) const {
+  PlacementView::Nodes nodes;
+  for (const auto& [id, from_them] : freed) {
+    auto found = in_.fleet->find(id);
+    if (found == in_.fleet->end()) continue;
+    NodeCapacity node = found->second;
+    auto is_theirs = [&](const GpuSlot& gpu) { return from_them.gpus.contains(gpu.uuid); };
+    if (only_freed && needs.gpus == 0) node.cpus_free = std::min(node.cpus_free, from_them.cpus);
+    if (only_freed && needs.gpus > 0) {
+      for (GpuSlot& gpu : node.gpus) gpu.taken += is_theirs(gpu) ? 0 : 1;
+    }
+    std::stable_partition(node.gpus.begin(), node.gpus.end(), is_theirs);
+    nodes.emplace(id, std::move(node));
+  }
+  return PlacementView(std::move(nodes));
+}
+
+// As many of its ranks as go where others end, and the rest elsewhere. Nothing: that does not do.
+std::optional<Holding> RoomFinder::ChoosePart(const PendingJob& needs, const std::string& kind,
+                                              PlacementView* freed) {
+  PendingJob part = needs;
+  if (!kind.empty()) part.gpu_kinds = {kind};
+  GangFit best;
+  uint32_t fits = 0, too_many = needs.ranks;
+  while (too_many - fits > 1) {
+    part.ranks = (fits + too_many) / 2;
+    GangFit fit = FitGangByScan(*freed, part, Extent::kFree);
+    (fit.shares.empty() ? too_many : fits) = part.ranks;
+    if (!fit.shares.empty()) best = std::move(fit);
+  }
+  if (fits == 0) return std::nullopt;
+  part.ranks = fits;
+  Holding kept = Taken(freed, part, best);
+  Occupy(in_.fleet, kept, 1);
+  part.ranks = needs.ranks - fits;
+  const GangFit rest = FitGang(*in_.fleet, part, Extent::kFree);
+  if (!rest.shares.empty()) {
+    const Holding others = Taken(in_.fleet, part, rest);
+    kept.ranks.insert(kept.ranks.end(), others.ranks.begin(), others.ranks.end());
+  }
+  Occupy(in_.fleet, kept, -1);
+  return rest.shares.empty() ? std::nullopt : std::optional(std::move(kept));
+}
+
+// It fits, once they have ended.
+Holding RoomFinder::ChooseKept(const PendingJob& needs, const Enders& enders) {
+  const std::map<NodeId, Freed> freed = FreedBy(enders);
+  const GangFit anywhere = FitGang(*in_.fleet, needs, Extent::kFree);
+  if (!freed.empty() && freed.size() <= kMostNodes) {
+    PlacementView view = NodesOf(freed, needs, true);
+    GangFit fit = FitGangByScan(view, needs, Extent::kFree);
+    if (!fit.shares.empty()) return Taken(&view, needs, fit);
+    if (needs.within == Within::kFleet && !needs.only && !needs.first) {
+      std::optional<Holding> kept = ChoosePart(needs, anywhere.gpu_kind, &view);
+      if (kept) return *std::move(kept);
+    }
+    view = NodesOf(freed, needs, false);
+    fit = FitGangByScan(view, needs, Extent::kFree);
+    if (!fit.shares.empty()) return Taken(&view, needs, fit);
+  }
+  Holding kept = Taken(in_.fleet, needs, anywhere);
+  Occupy(in_.fleet, kept, -1);
+  return kept;
+}
+
+void RoomFinder::NoteOverlaps(JobId job, const Holding& kept, const Enders& enders) {
+  std::map<NodeId, Freed> open;  // of what is kept, not yet known to come from anybody
+  for (const RankSlot& slot : kept.ranks) {
+    open[slot.node].cpus += kept.cpus;
+    open[slot.node].memory += kept.memory;
+  }
+  for (const RunningJob* ender : enders) {
+    for (const auto& [id, freed] : FreedBy({ender})) {
+      auto here = open.find(id);
+      if (here == open.end()) continue;
+      const int64_t cpus = std::max<int64_t>(0, std::min(here->second.cpus, freed.cpus));
+      const int64_t memory = std::max<int64_t>(0, std::min(here->second.memory, freed.memory));
+      if (cpus == 0 && memory == 0) continue;
+      here->second.cpus -= cpus;
+      here->second.memory -= memory;
+      for (JobId side : {ender->id, job}) overlaps_of_[side].push_back(overlaps_.size());
+      overlaps_.push_back(
+          {ender->id, job, {{RankSlot{id, 0, {}}}, static_cast<uint32_t>(cpus), memory}});
+      gone_.insert(ender->id);
+    }
+  }
+}
+
+}  // namespace coxswain::coordinator::core
