@@ -117,6 +117,7 @@ void Soft::AddTo(RowHash& hash) const {
       .Add(placement_due)
       .Add(plan.not_before)
       .Add(plan.tell_all_at)
+      .Add(plan.owes)
       .Add(replan_at)
       .Add(late)
       .Add(run_times);

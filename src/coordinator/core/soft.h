@@ -212,8 +212,9 @@ class TimerTable {
 
 // When plans are made, and how much they tell.
 struct PlanTimes {
-  Time not_before;   // the next one
-  Time tell_all_at;  // from then on one tells each job far back in line how many are ahead of it
+  Time not_before;    // the next one
+  Time tell_all_at;   // from then on one tells each job far back in line how many are ahead of it
+  bool owes = false;  // the last one did not
 };
 
 struct Soft {

@@ -119,7 +119,7 @@ COX_FIELDS_OF(core::TaskSoft, 6);
 COX_FIELDS_OF(core::WaitingSubmission, 3);
 COX_FIELDS_OF(core::EndedKey, 2);
 COX_FIELDS_OF(core::TaskPlaces, 5);
-COX_FIELDS_OF(core::PlanTimes, 2);
+COX_FIELDS_OF(core::PlanTimes, 3);
 COX_FIELDS_OF(core::Soft, 32);
 COX_FIELDS_OF(core::Image, 2);
 COX_FIELDS_OF(protocol::GenerationFormed::Refused, 3);

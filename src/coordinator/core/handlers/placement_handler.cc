@@ -14,6 +14,7 @@
 #include "coordinator/core/handlers/store_look_handler.h"
 #include "coordinator/core/handlers/submit_handler.h"
 #include "coordinator/core/handlers/time_handler.h"
+#include "coordinator/core/handlers/waiting_reasons.h"
 #include "coordinator/core/placement/gang_fit.h"
 #include "coordinator/core/placement/placement_text.h"
 #include "coordinator/core/scheduling/usage.h"
@@ -24,15 +25,6 @@ namespace {
 
 constexpr size_t kHoldersToTell = 3;
 constexpr char kFarBack[] = "many jobs are ahead of it";
-// To tell all jobs that wait takes some microseconds each.
-constexpr Duration kTellAllPace = base::seconds(1);
-constexpr Duration kTellAllPerJob = base::milliseconds(1);
-
-std::string NameOf(const Turn& turn, JobId id) {
-  const JobRow* row = turn.tables.jobs().Find(id);
-  return row == nullptr ? base::ToString(id) : JobText(*row);
-}
-
 PendingJob NeedsOf(const Turn& turn, JobId id) {
   const JobRow& row = turn.tables.jobs().Get(id);
   return Needs(turn, id, row.request, HolderOf(turn, row));
@@ -73,42 +65,6 @@ std::vector<Holding> KeptSlots(const Turn& turn) {
     kept.push_back(SlotsOf(turn, id, [](const RankRow& rank) { return rank.exit.has_value(); }));
   }
   return kept;
-}
-
-std::string Prefix(const JobRow& row, const JobSoft& soft) {
-  if (!soft.back_off_reason.empty()) return soft.back_off_reason + "; ";
-  if (row.check == CheckState::kPassed) return "";
-  return "not yet checked" + (soft.check_note.empty() ? "" : " (" + soft.check_note + ")") + "; ";
-}
-
-std::string Prefix(Turn& turn, JobId job) {
-  return Prefix(turn.tables.jobs().Get(job), turn.soft.jobs[job]);
-}
-
-// "; j1 (mnist) holds 2 CPU slots and 2 GPUs": who has what the first in the queue waits for.
-std::string HoldersText(const Turn& turn, const std::vector<JobId>& jobs) {
-  std::string out;
-  size_t told = 0;
-  for (JobId id : jobs) {
-    if (told == kHoldersToTell) {
-      out += " and others";
-      break;
-    }
-    const JobRow* row = turn.tables.jobs().Find(id);
-    if (row == nullptr) continue;
-    const JobRow& job = *row;
-    uint64_t cpus = 0, gpus = 0;
-    for (const RankRow* rank : turn.tables.ranks().Of(job.id, job.attempt)) {
-      if (rank->exit) continue;
-      cpus += rank->cpus;
-      gpus += rank->gpu_uuids.size();
-    }
-    if (cpus == 0 && gpus == 0) continue;  // it is not there yet, or about to end
-    out +=
-        (told++ == 0 ? "; " : ", ") + NameOf(turn, job.id) + " holds " + Plural(cpus, "CPU slot");
-    if (gpus > 0) out += " and " + Plural(gpus, "GPU");
-  }
-  return out;
 }
 
 // Starts it, or has what is not yet known about it checked first. True: started.
@@ -168,7 +124,7 @@ Plan MakePlan(Turn& turn, const JobRow* asked = nullptr) {
                       .name = [&](JobId job) { return NameOf(turn, job); },
                       .now = turn.now,
                       .grace = turn.deadlines().StopGrace() + turn.deadlines().lease,
-                      .estimate = asked != nullptr || turn.soft.plan.tell_all_at <= turn.now};
+                      .estimate = asked != nullptr || TellsAll(turn)};
   if (asked != nullptr) request.waiting.push_back(AsWaiting(turn, *asked, tree));
   for (const RunningJob& job : request.running) tree.Take(job.queue, job.user, job.demand, 1);
   const std::vector<Holding> kept = KeptSlots(turn);
@@ -176,74 +132,6 @@ Plan MakePlan(Turn& turn, const JobRow* asked = nullptr) {
   Plan plan = PlanPlacements(std::move(request));
   for (const Holding& each : kept) Occupy(&turn.soft.capacity, each, -1);
   return plan;
-}
-
-WallTime WallOf(const Turn& turn, Time at) { return turn.wall + (at - turn.now); }
-
-void TellOutlook(Turn& turn, JobId job, const Outlook& outlook) {
-  JobSoft& soft = turn.soft.jobs[job];
-  if (soft.outlook == outlook) return;
-  soft.outlook = outlook;
-  turn.TouchJob(job);
-}
-
-Outlook OutlookOf(const Turn& turn, const Why& why) {
-  Outlook outlook;
-  if (why.starts) outlook.start = WallOf(turn, *why.starts);
-  if (why.next) {
-    outlook.next = why.next->job;
-    outlook.next_at = WallOf(turn, why.next->at);
-  }
-  if (!why.kept_for.empty()) {
-    outlook.kept_for = why.kept_for.front();
-    outlook.kept_on = why.kept_on;
-  }
-  return outlook;
-}
-
-// "812 jobs ahead in queue ci; j5 (big) is first".
-std::string FarText(const Turn& turn, const QueueTree& tree, const FarJob& far) {
-  const std::string in = tree.size() == 1 ? "" : " in queue " + tree.settings(far.queue).name;
-  if (far.first == far.job) {
-    return (far.ahead == 0 ? "first" : base::CountText(far.ahead) + " jobs ahead") + in +
-           "; others go before it";
-  }
-  return base::CountText(far.ahead) + (far.ahead == 1 ? " job ahead" : " jobs ahead") + in + "; " +
-         NameOf(turn, far.first) + " is first";
-}
-
-// How far back they are changes with every plan; it is told anew now and then.
-void TellFar(Turn& turn, const Plan& plan) {
-  PlanTimes& times = turn.soft.plan;
-  const bool all = times.tell_all_at <= turn.now;
-  if (all) {
-    const auto waiting = static_cast<int64_t>(turn.tables.waiting().size());
-    times.tell_all_at = turn.now + std::max(kTellAllPace, kTellAllPerJob * waiting);
-  }
-  const QueueTree tree(turn.settings.scheduling);
-  for (const FarJob& far : plan.far) {
-    const JobSoft& soft = turn.soft.jobs[far.job];
-    if (!all && soft.outlook.ahead > 0) continue;
-    Outlook outlook;
-    outlook.ahead = far.ahead + 1;
-    if (far.starts) outlook.start = WallOf(turn, *far.starts);
-    TellOutlook(turn, far.job, outlook);
-    turn.Explain(far.job, Prefix(turn, far.job) + FarText(turn, tree, far));
-  }
-}
-
-void TellWhy(Turn& turn, const Plan& plan) {
-  std::string kept;
-  if (plan.keeps_place) {
-    kept = "; slots are kept for " + NameOf(turn, *plan.keeps_place) +
-           ", which starts again in a moment";
-  }
-  for (const Why& why : plan.why) {
-    TellOutlook(turn, why.job, OutlookOf(turn, why));
-    turn.Explain(why.job, Prefix(turn, why.job) + why.text +
-                              (why.first ? HoldersText(turn, why.waits_for) + kept : ""));
-  }
-  TellFar(turn, plan);
 }
 
 void TellSizes(Turn& turn, const Plan& plan) {
@@ -311,7 +199,7 @@ bool PlanOnce(Turn& turn) {
 void QueueGrew(Turn& turn, JobId job) {
   turn.soft.placement_due = true;
   if (turn.soft.plan.not_before > turn.now || !turn.plans)
-    turn.Explain(job, Prefix(turn, job) + "not yet planned");
+    turn.Explain(job, ReasonPrefix(turn, job) + "not yet planned");
 }
 
 void PlaceJobs(Turn& turn) {
@@ -334,6 +222,7 @@ void PlaceJobs(Turn& turn) {
     turn.soft.replan_at = std::min(turn.soft.replan_at.value_or(turn.now + wait), turn.now + wait);
   };
   if (!turn.tables.waiting().empty()) not_after(scheduling.replan);
+  if (turn.soft.plan.owes) not_after(turn.soft.plan.tell_all_at - turn.now);
   if (!turn.soft.elastic.empty()) not_after(std::min(scheduling.replan, scheduling.resize_after));
   if (turn.soft.placement_due) turn.soft.replan_at = turn.soft.plan.not_before;
 }
@@ -365,7 +254,7 @@ WouldStart WhenItWouldStart(Turn& turn, const JobSubmitted& event) {
     if (far.job != row.id) continue;
     found.text = "it would wait: " + FarText(turn, QueueTree(turn.settings.scheduling), far);
     if (!far.starts) break;
-    found.at = WallOf(turn, *far.starts);
+    found.at = turn.wall + (*far.starts - turn.now);
     found.text += "; " + StartText(found.at, turn.wall);
   }
   for (const Why& why : plan.why) {

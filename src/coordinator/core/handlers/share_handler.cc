@@ -69,6 +69,8 @@ WaitingJob AsWaiting(const Turn& turn, const JobRow& row, const JobSoft* soft,
   WaitingJob job{Planned(row, tree, decided > 0 ? decided : MinWorkers(row.request))};
   job.sized = decided > 0;
   job.waited = waited;
+  job.plain = row.request.node_selector.empty() && row.request.gpu_kinds.empty();
+  job.told = soft != nullptr && soft->outlook.ahead > 0;
   return job;
 }
 

@@ -39,6 +39,8 @@ struct WaitingJob : PlannedJob {
   bool paused = false;    // it starts again in a moment, and keeps its place until then
   bool lost = false;      // it runs, on nodes that are lost: one of the running ones, too
   Amount holds;           // lost: of its queue, until it lets go
+  bool plain = false;     // it names no labels and no kinds of GPUs
+  bool told = false;      // how far back it is; so much is not said anew with every plan
 };
 
 struct RunningJob : PlannedJob {

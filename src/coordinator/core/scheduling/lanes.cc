@@ -56,8 +56,8 @@ void Lanes::Rate(Lane* lane) const {
   if (IsBehindPatient(head)) std::get<1>(lane->key) = true;
 }
 
-WaitingJob* Lanes::Next() {
-  auto later = [&](size_t a, size_t b) { return lanes_[b].key < lanes_[a].key; };
+Lanes::Lane* Lanes::First() {
+  auto later = [&](size_t a, size_t b) { return IsLater(a, b); };
   if (stale_) {
     stale_ = false;
     heads_.clear();
@@ -70,15 +70,16 @@ WaitingJob* Lanes::Next() {
   }
   if (heads_.empty()) return nullptr;
   std::pop_heap(heads_.begin(), heads_.end(), later);
-  Lane& lane = lanes_[heads_.back()];
-  WaitingJob* job = lane.jobs[lane.at++];
-  if (lane.at == lane.jobs.size()) {
-    heads_.pop_back();
-  } else {
-    Rate(&lane);
-    std::push_heap(heads_.begin(), heads_.end(), later);
-  }
-  return job;
+  Lane* lane = &lanes_[heads_.back()];
+  heads_.pop_back();
+  return lane;
+}
+
+void Lanes::PutBack(Lane* lane) {
+  if (lane->at == lane->jobs.size()) return;
+  Rate(lane);
+  heads_.push_back(static_cast<size_t>(lane - lanes_.data()));
+  std::push_heap(heads_.begin(), heads_.end(), [&](size_t a, size_t b) { return IsLater(a, b); });
 }
 
 }  // namespace coxswain::coordinator::core

@@ -17,7 +17,17 @@ class Lanes {
   // All outlive it.
   Lanes(std::vector<WaitingJob>& waiting, const QueueTree& tree, const Policy& policy);
 
-  WaitingJob* Next();  // null: there are no more
+  // Null: there are no more. Without those that `skip` says are to be left out.
+  template <class Skip>
+  WaitingJob* Next(Skip skip) {
+    while (Lane* lane = First()) {
+      WaitingJob* job = lane->jobs[lane->at++];
+      while (lane->at < lane->jobs.size() && skip(*lane->jobs[lane->at])) ++lane->at;
+      PutBack(lane);
+      if (!skip(*job)) return job;
+    }
+    return nullptr;
+  }
   // What queues hold has changed, and with it who is first.
   void Reorder() { stale_ = true; }
   // Of those that are still to come; the lost ones aside.
@@ -44,6 +54,9 @@ class Lanes {
   bool IsBehindPatient(const WaitingJob& job) const;
   void Add(Lane lane);
   void Rate(Lane* lane) const;
+  Lane* First();  // taken off the heap
+  void PutBack(Lane* lane);
+  bool IsLater(size_t a, size_t b) const { return lanes_[b].key < lanes_[a].key; }
 
   const QueueTree& tree_;
   const Policy& policy_;

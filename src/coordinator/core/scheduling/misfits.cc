@@ -34,4 +34,18 @@ void Misfits::Add(PendingJob needs, std::optional<base::Duration> expected) {
   if (known_.size() < kMost) known_.push_back({std::move(needs), expected});
 }
 
+bool Misfits::CoversPlainly(uint32_t ranks, const Amount& rank) const {
+  return std::any_of(plain_.begin(), plain_.end(), [&](const Plain& each) {
+    return ranks >= each.ranks && rank.cpus >= each.rank.cpus && rank.gpus >= each.rank.gpus;
+  });
+}
+
+void Misfits::AddPlain(const PendingJob& needs) {
+  const Amount rank{needs.cpus, needs.gpus};
+  std::erase_if(plain_, [&](const Plain& each) {
+    return each.ranks >= needs.ranks && each.rank.cpus >= rank.cpus && each.rank.gpus >= rank.gpus;
+  });
+  if (plain_.size() < kMost) plain_.push_back({needs.ranks, rank});
+}
+
 }  // namespace coxswain::coordinator::core

@@ -1,17 +1,17 @@
 #include "coordinator/core/scheduling/planner.h"
 
 #include <algorithm>
-#include <bit>
+#include <array>
 #include <map>
 
 #include "common/base/duration_text.h"
 #include "coordinator/core/placement/placement_text.h"
-#include "coordinator/core/scheduling/backlog.h"
 #include "coordinator/core/scheduling/lanes.h"
 #include "coordinator/core/scheduling/limits.h"
 #include "coordinator/core/scheduling/misfits.h"
 #include "coordinator/core/scheduling/room_finder.h"
 #include "coordinator/core/scheduling/sizing.h"
+#include "coordinator/core/scheduling/start_times.h"
 #include "coordinator/core/text.h"
 
 namespace coxswain::coordinator::core {
@@ -38,19 +38,14 @@ struct Line {
   bool keeps = true;    // nobody else is given what it waits for
   uint64_t behind = 0;  // jobs that were looked at after it
 };
-// One that waits, and where in the plan it is told about, in one list or the other.
-struct InLine {
-  const WaitingJob* job;
-  size_t why = 0, far = 0;
-};
-// A job that was promised nothing, and where in the plan it is told why it waits.
-struct NoPromise {
-  const WaitingJob* job;
-  size_t at = 0;
-  bool tell = false;  // also what it waits for
-};
 using LineKey = std::tuple<QueueIndex, std::map<std::string, std::string>, bool,
                            std::vector<std::string>>;  // selector, whether GPUs, which kinds
+
+// Any machines will do for it.
+bool IsPlain(const PendingJob& needs) {
+  return needs.selector.empty() && needs.gpu_kinds.empty() && needs.within == Within::kFleet &&
+         needs.memory == 0 && !needs.only && !needs.first && needs.avoid.empty();
+}
 
 class Pass {
  public:
@@ -59,8 +54,14 @@ class Pass {
         policy_(MakePolicy(*in_.settings, *in_.tree, *in_.usage)),
         closed_(in_.tree->size()),
         ahead_(in_.tree->size()),
+        plain_lines_(in_.tree->size()),
         finder_(in_, *policy_),
-        running_(in_.running.size()) {}
+        starts_(in_, *policy_, finder_) {
+    for (QueueIndex i = 0; i < in_.tree->size(); ++i) {
+      const QueueSettings& queue = in_.tree->settings(i);
+      user_limits_ |= queue.user_jobs || queue.user_limit.cpus || queue.user_limit.gpus;
+    }
+  }
 
   Plan Run() {
     Sizes sizes = SizeJobs(in_, *policy_);
@@ -70,24 +71,37 @@ class Pass {
       if (job.paused && !plan_.keeps_place) plan_.keeps_place = job.id;
     }
     lanes_.emplace(in_.waiting, *in_.tree, *policy_);
-    while (WaitingJob* job = lanes_->Next()) {
+    auto skip = [&](const WaitingJob& job) { return IsKnownToWait(job); };
+    while (WaitingJob* job = lanes_->Next(skip)) {
       if (job->lost) {
         Move(*job);
         continue;
       }
       std::optional<PendingJob> needs;
       if (Place(*job, &needs) || job->paused) continue;
-      const InLine in{job, plan_.why.size(), plan_.far.size()};
-      if (in_.tell && in_.estimate) in_line_.push_back(in);
+      if (in_.tell && in_.estimate) starts_.Stands(*job, plan_);
       Explain(*job, std::move(needs));
     }
-    if (in_.tell) Forecast();
+    if (in_.tell) starts_.Forecast(&plan_);
     finder_.Undo();
-    if (in_.tell && in_.estimate) Estimate();
+    if (in_.tell && in_.estimate) starts_.Estimate(&plan_);
     return std::move(plan_);
   }
 
  private:
+  // There is no room for it, others of its line wait before it, and it has been told so.
+  bool IsKnownToWait(const WaitingJob& job) {
+    const bool told = !in_.tell || (job.told && !in_.estimate && told_behind_ == kMostTold);
+    if (!told || !job.plain || job.lost || job.paused || user_limits_) return false;
+    const bool closed = closed_[job.queue] != nullptr;
+    if (!closed && !plain_lines_[job.queue][job.rank.gpus > 0 ? 1 : 0]) return false;
+    if (!closed && !misfits_.CoversPlainly(std::min(job.least, job.workers), job.rank)) {
+      return false;
+    }
+    ++ahead_[job.queue];
+    return true;
+  }
+
   PendingJob NeedsOf(const WaitingJob& job) const {
     PendingJob needs = in_.needs(job.id);
     needs.ranks = job.workers;
@@ -114,6 +128,7 @@ class Pass {
     }
     if (!room) {
       misfits_.Add(needs, expected);
+      if (IsPlain(needs) && finder_.NeverFits(needs)) misfits_.AddPlain(needs);
       return false;
     }
     Placement placement = finder_.Place(job, needs, room);
@@ -191,6 +206,7 @@ class Pass {
       line.first.reset();
       return;
     }
+    if (job.plain) plain_lines_[job.queue][needs.gpus > 0 ? 1 : 0] = true;
     line.keeps = policy_->KeepsSlotsFor(job) || limit || !in_.settings->backfill;
     // What a limit holds back would be overtaken for ever by smaller ones.
     if (limit || !in_.settings->backfill) closed_[job.queue] = &line;
@@ -206,12 +222,12 @@ class Pass {
     if (!limit) more = covered + TellKept(needs, why);
     if (!reserves) {
       why->text = need + more;
-      no_promise_.push_back({&job, plan_.why.size(), false});
+      starts_.NotPromised(job, plan_.why.size(), false);
       return;
     }
     const std::string quota = limit ? "" : finder_.WhyNoneYield(job);
     Promise promise = finder_.Reserve(job, needs);
-    promised_[job.id] = &job;
+    starts_.Promised(job);
     if (covered.empty()) why->starts = promise.starts;  // nobody knows how many of those come
     why->next = promise.next;
     if (!promise.taken) more += quota + promise.spared_text;
@@ -221,7 +237,7 @@ class Pass {
     if (!away.empty()) {
       why->next.reset();
     } else if (!promise.made && promise.text.empty() && !promise.next) {
-      no_promise_.push_back({&job, plan_.why.size(), true});
+      starts_.NotPromised(job, plan_.why.size(), true);
     }
     for (Preemption& each : promise.preemptions) plan_.preemptions.push_back(std::move(each));
   }
@@ -236,7 +252,7 @@ class Pass {
     if (!in_.tell) return;
     if (told_behind_ == kMostTold) return FarBack(job, ahead, *line->first);
     ++told_behind_;
-    no_promise_.push_back({&job, plan_.why.size(), false});
+    starts_.NotPromised(job, plan_.why.size(), false);
     // It is not for the first one that it waits.
     std::string own;
     if (!line->keeps && in_.fleet->size() <= kNodesToTellOwnNeed) {
@@ -272,33 +288,6 @@ class Pass {
     return kept.text;
   }
 
-  // When those will start to which nothing is promised: those behind others, those whose user has
-  // as much as he may, and under a policy that keeps no slots the first ones. It takes a look at
-  // the fleet for each of them, several times.
-  void Forecast() {
-    constexpr size_t kMostWork = 200'000;
-    size_t work = in_.fleet->size() * static_cast<size_t>(std::bit_width(in_.running.size() + 2));
-    size_t most = std::max<size_t>(1, kMostWork / std::max<size_t>(1, work));
-    for (const NoPromise& each : no_promise_) {
-      if (most-- == 0) return;
-      Why& why = plan_.why[each.at];
-      const Promise promise = finder_.Forecast(*each.job, NeedsOf(*each.job), [&](JobId promised) {
-        return GoesBefore(*each.job, promised);
-      });
-      promised_[each.job->id] = each.job;
-      why.starts = promise.starts;
-      if (!each.tell) continue;
-      why.text += promise.text + promise.behind;
-      why.next = promise.next;
-    }
-  }
-
-  bool GoesBefore(const WaitingJob& job, JobId promised) const {
-    const auto other = promised_.find(promised);
-    return other != promised_.end() &&
-           KeyOf(job, *in_.tree, *policy_) < KeyOf(*other->second, *in_.tree, *policy_);
-  }
-
   // True: what one user may have keeps it back.
   bool ExplainUser(const WaitingJob& job, uint64_t ahead) {
     const UserLines::First* held = users_.AheadOf(*in_.tree, job);
@@ -315,7 +304,7 @@ class Pass {
       why.text = UserLimitText(*in_.tree, *by, job, "this") + NeverText(*in_.tree, *by);
     } else if (held != nullptr) {
       if (tells) why.text = in_.name(held->job) + ", of the same user, is first: " + held->text;
-      if (tells) no_promise_.push_back({&job, plan_.why.size(), false});
+      if (tells) starts_.NotPromised(job, plan_.why.size(), false);
     } else {
       FirstOfUser(job, *by, tells, &why);
     }
@@ -336,32 +325,12 @@ class Pass {
     why->text = need + (promise.taken ? "" : promise.spared_text) + promise.text;
     why->starts = promise.starts;
     if (promise.made) {
-      promised_[job.id] = &job;
+      starts_.Promised(job);
     } else {
       users_.Add(*in_.tree, by, job, UserLimitText(*in_.tree, by, job, in_.name(job.id)));
-      if (tells) no_promise_.push_back({&job, plan_.why.size(), true});
+      if (tells) starts_.NotPromised(job, plan_.why.size(), true);
     }
     for (Preemption& each : promise.preemptions) plan_.preemptions.push_back(std::move(each));
-  }
-
-  // Of those about whose start nothing else is known.
-  void Estimate() {
-    in_.running.resize(running_);  // without those that were promised something
-    Backlog backlog(in_);
-    std::set<JobId> placed;
-    for (const Placement& each : plan_.placements) placed.insert(each.job);
-    for (const WaitingJob& job : in_.waiting) {
-      if (placed.contains(job.id)) backlog.Add(job);
-    }
-    for (const InLine& each : in_line_) {
-      if (each.far < plan_.far.size() && plan_.far[each.far].job == each.job->id) {
-        plan_.far[each.far].starts = backlog.Start(*each.job);
-      } else if (each.why < plan_.why.size()) {
-        Why& why = plan_.why[each.why];
-        if (!why.starts && !why.first) why.starts = backlog.Start(*each.job);
-      }
-      backlog.Add(*each.job);
-    }
   }
 
   void SoonerOf(base::Time at) { plan_.again = plan_.again ? std::min(*plan_.again, at) : at; }
@@ -375,16 +344,15 @@ class Pass {
   std::map<LineKey, Line> lines_;
   UserLines users_;
   std::vector<Line*> closed_;  // by queue: nothing more of it is placed, for the first in this line
-  std::vector<uint64_t> ahead_;  // by queue: jobs that were looked at and wait
+  std::vector<uint64_t> ahead_;                   // by queue: jobs that were looked at and wait
+  std::vector<std::array<bool, 2>> plain_lines_;  // somebody is first of those without, with GPUs
+  bool user_limits_ = false;                      // a queue has some
   RoomFinder finder_;
-  size_t running_;  // so many of in_.running do
+  StartTimes starts_;
   std::optional<Lanes> lanes_;
   Misfits misfits_;
-  std::vector<InLine> in_line_;  // in order
-  std::vector<NoPromise> no_promise_;
   size_t reservations_ = 0, stopped_looks_ = 0, user_looks_ = 0;
   size_t told_firsts_ = 0, told_behind_ = 0, told_users_ = 0;
-  std::map<JobId, const WaitingJob*> promised_;
   Plan plan_;
 };
 

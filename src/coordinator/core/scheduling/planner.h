@@ -48,7 +48,7 @@ struct PlanRequest {
   base::Time now;
   base::Duration grace;  // at most so long takes a job that was asked to let go
   bool tell = true;      // why and until when the others wait; a trial asks only who is placed
-  bool estimate = true;  // a rough start for those of whom nothing better is known, however many
+  bool estimate = true;  // when those start to whom nothing is promised, however many
 };
 
 struct Preemption {

@@ -48,6 +48,20 @@ Room RoomFinder::Fit(const PendingJob& needs, std::optional<base::Duration> expe
   return room;
 }
 
+bool RoomFinder::NeverFits(const PendingJob& needs) {
+  std::vector<JobId> lent;
+  for (const Reservation& each : reservations_) {
+    if (!each.starts) continue;
+    lent.push_back(each.job);
+    lent_work_ += held_.at(each.job).ranks.size();
+  }
+  if (lent_work_ > kMostLentWork) return false;
+  for (JobId each : lent) Toggle(each, 1);
+  const bool fits = !FitGang(*in_.fleet, needs, Extent::kFree).shares.empty();
+  for (JobId each : lent) Toggle(each, -1);
+  return !fits;
+}
+
 Placement RoomFinder::Place(const WaitingJob& job, const PendingJob& needs, const Room& room) {
   Placement placement = Take(job, needs, room);
   WillRun(job, in_.now);
@@ -104,7 +118,7 @@ Promise RoomFinder::Reserve(const WaitingJob& job, const PendingJob& needs) {
   Promise promise;
   TellSpared(job, &promise);
   if (TakeBack(job, needs, &promise) ||
-      (policy_.KeepsSlotsFor(job) && WaitForEnds(job, needs, &promise))) {
+      (policy_.KeepsSlotsFor(job) && WaitForEnds(job, needs, true, &promise))) {
     promise.made = true;
     WillRun(job, promise.starts);
   }

@@ -50,6 +50,8 @@ class RoomFinder {
 
   // Now. `expected`: how long it would run, if that is known.
   Room Fit(const PendingJob& needs, std::optional<base::Duration> expected);
+  // Not even if all that is promised for some known time were lent to it.
+  bool NeverFits(const PendingJob& needs);
   // Gives it these slots. It will let them go when it ends, and not before.
   Placement Place(const WaitingJob& job, const PendingJob& needs, const Room& room);
   // A lost one, to other slots, or to those of its own that can be reached. kNo: `why` it stays,
@@ -151,7 +153,8 @@ class RoomFinder {
   Holding ChooseKept(const PendingJob& needs, const Enders& enders);
   void NoteOverlaps(JobId job, const Holding& kept, const Enders& enders);
   void Toggle(JobId job, int sign);
-  bool WaitForEnds(const WaitingJob& job, const PendingJob& needs, Promise* promise);
+  // `spares`: others are still to be placed on what is free.
+  bool WaitForEnds(const WaitingJob& job, const PendingJob& needs, bool spares, Promise* promise);
   void WillRun(const WaitingJob& job, std::optional<base::Time> starts);
   Placement Take(const WaitingJob& job, const PendingJob& needs, const Room& room);
   void Took(const WaitingJob& job, Holding holding);

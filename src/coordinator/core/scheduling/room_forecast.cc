@@ -16,7 +16,7 @@ constexpr size_t kEndsToLookAt = 64;
 Promise RoomFinder::Forecast(const WaitingJob& job, const PendingJob& needs, const Before& before) {
   Promise promise;
   const std::optional<base::Time> allowed = OnceAllowed(job, needs, before);
-  const bool waits = WaitForEnds(job, needs, &promise);
+  const bool waits = WaitForEnds(job, needs, false, &promise);
   if (waits) WillRun(job, promise.starts);
   if (allowed && (!promise.starts || *allowed < *promise.starts)) {
     promise.starts = allowed;
@@ -134,7 +134,8 @@ std::optional<Release> RoomFinder::NextRelease(const std::vector<const RunningJo
 }
 
 // Until enough have ended, those that are known to end soonest first.
-bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, Promise* promise) {
+bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, bool spares,
+                             Promise* promise) {
   const std::vector<const RunningJob*> order = BySoonestEnd();
   const std::optional<Release> next = NextRelease(order, job, needs);
   const bool barred = in_.tree->OverLimit(job.queue, job.demand).has_value();
@@ -165,15 +166,15 @@ bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, Pro
     } else if (IsPromised(last.id)) {
       promise->behind = "; " + in_.name(last.id) + ", which waits too, goes before it";
     }
+    // Where nobody knows when that is, it collects whatever comes free: with enough of it, it need
+    // not wait for them. What is free is of no use to one that a limit holds back.
+    spares = spares && (promise->starts || barred);
     // Whoever has let go by then, too: the less is kept of what is free now.
-    for (size_t i = gone; promise->starts && i < order.size(); ++i) {
+    for (size_t i = gone; spares && promise->starts && i < order.size(); ++i) {
       const std::optional<base::Time> at = EndOf(in_order(i));
       if (!at || *at > *promise->starts) break;
       LetGo(in_order(gone++), 1);
     }
-    // Where nobody knows when that is, it collects whatever comes free: with enough of it, it need
-    // not wait for them. What is free is of no use to one that a limit holds back.
-    const bool spares = promise->starts || barred;
     const auto last_ender = order.begin() + static_cast<std::ptrdiff_t>(gone);
     Keep(job, needs, promise->starts, spares ? Enders(order.begin(), last_ender) : Enders());
   }

@@ -9,7 +9,8 @@
 namespace coxswain::coordinator::core {
 namespace {
 
-constexpr size_t kMostNodes = 64;  // of those who end: on more, what is free is not spared
+constexpr size_t kMostEnders = 256;  // more, and what is free is not spared
+constexpr size_t kMostNodes = 64;    // of theirs, likewise
 
 Holding Taken(PlacementView* view, const PendingJob& needs, const GangFit& fit) {
   return {TakeSlots(view, needs, fit).ranks, needs.cpus, needs.memory};
@@ -37,9 +38,10 @@ void RoomFinder::LiftAll(int sign) {
 
 void RoomFinder::Keep(const WaitingJob& job, const PendingJob& needs,
                       std::optional<base::Time> starts, const Enders& enders) {
-  Holding kept = ChooseKept(needs, enders);
+  const bool few = enders.size() <= kMostEnders;
+  Holding kept = ChooseKept(needs, few ? enders : Enders());
   Occupy(in_.fleet, kept, 1);
-  NoteOverlaps(job.id, kept, enders);
+  if (few) NoteOverlaps(job.id, kept, enders);
   Took(job, std::move(kept));
   reservations_.push_back({starts, job.id});
 }

@@ -73,6 +73,25 @@ TEST(LongQueue, AFullRack_HidesNoOther_AndEachIsToldHowFarBackItIs) {
   EXPECT_GT(*last.starts, *plan.far.front().starts);
 }
 
+TEST(LongQueue, WhoeverIsKnownToWait_IsLeftOut_AndTheSameJobsStart) {
+  for (const bool told : {false, true}) {
+    PlannerWorld world;
+    world.settings.queues = {Queue("x", 2), Queue("y", 2)};
+    world.fleet = Fleet({Node("a", 8), Node("b", 3)});
+    world.Run(Job(1), {"a"}, {.queue = "x", .minutes = 30});
+    for (uint64_t id = 2; id <= kMany; ++id) {
+      world.Wait({.id = JobId(id), .ranks = 1, .cpus = 8},
+                 {.queue = "x", .minutes = 10, .told = told});
+    }
+    world.Wait({.id = JobId(900), .ranks = 3}, {.queue = "x", .minutes = 10, .told = told});
+    world.Wait({.id = JobId(901), .ranks = 2}, {.queue = "y", .minutes = 10, .told = told});
+    world.estimate = !told;
+    Plan plan = world.MakePlan();
+    EXPECT_THAT(Placed(plan), ElementsAre(901, 900));
+    EXPECT_EQ(plan.far.empty(), told);
+  }
+}
+
 TEST(Shuns, ANodeWhereItFailed_UnlessThereIsNoOther) {
   for (const bool other : {true, false}) {
     PlannerWorld world;

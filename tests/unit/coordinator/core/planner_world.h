@@ -54,6 +54,7 @@ struct JobFacts {
   uint32_t most = 0;            // ranks; least: those of its PendingJob. 0: they may not be moved
   uint32_t asked = 0, now = 0;  // 0: the least
   bool sized = false;
+  bool told = false;  // waiting: how far back it is
   Speed speed;
 };
 
@@ -63,6 +64,7 @@ class PlannerWorld {
   PlacementView fleet;
   std::map<std::pair<std::string, std::string>, int64_t> used;  // by queue and user: minutes
   std::map<JobId, std::string> names;                           // of others: their ids
+  bool estimate = true;
 
   void Wait(const PendingJob& needs, JobFacts facts = {}) {
     needs_[needs.id] = needs;
@@ -117,11 +119,14 @@ class PlannerWorld {
       return names.contains(job) ? names.at(job) : base::ToString(job);
     };
     request.now = kNow;
+    request.estimate = estimate;
     request.grace = base::seconds(30);
     for (const auto& [id, facts] : waiting_) {
       const int64_t waited = facts.seconds_waited < 0 ? facts.waited * 60 : facts.seconds_waited;
-      request.waiting.push_back(
-          {Planned(tree, id, facts), facts.sized, base::seconds(waited), facts.paused});
+      WaitingJob job{Planned(tree, id, facts), facts.sized, base::seconds(waited), facts.paused};
+      job.plain = needs_.at(id).selector.empty() && needs_.at(id).gpu_kinds.empty();
+      job.told = facts.told;
+      request.waiting.push_back(job);
     }
     for (const auto& [id, facts] : running_) {
       const int64_t ran = facts.seconds_run < 0 ? facts.started * 60 : facts.seconds_run;
