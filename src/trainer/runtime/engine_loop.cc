@@ -196,12 +196,12 @@ core::Event EngineLoop::Run(const core::ExportModel& command) {
   if (absl::Status fetched = doors_.engine->FetchState(true); !fetched.ok()) {
     return Failed(fetched);
   }
-  blob::StoreSettings settings = doors_.store_settings;
-  settings.patience = std::make_shared<blob::Patience>(blob::kSavePolicy, "store " + doors_.store);
-  auto uri = command.best ? ExportBest(*doors_.engine, *command.best, doors_.tokenizer_json,
-                                       doors_.store, doors_.model_folder, settings)
-                          : ExportModel(*doors_.engine, doors_.tokenizer_json, doors_.store,
-                                        doors_.model_folder, settings);
+  ExportPlace place = {doors_.store, doors_.model_folder, doors_.tokenizer_json,
+                       doors_.store_settings};
+  place.settings.patience =
+      std::make_shared<blob::Patience>(blob::kSavePolicy, "store " + doors_.store);
+  auto uri = command.best ? ExportBest(*doors_.engine, *command.best, place)
+                          : ExportModel(*doors_.engine, step_, place);
   if (!uri.ok()) {
     return core::EngineFailed{
         "the model could not be exported: " + std::string(uri.status().message()),

@@ -2,6 +2,8 @@
 
 #include <cstring>
 #include <map>
+#include <set>
+#include <string_view>
 #include <vector>
 
 #include "trainer/blob/checkpoint_io.h"
@@ -10,17 +12,40 @@ namespace coxswain::trainer {
 
 namespace {
 
+// PyTorch's batch norm counts the batches that its running statistics have seen, and its strict
+// loading asks for that number. A module of the user's own has it already.
+std::vector<blob::TensorInfo> BatchCounts(const std::vector<blob::TensorInfo>& model) {
+  constexpr std::string_view kOfNorm = "running_var";
+  std::set<std::string> names;
+  for (const blob::TensorInfo& each : model) names.insert(each.name);
+  std::vector<blob::TensorInfo> counts;
+  for (const std::string& name : names) {
+    if (!name.ends_with(kOfNorm)) continue;
+    std::string count = name.substr(0, name.size() - kOfNorm.size()) + "num_batches_tracked";
+    if (!names.contains(count)) counts.push_back({std::move(count), blob::DType::kInt64, {}});
+  }
+  return counts;
+}
+
 // `instead`: not empty: bytes of the model's tensors, in place of those it has now.
-absl::StatusOr<std::string> Export(engine::Engine& engine, const std::vector<char*>& instead,
-                                   const std::string& tokenizer_json, const std::string& store_uri,
-                                   const std::string& folder, const blob::StoreSettings& settings) {
-  absl::StatusOr<std::unique_ptr<blob::BlobStore>> opened = blob::OpenStore(store_uri, settings);
+absl::StatusOr<std::string> Export(engine::Engine& engine, int64_t step,
+                                   const std::vector<char*>& instead, const ExportPlace& place) {
+  absl::StatusOr<std::unique_ptr<blob::BlobStore>> opened =
+      blob::OpenStore(place.store, place.settings);
   if (!opened.ok()) return opened.status();
   blob::BlobStore& store = **opened;
-  std::vector<blob::TensorInfo> tensors = engine.StateTensors();
-  tensors.resize(engine.ModelTensorCount());
+  std::vector<blob::TensorInfo> model = engine.StateTensors();
+  model.resize(engine.ModelTensorCount());
+  // The counts first, so that the numbers of 8 bytes lie at multiples of 8.
+  std::vector<blob::TensorInfo> tensors = BatchCounts(model);
+  const size_t counts = tensors.size();
+  tensors.insert(tensors.end(), model.begin(), model.end());
   auto copy = [&](const blob::Piece& piece, char* to) {
-    const char* from = instead.empty() ? engine.ModelBytes(piece.tensor) : instead[piece.tensor];
+    const char* from = reinterpret_cast<const char*>(&step);
+    if (piece.tensor >= counts) {
+      const size_t i = piece.tensor - counts;
+      from = instead.empty() ? engine.ModelBytes(i) : instead[i];
+    }
     std::memcpy(to, from + piece.offset, piece.bytes);
   };
   // Hugging Face's libraries ask for "pt": names and layouts of PyTorch's parameters.
@@ -28,37 +53,37 @@ absl::StatusOr<std::string> Export(engine::Engine& engine, const std::vector<cha
   auto files = engine.ModelFiles(instead);
   if (!files.ok()) return files.status();
   auto write = [&]() -> absl::Status {
-    auto stored = blob::StoreModel(store, folder + "/model.safetensors", tensors, metadata, copy);
+    auto stored =
+        blob::StoreModel(store, place.folder + "/model.safetensors", tensors, metadata, copy);
     if (!stored.ok()) return stored.status();
-    if (!tokenizer_json.empty()) {
-      absl::Status put = store.Put(folder + "/tokenizer.json", tokenizer_json);
+    if (!place.tokenizer_json.empty()) {
+      absl::Status put = store.Put(place.folder + "/tokenizer.json", place.tokenizer_json);
       if (!put.ok()) return put;
     }
     for (const engine::ModelFile& file : *files) {
-      absl::Status put = store.Put(folder + "/" + file.name, file.bytes);
+      absl::Status put = store.Put(place.folder + "/" + file.name, file.bytes);
       if (!put.ok()) return put;
     }
-    return store.Put(folder + "/config.json", engine.ModelConfig());
+    return store.Put(place.folder + "/config.json", engine.ModelConfig());
   };
-  absl::Status done = settings.patience != nullptr ? settings.patience->Run(write) : write();
+  blob::Patience* patience = place.settings.patience.get();
+  absl::Status done = patience != nullptr ? patience->Run(write) : write();
   if (!done.ok()) return done;
-  return store.uri() + "/" + folder;
+  return store.uri() + "/" + place.folder;
 }
 
 }  // namespace
 
-absl::StatusOr<std::string> ExportModel(engine::Engine& engine, const std::string& tokenizer_json,
-                                        const std::string& store, const std::string& folder,
-                                        const blob::StoreSettings& settings) {
-  return Export(engine, {}, tokenizer_json, store, folder, settings);
+absl::StatusOr<std::string> ExportModel(engine::Engine& engine, int64_t step,
+                                        const ExportPlace& place) {
+  return Export(engine, step, {}, place);
 }
 
 absl::StatusOr<std::string> ExportBest(engine::Engine& engine,
                                        const protocol::RestoreCandidate& checkpoint,
-                                       const std::string& tokenizer_json, const std::string& store,
-                                       const std::string& folder,
-                                       const blob::StoreSettings& settings) {
-  auto state = blob::ReadCheckpoint(checkpoint.uri, settings, {checkpoint.manifest_hash, false});
+                                       const ExportPlace& place) {
+  auto state =
+      blob::ReadCheckpoint(checkpoint.uri, place.settings, {checkpoint.manifest_hash, false});
   if (!state.ok()) return state.status();
   std::vector<char*> bytes;  // of the average, where there is one
   for (size_t i = 0; i < engine.ModelTensorCount(); ++i) {
@@ -70,7 +95,7 @@ absl::StatusOr<std::string> ExportBest(engine::Engine& engine,
     }
     bytes.push_back(state->data[static_cast<size_t>(found)].get());
   }
-  return Export(engine, bytes, tokenizer_json, store, folder, settings);
+  return Export(engine, state->info.step, bytes, place);
 }
 
 }  // namespace coxswain::trainer

@@ -11,18 +11,20 @@
 
 namespace coxswain::trainer {
 
-// Writes all of it below `store`/`folder` ("CLUSTER/j12/model"); the same model gives the same
-// bytes, so that a repetition does no harm. Returns the folder's URI. Retries by
-// `settings.patience`.
-absl::StatusOr<std::string> ExportModel(engine::Engine& engine, const std::string& tokenizer_json,
-                                        const std::string& store, const std::string& folder,
-                                        const blob::StoreSettings& settings);
+struct ExportPlace {
+  std::string store, folder;  // URI, and what is below it: "CLUSTER/j12/model"
+  std::string tokenizer_json{};
+  blob::StoreSettings settings{};  // its patience: of the whole export
+};
+
+// Writes all of it; the same model gives the same bytes, so that a repetition does no harm. `step`:
+// how many batches have trained it. Returns the folder's URI.
+absl::StatusOr<std::string> ExportModel(engine::Engine& engine, int64_t step,
+                                        const ExportPlace& place);
 
 // The same of the model in a checkpoint of this job.
 absl::StatusOr<std::string> ExportBest(engine::Engine& engine,
                                        const protocol::RestoreCandidate& checkpoint,
-                                       const std::string& tokenizer_json, const std::string& store,
-                                       const std::string& folder,
-                                       const blob::StoreSettings& settings);
+                                       const ExportPlace& place);
 
 }  // namespace coxswain::trainer
