@@ -9,23 +9,12 @@
 #include <sstream>
 
 #include "common/base/rng.h"
+#include "tests/integration/cpp/peer_python.h"
 #include "trainer/engine/tokenizer/byte_tokenizer.h"
 #include "trainer/engine/tokenizer/tokenizer_file.h"
 
 namespace coxswain::trainer::tokenizer {
 namespace {
-
-std::string Variable(const char* name) {
-  const char* value = getenv(name);
-  return value == nullptr ? "" : value;
-}
-
-std::string Python() {
-  std::string peers = Variable("COXSWAIN_PEERS"), cache = Variable("XDG_CACHE_HOME");
-  if (cache.empty()) cache = Variable("HOME") + "/.cache";
-  if (peers.empty()) peers = cache + "/coxswain/peers";
-  return peers + "/bin/python";
-}
 
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -104,9 +93,9 @@ std::string Muddle(uint64_t seed, int pieces) {
 class TokenizerPeer : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (std::system((Python() + " -c 'import tokenizers' 2>/dev/null").c_str()) != 0) {
-      GTEST_SKIP() << "no Python with the library tokenizers at " << Python();
-    }
+    static const std::string python = PeerPython("tokenizers");
+    if (python.empty()) GTEST_SKIP() << NoPeerPython("tokenizers");
+    python_ = python;
     std::string pattern = std::filesystem::temp_directory_path() / "tokenizerXXXXXX";
     folder_ = mkdtemp(pattern.data());
   }
@@ -116,7 +105,7 @@ class TokenizerPeer : public ::testing::Test {
 
   void Peer(const std::string& arguments) {
     const std::string script = COXSWAIN_PEER_SCRIPT;
-    ASSERT_EQ(std::system((Python() + " " + script + " " + arguments).c_str()), 0);
+    ASSERT_EQ(std::system((python_ + " " + script + " " + arguments).c_str()), 0);
   }
 
   void Write(const std::string& name, const std::string& text) {
@@ -150,7 +139,7 @@ class TokenizerPeer : public ::testing::Test {
     return ReadFile(folder_ + "/learnt.json");
   }
 
-  std::string folder_;
+  std::string folder_, python_;
 };
 
 TEST_F(TokenizerPeer, Gpt2Words_SameIds) { ExpectSameIds(Learn("gpt2"), Muddle(99, 60'000)); }

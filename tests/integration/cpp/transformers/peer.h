@@ -11,14 +11,16 @@
 #include <string>
 #include <vector>
 
+#include "tests/integration/cpp/peer_python.h"
+
 namespace coxswain::trainer::engine {
 
 class Peer : public ::testing::Test {
  protected:
   void SetUp() override {
-    const std::string probe = Python() + " -c 'import tokenizers, transformers, torch' 2>/dev/null";
-    static const bool there = std::system(probe.c_str()) == 0;
-    if (!there) GTEST_SKIP() << "no Python with transformers at " << Python();
+    static const std::string python = PeerPython(kModules);
+    if (python.empty()) GTEST_SKIP() << NoPeerPython(kModules);
+    python_ = python;
     std::string pattern = std::filesystem::temp_directory_path() / "transformersXXXXXX";
     folder_ = mkdtemp(pattern.data());
   }
@@ -40,7 +42,7 @@ class Peer : public ::testing::Test {
   }
   // peer.py ARGUMENTS IDS ROWS OUT.
   void Run(const std::string& arguments, int64_t rows) {
-    const std::string command = Python() + " " + COXSWAIN_PEER_SCRIPT + " " + arguments + " " +
+    const std::string command = python_ + " " + COXSWAIN_PEER_SCRIPT + " " + arguments + " " +
                                 folder_ + "/ids " + std::to_string(rows) + " " + folder_ +
                                 "/numbers 2>" + folder_ + "/errors";
     ASSERT_EQ(std::system(command.c_str()), 0) << ReadFile("errors");
@@ -49,22 +51,15 @@ class Peer : public ::testing::Test {
   std::string folder_;
 
  private:
-  static std::string Variable(const char* name) {
-    const char* value = getenv(name);
-    return value == nullptr ? "" : value;
-  }
-  static std::string Python() {
-    std::string peers = Variable("COXSWAIN_PEERS"), cache = Variable("XDG_CACHE_HOME");
-    if (cache.empty()) cache = Variable("HOME") + "/.cache";
-    if (peers.empty()) peers = cache + "/coxswain/peers";
-    return peers + "/bin/python";
-  }
+  static constexpr char kModules[] = "tokenizers, transformers, torch";
   std::string ReadFile(const std::string& name) {
     std::ifstream file(folder_ + "/" + name, std::ios::binary);
     std::stringstream text;
     text << file.rdbuf();
     return text.str();
   }
+
+  std::string python_;
 };
 
 }  // namespace coxswain::trainer::engine

@@ -134,6 +134,7 @@ struct TrainOptions {
   bool copy_state = false;    // and the state is looked at after each step
   bool send_batches = false;  // as EngineSettings has it, and this:
   std::function<std::function<void()>(const std::function<void()>& work)> record = {};
+  uint32_t threads = 1;
 };
 
 // Runs `steps` steps (0: to the end) with so many ranks, from `from` if it is given.
@@ -146,6 +147,7 @@ inline Curve Train(const config::JobSpec& spec, const Datasets& sets, uint32_t w
     std::unique_ptr<Engine> engine = MakeEngine();
     EngineSettings settings;
     settings.spec = spec;
+    settings.threads = options.threads;
     settings.noise_every_steps = options.noise_every_steps;
     settings.before_pass = options.before_pass;
     settings.copy_state = options.copy_state;
