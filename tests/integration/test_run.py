@@ -1,5 +1,6 @@
 """`cox run`: a coordinator, a worker and a job from one command, and nothing left when it ends."""
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -12,11 +13,11 @@ PROGRAMS = ("cox-coordinator", "cox-worker", "cox-shim", "cox-trainer")
 
 
 class Run:
-    def __init__(self, cluster, file, *args):
+    def __init__(self, cluster, file, *args, programs=BIN):
         self.cluster = cluster
         self.data_dir = cluster.folder / "run"
         self.process = subprocess.Popen(
-            [BIN / "cox", "run", file, "--data-dir", self.data_dir, *args], stdout=subprocess.PIPE,
+            [programs / "cox", "run", file, "--data-dir", self.data_dir, *args], stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, start_new_session=True,
             env={**os.environ, "NO_COLOR": "1"})
 
@@ -67,6 +68,31 @@ def test_run_of_a_wrong_file_starts_nothing(bare_cluster, tiny_data):
     run = Run(bare_cluster, bare_cluster.job_file(tiny_data, train="epoch: 3"))
     code, out = run.end()
     assert code == 106 and "did you mean 'epochs'" in out, (code, out)
+    run.gone()
+
+
+@pytest.mark.parametrize("data, missing", [
+    ("format: csv, train: {files: [rows.csv]}, target: y", "libcoxswain_tables.so"),
+    ("train: {images: s3://bucket/images, labels: s3://bucket/labels}", "libcoxswain_s3.so")])
+def test_an_incomplete_installation_refuses_the_job_and_names_the_missing_file(bare_cluster, tmp_path, data, missing):
+    """The programs alone, without what lies in ../lib: no wait can mend that."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("cox", *PROGRAMS):
+        shutil.copy(BIN / name, programs)
+    (tmp_path / "rows.csv").write_text("x,y\n" + "1,a\n2,b\n" * 20)
+    file = tmp_path / "job.yaml"
+    file.write_text(f"""apiVersion: coxswain/v1
+kind: TrainingJob
+metadata: {{name: incomplete}}
+spec:
+  model: {{recipe: mlp}}
+  data: {{{data}}}
+  train: {{epochs: 1, global_batch_size: 8}}
+""")
+    run = Run(bare_cluster, file, programs=programs)
+    code, out = run.end()
+    assert code == 106 and f"{missing} is neither beside {programs}/cox-trainer" in out, (code, out)
     run.gone()
 
 

@@ -13,24 +13,24 @@
 namespace coxswain::trainer::blob {
 namespace {
 
+// UNIMPLEMENTED: this installation lacks it, and time does not mend that.
 absl::StatusOr<OpenS3Function> LoadS3Module() {
   std::error_code error;
   std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
   if (error) {
-    return absl::InternalError(Cat("cannot find the running program: ", error.message()));
+    return absl::UnimplementedError(Cat("cannot find the running program: ", error.message()));
   }
   for (const char* folder : {".", "../lib", "../lib/coxswain"}) {
     std::filesystem::path path = (program.parent_path() / folder / kS3Module).lexically_normal();
     if (!std::filesystem::exists(path, error)) continue;
     void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);  // stays loaded
-    if (!module) return absl::FailedPreconditionError(Cat("cannot load ", dlerror()));
+    if (!module) return absl::UnimplementedError(Cat("cannot load ", dlerror()));
     void* symbol = dlsym(module, kOpenS3Symbol);
-    if (!symbol) return absl::FailedPreconditionError(Cat(path.string(), ": ", dlerror()));
+    if (!symbol) return absl::UnimplementedError(Cat(path.string(), ": ", dlerror()));
     return reinterpret_cast<OpenS3Function>(symbol);
   }
-  return absl::FailedPreconditionError(
-      Cat(kS3Module, " is neither beside ", program.string(),
-          " nor in ../lib: s3:// needs it; install Coxswain whole"));
+  return absl::UnimplementedError(Cat(kS3Module, " is neither beside ", program.string(),
+                                      " nor in ../lib: s3:// needs it; install Coxswain whole"));
 }
 
 }  // namespace

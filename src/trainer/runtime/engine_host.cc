@@ -26,7 +26,7 @@ absl::StatusOr<std::unique_ptr<engine::Engine>> LoadEngine() {
     if (module == nullptr) {
       const std::string why = dlerror();
       if (why.find("libtorch_cpu.so") == std::string::npos) {
-        return absl::InternalError("cannot load the training engine: " + why);
+        return absl::UnimplementedError("cannot load the training engine: " + why);
       }
       // That of a bundle: it was not told where LibTorch is.
       absl::StatusOr<std::filesystem::path> torch = FindTorch(std::getenv);
@@ -35,15 +35,15 @@ absl::StatusOr<std::unique_ptr<engine::Engine>> LoadEngine() {
       module = dlopen(path.c_str(), kTorchFlags);
     }
     if (module == nullptr) {
-      return absl::InternalError(std::string("cannot load the training engine: ") + dlerror());
+      return absl::UnimplementedError(std::string("cannot load the training engine: ") + dlerror());
     }
     auto factory = reinterpret_cast<engine::ModuleFactory>(dlsym(module, engine::kModuleFactory));
     if (factory == nullptr) {
-      return absl::InternalError(path.string() + " is not a training engine of this version");
+      return absl::UnimplementedError(path.string() + " is not a training engine of this version");
     }
     return std::unique_ptr<engine::Engine>(factory());
   }
-  return absl::InternalError("the training engine is not installed: looked for " + tried);
+  return absl::UnimplementedError("the training engine is not installed: looked for " + tried);
 }
 
 }  // namespace coxswain::trainer

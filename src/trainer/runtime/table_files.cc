@@ -13,6 +13,7 @@ namespace {
 
 using blob::Cat;
 
+// UNIMPLEMENTED: this installation lacks it, and time does not mend that.
 absl::StatusOr<table::OpenTableFunction> LoadTablesModule() {
   std::error_code error;
   std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
@@ -21,12 +22,12 @@ absl::StatusOr<table::OpenTableFunction> LoadTablesModule() {
         (program.parent_path() / folder / table::kTablesModule).lexically_normal();
     if (!std::filesystem::exists(path, error)) continue;
     void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);  // stays loaded
-    if (!module) return absl::InternalError(Cat("cannot load ", dlerror()));
+    if (!module) return absl::UnimplementedError(Cat("cannot load ", dlerror()));
     void* symbol = dlsym(module, table::kOpenTableSymbol);
-    if (!symbol) return absl::InternalError(Cat(path.string(), ": ", dlerror()));
+    if (!symbol) return absl::UnimplementedError(Cat(path.string(), ": ", dlerror()));
     return reinterpret_cast<table::OpenTableFunction>(symbol);
   }
-  return absl::InternalError(
+  return absl::UnimplementedError(
       Cat(table::kTablesModule, " is neither beside ", program.string(),
           " nor in ../lib: parquet and csv need it; install Coxswain whole"));
 }

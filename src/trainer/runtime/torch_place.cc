@@ -125,7 +125,7 @@ absl::Status LoadTorch(const fs::path& folder) {
   for (const char* library : {"libc10.so", "libtorch_cpu.so"}) {
     const fs::path path = folder / "lib" / library;
     if (dlopen(path.c_str(), kTorchFlags) == nullptr) {
-      return absl::InternalError(Cat("cannot load LibTorch: ", dlerror()));
+      return absl::UnimplementedError(Cat("cannot load LibTorch: ", dlerror()));
     }
   }
   return absl::OkStatus();

@@ -16,7 +16,7 @@ constexpr char kTrainKey[] = "spec.data.train.files";
 constexpr char kEvaluateKey[] = "spec.data.evaluate.files";
 
 absl::Status Under(const char* key, const absl::Status& status) {
-  if (absl::IsInternal(status)) return status;
+  if (absl::IsUnimplemented(status)) return status;  // not of these files
   return absl::Status(status.code(), Cat(key, ": ", status.message()));
 }
 
