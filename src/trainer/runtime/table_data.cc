@@ -30,7 +30,7 @@ absl::StatusOr<data::TableFiles> Open(const std::vector<std::string>& uris, cons
                                       const config::Data& spec,
                                       const blob::StoreSettings& settings) {
   auto files = OpenTableFiles(uris, spec, false, settings);
-  if (files.ok() || absl::IsInternal(files.status())) return files;
+  if (files.ok() || absl::IsUnimplemented(files.status())) return files;
   return UnderKey(key, files.status());
 }
 
@@ -119,6 +119,7 @@ class Reading {
     }
     auto fitted = FitPreprocessing(*train_, keep);
     if (!fitted.ok()) return fitted.status();
+    for (const std::string& warning : fitted->warnings) log::Warn(warning);
     preprocessing_ = std::make_shared<Preprocessing>(*std::move(fitted));
     return absl::OkStatus();
   }

@@ -7,7 +7,9 @@
 
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <string_view>
+#include <type_traits>
 #include <unordered_map>
 
 namespace coxswain::trainer::table {
@@ -102,6 +104,29 @@ arrow::Status Numbers(const Array& from, double* to) {
       return arrow::Status::TypeError("a column of type ", type.ToString(),
                                       " cannot be read as numbers");
   }
+}
+
+template <class ArrowArray>
+int64_t FirstRounded(const Array& from) {
+  const auto& array = static_cast<const ArrowArray&>(from);
+  using Whole = typename ArrowArray::value_type;
+  constexpr Whole kExact = Whole{1} << std::numeric_limits<double>::digits;  // and below: all
+  for (int64_t i = 0; i < array.length(); ++i) {
+    const Whole value = array.Value(i);
+    const bool small = value <= kExact && (std::is_unsigned_v<Whole> || value >= -kExact);
+    if (small || array.IsNull(i)) continue;
+    const auto held = static_cast<double>(value);
+    // The largest ones round up to a number that is none of their type.
+    if (held >= static_cast<double>(std::numeric_limits<Whole>::max())) return i;
+    if (static_cast<Whole>(held) != value) return i;
+  }
+  return -1;
+}
+
+// Of whole numbers, the first that its double is not equal to; below 0: none.
+int64_t FirstRoundedOf(const Array& from) {
+  if (from.type_id() == Type::INT64) return FirstRounded<arrow::Int64Array>(from);
+  return from.type_id() == Type::UINT64 ? FirstRounded<arrow::UInt64Array>(from) : -1;
 }
 
 arrow::Status DictionaryNumbers(const arrow::DictionaryArray& from, double* to) {
@@ -274,6 +299,12 @@ arrow::Result<ColumnValues> AsNumbers(const arrow::ChunkedArray& column) {
                                             out.numbers.data() + at));
     } else {
       ARROW_RETURN_NOT_OK(Numbers(*chunk, out.numbers.data() + at));
+      const int64_t rounded = out.rounded_row < 0 ? FirstRoundedOf(*chunk) : -1;
+      if (rounded >= 0) {
+        ARROW_ASSIGN_OR_RAISE(auto value, chunk->GetScalar(rounded));
+        out.rounded_row = static_cast<int64_t>(at) + rounded;
+        out.rounded = value->ToString();
+      }
     }
     for (int64_t i = 0; i < chunk->length(); ++i, ++at) {
       if (!IsNullAt(*chunk, i)) continue;

@@ -6,6 +6,7 @@
 #include <arrow/scalar.h>
 #include <arrow/table.h>
 #include <arrow/type.h>
+#include <arrow/util/utf8.h>
 
 #include <algorithm>
 #include <limits>
@@ -34,7 +35,27 @@ const char* NameOf(data::ColumnKind kind) {
 
 std::string TextAt(const arrow::ChunkedArray& values, int64_t row) {
   const auto scalar = values.GetScalar(row);
-  return scalar.ok() ? (*scalar)->ToString() : "";
+  std::string text = scalar.ok() ? (*scalar)->ToString() : "";
+  arrow::util::InitializeUTF8();
+  if (arrow::util::ValidateUTF8(text)) return text;
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return (c & 0x80) != 0; }, '?');
+  return text;
+}
+
+constexpr char kNotUtf8[] = "found a text that is not UTF-8 (Latin-1?); write the file as UTF-8";
+
+// Row of the first text that is not; below 0: all are.
+int64_t FirstNotUtf8(const arrow::ChunkedArray& column) {
+  arrow::util::InitializeUTF8();
+  int64_t row = 0;
+  for (const auto& chunk : column.chunks()) {
+    const auto& texts = static_cast<const arrow::BinaryArray&>(*chunk);
+    for (int64_t i = 0; i < texts.length(); ++i, ++row) {
+      if (!texts.IsNull(i) && !arrow::util::ValidateUTF8(texts.GetView(i))) return row;
+    }
+  }
+  return -1;
 }
 
 std::string CountText(int64_t count, const std::string& what) {
@@ -132,6 +153,10 @@ absl::Status CsvFile::ReadNames(const CsvPiece& header) {
     const std::string name = values.IsNull(0) ? "" : std::string(values.GetView(0));
     if (name.empty()) {
       return Wrong("column " + std::to_string(i + 1) + " has no name in the first row");
+    }
+    if (FirstNotUtf8(column) >= 0) {
+      return Wrong("line " + std::to_string(header.line) + ", the name of column " +
+                   std::to_string(i + 1) + ": " + kNotUtf8);
     }
     if (std::find(names_.begin(), names_.end(), name) != names_.end()) {
       return Wrong("two columns have the name '" + name + "' in the first row");
@@ -240,6 +265,9 @@ absl::Status CsvFile::Read(size_t group, const std::vector<data::ColumnRequest>&
     if (columns[i].as == data::ReadAs::kTexts) {
       auto converted = AsTexts(values);
       if (!converted.ok()) {
+        if (const int64_t row = FirstNotUtf8(values); row >= 0) {
+          return Wrong(PlaceOf(group, row) + ", column '" + columns[i].name + "': " + kNotUtf8);
+        }
         return input_->Explain("from line " + std::to_string(pieces_[group].line) +
                                    " on, column '" + columns[i].name + "'",
                                converted.status());

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 namespace coxswain::trainer::table {
 namespace {
@@ -47,6 +48,18 @@ std::optional<double> Time(std::string_view text) {
     return std::nullopt;
   }
   return static_cast<double>(microseconds) / 1e6;
+}
+
+// Whether it is a whole number that its double is not equal to.
+bool IsRounded(std::string_view text, double value) {
+  constexpr double kExact = 0x1p53;  // and below: all
+  if (std::abs(value) < kExact) return false;
+  if (text.starts_with('+')) text.remove_prefix(1);
+  int64_t whole = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), whole);
+  if (end != text.data() + text.size()) return false;  // "1e300" is as large as it says
+  if (error != std::errc()) return true;
+  return std::abs(value) >= 0x1p63 || static_cast<int64_t>(value) != whole;
 }
 
 // Calls `take` with each value and its row, until it returns false.
@@ -114,6 +127,10 @@ ColumnValues NumbersOfTexts(const arrow::ChunkedArray& column, ColumnKind kind,
     auto value = NumberOf(text, kind);
     if (value) {
       out.numbers[static_cast<size_t>(row)] = *value;
+      if (kind == ColumnKind::kNumber && out.rounded_row < 0 && IsRounded(text, *value)) {
+        out.rounded_row = row;
+        out.rounded = text;
+      }
     } else {
       *wrong_row = row;
     }

@@ -48,7 +48,8 @@ class FakeTable : public TableFile {
                                       {"kind", "string", ColumnKind::kText},
                                       {"row", "int64", ColumnKind::kNumber},
                                       {"day", "date32", ColumnKind::kTime}};
-  int64_t nan_row = -1, null_row = -1, infinite_row = -1;  // of column "y"
+  int64_t nan_row = -1, null_row = -1, infinite_row = -1, large_row = -1;  // of column "y"
+  bool rounds = false;                                                     // likewise
   std::atomic<bool> away{false};
 
  private:
@@ -66,6 +67,11 @@ class FakeTable : public TableFile {
     if (column.name == "y") {
       if (row == nan_row) value = std::nan("");
       if (row == infinite_row) value = INFINITY;
+      if (row == large_row) value = 1e200;
+      if (rounds) {
+        out->rounded_row = 2;
+        out->rounded = "9007199254740993";
+      }
       if (row == null_row) {
         out->nulls.resize(out->numbers.size() + 1);
         out->nulls.back() = true;

@@ -126,6 +126,32 @@ TEST(TableValues, AClassThatTrainingHasNotSeen_IsNamed) {
                     HasSubstr("expected one of 0, 1, 3")));
 }
 
+TEST(FitPreprocessing, NumbersTooLargeToBeSpread_AreNamedByColumn) {
+  auto fakes = TwoFakes();
+  fakes[0]->large_row = 3;
+  auto fitted = FitPreprocessing(*MakeSource(fakes, ClassSpec()), nullptr);
+  EXPECT_TRUE(absl::IsFailedPrecondition(fitted.status())) << fitted.status();
+  EXPECT_THAT(std::string(fitted.status().message()),
+              StartsWith("spec.data.train.files: column 'y' has numbers so large that their "
+                         "standard deviation is beyond"));
+  config::TableData spec = FakeSpec();
+  spec.standardize = true;
+  spec.target = "y";
+  fitted = FitPreprocessing(*MakeSource(fakes, spec), nullptr);
+  EXPECT_THAT(std::string(fitted.status().message()), HasSubstr("the target 'y' has numbers so"));
+}
+
+TEST(FitPreprocessing, WholeNumbersThatAreRounded_AreWarnedOfOnceByColumn) {
+  auto fakes = TwoFakes();
+  for (auto& fake : fakes) fake->rounds = true;
+  auto fitted = FitPreprocessing(*MakeSource(fakes, ClassSpec()), nullptr);
+  ASSERT_TRUE(fitted.ok()) << fitted.status();
+  ASSERT_EQ(fitted->warnings.size(), 1);
+  EXPECT_THAT(fitted->warnings.front(),
+              AllOf(StartsWith("spec.data.train.files: one: row group 0, row 2 of it"),
+                    HasSubstr("column 'y': found 9007199254740993, a whole number beyond 2^53")));
+}
+
 TEST(FitPreprocessing, OneClassAlone_IsRefused) {
   config::TableData spec;
   spec.target = "kind";

@@ -114,6 +114,41 @@ TEST_F(TestCsv, WhatIsWrong_IsNamedByRow) {
   EXPECT_EQ((*early)->columns()[0].type, "text ('three' in line 4)");
 }
 
+TEST_F(TestCsv, TextThatIsNotUtf8_IsNamedByLine) {
+  auto file = Open(Write("a.csv", "name,n\n\"two\nlines\",1\nok,2\ncaf\xe9,3\n"), kCsv);
+  ASSERT_TRUE(file.ok()) << file.status();
+  std::vector<ColumnValues> out;
+  absl::Status read = (*file)->Read(0, {{"name", ReadAs::kTexts}}, &out);
+  EXPECT_TRUE(absl::IsFailedPrecondition(read)) << read;
+  EXPECT_THAT(std::string(read.message()),
+              AllOf(HasSubstr("a.csv: line 5, column 'name': found a text that is not UTF-8"),
+                    HasSubstr("write the file as UTF-8")));
+  file = Open(Write("b.csv", "n,caf\xe9\n1,2\n"), kCsv);
+  EXPECT_THAT(std::string(file.status().message()),
+              HasSubstr("b.csv: line 1, the name of column 2: found a text that is not UTF-8"));
+  file = Open(Write("c.csv", "n\n1\n2\n\xe9\n"), kCsv);
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_THAT((*file)->columns().front().type, HasSubstr("('?' in line 4)"));
+}
+
+TEST_F(TestCsv, WholeNumbersThatAreRounded_AreNoted) {
+  auto file = Open(Write("a.csv",
+                         "even,odd,far,float,minus\n"
+                         "1,1,1,1,1\n"
+                         "9007199254740994,+9007199254740993,123456789012345678901,1e300,"
+                         "-9007199254740993\n"),
+                   kCsv);
+  ASSERT_TRUE(file.ok()) << file.status();
+  std::vector<ColumnValues> out;
+  ASSERT_TRUE((*file)->Read(0, {{"even"}, {"odd"}, {"far"}, {"float"}, {"minus"}}, &out).ok());
+  EXPECT_EQ(out[0].rounded_row, -1);
+  EXPECT_EQ(out[1].rounded_row, 1);
+  EXPECT_EQ(out[1].rounded, "+9007199254740993");
+  EXPECT_EQ(out[2].rounded_row, 1);
+  EXPECT_EQ(out[3].rounded_row, -1);
+  EXPECT_EQ(out[4].rounded, "-9007199254740993");
+}
+
 TEST(NumberOf, TakesWhatPeopleWrite_OfTheColumnsKindAlone) {
   EXPECT_EQ(NumberOf(" +7 ", ColumnKind::kNumber), 7);
   EXPECT_EQ(NumberOf("1e-3", ColumnKind::kNumber), 1e-3);

@@ -96,6 +96,24 @@ TEST_F(TestParquet, ReadsEveryTypeByRowGroup) {
   EXPECT_THAT(TextsOf(out[1]), ElementsAre("x"));
 }
 
+TEST_F(TestParquet, WholeNumbersThatAreRounded_AreNoted) {
+  arrow::Int64Builder whole;
+  arrow::UInt64Builder natural;
+  ASSERT_TRUE(whole.AppendValues({1, 9007199254740992, -9007199254740993}).ok());
+  ASSERT_TRUE(natural.AppendValues({uint64_t{1} << 63, 7, ~uint64_t{0}}).ok());
+  auto table = arrow::Table::Make(
+      arrow::schema({arrow::field("whole", arrow::int64()), arrow::field("n", arrow::uint64())}),
+      {*whole.Finish(), *natural.Finish()});
+  auto file = Open(WriteParquet("a.parquet", table, 3), {});
+  ASSERT_TRUE(file.ok()) << file.status();
+  std::vector<ColumnValues> out;
+  ASSERT_TRUE((*file)->Read(0, {{"whole"}, {"n"}}, &out).ok());
+  EXPECT_EQ(out[0].rounded_row, 2);
+  EXPECT_EQ(out[0].rounded, "-9007199254740993");
+  EXPECT_EQ(out[1].rounded_row, 2);
+  EXPECT_EQ(out[1].rounded, "18446744073709551615");
+}
+
 TEST_F(TestParquet, WholeFloatsMayBeClasses_OthersAreNamed) {
   auto table = arrow::Table::Make(arrow::schema({arrow::field("y", arrow::float64())}),
                                   {Made(arrow::DoubleBuilder(), 1.0, 2.0, 2.5)});

@@ -43,6 +43,7 @@ struct Preprocessing {
   std::vector<int64_t> class_counts;             // of the training rows
   NumericColumn target;                          // of a number
   std::vector<FittedFile> files;
+  std::vector<std::string> warnings;  // of the values it was worked out from; stored nowhere
 
   SampleShape Shape() const;
   // For people: "4 columns of numbers: a, b, c, d; 1 of categories: e (3 values); target: f (2

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <string>
 #include <unordered_map>
 
@@ -85,10 +86,14 @@ class Fit {
         numeric_(source.columns().numeric.size()),
         categorical_(source.columns().categorical.size()) {}
 
-  absl::Status Add(const GroupValues& group) {
+  absl::Status Add(size_t index, const GroupValues& group) {
     const TableColumns& columns = source_.columns();
     size_t at = 0;
-    for (Moments& column : numeric_) column.Add(group.columns[at++], group.taken);
+    for (Moments& column : numeric_) {
+      Note(index, columns.numeric[at], group.columns[at]);
+      column.Add(group.columns[at], group.taken);
+      ++at;
+    }
     for (size_t i = 0; i < categorical_.size(); ++i) {
       categorical_[i].Add(group.columns[at++], group.taken);
       if (!categorical_[i].TooMany(kMostCategories)) continue;
@@ -97,6 +102,7 @@ class Fit {
                    "it as numbers (spec.data.columns)");
     }
     if (!columns.classes) {
+      Note(index, columns.target, group.columns[at]);
       target_.Add(group.columns[at], group.taken);
       return absl::OkStatus();
     }
@@ -112,17 +118,22 @@ class Fit {
     out.nulls = source_.spec().nulls;
     out.standardize = source_.spec().standardize;
     out.files = FilesOf(source_);
+    for (const auto& each : rounded_) out.warnings.push_back(each.second);
     for (size_t i = 0; i < numeric_.size(); ++i) {
       if (numeric_[i].count() == 0) {
         return Unfit("column '" + out.columns.numeric[i] +
                      "' has no value in any row: leave it out (spec.data.columns)");
       }
       out.numeric.push_back(numeric_[i].Column());
+      absl::Status finite = Finite(out.numeric.back(), "column '" + out.columns.numeric[i] + "'");
+      if (!finite.ok()) return finite;
     }
     for (const Names& column : categorical_) out.categorical.push_back({column.Sorted()});
     if (!out.columns.classes) {
       out.target = target_.Column();
       if (!out.standardize) out.target = {0, 1};
+      absl::Status finite = Finite(out.target, "the target '" + out.columns.target + "'");
+      if (!finite.ok()) return finite;
       return out;
     }
     out.classes = classes_.Sorted();
@@ -137,8 +148,28 @@ class Fit {
   absl::Status Unfit(const std::string& what) const {
     return absl::FailedPreconditionError(source_.key() + ": " + what);
   }
+  absl::Status Finite(const NumericColumn& fitted, const std::string& column) const {
+    if (std::isfinite(fitted.mean) && std::isfinite(fitted.std)) return absl::OkStatus();
+    return Unfit(column +
+                 " has numbers so large that their standard deviation is beyond 1.8e308, the "
+                 "largest number of 64 bits: write it in a larger unit, or leave it out "
+                 "(spec.data.columns)");
+  }
+
+  // The first of each column's.
+  void Note(size_t group, const std::string& column, const ColumnValues& values) {
+    if (values.rounded_row < 0 || rounded_.contains(column)) return;
+    const absl::Status said = source_.Unfit(
+        group, values.rounded_row, column,
+        "found " + values.rounded +
+            ", a whole number beyond 2^53, which 64 bits of floating point "
+            "hold rounded only; if it is a name, not an amount, list the column under "
+            "spec.data.columns.categorical");
+    rounded_.emplace(column, said.message());
+  }
 
   const TableSource& source_;
+  std::map<std::string, std::string> rounded_;  // by column: the warning
   std::vector<Moments> numeric_;
   std::vector<Names> categorical_;
   Moments target_;
@@ -153,7 +184,7 @@ absl::StatusOr<Preprocessing> FitPreprocessing(const TableSource& source,
   for (size_t i = 0; i < source.groups().size(); ++i) {
     absl::StatusOr<GroupValues> group = source.Read(i);
     if (!group.ok()) return group.status();
-    if (absl::Status added = fit.Add(*group); !added.ok()) return added;
+    if (absl::Status added = fit.Add(i, *group); !added.ok()) return added;
     if (keep) keep(*std::move(group));
   }
   return fit.Result();

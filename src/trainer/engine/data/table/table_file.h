@@ -30,9 +30,11 @@ struct ColumnRequest {
 
 // The values of one column in one row group.
 struct ColumnValues {
-  std::vector<double> numbers;     // as numbers; times in seconds since 1970
-  std::vector<bool> nulls;         // of them, by row; empty: none
-  std::vector<int32_t> codes;      // as texts: place in `texts`; below 0: null
+  std::vector<double> numbers;  // as numbers; times in seconds since 1970
+  std::vector<bool> nulls;      // of them, by row; empty: none
+  int64_t rounded_row = -1;     // the first whole number that a double cannot hold; below 0: none
+  std::string rounded;          // as it stands there
+  std::vector<int32_t> codes;   // as texts: place in `texts`; below 0: null
   std::vector<std::string> texts;  // distinct
 };
 
