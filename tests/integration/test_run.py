@@ -71,17 +71,14 @@ def test_run_of_a_wrong_file_starts_nothing(bare_cluster, tiny_data):
     run.gone()
 
 
-@pytest.mark.parametrize("data, missing", [
-    ("format: csv, train: {files: [rows.csv]}, target: y", "libcoxswain_tables.so"),
-    ("train: {images: s3://bucket/images, labels: s3://bucket/labels}", "libcoxswain_s3.so")])
-def test_an_incomplete_installation_refuses_the_job_and_names_the_missing_file(bare_cluster, tmp_path, data, missing):
-    """The programs alone, without what lies in ../lib: no wait can mend that."""
-    programs = tmp_path / "bin"
+def incomplete(folder, data):
+    """The programs alone, without what lies in ../lib; and a job's file."""
+    programs = folder / "bin"
     programs.mkdir()
     for name in ("cox", *PROGRAMS):
         shutil.copy(BIN / name, programs)
-    (tmp_path / "rows.csv").write_text("x,y\n" + "1,a\n2,b\n" * 20)
-    file = tmp_path / "job.yaml"
+    (folder / "rows.csv").write_text("x,y\n" + "1,a\n2,b\n" * 20)
+    file = folder / "job.yaml"
     file.write_text(f"""apiVersion: coxswain/v1
 kind: TrainingJob
 metadata: {{name: incomplete}}
@@ -90,10 +87,30 @@ spec:
   data: {{{data}}}
   train: {{epochs: 1, global_batch_size: 8}}
 """)
+    return programs, file
+
+
+@pytest.mark.parametrize("data, missing", [
+    ("format: csv, train: {files: [rows.csv]}, target: y", "libcoxswain_tables.so"),
+    ("train: {images: s3://bucket/images, labels: s3://bucket/labels}", "libcoxswain_s3.so")])
+def test_an_incomplete_installation_refuses_the_job_and_names_the_missing_file(bare_cluster, tmp_path, data, missing):
+    """No wait can mend that."""
+    programs, file = incomplete(tmp_path, data)
     run = Run(bare_cluster, file, programs=programs)
     code, out = run.end()
     assert code == 106 and f"{missing} is neither beside {programs}/cox-trainer" in out, (code, out)
     run.gone()
+
+
+def test_a_job_whose_check_comes_later_fails_of_an_incomplete_installation(bare_cluster, tmp_path, monkeypatch):
+    """Submitted while there is no worker to check it."""
+    programs, file = incomplete(tmp_path, f"format: csv, train: {{files: ['{tmp_path}/rows.csv']}}, target: y")
+    bare_cluster.start_coordinator()
+    job = bare_cluster.submit(file)
+    monkeypatch.setattr("cluster.BIN", programs)
+    bare_cluster.start_worker("node-a")
+    failed = bare_cluster.wait_state(job, "FAILED", "COMPLETED")
+    assert failed["state"] == "FAILED" and "libcoxswain_tables.so is neither beside" in failed["reason"], failed
 
 
 def started(run):
