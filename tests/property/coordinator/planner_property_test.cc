@@ -27,9 +27,9 @@ class RandomQueues {
     if (limits) AddQueues();
     const uint64_t machines = 1 + rng_.Below(5);
     for (uint64_t i = 0; i < machines; ++i) {
-      NodeCapacity node = Node(std::string(1, static_cast<char>('a' + i)),
-                               2 + static_cast<uint32_t>(rng_.Below(7)),
-                               static_cast<uint32_t>(rng_.Below(2) * 4));
+      NodeCapacity node =
+          Node(std::string(1, static_cast<char>('a' + i)), 2 + static_cast<uint32_t>(rng_.Below(7)),
+               static_cast<uint32_t>(rng_.Below(2) * 4));
       node.rack = node.labels["rack"] = "r" + std::to_string(rng_.Below(2));
       nodes_.push_back(std::move(node));
     }
