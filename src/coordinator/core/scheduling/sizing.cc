@@ -10,6 +10,7 @@
 #include "coordinator/core/scheduling/elastic_job.h"
 #include "coordinator/core/scheduling/empty_fleet.h"
 #include "coordinator/core/scheduling/trial_room.h"
+#include "coordinator/core/scheduling/waiting_heap.h"
 #include "coordinator/core/text.h"
 
 namespace coxswain::coordinator::core {
@@ -156,7 +157,7 @@ class Sizer {
   // What it holds may be given anew.
   void GiveBack(const ElasticJob& each) {
     tree_.Take(each.job->queue, each.job->user, each.job->demand, -1);
-    free_ = Sum(free_, CountHeld(*each.running, each.held));
+    free_ = Sum(free_, Times(each.running->rank, std::ssize(each.held.ranks)));
   }
 
   // From so many ranks to so many. False: it may not, or there are no slots.
@@ -204,14 +205,9 @@ class Sizer {
     now_ = Sum(now_, coming_);
     std::map<JobId, ElasticJob*> elastic;
     for (ElasticJob& each : elastic_) elastic[each.job->id] = &each;
-    std::vector<std::pair<WaitingKey, const WaitingJob*>> order;
-    for (const WaitingJob& job : in_.waiting) {
-      if (!job.lost) order.push_back({KeyOf(job, tree_, policy_), &job});
-    }
-    std::sort(order.begin(), order.end(),
-              [](const auto& a, const auto& b) { return a.first < b.first; });
+    WaitingHeap order(in_.waiting, tree_, policy_);
     size_t vain = 0;
-    for (const auto& [key, job] : order) {
+    while (const WaitingJob* job = order.Next()) {
       if (free_.cpus <= 0 || vain == kMostUnplaced) break;
       auto found = elastic.find(job->id);
       const uint32_t ranks = found == elastic.end() ? job->workers : job->least;
