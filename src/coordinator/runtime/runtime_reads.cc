@@ -36,7 +36,7 @@ void TakeNewEnd(const LiveBoard& board, core::LiveJob* live) {
 }
 
 // Its processes live, and say nothing: only their own voice is missing, so no event tells of it.
-void TellSilent(base::WallTime now, core::JobState state, core::LiveJob* live) {
+void TellSilent(base::WallTime now, const core::JobRow& job, core::LiveJob* live) {
   std::vector<core::Rank> silent;
   base::WallTime since;
   for (const core::LiveRank& rank : live->ranks) {
@@ -48,10 +48,13 @@ void TellSilent(base::WallTime now, core::JobState state, core::LiveJob* live) {
   const bool one = silent.size() == 1;
   const std::string text =
       absl::StrCat(core::RanksText(silent), one ? " has" : " have", " not said anything since ",
-                   core::ClockTime(since), ": stopped, or hanging; no step can be made without ",
-                   one ? "it" : "them");
+                   core::ClockTime(since), ": stopped, or hanging",
+                   job.request.own_program ? "" : "; no step can be made without ",
+                   job.request.own_program ? ""
+                   : one                   ? "it"
+                                           : "them");
   live->conditions.insert(live->conditions.begin(), text);
-  if (state == core::JobState::kRunning) live->reason = text;
+  if (job.state == core::JobState::kRunning) live->reason = text;
   live->expected_end = {};
   if (!live->progress) return;
   live->progress->samples_per_second = 0;
@@ -66,7 +69,7 @@ JobView ViewOf(store::JobRecord record, const LiveBoard& board) {
     TakeNewEnd(board, &view.live);
     TellTimes(base::WallNow(), &view.live);
   } else {
-    TellSilent(base::WallNow(), record.job.state, &view.live);
+    TellSilent(base::WallNow(), record.job, &view.live);
   }
   const std::optional<core::LastProgress>& last = record.job.last_progress;
   if (!view.live.progress && last) {

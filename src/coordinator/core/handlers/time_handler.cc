@@ -220,6 +220,7 @@ void ResumeJobs(Turn& turn) {
     }
     if (attempt->cause != Cause::kNone) {
       (stopping ? soft.stop_again_at : soft.stop_at) = turn.now + JobGrace(turn, row);
+      turn.Explain(id, (stopping ? "stopping: " : "saving, then stopping: ") + attempt->reason);
     }
     turn.WakeJob(id, turn.now + turn.deadlines().Repeat());
   }

@@ -100,12 +100,11 @@ Outlook OutlookOf(const Turn& turn, const Why& why) {
 
 std::string FarText(const Turn& turn, const QueueTree& tree, const FarJob& far) {
   const std::string in = tree.size() == 1 ? "" : " in queue " + tree.settings(far.queue).name;
-  if (far.first == far.job) {
-    return (far.ahead == 0 ? "first" : base::CountText(far.ahead) + " jobs ahead") + in +
-           "; others go before it";
-  }
-  return base::CountText(far.ahead) + (far.ahead == 1 ? " job ahead" : " jobs ahead") + in + "; " +
-         NameOf(turn, far.first) + " is first";
+  const std::string ahead =
+      base::CountText(far.ahead) + (far.ahead == 1 ? " job ahead" : " jobs ahead");
+  if (far.of_user) return "its user holds as much as he may" + in + "; " + ahead + " of his";
+  if (far.first == far.job) return ahead + in + ", the first that asks for such nodes";
+  return ahead + in + "; " + NameOf(turn, far.first) + " is first";
 }
 
 void TellWhy(Turn& turn, const Plan& plan) {

@@ -5,6 +5,12 @@
 namespace coxswain::coordinator::core {
 namespace {
 
+// ", and 2 CPU slots are promised to others"; empty: nothing of those kinds is.
+std::string PromisedText(const Bound& bound, const Amount& promised) {
+  const bool any = (bound.cpus && promised.cpus > 0) || (bound.gpus && promised.gpus > 0);
+  return any ? ", and " + HeldText(bound, promised) + " more are promised" : "";
+}
+
 bool IsOver(int64_t has, int64_t more, const std::optional<int64_t>& bound) {
   return bound && more > 0 && has + more > *bound;
 }
@@ -15,8 +21,8 @@ std::string LimitText(const QueueTree& tree, QueueIndex by, const PlannedJob& jo
                       const std::string& who) {
   const QueueSettings& queue = tree.settings(by);
   return "queue " + queue.name + " may hold " + BoundText(queue.limit) + "; it holds " +
-         HeldText(queue.limit, tree.held(by)) + ", " + who + " needs " +
-         HeldText(queue.limit, job.demand) +
+         HeldText(queue.limit, tree.held(by)) + PromisedText(queue.limit, tree.promised(by)) +
+         ", " + who + " needs " + HeldText(queue.limit, job.demand) +
          (tree.IsNeverWithin(by, job.demand) ? NeverText(tree, by) : "");
 }
 
@@ -26,13 +32,15 @@ std::string UserLimitText(const QueueTree& tree, QueueIndex by, const PlannedJob
   const UserUse has = tree.UseOf(by, job.user);
   const std::string user = job.user.empty() ? "users without a name" : std::string(job.user);
   const std::string text = "a user of queue " + queue.name + " may ";
-  if (queue.user_jobs && has.jobs >= *queue.user_jobs) {
+  const UserUse promised = tree.PromisedTo(by, job.user);
+  if (queue.user_jobs && has.jobs + promised.jobs >= *queue.user_jobs) {
     return text + "run " + Plural(*queue.user_jobs, "job") + " at a time; " + user + " runs " +
-           std::to_string(has.jobs);
+           std::to_string(has.jobs) +
+           (promised.jobs > 0 ? ", and " + std::to_string(promised.jobs) + " more will first" : "");
   }
   return text + "hold " + BoundText(queue.user_limit) + "; " + user + " holds " +
-         HeldText(queue.user_limit, has.held) + ", " + who + " needs " +
-         HeldText(queue.user_limit, job.demand);
+         HeldText(queue.user_limit, has.held) + PromisedText(queue.user_limit, promised.held) +
+         ", " + who + " needs " + HeldText(queue.user_limit, job.demand);
 }
 
 std::string NeverText(const QueueTree& tree, QueueIndex by) {
@@ -42,7 +50,10 @@ std::string NeverText(const QueueTree& tree, QueueIndex by) {
 
 void UserLines::Add(const QueueTree& tree, QueueIndex by, const PlannedJob& job, std::string text) {
   const QueueSettings& queue = tree.settings(by);
-  const UserUse has = tree.UseOf(by, job.user);
+  UserUse has = tree.UseOf(by, job.user);
+  const UserUse promised = tree.PromisedTo(by, job.user);
+  has.held = Sum(has.held, promised.held);
+  has.jobs += promised.jobs;
   auto& lines = lines_[{by, job.user}];
   auto add = [&](Kind kind, bool over) {
     if (over && !lines[kind]) lines[kind] = First{job.id, text};

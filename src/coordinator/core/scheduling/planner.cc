@@ -17,10 +17,16 @@
 namespace coxswain::coordinator::core {
 namespace {
 
-// Of all that are looked at, so many are told in full what they wait for: the first of their lines,
-// others behind them, and those whose user has as much as he may.
-constexpr size_t kMostTold = 64;
-constexpr size_t kMostReservations = 16;
+// So many are told in full what they wait for: the first of their lines (fewer where there are many
+// nodes), in each queue those behind them, and of each user those that his limits hold back.
+constexpr size_t kMostFirsts = 512, kFewestFirsts = 64, kFirstsWork = 500'000;
+constexpr size_t kMostBehind = 512, kMostBehindInQueue = 16;
+constexpr size_t kMostOfUsers = 1024, kMostOfUser = 16;
+// For so many it is found out when others end, fewer where many run; those that a limit holds back
+// are counted apart, so that they take nothing from those that could have the slots.
+constexpr size_t kMostReservations = 256, kFewestReservations = 16, kReservationsWork = 100'000;
+// For so many others may be asked to let go.
+constexpr size_t kMostTakes = 256;
 // Those that might be started smaller wait for slots that come free in a moment; of more, it is
 // taken for granted that they do.
 constexpr size_t kMostStoppedLooks = 64;
@@ -56,7 +62,11 @@ class Pass {
         ahead_(in_.tree->size()),
         plain_lines_(in_.tree->size()),
         finder_(in_, *policy_),
-        starts_(in_, *policy_, finder_) {
+        starts_(in_, *policy_, finder_),
+        most_reservations_(std::clamp(kReservationsWork / (in_.running.size() + 1),
+                                      kFewestReservations, kMostReservations)),
+        most_firsts_(std::clamp(kFirstsWork / (in_.fleet->size() + 1), kFewestFirsts, kMostFirsts)),
+        told_in_queue_(in_.tree->size()) {
     for (QueueIndex i = 0; i < in_.tree->size(); ++i) {
       const QueueSettings& queue = in_.tree->settings(i);
       user_limits_ |= queue.user_jobs || queue.user_limit.cpus || queue.user_limit.gpus;
@@ -91,7 +101,7 @@ class Pass {
  private:
   // There is no room for it, others of its line wait before it, and it has been told so.
   bool IsKnownToWait(const WaitingJob& job) {
-    const bool told = !in_.tell || (job.told && !in_.estimate && told_behind_ == kMostTold);
+    const bool told = !in_.tell || (job.told && !in_.estimate && !MayTellBehind(job.queue));
     if (!told || !job.plain || job.lost || job.paused || user_limits_) return false;
     const bool closed = closed_[job.queue] != nullptr;
     if (!closed && !plain_lines_[job.queue][job.rank.gpus > 0 ? 1 : 0]) return false;
@@ -110,13 +120,10 @@ class Pass {
 
   // `asked`: what it needs, if it came to that.
   bool Place(WaitingJob& job, std::optional<PendingJob>* asked) {
-    if (closed_[job.queue] || in_.tree->OverLimit(job.queue, job.demand) ||
-        in_.tree->OverUserLimit(job.queue, job.user, job.demand) ||
-        users_.AheadOf(*in_.tree, job) != nullptr) {
-      return false;
-    }
-    PendingJob& needs = asked->emplace(NeedsOf(job));
+    if (closed_[job.queue] || users_.AheadOf(*in_.tree, job) != nullptr) return false;
     const std::optional<base::Duration> expected = in_.expected(job.id);
+    if (finder_.IsOverLimits(job, expected)) return false;
+    PendingJob& needs = asked->emplace(NeedsOf(job));
     needs.ranks = std::min(job.least, job.workers);
     const bool known = misfits_.Covers(needs, expected);
     needs.ranks = job.workers;
@@ -180,18 +187,18 @@ class Pass {
   void Explain(const WaitingJob& job, std::optional<PendingJob> asked) {
     const uint64_t ahead = ahead_[job.queue]++;
     if (closed_[job.queue] != nullptr) return Behind(job, ahead, closed_[job.queue]);
-    if (ExplainUser(job, ahead)) return;
+    if (ExplainUser(job)) return;
     const PendingJob needs = asked ? *std::move(asked) : NeedsOf(job);
     Line& line = lines_[{job.queue, needs.selector, needs.gpus > 0, needs.gpu_kinds}];
     if (line.first) return Behind(job, ahead, &line);
     const std::optional<QueueIndex> limit = in_.tree->OverLimit(job.queue, job.demand);
-    const bool reserves = reservations_ < kMostReservations;
-    if (reserves) ++reservations_;
     lanes_->Reorder();
     line.first = job.id;
+    bool promised = false;
     if (!in_.tell) {
-      if (reserves) finder_.Reserve(job, needs);
-    } else if (told_firsts_ == kMostTold) {
+      promised = Reserve(job, needs, limit.has_value()).made;
+    } else if (told_firsts_ == most_firsts_) {
+      promised = Reserve(job, needs, limit.has_value(), &plan_.preemptions).made;
       FarBack(job, ahead, job.id);
     } else {
       ++told_firsts_;
@@ -199,7 +206,7 @@ class Pass {
       line.first_needs =
           limit ? LimitText(*in_.tree, *limit, job, in_.name(job.id)) : finder_.WhyNotNow(needs);
       const std::string need = limit ? LimitText(*in_.tree, *limit, job, "this") : line.first_needs;
-      TellFirst(job, needs, need, limit.has_value(), reserves, &why);
+      promised = TellFirst(job, needs, need, limit.has_value(), &why);
       plan_.why.push_back(std::move(why));
     }
     if (limit && in_.tree->IsNeverWithin(*limit, job.demand)) {  // nobody waits for that one
@@ -208,25 +215,39 @@ class Pass {
     }
     if (job.plain) plain_lines_[job.queue][needs.gpus > 0 ? 1 : 0] = true;
     line.keeps = policy_->KeepsSlotsFor(job) || limit || !in_.settings->backfill;
-    // What a limit holds back would be overtaken for ever by smaller ones.
-    if (limit || !in_.settings->backfill) closed_[job.queue] = &line;
+    // What a limit holds back would be overtaken for ever by smaller ones, unless its part of the
+    // limit is kept for it.
+    if ((limit && !promised) || !in_.settings->backfill) closed_[job.queue] = &line;
   }
 
-  void TellFirst(const WaitingJob& job, const PendingJob& needs, const std::string& need,
-                 bool limit, bool reserves, Why* why) {
+  Promise Reserve(const WaitingJob& job, const PendingJob& needs, bool limited,
+                  std::vector<Preemption>* preemptions = nullptr) {
+    const bool takes = takes_ < kMostTakes && finder_.MightTake(job);
+    if (takes) ++takes_;
+    size_t& reserved = reserved_[limited ? 1 : 0];
+    // One that waits for nodes to come back is promised nothing.
+    const bool waits =
+        reserved < most_reservations_ && (limited || WhyNotUntilBack(*in_.fleet, needs).empty());
+    if (!takes && !waits) return {};
+    Promise promise = finder_.Reserve(job, needs, waits);
+    if (waits && !promise.taken) ++reserved;
+    for (Preemption& each : promise.preemptions) {
+      if (preemptions != nullptr) preemptions->push_back(std::move(each));
+    }
+    return promise;
+  }
+
+  // True: it is promised slots.
+  bool TellFirst(const WaitingJob& job, const PendingJob& needs, const std::string& need,
+                 bool limit, Why* why) {
     if (in_.fleet->size() <= kNodesToTellHolders) {
       why->waits_for = finder_.WaitsFor(job, needs, kHoldersToTell);
     }
     std::string covered, more;
     if (!limit) covered = TellCovered(job);
     if (!limit) more = covered + TellKept(needs, why);
-    if (!reserves) {
-      why->text = need + more;
-      starts_.NotPromised(job, plan_.why.size(), false);
-      return;
-    }
     const std::string quota = limit ? "" : finder_.WhyNoneYield(job);
-    Promise promise = finder_.Reserve(job, needs);
+    Promise promise = Reserve(job, needs, limit, &plan_.preemptions);
     starts_.Promised(job);
     if (covered.empty()) why->starts = promise.starts;  // nobody knows how many of those come
     why->next = promise.next;
@@ -239,19 +260,24 @@ class Pass {
     } else if (!promise.made && promise.text.empty() && !promise.next) {
       starts_.NotPromised(job, plan_.why.size(), true);
     }
-    for (Preemption& each : promise.preemptions) plan_.preemptions.push_back(std::move(each));
+    return promise.made;
   }
 
   // Too many are before it for a look at what it waits for.
   void FarBack(const WaitingJob& job, uint64_t ahead, JobId first) {
-    plan_.far.push_back({job.id, job.queue, ahead, first, std::nullopt});
+    plan_.far.push_back({.job = job.id, .queue = job.queue, .ahead = ahead, .first = first});
+  }
+
+  bool MayTellBehind(QueueIndex queue) const {
+    return told_behind_ < kMostBehind && told_in_queue_[queue] < kMostBehindInQueue;
   }
 
   void Behind(const WaitingJob& job, uint64_t ahead, Line* line) {
     ++line->behind;
     if (!in_.tell) return;
-    if (told_behind_ == kMostTold) return FarBack(job, ahead, *line->first);
+    if (!MayTellBehind(job.queue)) return FarBack(job, ahead, *line->first);
     ++told_behind_;
+    ++told_in_queue_[job.queue];
     starts_.NotPromised(job, plan_.why.size(), false);
     // It is not for the first one that it waits.
     std::string own;
@@ -289,16 +315,19 @@ class Pass {
   }
 
   // True: what one user may have keeps it back.
-  bool ExplainUser(const WaitingJob& job, uint64_t ahead) {
+  bool ExplainUser(const WaitingJob& job) {
     const UserLines::First* held = users_.AheadOf(*in_.tree, job);
     const std::optional<QueueIndex> by = in_.tree->OverUserLimit(job.queue, job.user, job.demand);
     if (held == nullptr && !by) return false;
-    const bool tells = in_.tell && told_users_ < kMostTold;
+    size_t& of_user = told_of_[{job.queue, job.user}];
+    const bool tells = in_.tell && told_users_ < kMostOfUsers && of_user < kMostOfUser;
     if (tells) {
       ++told_users_;
     } else if (in_.tell) {
-      FarBack(job, ahead, held != nullptr ? held->job : job.id);
+      FarBack(job, of_user, held != nullptr ? held->job : job.id);
+      plan_.far.back().of_user = true;
     }
+    ++of_user;
     Why why{.job = job.id, .text = "", .first = false, .starts = std::nullopt};
     if (by && in_.tree->IsNeverWithin(*by, job.demand)) {
       why.text = UserLimitText(*in_.tree, *by, job, "this") + NeverText(*in_.tree, *by);
@@ -316,10 +345,10 @@ class Pass {
   void FirstOfUser(const WaitingJob& job, QueueIndex by, bool tells, Why* why) {
     const std::string need = UserLimitText(*in_.tree, by, job, "this");
     Promise promise;
-    if (user_looks_ < kMostReservations) {
-      ++user_looks_;
+    if (takes_ < kMostTakes && finder_.MightTake(job)) {
+      ++takes_;
       lanes_->Reorder();
-      promise = finder_.ReserveByStopping(job, NeedsOf(job));
+      promise = finder_.Reserve(job, NeedsOf(job), false);
       if (promise.spared) SoonerOf(*promise.spared);
     }
     why->text = need + (promise.taken ? "" : promise.spared_text) + promise.text;
@@ -351,8 +380,12 @@ class Pass {
   StartTimes starts_;
   std::optional<Lanes> lanes_;
   Misfits misfits_;
-  size_t reservations_ = 0, stopped_looks_ = 0, user_looks_ = 0;
+  std::array<size_t, 2> reserved_{};  // for those that wait for slots, and for a limit
+  size_t most_reservations_, most_firsts_;
+  size_t takes_ = 0, stopped_looks_ = 0;
   size_t told_firsts_ = 0, told_behind_ = 0, told_users_ = 0;
+  std::vector<size_t> told_in_queue_;
+  std::map<std::pair<QueueIndex, std::string_view>, size_t> told_of_;  // a user's, or not told
   Plan plan_;
 };
 

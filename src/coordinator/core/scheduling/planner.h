@@ -96,9 +96,10 @@ struct Why {
 struct FarJob {
   JobId job;
   QueueIndex queue = 0;
-  uint64_t ahead = 0;                // jobs of its queue that wait, too
-  JobId first;                       // of those it waits behind; itself: it is first of its kind
-  std::optional<base::Time> starts;  // a rough figure
+  uint64_t ahead = 0;    // jobs of its queue that wait, too
+  JobId first;           // of those it waits behind; itself: it is first of its kind
+  bool of_user = false;  // what its user may have holds it back: `ahead` are his
+  std::optional<base::Time> starts = std::nullopt;  // a rough figure
 };
 
 struct Plan {

@@ -61,14 +61,36 @@ void QueueTree::Take(QueueIndex queue, std::string_view user, const Amount& amou
   }
 }
 
+void QueueTree::Promise(QueueIndex queue, std::string_view user, const Amount& amount,
+                        const UserUse& of_user, int sign) {
+  auto add = [&](Amount* to, const Amount& more) {
+    to->cpus += sign * more.cpus;
+    to->gpus += sign * more.gpus;
+  };
+  Node& node = nodes_[queue];
+  add(&node.promised, amount);
+  auto found = node.promised_users.find(user);
+  if (found == node.promised_users.end()) {
+    found = node.promised_users.emplace(user, UserUse()).first;
+  }
+  add(&found->second.held, of_user.held);
+  found->second.jobs += sign * of_user.jobs;
+}
+
+UserUse QueueTree::PromisedTo(QueueIndex queue, std::string_view user) const {
+  auto found = nodes_[queue].promised_users.find(user);
+  return found == nodes_[queue].promised_users.end() ? UserUse() : found->second;
+}
+
 bool QueueTree::IsWithinQuota(QueueIndex queue, const Amount& more) const {
-  return !Exceeds(nodes_[queue].held, more, nodes_[queue].settings.quota);
+  const Node& node = nodes_[queue];
+  return !Exceeds(Sum(node.held, node.promised), more, node.settings.quota);
 }
 
 bool QueueTree::WillBeWithinQuota(QueueIndex queue, const Amount& more, const Amount& less) const {
   const Node& node = nodes_[queue];
-  return !Exceeds({node.held.cpus - node.leaving.cpus - less.cpus,
-                   node.held.gpus - node.leaving.gpus - less.gpus},
+  return !Exceeds({node.held.cpus + node.promised.cpus - node.leaving.cpus - less.cpus,
+                   node.held.gpus + node.promised.gpus - node.leaving.gpus - less.gpus},
                   more, node.settings.quota);
 }
 
@@ -110,7 +132,8 @@ bool QueueTree::MayReclaim(QueueIndex queue, const Amount& more, QueueIndex from
 
 std::optional<QueueIndex> QueueTree::OverLimit(QueueIndex queue, const Amount& more) const {
   for (QueueIndex each : nodes_[queue].path) {
-    if (Exceeds(nodes_[each].held, more, nodes_[each].settings.limit)) return each;
+    const Node& node = nodes_[each];
+    if (Exceeds(Sum(node.held, node.promised), more, node.settings.limit)) return each;
   }
   return std::nullopt;
 }
@@ -130,9 +153,10 @@ std::optional<QueueIndex> QueueTree::OverUserLimit(QueueIndex queue, std::string
                                                    const Amount& more) const {
   for (QueueIndex each : nodes_[queue].path) {
     const QueueSettings& settings = nodes_[each].settings;
-    UserUse use = UseOf(each, user);
-    if (settings.user_jobs && use.jobs >= *settings.user_jobs) return each;
-    if (Exceeds(use.held, more, settings.user_limit)) return each;
+    if (!settings.user_jobs && settings.user_limit == Bound()) continue;
+    const UserUse use = UseOf(each, user), promised = PromisedTo(each, user);
+    if (settings.user_jobs && use.jobs + promised.jobs >= *settings.user_jobs) return each;
+    if (Exceeds(Sum(use.held, promised.held), more, settings.user_limit)) return each;
   }
   return std::nullopt;
 }

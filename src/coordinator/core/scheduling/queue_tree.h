@@ -22,6 +22,7 @@ struct UserUse {
   Amount held;
   int64_t jobs = 0;
 };
+inline Amount Sum(const Amount& a, const Amount& b) { return {a.cpus + b.cpus, a.gpus + b.gpus}; }
 
 class QueueTree {
  public:
@@ -45,6 +46,12 @@ class QueueTree {
     return nodes_[queue].users;
   }
   UserUse UseOf(QueueIndex queue, std::string_view user) const;
+  // So much more counts for this queue's quota and limits, those below and above it aside: promised
+  // to one that does not hold it yet. `sign`: 1, or -1 to take that back.
+  void Promise(QueueIndex queue, std::string_view user, const Amount& amount,
+               const UserUse& of_user, int sign);
+  const Amount& promised(QueueIndex queue) const { return nodes_[queue].promised; }
+  UserUse PromisedTo(QueueIndex queue, std::string_view user) const;
 
   // With so much more, the queue stays within its quota.
   bool IsWithinQuota(QueueIndex queue, const Amount& more) const;
@@ -72,8 +79,8 @@ class QueueTree {
     QueueSettings settings;
     std::vector<QueueIndex> path;
     bool leaf = true;
-    Amount held, leaving;
-    std::map<std::string, UserUse, std::less<>> users;
+    Amount held, leaving, promised;
+    std::map<std::string, UserUse, std::less<>> users, promised_users;
   };
 
   std::vector<Node> nodes_;

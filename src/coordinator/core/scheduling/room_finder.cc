@@ -73,7 +73,7 @@ Moved RoomFinder::Move(const WaitingJob& job, const PendingJob& needs, std::stri
   auto running = std::find_if(in_.running.begin(), in_.running.end(),
                               [&](const RunningJob& each) { return each.id == job.id; });
   if (running == in_.running.end() || running->stopping) return Moved::kLetsGo;
-  LetGo(*running, 1);
+  LetGo(*running, false, 1);
   const Holding before = held_.at(job.id);
   const Room room = Fit(needs, std::nullopt);
   if (room) {
@@ -83,8 +83,11 @@ Moved RoomFinder::Move(const WaitingJob& job, const PendingJob& needs, std::stri
     TakeBack(job, needs, promise);
   }
   // It stops only when there is room: what it holds is nobody's yet, and counts until then.
+  if (auto kept = kept_.find(job.id); kept != kept_.end()) {
+    kept->second = static_cast<size_t>(running - in_.running.begin());
+  }
   Holding after = std::exchange(held_[job.id], before);
-  LetGo(*running, -1);
+  LetGo(*running, false, -1);
   held_[job.id] = std::move(after);
   return room ? Moved::kYes : Moved::kNo;
 }
@@ -114,22 +117,41 @@ bool RoomFinder::FitsOnceStopped(const WaitingJob& job, const PendingJob& needs)
   return fits;
 }
 
-Promise RoomFinder::Reserve(const WaitingJob& job, const PendingJob& needs) {
+bool RoomFinder::IsOverLimits(const WaitingJob& job, std::optional<base::Duration> expected) {
+  auto over = [&] {
+    return in_.tree->OverLimit(job.queue, job.demand) ||
+           in_.tree->OverUserLimit(job.queue, job.user, job.demand);
+  };
+  if (!over()) return false;
+  if (!expected || !in_.settings->backfill || reservations_.empty()) return true;
+  if ((lent_work_ += reservations_.size()) > kMostLentWork) return true;
+  std::vector<JobId> later;
+  for (const Reservation& each : reservations_) {
+    if (each.starts && *each.starts >= in_.now + *expected) later.push_back(each.job);
+  }
+  for (JobId each : later) Lift(each, 1);
+  const bool still = over();
+  for (JobId each : later) Lift(each, -1);
+  return still;
+}
+
+bool RoomFinder::MightTake(const WaitingJob& job) const {
+  return std::any_of(in_.running.begin(), in_.running.end(), [&](const RunningJob& each) {
+    if (placed_.contains(each.id)) return false;
+    if (each.lost || each.stopping) return true;
+    return in_.tree->MayReclaim(job.queue, job.demand, each.queue) ||
+           (each.queue == job.queue && policy_.Yields(each, job));
+  });
+}
+
+Promise RoomFinder::Reserve(const WaitingJob& job, const PendingJob& needs, bool waits) {
   Promise promise;
   TellSpared(job, &promise);
   if (TakeBack(job, needs, &promise) ||
-      (policy_.KeepsSlotsFor(job) && WaitForEnds(job, needs, true, &promise))) {
+      (waits && policy_.KeepsSlotsFor(job) && WaitForEnds(job, needs, true, &promise))) {
     promise.made = true;
     WillRun(job, promise.starts);
   }
-  return promise;
-}
-
-Promise RoomFinder::ReserveByStopping(const WaitingJob& job, const PendingJob& needs) {
-  Promise promise;
-  TellSpared(job, &promise);
-  promise.made = TakeBack(job, needs, &promise);
-  if (promise.made) WillRun(job, promise.starts);
   return promise;
 }
 
@@ -248,9 +270,27 @@ std::vector<JobId> RoomFinder::WaitsFor(const WaitingJob& job, const PendingJob&
 
 // As if it had let go (1), or not after all (-1).
 void RoomFinder::LetGo(const RunningJob& running, int sign) {
+  LetGo(running, kept_.contains(running.id), sign);
+}
+
+void RoomFinder::LetGo(const RunningJob& running, bool promised, int sign) {
   HeldBy(running);
-  Toggle(running.id, sign);
-  in_.tree->Take(running.queue, running.user, running.demand, -sign);
+  const bool changes = Toggle(running.id, sign);
+  Count(running, promised, -sign);
+  if (!changes) return;
+  for (size_t i : overlaps_of_.at(running.id)) {
+    const Overlap& each = overlaps_[i];
+    if (gone_.contains(each.from == running.id ? each.to : each.from)) continue;
+    in_.tree->Promise(each.queue, each.user, each.amount, each.of_user, sign);
+  }
+}
+
+// What it holds, or is promised, of its queues and its user's share.
+void RoomFinder::Count(const PlannedJob& job, bool promised, int sign) {
+  if (!promised) return in_.tree->Take(job.queue, job.user, job.demand, sign);
+  for (QueueIndex each : in_.tree->path(job.queue)) {
+    in_.tree->Promise(each, job.user, job.demand, {job.demand, 1}, sign);
+  }
 }
 
 std::optional<std::vector<RoomFinder::Victim>> RoomFinder::Choose(const WaitingJob& job,
@@ -317,7 +357,7 @@ bool RoomFinder::TakeBack(const WaitingJob& job, const PendingJob& needs, Promis
   }
   promise->taken = true;
   promise->starts = in_.now + longest;
-  Keep(job, needs, std::nullopt, enders);  // at any moment: they are lent to nobody
+  Keep(job, needs, std::nullopt, enders, true);  // at any moment: they are lent to nobody
   std::string names;
   for (size_t i = 0; i < needed.size(); ++i) {
     RunningJob& victim = *needed[i].job;
@@ -330,7 +370,9 @@ bool RoomFinder::TakeBack(const WaitingJob& job, const PendingJob& needs, Promis
   if (needed.size() > kVictimsToTell) {
     names += " and " + Plural(needed.size() - kVictimsToTell, "other");
   }
-  promise->text = "; it gets the slots of " + names + ", asked to save and let go";
+  const char* how = promise->preemptions.empty() ? ", which let go" : ", asked to save and let go";
+  if (promise->preemptions.empty() && needed.size() == 1) how = ", which lets go";
+  promise->text = "; it gets the slots of " + names + how;
   return true;
 }
 
@@ -339,12 +381,12 @@ Placement RoomFinder::Take(const WaitingJob& job, const PendingJob& needs, const
   Placement placement = TakeSlots(in_.fleet, needs, room.fit);
   for (JobId each : room.lent) Toggle(each, -1);
   Took(job, {placement.ranks, needs.cpus, needs.memory});
+  Count(job, false, 1);
   return placement;
 }
 
 // They are out of the view already.
 void RoomFinder::Took(const WaitingJob& job, Holding holding) {
-  in_.tree->Take(job.queue, job.user, job.demand, 1);
   held_[job.id] = std::move(holding);
   placed_.insert(job.id);
 }

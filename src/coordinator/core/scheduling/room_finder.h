@@ -61,10 +61,14 @@ class RoomFinder {
   std::string WhyNotNow(const PendingJob& needs);
   // It would fit if those that are stopping had let go.
   bool FitsOnceStopped(const WaitingJob& job, const PendingJob& needs);
-  // Takes out of the view what the job will have.
-  Promise Reserve(const WaitingJob& job, const PendingJob& needs);
-  // Only what others have to let go of for it: of one that a limit holds back from what is free.
-  Promise ReserveByStopping(const WaitingJob& job, const PendingJob& needs);
+  // A limit of its queue or user keeps it back: as things are, and when those start to which
+  // something is promised; but for what it would have ended before.
+  bool IsOverLimits(const WaitingJob& job, std::optional<base::Duration> expected);
+  // Takes out of the view what the job will have: what others let go of for it, or (`waits`) what
+  // they do in any case.
+  Promise Reserve(const WaitingJob& job, const PendingJob& needs, bool waits);
+  // Others might let go for it.
+  bool MightTake(const WaitingJob& job) const;
   // What can be told of a job that was promised nothing. For when all that can be placed has been:
   // what it will have is taken out of the view, too. `before`: it would go before this one, to
   // which something was promised.
@@ -89,7 +93,11 @@ class RoomFinder {
   // takes nothing that is free.
   struct Overlap {
     JobId from, to;
-    Holding on_node;  // one rank's worth: CPU slots and memory, as GPUs are told apart
+    Holding on_node;  // one rank's worth: CPU slots and memory, as GPUs are told apart; or none
+    QueueIndex queue = 0;  // what it has of that queue's quota and limits
+    std::string_view user;
+    Amount amount;
+    UserUse of_user;
   };
 
   struct Victim {
@@ -130,16 +138,17 @@ class RoomFinder {
   std::optional<Release> NextRelease(const std::vector<const RunningJob*>& order,
                                      const WaitingJob& job, const PendingJob& needs);
   void LetGo(const RunningJob& running, int sign);
+  void LetGo(const RunningJob& running, bool promised, int sign);
   bool TakeBack(const WaitingJob& job, const PendingJob& needs, Promise* promise);
   std::optional<base::Time> OnceAllowed(const WaitingJob& job, const PendingJob& needs,
                                         const Before& before);
   void Lift(JobId promised, int sign);
   void LiftAll(int sign);
   using Enders = std::vector<const RunningJob*>;
-  // `enders`: who lets go by then, in whatever order; they have, just now. None: whatever is free
-  // then is kept from now on.
+  // `enders`: who lets go by then, in whatever order; they have, just now. `spares`: what they hold
+  // is not kept from now on, too.
   void Keep(const WaitingJob& job, const PendingJob& needs, std::optional<base::Time> starts,
-            const Enders& enders);
+            const Enders& enders, bool spares);
   // What comes free on a node, and is promised to nobody.
   struct Freed {
     int64_t cpus = 0, memory = 0;
@@ -152,7 +161,9 @@ class RoomFinder {
                                     PlacementView* freed);
   Holding ChooseKept(const PendingJob& needs, const Enders& enders);
   void NoteOverlaps(JobId job, const Holding& kept, const Enders& enders);
-  void Toggle(JobId job, int sign);
+  bool Toggle(JobId job, int sign);
+  void NoteQueueOverlaps(const PlannedJob& job, const Enders& enders);
+  void Count(const PlannedJob& job, bool promised, int sign);
   // `spares`: others are still to be placed on what is free.
   bool WaitForEnds(const WaitingJob& job, const PendingJob& needs, bool spares, Promise* promise);
   void WillRun(const WaitingJob& job, std::optional<base::Time> starts);
@@ -164,6 +175,7 @@ class RoomFinder {
   std::vector<Reservation> reservations_;
   std::map<JobId, Holding> held_;  // asked for once
   std::set<JobId> placed_;         // by this plan, or promised slots
+  std::map<JobId, size_t> kept_;  // promised slots: where they are in in_.running, as they will run
   std::vector<Overlap> overlaps_;
   std::map<JobId, std::vector<size_t>> overlaps_of_;  // of either side
   std::set<JobId> gone_;  // those with overlaps that count as having let go, or not been promised

@@ -81,9 +81,7 @@ std::optional<base::Time> RoomFinder::OnceAllowed(const WaitingJob& job, const P
 
 // As if it had been promised nothing (1), or again (-1).
 void RoomFinder::Lift(JobId promised, int sign) {
-  for (const RunningJob& running : in_.running) {
-    if (running.id == promised) return LetGo(running, sign);
-  }
+  LetGo(in_.running[kept_.at(promised)], true, sign);
 }
 
 // The end of a job that has not begun is that of a plan, not of something that can be looked at.
@@ -176,7 +174,7 @@ bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, boo
       LetGo(in_order(gone++), 1);
     }
     const auto last_ender = order.begin() + static_cast<std::ptrdiff_t>(gone);
-    Keep(job, needs, promise->starts, spares ? Enders(order.begin(), last_ender) : Enders());
+    Keep(job, needs, promise->starts, Enders(order.begin(), last_ender), spares);
   }
   for (size_t i = 0; i < gone; ++i) LetGo(in_order(i), -1);
   // One that ends later is not waited for.

@@ -19,17 +19,19 @@ Holding Taken(PlacementView* view, const PendingJob& needs, const GangFit& fit) 
 }  // namespace
 
 // What it holds is given back (1) or taken again (-1), and what overlaps with it counts anew.
-void RoomFinder::Toggle(JobId job, int sign) {
+// True: it has overlaps, and is no longer where it was.
+bool RoomFinder::Toggle(JobId job, int sign) {
   Occupy(in_.fleet, held_.at(job), -sign);
   auto of = overlaps_of_.find(job);
-  if (of == overlaps_of_.end()) return;
+  if (of == overlaps_of_.end()) return false;
   const bool changes = sign > 0 ? gone_.insert(job).second : gone_.erase(job) > 0;
-  if (!changes) return;
+  if (!changes) return false;
   for (size_t i : of->second) {
     const Overlap& overlap = overlaps_[i];
     const JobId other = overlap.from == job ? overlap.to : overlap.from;
     if (!gone_.contains(other)) Occupy(in_.fleet, overlap.on_node, sign);
   }
+  return true;
 }
 
 void RoomFinder::LiftAll(int sign) {
@@ -37,12 +39,16 @@ void RoomFinder::LiftAll(int sign) {
 }
 
 void RoomFinder::Keep(const WaitingJob& job, const PendingJob& needs,
-                      std::optional<base::Time> starts, const Enders& enders) {
+                      std::optional<base::Time> starts, const Enders& enders, bool spares) {
   const bool few = enders.size() <= kMostEnders;
-  Holding kept = ChooseKept(needs, few ? enders : Enders());
+  spares = spares && few;
+  Holding kept = ChooseKept(needs, spares ? enders : Enders());
   Occupy(in_.fleet, kept, 1);
-  if (few) NoteOverlaps(job.id, kept, enders);
+  if (spares) NoteOverlaps(job.id, kept, enders);
   Took(job, std::move(kept));
+  if (few) NoteQueueOverlaps(job, enders);
+  kept_[job.id] = in_.running.size();  // see WillRun
+  Count(job, true, 1);
   reservations_.push_back({starts, job.id});
 }
 
@@ -61,6 +67,7 @@ std::map<NodeId, RoomFinder::Freed> RoomFinder::FreedBy(const Enders& enders) co
     for (size_t i : of->second) {
       const Overlap& overlap = overlaps_[i];
       if (overlap.from != ender->id || gone_.contains(overlap.to)) continue;
+      if (overlap.on_node.ranks.empty()) continue;
       Freed& here = freed[overlap.on_node.ranks.front().node];
       here.cpus -= overlap.on_node.cpus;
       here.memory -= overlap.on_node.memory;
@@ -153,8 +160,50 @@ void RoomFinder::NoteOverlaps(JobId job, const Holding& kept, const Enders& ende
       here->second.cpus -= cpus;
       here->second.memory -= memory;
       for (JobId side : {ender->id, job}) overlaps_of_[side].push_back(overlaps_.size());
-      overlaps_.push_back(
-          {ender->id, job, {{RankSlot{id, 0, {}}}, static_cast<uint32_t>(cpus), memory}});
+      Overlap overlap{.from = ender->id, .to = job};
+      overlap.on_node = {{RankSlot{id, 0, {}}}, static_cast<uint32_t>(cpus), memory};
+      overlaps_.push_back(std::move(overlap));
+      gone_.insert(ender->id);
+    }
+  }
+}
+
+// Likewise of the quotas and limits of its queue and those above it, and of its user's.
+void RoomFinder::NoteQueueOverlaps(const PlannedJob& job, const Enders& enders) {
+  auto less = [](Amount* of, const Amount& by) {
+    *of = {std::max<int64_t>(0, of->cpus - by.cpus), std::max<int64_t>(0, of->gpus - by.gpus)};
+  };
+  auto least = [](const Amount& a, const Amount& b) {
+    return Amount{std::min(a.cpus, b.cpus), std::min(a.gpus, b.gpus)};
+  };
+  for (QueueIndex queue : in_.tree->path(job.queue)) {
+    Amount open = job.demand;
+    UserUse of_user{job.demand, 1};
+    for (const RunningJob* ender : enders) {
+      const std::vector<QueueIndex>& path = in_.tree->path(ender->queue);
+      if (std::find(path.begin(), path.end(), queue) == path.end()) continue;
+      Amount gives = ender->demand;
+      UserUse to_user{ender->user == job.user ? ender->demand : Amount(),
+                      ender->user == job.user ? 1 : 0};
+      if (auto of = overlaps_of_.find(ender->id); of != overlaps_of_.end()) {
+        for (size_t i : of->second) {
+          const Overlap& other = overlaps_[i];
+          const bool there = other.from == ender->id && !gone_.contains(other.to);
+          if (!there || other.queue != queue || !other.on_node.ranks.empty()) continue;
+          less(&gives, other.amount);
+          less(&to_user.held, other.of_user.held);
+          to_user.jobs = std::max<int64_t>(0, to_user.jobs - other.of_user.jobs);
+        }
+      }
+      Overlap overlap{.from = ender->id, .to = job.id, .queue = queue, .user = job.user};
+      overlap.amount = least(open, gives);
+      overlap.of_user = {least(of_user.held, to_user.held), std::min(of_user.jobs, to_user.jobs)};
+      if (overlap.amount == Amount() && overlap.of_user.jobs == 0) continue;
+      less(&open, overlap.amount);
+      less(&of_user.held, overlap.of_user.held);
+      of_user.jobs -= overlap.of_user.jobs;
+      for (JobId side : {ender->id, job.id}) overlaps_of_[side].push_back(overlaps_.size());
+      overlaps_.push_back(std::move(overlap));
       gone_.insert(ender->id);
     }
   }

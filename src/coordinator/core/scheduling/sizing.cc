@@ -29,7 +29,6 @@ bool IsCounted(const PendingJob& job) {
 }
 
 Amount Times(const Amount& rank, int64_t ranks) { return {rank.cpus * ranks, rank.gpus * ranks}; }
-Amount Sum(const Amount& a, const Amount& b) { return {a.cpus + b.cpus, a.gpus + b.gpus}; }
 Amount Less(const Amount& a, const Amount& b) { return {a.cpus - b.cpus, a.gpus - b.gpus}; }
 bool IsIn(const Amount& a, const Amount& b) { return a.cpus <= b.cpus && a.gpus <= b.gpus; }
 
