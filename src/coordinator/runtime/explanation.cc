@@ -274,6 +274,41 @@ Explanation Explain(JobView job, const QueuesView& queues, const std::vector<Nod
   return out;
 }
 
+namespace {
+
+// A limit that is none, or that the queue above it does not let be reached.
+void WarnOfLimits(const LiveQueue& queue, const std::vector<LiveQueue>& queues,
+                  std::vector<std::string>* warnings) {
+  const core::QueueSettings& own = queue.settings;
+  auto above = std::find_if(queues.begin(), queues.end(), [&](const LiveQueue& each) {
+    return each.settings.name == own.parent;
+  });
+  auto look = [&](const std::optional<int64_t>& limit, const std::optional<int64_t>& parents,
+                  const std::string& who, const char* kind) {
+    if (limit == 0) {
+      warnings->push_back(absl::StrCat(who, " of queue ", own.name, " is 0 ", kind,
+                                       ": no job that needs them can start in it"));
+    } else if (limit && parents && *limit > *parents) {
+      warnings->push_back(absl::StrCat(who, " of queue ", own.name, " is ", base::CountText(*limit),
+                                       " ", kind, ", that of ", own.parent, " above it ",
+                                       base::CountText(*parents), ": the lesser one holds"));
+    }
+  };
+  const core::QueueSettings parent =
+      above == queues.end() ? core::QueueSettings() : above->settings;
+  look(own.limit.cpus, parent.limit.cpus, "the limit", "CPU slots");
+  look(own.limit.gpus, parent.limit.gpus, "the limit", "GPUs");
+  look(own.user_limit.cpus, parent.user_limit.cpus, "the limit of a user", "CPU slots");
+  look(own.user_limit.gpus, parent.user_limit.gpus, "the limit of a user", "GPUs");
+  if (own.user_jobs == 0) {
+    warnings->push_back(absl::StrCat("a user of queue ", own.name, " may run 0 jobs: none starts"));
+  } else {
+    look(own.user_jobs, parent.user_jobs, "the limit of a user", "jobs");
+  }
+}
+
+}  // namespace
+
 std::vector<std::string> QueueWarnings(const std::vector<LiveQueue>& queues,
                                        const std::vector<NodeView>& nodes) {
   std::vector<std::string> warnings;
@@ -302,6 +337,7 @@ std::vector<std::string> QueueWarnings(const std::vector<LiveQueue>& queues,
   compare(promised.cpus, fleet.cpus, "CPU slots");
   compare(promised.gpus, fleet.gpus, "GPUs");
   for (const LiveQueue& queue : queues) {
+    WarnOfLimits(queue, queues, &warnings);
     for (const auto& [name, jobs] : queue.strays) {
       warnings.push_back(absl::StrCat(
           core::Plural(jobs, "job"), " of queue ", name, ", which is no longer configured, ",

@@ -241,6 +241,19 @@ TEST(QueueWarnings, QuotasThatTheFleetLacks_AndQueuesThatAreGone) {
                   "2 jobs of queue old, which is no longer configured, count as those of b"));
 }
 
+TEST(QueueWarnings, LimitsThatAreNone_OrAboveThoseOfTheQueueAbove) {
+  QueuesView view = ViewOf(TwoQueues(core::PolicyName::kFifo), 0);
+  view.queues[0].settings.limit.gpus = 0;
+  view.queues[0].settings.user_jobs = 2;
+  view.queues[1].settings.parent = view.queues[0].settings.name;
+  view.queues[1].settings.user_jobs = 3;
+  EXPECT_THAT(
+      QueueWarnings(view.queues, {Node("n", 4)}),
+      ElementsAre("the limit of queue a is 0 GPUs: no job that needs them can start in it",
+                  "the limit of a user of queue b is 3 jobs, that of a above it 2: the lesser one "
+                  "holds"));
+}
+
 TEST(QueueWarnings, NodesThatAreGone_KeepNoQuota) {
   const QueuesView view = ViewOf(TwoQueues(core::PolicyName::kFifo), 0);
   NodeView gone = Node("gone", 4);
