@@ -72,6 +72,9 @@ class RoomFinder {
   // What can be told of a job that was promised nothing. For when all that can be placed has been:
   // what it will have is taken out of the view, too. `before`: it would go before this one, to
   // which something was promised.
+  // In a gap: before those to whom something is promised start, if it is known to have ended by
+  // then.
+  std::optional<base::Time> ForecastInGap(const WaitingJob& job, const PendingJob& needs);
   using Before = std::function<bool(JobId promised)>;
   Promise Forecast(const WaitingJob& job, const PendingJob& needs, const Before& before);
   // At most so many of those that hold what the job waits for, the first to end first.

@@ -26,6 +26,34 @@ Promise RoomFinder::Forecast(const WaitingJob& job, const PendingJob& needs, con
   return promise;
 }
 
+std::optional<base::Time> RoomFinder::ForecastInGap(const WaitingJob& job,
+                                                    const PendingJob& needs) {
+  const std::optional<base::Duration> expected = in_.expected(job.id);
+  if (!expected || !in_.settings->backfill) return std::nullopt;
+  Enders gone;
+  std::optional<base::Time> starts;
+  for (const RunningJob* each : BySoonestEnd()) {
+    const std::optional<base::Time> at = EndOf(*each);
+    if (!at || gone.size() == kEndsToLookAt) break;
+    LetGo(*each, 1);
+    gone.push_back(each);
+    std::vector<JobId> later;
+    for (const Reservation& other : reservations_) {
+      if (other.starts && *other.starts >= *at + *expected) later.push_back(other.job);
+    }
+    for (JobId other : later) Lift(other, 1);
+    if (HasRoom(job, needs)) {
+      starts = at;
+      Keep(job, needs, at, gone, false);
+    }
+    for (JobId other : later) Lift(other, -1);
+    if (starts) break;
+  }
+  for (const RunningJob* each : gone) LetGo(*each, -1);
+  if (starts) WillRun(job, starts);
+  return starts;
+}
+
 // From then on it is one of those that will let go.
 void RoomFinder::WillRun(const WaitingJob& job, std::optional<base::Time> starts) {
   RunningJob running{static_cast<const PlannedJob&>(job), in_.now, std::nullopt, false};

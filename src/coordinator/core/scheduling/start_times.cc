@@ -25,6 +25,11 @@ void StartTimes::Forecast(Plan* plan) {
     Why& why = plan->why[each.at];
     PendingJob needs = in_.needs(each.job->id);
     needs.ranks = each.job->workers;
+    if (!each.tell) why.starts = finder_.ForecastInGap(*each.job, needs);
+    if (why.starts) {
+      Promised(*each.job);
+      continue;
+    }
     const Promise promise = finder_.Forecast(
         *each.job, needs, [&](JobId promised) { return GoesBefore(*each.job, promised); });
     Promised(*each.job);

@@ -92,6 +92,26 @@ TEST(LongQueue, WhoeverIsKnownToWait_IsLeftOut_AndTheSameJobsStart) {
   }
 }
 
+TEST(LongQueue, WhoWillStartInAGap_IsToldThat) {
+  PlannerWorld world;
+  world.fleet = Fleet({Node("a", 4)});
+  world.Run(Job(1), {"a"}, {.minutes = 60});
+  world.Run(Job(2, 1), {"a"}, {.minutes = 10});
+  world.Run(Job(3, 1), {"a"}, {.minutes = 10});
+  world.Run(Job(4, 1), {"a"}, {.minutes = 10});
+  world.Wait(Job(5, 4), {.minutes = 30});
+  world.Wait(Job(6), {.minutes = 20});
+  world.Wait(Job(7), {.minutes = 55});
+  world.Wait(Job(8, 2), {.minutes = 20});
+  world.Wait(Job(9), {.minutes = 20});
+  Plan plan = world.MakePlan();
+  EXPECT_EQ(MinutesUntilStart(WhyOf(plan, 5)), 60);
+  EXPECT_EQ(MinutesUntilStart(WhyOf(plan, 6)), 10);
+  EXPECT_EQ(MinutesUntilStart(WhyOf(plan, 7)), 90) << "it would be in the way of j5";
+  EXPECT_EQ(MinutesUntilStart(WhyOf(plan, 8)), 10);
+  EXPECT_EQ(MinutesUntilStart(WhyOf(plan, 9)), 30) << "once j6 has ended";
+}
+
 TEST(Shuns, ANodeWhereItFailed_UnlessThereIsNoOther) {
   for (const bool other : {true, false}) {
     PlannerWorld world;
