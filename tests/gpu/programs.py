@@ -5,6 +5,7 @@ import ctypes
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -66,6 +67,13 @@ def torch_folder():
     import importlib.util
     found = importlib.util.find_spec("torch")
     return pathlib.Path(found.origin).parent if found and found.origin else None
+
+
+def torch_version():
+    """Its version as (major, minor), likewise without importing it; None: there is none."""
+    folder = torch_folder()
+    found = folder and re.search(r"__version__ = ['\"](\d+)\.(\d+)", (folder / "version.py").read_text())
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def environment(**more):

@@ -6,7 +6,7 @@ import subprocess
 
 import jobs
 from context import close, losses
-from programs import Failed, Skipped, torch_folder
+from programs import Failed, Skipped, torch_version
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -30,8 +30,11 @@ def speed_job(context, name):
 
 
 def peer(context, arguments, batch, steps, compiled):
-    if torch_folder() is None:
+    version = torch_version()
+    if version is None:
         raise Skipped("this Python has no torch to compare with")
+    if version < (2, 0):
+        raise Skipped(f"this Python's torch is {version[0]}.{version[1]}, and has no fused optimizers for CPUs and GPUs alike: 2.0 or newer has")
     if compiled and context.dry:
         raise Skipped("torch.compile takes longer than a trial may")
     command = [context.python, HERE / "peers" / "train.py", *arguments, f"--batch={batch}", f"--steps={steps}",
