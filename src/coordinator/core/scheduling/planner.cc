@@ -206,7 +206,7 @@ class Pass {
       line.first_needs =
           limit ? LimitText(*in_.tree, *limit, job, in_.name(job.id)) : finder_.WhyNotNow(needs);
       const std::string need = limit ? LimitText(*in_.tree, *limit, job, "this") : line.first_needs;
-      promised = TellFirst(job, needs, need, limit.has_value(), &why);
+      promised = TellFirst(job, needs, need, limit, &why);
       plan_.why.push_back(std::move(why));
     }
     if (limit && in_.tree->IsNeverWithin(*limit, job.demand)) {  // nobody waits for that one
@@ -239,7 +239,7 @@ class Pass {
 
   // True: it is promised slots.
   bool TellFirst(const WaitingJob& job, const PendingJob& needs, const std::string& need,
-                 bool limit, Why* why) {
+                 std::optional<QueueIndex> limit, Why* why) {
     if (in_.fleet->size() <= kNodesToTellHolders) {
       why->waits_for = finder_.WaitsFor(job, needs, kHoldersToTell);
     }
@@ -247,7 +247,7 @@ class Pass {
     if (!limit) covered = TellCovered(job);
     if (!limit) more = covered + TellKept(needs, why);
     const std::string quota = limit ? "" : finder_.WhyNoneYield(job);
-    Promise promise = Reserve(job, needs, limit, &plan_.preemptions);
+    Promise promise = Reserve(job, needs, limit.has_value(), &plan_.preemptions);
     starts_.Promised(job);
     if (covered.empty()) why->starts = promise.starts;  // nobody knows how many of those come
     why->next = promise.next;
@@ -257,7 +257,8 @@ class Pass {
     why->text = need + more + away + promise.text + promise.behind;
     if (!away.empty()) {
       why->next.reset();
-    } else if (!promise.made && promise.text.empty() && !promise.next) {
+    } else if (!promise.made && promise.text.empty() && !promise.next &&
+               !(limit && in_.tree->IsNeverWithin(*limit, job.demand))) {
       starts_.NotPromised(job, plan_.why.size(), true);
     }
     return promise.made;

@@ -244,9 +244,13 @@ const Holding& RoomFinder::HeldBy(const RunningJob& running) {
   return found->second;
 }
 
-// The job waits for what it holds, among others: of the limit that it is over, or of the nodes.
 bool RoomFinder::Helps(const RunningJob& running, const WaitingJob& job, const PendingJob& needs) {
-  if (IsPromised(running.id)) return false;
+  return !IsPromised(running.id) && HoldsWanted(running, job, needs);
+}
+
+// Of the limit that it is over, or of the nodes.
+bool RoomFinder::HoldsWanted(const RunningJob& running, const WaitingJob& job,
+                             const PendingJob& needs) {
   const std::vector<QueueIndex>& path = in_.tree->path(running.queue);
   auto counts_for = [&](QueueIndex queue) {
     return std::find(path.begin(), path.end(), queue) != path.end();

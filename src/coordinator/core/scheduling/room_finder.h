@@ -103,6 +103,8 @@ class RoomFinder {
     UserUse of_user;
   };
 
+  using Enders = std::vector<const RunningJob*>;
+
   struct Victim {
     RunningJob* job;
     std::string why;  // it has to go; empty: it is going already
@@ -130,9 +132,13 @@ class RoomFinder {
   bool OnlyGrewTooLarge(const RunningJob& running) const;
   bool HasRoom(const WaitingJob& job, const PendingJob& needs);
   const Holding& HeldBy(const RunningJob& running);
+  // The job waits for what it holds, among others; `Helps`: and is not promised that itself.
+  bool HoldsWanted(const RunningJob& running, const WaitingJob& job, const PendingJob& needs);
   bool Helps(const RunningJob& running, const WaitingJob& job, const PendingJob& needs);
   std::optional<base::Time> EndOf(const RunningJob& running) const;
   std::string EndNotKnown(const RunningJob& last) const;
+  std::string EndNotKnown(Enders::const_iterator from, Enders::const_iterator end,
+                          const WaitingJob& job, const PendingJob& needs);
   bool IsPromised(JobId job) const;
   int64_t FreeFor(const PendingJob& needs, const std::set<NodeId>& on) const;
   std::string KeptText(const std::vector<const Reservation*>& kept, const PendingJob& needs,
@@ -147,7 +153,6 @@ class RoomFinder {
                                         const Before& before);
   void Lift(JobId promised, int sign);
   void LiftAll(int sign);
-  using Enders = std::vector<const RunningJob*>;
   // `enders`: who lets go by then, in whatever order; they have, just now. `spares`: what they hold
   // is not kept from now on, too.
   void Keep(const WaitingJob& job, const PendingJob& needs, std::optional<base::Time> starts,

@@ -9,7 +9,7 @@
 namespace coxswain::coordinator::core {
 namespace {
 
-constexpr size_t kEndsToLookAt = 64;
+constexpr std::ptrdiff_t kEndsToLookAt = 64;
 
 }  // namespace
 
@@ -34,7 +34,7 @@ std::optional<base::Time> RoomFinder::ForecastInGap(const WaitingJob& job,
   std::optional<base::Time> starts;
   for (const RunningJob* each : BySoonestEnd()) {
     const std::optional<base::Time> at = EndOf(*each);
-    if (!at || gone.size() == kEndsToLookAt) break;
+    if (!at || std::ssize(gone) == kEndsToLookAt) break;
     LetGo(*each, 1);
     gone.push_back(each);
     std::vector<JobId> later;
@@ -76,7 +76,7 @@ std::optional<base::Time> RoomFinder::OnceAllowed(const WaitingJob& job, const P
   for (const RunningJob* each : BySoonestEnd()) {
     if (placed_.contains(each->id)) continue;
     at = EndOf(*each);
-    if (!at || gone.size() == kEndsToLookAt) break;
+    if (!at || std::ssize(gone) == kEndsToLookAt) break;
     LetGo(*each, 1);
     gone.push_back(each);
     if (!barred()) break;
@@ -110,6 +110,15 @@ std::optional<base::Time> RoomFinder::OnceAllowed(const WaitingJob& job, const P
 // As if it had been promised nothing (1), or again (-1).
 void RoomFinder::Lift(JobId promised, int sign) {
   LetGo(in_.running[kept_.at(promised)], true, sign);
+}
+
+// The first of these that holds what the job waits for.
+std::string RoomFinder::EndNotKnown(Enders::const_iterator from, Enders::const_iterator end,
+                                    const WaitingJob& job, const PendingJob& needs) {
+  if (std::distance(from, end) > kEndsToLookAt) end = from + kEndsToLookAt;
+  const auto found = std::find_if(
+      from, end, [&](const RunningJob* each) { return HoldsWanted(*each, job, needs); });
+  return found == end ? "" : EndNotKnown(**found);
 }
 
 // The end of a job that has not begun is that of a plan, not of something that can be looked at.
@@ -150,7 +159,7 @@ std::vector<const RunningJob*> RoomFinder::BySoonestEnd() const {
 // Of those that hold what the job waits for.
 std::optional<Release> RoomFinder::NextRelease(const std::vector<const RunningJob*>& order,
                                                const WaitingJob& job, const PendingJob& needs) {
-  for (size_t i = 0; i < std::min(order.size(), kEndsToLookAt); ++i) {
+  for (size_t i = 0; i < std::min<size_t>(order.size(), kEndsToLookAt); ++i) {
     const RunningJob& next = *order[i];
     if (!next.ends) return std::nullopt;
     if (next.stopping || !Helps(next, job, needs)) continue;
@@ -172,12 +181,17 @@ bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, boo
     while (gone > count) LetGo(in_order(--gone), -1);
     return HasRoom(job, needs);
   };
+  // One to which nothing is promised only wants to know when: those whose end is not known tell
+  // nothing of that.
+  const auto known = std::find_if(order.begin(), order.end(),
+                                  [&](const RunningJob* each) { return !EndOf(*each); });
+  const size_t most = spares ? order.size() : static_cast<size_t>(known - order.begin());
   // The fewest that will do: with more of them gone there is no less room.
-  size_t too_few = 0, enough = std::min<size_t>(1, order.size());
+  size_t too_few = 0, enough = std::min<size_t>(1, most);
   bool fits = false;
-  while (enough > 0 && !(fits = let_go(enough)) && enough < order.size()) {
+  while (enough > 0 && !(fits = let_go(enough)) && enough < most) {
     too_few = enough;
-    enough = std::min(2 * enough, order.size());
+    enough = std::min(2 * enough, most);
   }
   while (fits && enough - too_few > 1) {
     size_t middle = (too_few + enough) / 2;
@@ -203,6 +217,8 @@ bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, boo
     }
     const auto last_ender = order.begin() + static_cast<std::ptrdiff_t>(gone);
     Keep(job, needs, promise->starts, Enders(order.begin(), last_ender), spares);
+  } else if (most < order.size()) {
+    promise->text = EndNotKnown(known, order.end(), job, needs);
   }
   for (size_t i = 0; i < gone; ++i) LetGo(in_order(i), -1);
   // One that ends later is not waited for.
