@@ -251,14 +251,7 @@ bool RoomFinder::Helps(const RunningJob& running, const WaitingJob& job, const P
 // Of the limit that it is over, or of the nodes.
 bool RoomFinder::HoldsWanted(const RunningJob& running, const WaitingJob& job,
                              const PendingJob& needs) {
-  const std::vector<QueueIndex>& path = in_.tree->path(running.queue);
-  auto counts_for = [&](QueueIndex queue) {
-    return std::find(path.begin(), path.end(), queue) != path.end();
-  };
-  if (auto by = in_.tree->OverUserLimit(job.queue, job.user, job.demand)) {
-    return running.user == job.user && counts_for(*by);
-  }
-  if (auto by = in_.tree->OverLimit(job.queue, job.demand)) return counts_for(*by);
+  if (const std::optional<Barrier> by = BarredBy(job)) return Counts(running, job, *by);
   return HoldsUsefulSlots(*in_.fleet, needs, HeldBy(running));
 }
 
@@ -369,6 +362,7 @@ bool RoomFinder::TakeBack(const WaitingJob& job, const PendingJob& needs, Promis
     if (i < kVictimsToTell) names += (i == 0 ? "" : ", ") + in_.name(victim.id);
     if (victim.stopping) continue;
     victim.stopping = true;
+    ends_.clear();
     promise->preemptions.push_back({victim.id, job.id, in_.name(job.id) + " " + needed[i].why});
   }
   if (needed.size() > kVictimsToTell) {

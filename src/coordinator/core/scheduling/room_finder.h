@@ -132,6 +132,13 @@ class RoomFinder {
   bool OnlyGrewTooLarge(const RunningJob& running) const;
   bool HasRoom(const WaitingJob& job, const PendingJob& needs);
   const Holding& HeldBy(const RunningJob& running);
+  // A limit that keeps a job back: all of a queue's jobs count for it, or those of one user there.
+  struct Barrier {
+    QueueIndex queue;
+    bool of_user;
+  };
+  std::optional<Barrier> BarredBy(const WaitingJob& job) const;
+  bool Counts(const RunningJob& running, const WaitingJob& job, const Barrier& by) const;
   // The job waits for what it holds, among others; `Helps`: and is not promised that itself.
   bool HoldsWanted(const RunningJob& running, const WaitingJob& job, const PendingJob& needs);
   bool Helps(const RunningJob& running, const WaitingJob& job, const PendingJob& needs);
@@ -143,9 +150,9 @@ class RoomFinder {
   int64_t FreeFor(const PendingJob& needs, const std::set<NodeId>& on) const;
   std::string KeptText(const std::vector<const Reservation*>& kept, const PendingJob& needs,
                        int64_t free) const;
-  std::vector<const RunningJob*> BySoonestEnd() const;
-  std::optional<Release> NextRelease(const std::vector<const RunningJob*>& order,
-                                     const WaitingJob& job, const PendingJob& needs);
+  Enders BySoonestEnd();
+  std::optional<Release> NextRelease(const Enders& order, const WaitingJob& job,
+                                     const PendingJob& needs);
   void LetGo(const RunningJob& running, int sign);
   void LetGo(const RunningJob& running, bool promised, int sign);
   bool TakeBack(const WaitingJob& job, const PendingJob& needs, Promise* promise);
@@ -184,6 +191,10 @@ class RoomFinder {
   std::map<JobId, Holding> held_;  // asked for once
   std::set<JobId> placed_;         // by this plan, or promised slots
   std::map<JobId, size_t> kept_;  // promised slots: where they are in in_.running, as they will run
+  // Of those of in_.running that have been looked at: whether it is not known when it ends, when
+  // (or when it started), who, and where it is in that list.
+  using Ends = std::tuple<bool, int64_t, JobId, size_t>;
+  std::vector<Ends> ends_;
   std::vector<Overlap> overlaps_;
   std::map<JobId, std::vector<size_t>> overlaps_of_;  // of either side
   std::set<JobId> gone_;  // those with overlaps that count as having let go, or not been promised

@@ -143,22 +143,36 @@ std::optional<base::Time> RoomFinder::EndOf(const RunningJob& running) const {
 }
 
 // Those that are known to end soonest first, then by id.
-std::vector<const RunningJob*> RoomFinder::BySoonestEnd() const {
-  using Ends = std::tuple<bool, int64_t, JobId, const RunningJob*>;
-  std::vector<Ends> order;
-  for (const RunningJob& running : in_.running) {
+RoomFinder::Enders RoomFinder::BySoonestEnd() {
+  for (size_t i = ends_.size(); i < in_.running.size(); ++i) {
+    const RunningJob& running = in_.running[i];
     const std::optional<base::Time> at = EndOf(running);
-    order.push_back({!at.has_value(), at ? at->us : running.started.us, running.id, &running});
+    ends_.push_back({!at, at ? at->us : running.started.us, running.id, i});
   }
-  std::sort(order.begin(), order.end());
-  std::vector<const RunningJob*> jobs;
-  for (const Ends& each : order) jobs.push_back(std::get<3>(each));
+  const auto sorted = std::is_sorted_until(ends_.begin(), ends_.end());
+  std::sort(sorted, ends_.end());
+  std::inplace_merge(ends_.begin(), sorted, ends_.end());
+  Enders jobs;
+  jobs.reserve(ends_.size());
+  for (const Ends& each : ends_) jobs.push_back(&in_.running[std::get<size_t>(each)]);
   return jobs;
 }
 
+std::optional<RoomFinder::Barrier> RoomFinder::BarredBy(const WaitingJob& job) const {
+  if (auto by = in_.tree->OverUserLimit(job.queue, job.user, job.demand)) return {{*by, true}};
+  if (auto by = in_.tree->OverLimit(job.queue, job.demand)) return {{*by, false}};
+  return std::nullopt;
+}
+
+bool RoomFinder::Counts(const RunningJob& running, const WaitingJob& job, const Barrier& by) const {
+  const std::vector<QueueIndex>& path = in_.tree->path(running.queue);
+  if (by.of_user && running.user != job.user) return false;
+  return std::find(path.begin(), path.end(), by.queue) != path.end();
+}
+
 // Of those that hold what the job waits for.
-std::optional<Release> RoomFinder::NextRelease(const std::vector<const RunningJob*>& order,
-                                               const WaitingJob& job, const PendingJob& needs) {
+std::optional<Release> RoomFinder::NextRelease(const Enders& order, const WaitingJob& job,
+                                               const PendingJob& needs) {
   for (size_t i = 0; i < std::min<size_t>(order.size(), kEndsToLookAt); ++i) {
     const RunningJob& next = *order[i];
     if (!next.ends) return std::nullopt;
@@ -171,9 +185,16 @@ std::optional<Release> RoomFinder::NextRelease(const std::vector<const RunningJo
 // Until enough have ended, those that are known to end soonest first.
 bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, bool spares,
                              Promise* promise) {
-  const std::vector<const RunningJob*> order = BySoonestEnd();
+  Enders order = BySoonestEnd();
   const std::optional<Release> next = NextRelease(order, job, needs);
-  const bool barred = in_.tree->OverLimit(job.queue, job.demand).has_value();
+  const std::optional<Barrier> barred = BarredBy(job);
+  const auto known = std::find_if(order.begin(), order.end(),
+                                  [&](const RunningJob* each) { return !EndOf(*each); });
+  // Of those whose end nobody knows it waits for the ones that the limit is about.
+  if (barred) {
+    std::stable_partition(known, order.end(),
+                          [&](const RunningJob* each) { return Counts(*each, job, *barred); });
+  }
   auto in_order = [&](size_t i) -> const RunningJob& { return *order[i]; };
   size_t gone = 0;
   auto let_go = [&](size_t count) {
@@ -183,8 +204,6 @@ bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, boo
   };
   // One to which nothing is promised only wants to know when: those whose end is not known tell
   // nothing of that.
-  const auto known = std::find_if(order.begin(), order.end(),
-                                  [&](const RunningJob* each) { return !EndOf(*each); });
   const size_t most = spares ? order.size() : static_cast<size_t>(known - order.begin());
   // The fewest that will do: with more of them gone there is no less room.
   size_t too_few = 0, enough = std::min<size_t>(1, most);
@@ -208,7 +227,7 @@ bool RoomFinder::WaitForEnds(const WaitingJob& job, const PendingJob& needs, boo
     }
     // Where nobody knows when that is, it collects whatever comes free: with enough of it, it need
     // not wait for them. What is free is of no use to one that a limit holds back.
-    spares = spares && (promise->starts || barred);
+    spares = spares && (promise->starts || (barred && !barred->of_user));
     // Whoever has let go by then, too: the less is kept of what is free now.
     for (size_t i = gone; spares && promise->starts && i < order.size(); ++i) {
       const std::optional<base::Time> at = EndOf(in_order(i));
