@@ -31,6 +31,17 @@ bool SameAsBefore(const Turn& turn, const AttemptRow& attempt) {
          before->last_step == attempt.last_step;
 }
 
+// A crash may be a machine's, too: it was tried elsewhere, if there was room.
+std::string SameMachineText(const Turn& turn, const AttemptRow& attempt) {
+  const AttemptRow* before = FailedBefore(turn, attempt);
+  const bool same = before != nullptr && before->exit && attempt.exit &&
+                    attempt.exit->record.signal != 0 && before->exit->node == attempt.exit->node;
+  if (!same) return "";
+  const std::string node = turn.NodeName(attempt.exit->node);
+  return "; both times on " + node + ": if that machine may be the cause, cox drain " + node +
+         " and submit the job again";
+}
+
 bool KilledForMemory(const AttemptRow& attempt) {
   return attempt.cause == Cause::kOutOfMemory && attempt.exit && attempt.exit->record.oom_killed;
 }
@@ -135,6 +146,7 @@ std::optional<JobEnd> JudgeAttempt(const Turn& turn, const JobRow& job, const At
   if (attempt.cause == Cause::kUser && attempt.user_error) return end;
   if (attempt.cause == Cause::kUser && SameAsBefore(turn, attempt)) {
     end.reason += "; the same failure" + AtStep(job, attempt) + " twice, so it is not tried again";
+    end.reason += SameMachineText(turn, attempt);
     return end;
   }
   if (OutOfMemoryTwice(turn, attempt) && !TakesFewerAtOnce(turn, job, attempt)) {
