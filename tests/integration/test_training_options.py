@@ -25,7 +25,6 @@ def test_mixed_precision_with_an_average_trains_resumes_and_exports_float32(clus
     assert not [name for name in tensors if name.startswith("ema.")], "the model is the average itself"
     assert json.loads((model / "config.json").read_text())["model"]["dtype"] == "float32"
 
-    cluster.wait_point(job, 64)
     for name in ("gradient_norm", "phase.checkpoint_ms", "peak_memory_bytes", "model_flops_per_second"):
         assert points(cluster, job, name), name
     # Each rank reports for itself: one's last points may come after the other's.

@@ -1,5 +1,6 @@
 // GetMetrics: points in ascending cursor order; with `follow` until the job has ended.
 #include <algorithm>
+#include <atomic>
 
 #include "common/rpc/channel.h"
 #include "coordinator/rpc/api_convert.h"
@@ -33,9 +34,13 @@ class MetricStream final : public StreamCall<v1::MetricPoints> {
       if (request_.follow()) subscription_ = api_->Subscribe(*job, [this] { Wake(); });
     }
     if (next_ == points_.size()) {
-      absl::StatusOr<bool> last = Load();
-      if (!last.ok()) return Step::End(ToGrpc(last.status()));
-      if (points_.empty()) return *last ? Step::End(grpc::Status::OK) : Step::Wait();
+      absl::StatusOr<runtime::JobView> job = api_->GetJob(query_.job);
+      if (!job.ok()) return Step::End(ToGrpc(job.status()));
+      const bool ended = core::IsFinal(job->record.job.state);
+      if (ended && !IsStored()) return Step::Wait();
+      if (absl::Status status = Load(); !status.ok()) return Step::End(ToGrpc(status));
+      const bool last = ended || !request_.follow();
+      if (points_.empty()) return last ? Step::End(grpc::Status::OK) : Step::Wait();
     }
     size_t end = std::min<size_t>(points_.size(), next_ + kPointsPerMessage);
     for (; next_ < end; ++next_) {
@@ -46,21 +51,27 @@ class MetricStream final : public StreamCall<v1::MetricPoints> {
     return Step::Write();
   }
 
-  // Reads on; true: nothing will follow.
-  absl::StatusOr<bool> Load() {
-    bool last = !request_.follow();
-    if (request_.follow()) {  // asked before the points: none comes after them
-      absl::StatusOr<runtime::JobView> job = api_->GetJob(query_.job);
-      if (!job.ok()) return job.status();
-      last = core::IsFinal(job->record.job.state);
+  // All points that came before the job's end can be read: they come by another way than the end.
+  bool IsStored() {
+    if (stored_ == nullptr) {
+      stored_ = std::make_shared<std::atomic<bool>>(false);
+      std::weak_ptr<MetricStream> weak = std::static_pointer_cast<MetricStream>(shared_from_this());
+      api_->AfterMetrics([weak, stored = stored_] {
+        *stored = true;
+        if (auto self = weak.lock()) self->Wake();
+      });
     }
+    return *stored_;
+  }
+
+  absl::Status Load() {
     auto points = api_->ReadMetrics(query_);
     if (!points.ok()) return points.status();
     points_ = *std::move(points);
     next_ = 0;
     query_.max_points = 0;  // what comes later is not thinned
     query_.limit = kPointsPerMessage;
-    return last;
+    return absl::OkStatus();
   }
 
   runtime::Api* const api_;
@@ -69,6 +80,7 @@ class MetricStream final : public StreamCall<v1::MetricPoints> {
   std::vector<store::StoredPoint> points_;
   size_t next_ = 0;  // of points_, to send
   std::unique_ptr<runtime::Subscription> subscription_;
+  std::shared_ptr<std::atomic<bool>> stored_;  // null: not asked yet
 };
 
 }  // namespace

@@ -157,6 +157,9 @@ class Api {
                                                                        uint32_t limit) = 0;
   virtual absl::StatusOr<std::vector<store::StoredPoint>> ReadMetrics(
       const store::MetricQuery& query) = 0;
+  // Calls back when ReadMetrics finds the points that have come by now, or those that could not be
+  // stored have been asked for again. At once, or from another thread.
+  virtual void AfterMetrics(std::function<void()> stored) = 0;
   virtual absl::StatusOr<std::map<core::JobState, uint64_t>> CountJobs() = 0;
   // `nodes`, as ListNodes told them: what they have is held against the quotas.
   virtual QueuesView ListQueues(const std::vector<NodeView>& nodes) = 0;

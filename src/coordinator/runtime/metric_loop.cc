@@ -37,11 +37,20 @@ void MetricLoop::DeleteJobs(std::vector<core::JobId> jobs) {
 
 void MetricLoop::Prune(const store::MetricLimits& limits) { queue_.Push(Item{{}, {}, {}, limits}); }
 
+void MetricLoop::Then(std::function<void()> call) {
+  Item item;
+  item.then = call;
+  if (!queue_.Push(std::move(item))) call();
+}
+
 void MetricLoop::Run() {
   for (auto items = queue_.TakeAll(); !items.empty(); items = queue_.TakeAll()) {
     std::vector<Item> batches;
+    std::vector<std::function<void()>> calls;
     for (Item& item : items) {
-      if (item.limits || !item.delete_jobs.empty()) {
+      if (item.then) {
+        calls.push_back(std::move(item.then));
+      } else if (item.limits || !item.delete_jobs.empty()) {
         Maintain(item);
       } else {
         waiting_points_ -= item.batch.batch.points.size();
@@ -49,6 +58,7 @@ void MetricLoop::Run() {
       }
     }
     if (!batches.empty()) Store(std::move(batches));
+    for (const std::function<void()>& call : calls) call();
     queue_.WaitClosed(Pause());
     AskAgain();
   }

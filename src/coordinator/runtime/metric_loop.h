@@ -36,6 +36,8 @@ class MetricLoop {
   void Append(core::SessionId session, core::NodeId node, protocol::MetricBatch batch);
   void DeleteJobs(std::vector<core::JobId> jobs);
   void Prune(const store::MetricLimits& limits);
+  // After all that was appended before; at once when stopped.
+  void Then(std::function<void()> call);
   // While true, points are acknowledged and not stored: the disk is kept for the state.
   void Shed(bool shed) { shed_ = shed; }
   void Stop();
@@ -50,6 +52,7 @@ class MetricLoop {
     std::vector<core::JobId> delete_jobs;
     std::optional<store::MetricLimits> limits;
     bool dropped = false;  // its points are gone already
+    std::function<void()> then{};
   };
   using Stream = std::pair<core::SessionId, core::JobId>;
   void Run();

@@ -84,6 +84,7 @@ class Runtime : public Api, public WorkerGateway {
                                                                uint32_t limit) override;
   absl::StatusOr<std::vector<store::StoredPoint>> ReadMetrics(
       const store::MetricQuery& query) override;
+  void AfterMetrics(std::function<void()> stored) override { metrics_->Then(std::move(stored)); }
   absl::StatusOr<std::map<core::JobState, uint64_t>> CountJobs() override;
   ServerStatus Status() override;
   std::unique_ptr<Subscription> Subscribe(core::JobId job, std::function<void()> changed) override;

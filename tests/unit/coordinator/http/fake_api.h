@@ -39,6 +39,7 @@ class FakeApi : public runtime::Api {
                                                                uint32_t limit) override;
   absl::StatusOr<std::vector<store::StoredPoint>> ReadMetrics(
       const store::MetricQuery& query) override;
+  void AfterMetrics(std::function<void()> stored) override { stored(); }
   absl::StatusOr<std::map<core::JobState, uint64_t>> CountJobs() override;
   runtime::ServerStatus Status() override { return status; }
   std::unique_ptr<runtime::Subscription> Subscribe(core::JobId, std::function<void()>) override {

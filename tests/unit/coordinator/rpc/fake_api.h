@@ -15,6 +15,7 @@ class FakeApi final : public runtime::Api {
  public:
   // ---- what the test sets ----
   runtime::Explanation explanation;
+  std::function<void()> before_metrics;  // when somebody waits for those that have come
   void PutJob(runtime::JobView job) {
     std::lock_guard lock(mutex_);
     jobs_[job.record.job.id] = std::move(job);
@@ -175,6 +176,10 @@ class FakeApi final : public runtime::Api {
       }
     }
     return out;
+  }
+  void AfterMetrics(std::function<void()> stored) override {
+    if (before_metrics) before_metrics();
+    stored();
   }
   absl::StatusOr<std::map<core::JobState, uint64_t>> CountJobs() override {
     return std::map<core::JobState, uint64_t>();

@@ -163,6 +163,22 @@ TEST_F(StreamsTest, Metrics_ComeInOrderWithCursors) {
   EXPECT_EQ(next, 4500);
 }
 
+// They come by another way than the end, and are stored later.
+TEST_F(StreamsTest, Metrics_OfAJobThatHasEndedHaveItsLast) {
+  api_.PutJob(Job(3, core::JobState::kCompleted));
+  api_.before_metrics = [&] { api_.AddPoint(core::JobId(3), 7); };
+  v1::GetMetricsRequest request;
+  request.set_job("j3");
+  Context context;
+  auto reader = stub_->GetMetrics(&context, request);
+  v1::MetricPoints message;
+  ASSERT_TRUE(reader->Read(&message));
+  ASSERT_EQ(message.points_size(), 1);
+  EXPECT_EQ(message.points(0).step(), 7);
+  EXPECT_FALSE(reader->Read(&message));
+  EXPECT_TRUE(reader->Finish().ok());
+}
+
 std::string Lines(int count) {
   std::string text;
   for (int i = 0; i < count; ++i) text += "line " + std::to_string(i) + "\n";

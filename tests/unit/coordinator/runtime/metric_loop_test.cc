@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
 #include <mutex>
 
@@ -57,6 +58,40 @@ TEST(MetricLoop, WhatCannotBeStored_HoldsUpNoOtherJob) {
     EXPECT_THAT(problem.get_future().get(), HasSubstr("of j7 and perhaps of others: not of j7"));
   }
   EXPECT_FALSE(acknowledged.contains(core::JobId(7)));
+}
+
+class CountingStore : public PickyStore {
+ public:
+  explicit CountingStore(std::atomic<int>* stored) : stored_(stored) {}
+  absl::Status Append(std::span<const store::NodeBatch> batches, base::WallTime) override {
+    *stored_ += static_cast<int>(batches.size());
+    return absl::OkStatus();
+  }
+
+ private:
+  std::atomic<int>* const stored_;
+};
+
+TEST(MetricLoop, Then_ComesAfterWhatWasAppendedBefore) {
+  std::atomic<int> stored = 0;
+  MetricLoop::Hooks hooks;
+  hooks.acknowledge = [](core::SessionId, const protocol::AcknowledgeMetrics&) {};
+  hooks.changed = [](const std::set<core::JobId>&) {};
+  MetricLoop loop(std::make_unique<CountingStore>(&stored), base::milliseconds(1), hooks);
+  for (int round = 1; round <= 20; ++round) {
+    protocol::MetricBatch batch;
+    batch.job = core::JobId(6);
+    batch.batch = static_cast<uint64_t>(round);
+    batch.points.resize(1);
+    loop.Append({}, core::NodeId("a"), batch);
+    std::promise<int> then;
+    loop.Then([&] { then.set_value(stored); });
+    EXPECT_EQ(then.get_future().get(), round);
+  }
+  loop.Stop();
+  bool at_once = false;
+  loop.Then([&] { at_once = true; });
+  EXPECT_TRUE(at_once);
 }
 
 // Fails once for batch 5, alone too, and keeps the numbers of what it takes.
