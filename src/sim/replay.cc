@@ -164,8 +164,9 @@ absl::StatusOr<ReplayResult> ReplaySegment(std::string_view bytes) {
 int Replay(const std::vector<std::string>& paths) {
   signal(SIGABRT, OnAbort);
   std::vector<std::string> files;
+  std::error_code told_by_open;
   for (const std::string& path : paths) {
-    if (!std::filesystem::is_directory(path)) {
+    if (!std::filesystem::is_directory(path, told_by_open)) {
       files.push_back(path);
       continue;
     }
@@ -180,7 +181,7 @@ int Replay(const std::vector<std::string>& paths) {
   int worst = 0;
   for (const std::string& file : files) {
     const bool asked = std::find(paths.begin(), paths.end(), file) != paths.end();
-    if (!asked && !std::filesystem::exists(file)) {
+    if (!asked && !std::filesystem::exists(file, told_by_open)) {
       std::printf("%s: gone, a running coordinator has made room for newer ones\n", file.c_str());
       continue;
     }

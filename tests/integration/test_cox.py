@@ -68,6 +68,24 @@ def test_host_that_does_not_exist():
     assert "C-ares" not in done.stderr, done.stderr
 
 
+def test_paths_that_cannot_be_looked_at(monkeypatch, tmp_path, job_file):
+    """A home that the user may not enter, a name that is too long, a current folder that is gone: said, never a crash."""
+    monkeypatch.setenv("XDG_STATE_HOME", "/" + "x" * 300)
+    done = alone("jobs")
+    assert done.returncode == 1 and "cannot reach 127.0.0.1:1" in done.stderr, done.stderr
+    done = alone("submit", "x" * 300 + ".yaml")
+    assert done.returncode == 2 and "File name too long" in done.stderr, done.stderr
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    relative = os.path.relpath(job_file, gone)
+    for args in (("validate", relative), ("submit", "job.yaml"), ("submit", job_file, "--timeout", "1s", "--resume-from", "x/y"),
+                 ("run", job_file, "--data-dir", "here")):
+        gone.mkdir(exist_ok=True)
+        done = subprocess.run(["sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh", str(BIN / "cox"), *map(str, args)], cwd=gone,
+                              env={**os.environ, "COX_SERVER": "127.0.0.1:1"}, capture_output=True, text=True, timeout=30)
+        assert done.returncode in (0, 1, 2) and "terminate" not in done.stderr, (args, done.returncode, done.stderr)
+
+
 def test_help_and_version(job_file):
     assert "--server HOST:PORT" in alone("jobs", "--help").stdout
     assert alone("help", "submit").stdout == alone("submit", "--help").stdout

@@ -10,6 +10,7 @@
 #include "cli/verbs/flag_checks.h"
 #include "common/code/archive.h"
 #include "common/code/code_id.h"
+#include "common/config/daemon_config.h"
 #include "common/config/quantities.h"
 
 namespace coxswain::cli::verbs {
@@ -22,7 +23,8 @@ constexpr size_t kPiece = 16 << 10;
 std::optional<std::string> ReadAll(const std::string& file) {
   std::ifstream opened;
   if (file != "-") {
-    if (std::filesystem::is_directory(file)) {
+    std::error_code told_by_open;
+    if (std::filesystem::is_directory(file, told_by_open)) {
       errno = EISDIR;
       return std::nullopt;
     }
@@ -41,13 +43,14 @@ std::optional<std::string> ReadAll(const std::string& file) {
 }
 
 std::filesystem::path FolderOf(const JobFileFlags& flags) {
-  return std::filesystem::absolute(flags.file == "-" ? "stdin" : flags.file).parent_path();
+  return std::filesystem::path(config::AbsolutePath(flags.file == "-" ? "stdin" : flags.file))
+      .parent_path();
 }
 
 // A path is taken from the current folder, as the shell completes it; what has no '/' is a name.
 std::string AbsoluteIfPath(std::string from) {
   const bool relative = from.find('/') != std::string::npos && from.find(':') == std::string::npos;
-  return relative ? std::filesystem::absolute(from).lexically_normal().string() : from;
+  return relative ? config::AbsolutePath(from) : from;
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "cli/local/endpoint.h"
+#include "common/config/daemon_config.h"
 
 namespace coxswain::cli::verbs {
 namespace {
@@ -19,7 +20,7 @@ constexpr milliseconds kAtOnce(1500);  // for what is asked to end at once; then
 
 std::string AbsoluteDataDir(const std::string& flag) {
   const std::string dir = flag.empty() ? local::DefaultRunDir() : flag;
-  return std::filesystem::absolute(dir).lexically_normal().string();
+  return config::AbsolutePath(dir);
 }
 
 std::string FolderOfThisProgram() {
@@ -32,7 +33,7 @@ std::string FileOfNewestJob(const std::string& data_dir) { return data_dir + "/n
 
 void RememberFile(const std::string& data_dir, const std::string& job, const std::string& file) {
   std::ofstream out(FileOfNewestJob(data_dir), std::ios::trunc);
-  out << job << '\n' << std::filesystem::absolute(file).lexically_normal().string() << '\n';
+  out << job << '\n' << config::AbsolutePath(file) << '\n';
 }
 
 // Empty: not known.

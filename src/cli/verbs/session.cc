@@ -62,7 +62,8 @@ int Session::Fail(const absl::Status& status, bool submitting) const {
         "COX_SERVER, "
         "or train right here with `cox run FILE`";
     const std::string earlier = local::DefaultRunDir() + "/coordinator";
-    if (std::filesystem::exists(earlier + "/state.db")) {
+    std::error_code may_not_look;
+    if (std::filesystem::exists(earlier + "/state.db", may_not_look)) {
       text += ". To ask about an earlier `cox run`, start `cox-coordinator --data-dir " + earlier +
               "`, then repeat this command";
     }

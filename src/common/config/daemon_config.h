@@ -100,6 +100,8 @@ struct WorkerConfig {
 
 // ${XDG_STATE_HOME:-$HOME/.local/state}/coxswain/<program>.
 std::string DefaultDataDir(std::string_view program);
+// Seen from the current folder, without "." and ".."; as it is where that folder is gone.
+std::string AbsolutePath(const std::string& path);
 
 // What a daemon's command line and file say.
 template <class Config>

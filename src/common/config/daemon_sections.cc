@@ -21,7 +21,7 @@ constexpr int64_t kTebi = int64_t{1} << 40;
 void ReadPath(Section& in, std::string_view key, std::string* out) {
   std::string text;
   if (!in.Text(key, "a path", &text)) return;
-  *out = std::filesystem::absolute(text).lexically_normal().string();
+  *out = AbsolutePath(text);
 }
 
 // An address to listen on.
@@ -109,6 +109,12 @@ std::string DefaultDataDir(std::string_view program) {
                            : home != nullptr                 ? std::string(home) + "/.local/state"
                                                              : std::string("/var/lib");
   return root + "/coxswain/" + std::string(program);
+}
+
+std::string AbsolutePath(const std::string& path) {
+  std::error_code gone;
+  const std::filesystem::path whole = std::filesystem::absolute(path, gone);
+  return gone ? path : whole.lexically_normal().string();
 }
 
 void ReadCoordinator(const YAML::Node& root, Notebook* notes, CoordinatorConfig* out) {
